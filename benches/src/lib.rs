@@ -1,0 +1,1 @@
+//! Chartseal's benches.

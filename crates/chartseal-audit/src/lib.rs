@@ -1,0 +1,1 @@
+//! Verifies Chartseal checkpoints, histories and exports offline.

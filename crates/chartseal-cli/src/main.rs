@@ -1,0 +1,2 @@
+//! The `chartseal` program.
+fn main() {}

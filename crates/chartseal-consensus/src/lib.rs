@@ -1,0 +1,1 @@
+//! Orders transactions: the Ordering trait and an in-process sequencer.

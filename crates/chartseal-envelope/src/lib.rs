@@ -1,0 +1,1 @@
+//! Post-quantum sealed records with threshold-released keys.

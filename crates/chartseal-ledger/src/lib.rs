@@ -1,0 +1,1 @@
+//! Chartseal's deterministic state machine: transactions, blocks, state and proofs.

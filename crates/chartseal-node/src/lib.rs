@@ -1,0 +1,1 @@
+//! One organization's server: validator, custodian, stores.

@@ -1,0 +1,1 @@
+//! Decides access requests against patients' consents: pure, explained, fail-closed.

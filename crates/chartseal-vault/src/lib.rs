@@ -1,0 +1,1 @@
+//! Where ciphertext, shares and sealed texts rest: blob, share and side stores.

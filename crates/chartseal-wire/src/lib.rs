@@ -1,0 +1,1 @@
+//! Chartseal's published formats: ids, block headers, history entries, checkpoints, exports.
