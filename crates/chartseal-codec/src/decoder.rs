@@ -1,0 +1,216 @@
+use alloc::vec::Vec;
+
+use crate::encoder::{ARRAY, BYTES, FALSE, NULL, TEXT, TRUE, UINT};
+use crate::{Decode, DecodeError, DecodeErrorKind};
+
+/// Reads canonical CBOR items from a slice.
+///
+/// Total: any input gives a value or a [`DecodeError`]. Borrowed items point into the input, and
+/// nothing is allocated before the bytes that justify it were seen.
+#[derive(Clone, Debug)]
+pub struct Decoder<'a> {
+    input: &'a [u8],
+    pos: usize,
+    field: &'static str,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads `input` from its start.
+    pub fn new(input: &'a [u8]) -> Self {
+        Self {
+            input,
+            pos: 0,
+            field: "item",
+        }
+    }
+
+    /// Names the field that is read next, for errors.
+    pub fn at(&mut self, field: &'static str) -> &mut Self {
+        self.field = field;
+        self
+    }
+
+    /// How many bytes were read.
+    pub fn position(&self) -> usize {
+        self.pos
+    }
+
+    /// An error at this place, for a type's own rules: `d.invalid("height is zero")`.
+    pub fn invalid(&self, why: &'static str) -> DecodeError {
+        self.error(self.pos, DecodeErrorKind::Invalid(why))
+    }
+
+    /// # Errors
+    /// [`DecodeErrorKind::TrailingBytes`] unless the whole input was read.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        if self.pos == self.input.len() {
+            return Ok(());
+        }
+        Err(self.error(self.pos, DecodeErrorKind::TrailingBytes))
+    }
+
+    /// An unsigned integer.
+    pub fn uint(&mut self) -> Result<u64, DecodeError> {
+        self.head(UINT, "an unsigned integer")
+    }
+
+    /// An unsigned integer in `min..=max`.
+    pub fn uint_in(&mut self, min: u64, max: u64) -> Result<u64, DecodeError> {
+        let start = self.pos;
+        let value = self.uint()?;
+        self.check_range(start, value, min, max)?;
+        Ok(value)
+    }
+
+    /// A byte string of at most `max` bytes.
+    pub fn bytes(&mut self, max: usize) -> Result<&'a [u8], DecodeError> {
+        self.string(BYTES, "a byte string", max)
+    }
+
+    /// A byte string of exactly `N` bytes.
+    pub fn bytes_exact<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let start = self.pos;
+        let bytes = self.bytes(usize::MAX)?;
+        bytes.try_into().map_err(|_| {
+            let (value, n) = (bytes.len() as u64, N as u64);
+            self.error(
+                start,
+                DecodeErrorKind::OutOfRange {
+                    value,
+                    min: n,
+                    max: n,
+                },
+            )
+        })
+    }
+
+    /// A text string of at most `max` bytes.
+    pub fn text(&mut self, max: usize) -> Result<&'a str, DecodeError> {
+        let start = self.pos;
+        let bytes = self.string(TEXT, "a text string", max)?;
+        core::str::from_utf8(bytes).map_err(|_| self.error(start, DecodeErrorKind::InvalidUtf8))
+    }
+
+    /// The head of an array of at most `max` items; gives the count.
+    pub fn array(&mut self, max: usize) -> Result<usize, DecodeError> {
+        let start = self.pos;
+        let len = self.head(ARRAY, "an array")?;
+        // Every item takes a byte at least, so a count beyond the rest is a lie.
+        let left = self.input.len() - self.pos;
+        self.check_range(start, len, 0, max as u64)?;
+        usize::try_from(len)
+            .ok()
+            .filter(|len| *len <= left)
+            .ok_or_else(|| self.error(start, DecodeErrorKind::UnexpectedEnd))
+    }
+
+    /// The head of an array of exactly `len` items.
+    pub fn array_exact(&mut self, len: usize) -> Result<(), DecodeError> {
+        let start = self.pos;
+        let found = self.head(ARRAY, "an array")?;
+        self.check_range(start, found, len as u64, len as u64)
+    }
+
+    /// An array of at most `max` items of one type.
+    pub fn list<T: Decode>(&mut self, max: usize) -> Result<Vec<T>, DecodeError> {
+        let len = self.array(max)?;
+        // A hostile count costs no more memory than the bytes that came with it.
+        let left = self.input.len() - self.pos;
+        let room = left / core::mem::size_of::<T>().max(1);
+        let mut items = Vec::with_capacity(len.min(room));
+        for _ in 0..len {
+            items.push(T::decode(self)?);
+        }
+        Ok(items)
+    }
+
+    /// `true` or `false`.
+    pub fn bool(&mut self) -> Result<bool, DecodeError> {
+        let byte = self.peek()?;
+        if byte != TRUE && byte != FALSE {
+            return Err(self.wrong_type("true or false"));
+        }
+        self.pos += 1;
+        Ok(byte == TRUE)
+    }
+
+    /// Reads `null` if it stands here.
+    pub fn null(&mut self) -> Result<bool, DecodeError> {
+        let is_null = self.peek()? == NULL;
+        self.pos += usize::from(is_null);
+        Ok(is_null)
+    }
+
+    fn string(
+        &mut self,
+        major: u8,
+        expected: &'static str,
+        max: usize,
+    ) -> Result<&'a [u8], DecodeError> {
+        let start = self.pos;
+        let len = self.head(major, expected)?;
+        self.check_range(start, len, 0, max as u64)?;
+        let end = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.pos.checked_add(len));
+        let bytes = end
+            .and_then(|end| self.input.get(self.pos..end))
+            .ok_or_else(|| self.error(start, DecodeErrorKind::UnexpectedEnd))?;
+        self.pos += bytes.len();
+        Ok(bytes)
+    }
+
+    fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, DecodeError> {
+        let first = self.peek()?;
+        if first >> 5 != major {
+            return Err(self.wrong_type(expected));
+        }
+        let (width, least) = match first & 0x1f {
+            info @ 0..=23 => {
+                self.pos += 1;
+                return Ok(u64::from(info));
+            }
+            24 => (1, 24),
+            25 => (2, 0x100),
+            26 => (4, 0x1_0000),
+            27 => (8, 0x1_0000_0000),
+            _ => return Err(self.wrong_type(expected)),
+        };
+        let argument = self
+            .input
+            .get(self.pos + 1..self.pos + 1 + width)
+            .ok_or_else(|| self.error(self.pos, DecodeErrorKind::UnexpectedEnd))?;
+        let value = argument
+            .iter()
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte));
+        if value < least {
+            return Err(self.error(self.pos, DecodeErrorKind::NotShortest));
+        }
+        self.pos += 1 + width;
+        Ok(value)
+    }
+
+    fn peek(&self) -> Result<u8, DecodeError> {
+        let byte = self.input.get(self.pos).copied();
+        byte.ok_or_else(|| self.error(self.pos, DecodeErrorKind::UnexpectedEnd))
+    }
+
+    fn check_range(&self, at: usize, value: u64, min: u64, max: u64) -> Result<(), DecodeError> {
+        if (min..=max).contains(&value) {
+            return Ok(());
+        }
+        Err(self.error(at, DecodeErrorKind::OutOfRange { value, min, max }))
+    }
+
+    fn wrong_type(&self, expected: &'static str) -> DecodeError {
+        self.error(self.pos, DecodeErrorKind::WrongType { expected })
+    }
+
+    fn error(&self, offset: usize, kind: DecodeErrorKind) -> DecodeError {
+        DecodeError {
+            field: self.field,
+            offset,
+            kind,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Encodings of the standard types that formats are made of.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{Decode, DecodeError, Decoder, Encode, Encoder, MAX_LIST};
+
+macro_rules! uints {
+    ($($uint:ty),*) => {$(
+        impl Encode for $uint {
+            fn encode(&self, e: &mut Encoder) {
+                e.uint(u64::from(*self));
+            }
+        }
+
+        impl Decode for $uint {
+            fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+                let value = d.uint_in(0, u64::from(<$uint>::MAX))?;
+                <$uint>::try_from(value).map_err(|_| d.invalid("integer is too large"))
+            }
+        }
+    )*};
+}
+
+// `u8` is left out: `Vec<u8>` and `[u8; N]` are byte strings, never arrays of integers.
+uints!(u16, u32, u64);
+
+impl Encode for bool {
+    fn encode(&self, e: &mut Encoder) {
+        e.bool(*self);
+    }
+}
+
+impl Decode for bool {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.bool()
+    }
+}
+
+impl<const N: usize> Encode for [u8; N] {
+    fn encode(&self, e: &mut Encoder) {
+        e.bytes(self);
+    }
+}
+
+impl<const N: usize> Decode for [u8; N] {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.bytes_exact()
+    }
+}
+
+impl Encode for str {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(self);
+    }
+}
+
+impl Encode for String {
+    fn encode(&self, e: &mut Encoder) {
+        e.text(self);
+    }
+}
+
+impl Decode for String {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.text(usize::MAX).map(Self::from)
+    }
+}
+
+impl<T: Encode> Encode for [T] {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(self.len());
+        for item in self {
+            item.encode(e);
+        }
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    fn encode(&self, e: &mut Encoder) {
+        self.as_slice().encode(e);
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.list(MAX_LIST)
+    }
+}
+
+impl<T: Encode> Encode for Option<T> {
+    fn encode(&self, e: &mut Encoder) {
+        match self {
+            Some(value) => value.encode(e),
+            None => {
+                e.null();
+            }
+        }
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        if d.null()? {
+            Ok(None)
+        } else {
+            T::decode(d).map(Some)
+        }
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for &T {
+    fn encode(&self, e: &mut Encoder) {
+        (**self).encode(e);
+    }
+}
+
+impl<T: Encode + ?Sized> Encode for Box<T> {
+    fn encode(&self, e: &mut Encoder) {
+        (**self).encode(e);
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        T::decode(d).map(Self::new)
+    }
+}
+
+impl<A: Encode, B: Encode> Encode for (A, B) {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(2).item(&self.0).item(&self.1);
+    }
+}
+
+impl<A: Decode, B: Decode> Decode for (A, B) {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.array_exact(2)?;
+        Ok((A::decode(d)?, B::decode(d)?))
+    }
+}
+
+/// A byte string of any length: `Vec<u8>` would be an array of integers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Encode for Bytes {
+    fn encode(&self, e: &mut Encoder) {
+        e.bytes(&self.0);
+    }
+}
+
+impl Decode for Bytes {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.bytes(usize::MAX).map(|bytes| Self(bytes.into()))
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
