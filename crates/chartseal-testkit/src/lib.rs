@@ -1,1 +1,31 @@
-//! Helpers that several crates' tests share: data, replay of fuzz seeds, domain table.
+//! Helpers that several crates' tests share.
+//!
+//! | item | what |
+//! |---|---|
+//! | [`data_dir`] | other people's test data, where a checkout has it |
+
+use std::path::PathBuf;
+
+/// The folder of other people's bundles and vectors, from the variable `CHARTSEAL_DATA`.
+///
+/// `None` where a user has no such folder; the test then says that it did not run:
+///
+/// ```
+/// let Some(data) = chartseal_testkit::data_dir() else { return };
+/// assert!(data.join("fhir").is_dir());
+/// ```
+///
+/// # Panics
+/// If `CHARTSEAL_DATA_REQUIRED` is `1`, as in CI, and the folder is not there.
+#[expect(clippy::panic, reason = "a test helper fails its test")]
+pub fn data_dir() -> Option<PathBuf> {
+    let dir = std::env::var_os("CHARTSEAL_DATA").map(PathBuf::from).filter(|dir| dir.is_dir());
+    if dir.is_none() {
+        let required = std::env::var_os("CHARTSEAL_DATA_REQUIRED").is_some_and(|set| set == "1");
+        if required {
+            panic!("CHARTSEAL_DATA names no folder, and CHARTSEAL_DATA_REQUIRED is 1");
+        }
+        eprintln!("did not run: CHARTSEAL_DATA names no folder of test data");
+    }
+    dir
+}
