@@ -1,5 +1,7 @@
 //! The codec's promise: decoding accepts exactly what encoding gives.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use chartseal_codec::{
     Bytes, Decode, DecodeError, DecodeErrorKind, Decoder, Encode, Encoder, canonical_enum,
     canonical_struct, from_bytes, to_bytes,

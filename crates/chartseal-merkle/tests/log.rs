@@ -1,5 +1,7 @@
 //! Logs against RFC 6962's definition, and proofs against other people's vectors.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use chartseal_merkle::{
     Frontier, Hash, Log, ProofError, empty_root, leaf_hash, node_hash, verify_consistency,
     verify_inclusion,
@@ -77,7 +79,9 @@ fn every_proof_of_a_small_log_verifies_and_no_other_does() {
 #[test]
 fn a_frontier_with_another_number_of_peaks_is_refused() {
     let mut frontier = Frontier::new();
-    leaves(5).into_iter().for_each(|leaf| frontier.append(leaf));
+    for leaf in leaves(5) {
+        frontier.append(leaf);
+    }
     let mut bytes = chartseal_codec::to_bytes(&frontier);
     assert_eq!(
         chartseal_codec::from_bytes::<Frontier>(&bytes).unwrap(),
@@ -109,9 +113,9 @@ mod transparency_dev {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                files(&path, found)
+                files(&path, found);
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! The map against a plain one, and its proofs against forgery.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::BTreeMap;
 
 use chartseal_codec::{from_bytes, to_bytes};

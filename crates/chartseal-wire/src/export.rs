@@ -1,0 +1,126 @@
+//! What an export carries in a proof file's `extra` line: histories, with what proves them.
+//!
+//! The file's leaf is a block header: its bytes are in the export, its inclusion under the checkpoint
+//! in the file. The header's state root then fixes, through a map proof, a history's frontier; and the
+//! frontier fixes the entries.
+
+use alloc::vec::Vec;
+
+use chartseal_codec::{
+    Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, to_bytes,
+};
+use chartseal_merkle::{Hash, MAX_PROOF, MapProof};
+
+use crate::block::BlockHeader;
+use crate::history::{Subject, text_commitment};
+
+/// The version of [`Export`]'s format.
+pub const EXPORT_VERSION: u64 = 1;
+/// The most histories of one export: a patient's id and those that it adopted.
+pub const MAX_HISTORIES: usize = 64;
+/// The most entries of one history in one export.
+pub const MAX_ENTRIES: usize = 1 << 24;
+
+/// Histories at one block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The header of the block after which the histories are exported.
+    pub header: BlockHeader,
+    /// The histories, sorted by subject, none twice.
+    pub histories: Vec<HistorySection>,
+    /// How the block log grew since an earlier export.
+    pub growth: Option<Growth>,
+    /// Sealed texts to which entries commit; those that were erased are missing.
+    pub texts: Vec<SealedText>,
+}
+
+/// One history, or its newer part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistorySection {
+    /// Whose it is.
+    pub subject: Subject,
+    /// How many entries are left out because the verifier has checked them before.
+    pub first: u64,
+    /// The bytes of each entry from `first` on.
+    pub entries: Vec<Bytes>,
+    /// Proves the value at the history's slot under the header's state root.
+    pub proof: MapProof,
+}
+canonical_struct!(HistorySection {
+    subject,
+    first,
+    entries,
+    proof
+});
+
+/// Shows that the block log under the new checkpoint begins with the one under the old.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// The size of the log under the old checkpoint.
+    pub from: u64,
+    /// The consistency proof (RFC 9162).
+    pub proof: Vec<Hash>,
+}
+
+/// A text that only the patient can open, with the salt of its commitment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedText {
+    /// The salt: who has neither it nor the text learns nothing from the commitment.
+    pub salt: [u8; 32],
+    /// The HPKE ciphertext.
+    pub sealed: Bytes,
+}
+canonical_struct!(SealedText { salt, sealed });
+
+impl SealedText {
+    /// What entries and transactions say of it.
+    pub fn commitment(&self) -> Hash {
+        text_commitment(&self.salt, self.sealed.as_ref())
+    }
+}
+
+impl Encode for Growth {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(2).item(&self.from).item(&self.proof);
+    }
+}
+
+impl Decode for Growth {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("growth").array_exact(2)?;
+        Ok(Self {
+            from: d.at("growth.from").uint()?,
+            proof: d.at("growth.proof").list(MAX_PROOF)?,
+        })
+    }
+}
+
+impl Encode for Export {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(5)
+            .uint(EXPORT_VERSION)
+            .bytes(&to_bytes(&self.header));
+        e.item(&self.histories).item(&self.growth).item(&self.texts);
+    }
+}
+
+impl Decode for Export {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("export").array_exact(5)?;
+        d.at("export.version")
+            .uint_in(EXPORT_VERSION, EXPORT_VERSION)?;
+        let header = chartseal_codec::from_bytes(d.at("export.header").bytes(1024)?)?;
+        let histories: Vec<HistorySection> = d.at("export.histories").list(MAX_HISTORIES)?;
+        if !histories.is_sorted_by(|a, b| a.subject < b.subject) {
+            return Err(d.invalid("histories are sorted by subject, none twice"));
+        }
+        let growth = Option::decode(d.at("export.growth"))?;
+        let texts = d.at("export.texts").list(MAX_ENTRIES)?;
+        Ok(Self {
+            header,
+            histories,
+            growth,
+            texts,
+        })
+    }
+}

@@ -1,0 +1,383 @@
+//! Histories: for each patient, and for each actor, an RFC 6962 log of what happened.
+//!
+//! The state map has one slot for a history ([`Subject::slot`]), and the slot's value is the log's
+//! [`Frontier`](chartseal_merkle::Frontier). So the number of entries is fixed with their hashes, and
+//! a list of entries is complete if and only if appending them gives the slot's value.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use chartseal_codec::{
+    Decode, DecodeError, Decoder, Encode, canonical_enum, canonical_struct, to_bytes,
+};
+use chartseal_merkle::{Hash, MapKey, leaf_hash};
+
+use crate::domain::{ENTRY_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256};
+use crate::id::{
+    ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
+};
+
+/// The most records that one request names.
+pub const MAX_REQUEST_RECORDS: usize = 512;
+
+/// Whose history it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// Everything that concerns a patient.
+    Patient(PatientId),
+    /// Everything that somebody did.
+    Actor(ActorId),
+}
+
+canonical_enum!(Subject { 1 => Patient(_), 2 => Actor(_) });
+
+impl Subject {
+    /// Where the state map keeps this history's frontier.
+    pub fn slot(&self) -> MapKey {
+        state_key("history", &to_bytes(self))
+    }
+}
+
+/// The key of the state map for `id` in `table`: the tagged SHA-256 of `[table, id]`.
+pub fn state_key(table: &str, id: &[u8]) -> MapKey {
+    let mut e = chartseal_codec::Encoder::new();
+    e.array(2).text(table).bytes(id);
+    MapKey(tagged_sha256(STATE_KEY, &e.finish()))
+}
+
+/// One entry of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The block that it is from.
+    pub height: u64,
+    /// That block's time.
+    pub time: Time,
+    /// The transaction behind it.
+    pub tx: TxId,
+    /// Who acted.
+    pub actor: ActorId,
+    /// The organization for which they acted; a patient's own acts carry the patient's id.
+    pub org: OrgId,
+    /// What happened.
+    pub event: Event,
+}
+
+canonical_struct!(Entry {
+    height,
+    time,
+    tx,
+    actor,
+    org,
+    event
+});
+
+impl Entry {
+    /// The leaf hash of these bytes of an entry in a history.
+    pub fn leaf(bytes: &[u8]) -> Hash {
+        leaf_hash(&tagged(ENTRY_LEAF, bytes))
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Somebody was enrolled.
+    Enrolled(Enrolled),
+    /// A record's first or next version was anchored.
+    RecordAdded(RecordAdded),
+    /// A directive was issued: a grant, a restriction, a revocation, an approval.
+    Directive(DirectiveIssued),
+    /// An emergency was declared.
+    Emergency(EmergencyDeclared),
+    /// Records were asked for, in the patient's view.
+    Access(Access),
+    /// Records were asked for, in the actor's view.
+    OwnAccess(OwnAccess),
+    /// A custodian released key shares.
+    Released(Released),
+    /// An emergency access was reviewed.
+    Reviewed(Reviewed),
+    /// The patient had a record erased.
+    Erased(Erased),
+    /// A custodian attested that it destroyed what it held of an erased record.
+    Destroyed(Destroyed),
+}
+
+canonical_enum!(Event {
+    1 => Enrolled(_),
+    2 => RecordAdded(_),
+    3 => Directive(_),
+    4 => Emergency(_),
+    5 => Access(_),
+    6 => OwnAccess(_),
+    7 => Released(_),
+    8 => Reviewed(_),
+    9 => Erased(_),
+    10 => Destroyed(_),
+});
+
+/// An enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolled {
+    /// Who was enrolled.
+    pub subject: ActorId,
+    /// Whether without the patient's own signature.
+    pub provisional: bool,
+}
+canonical_struct!(Enrolled {
+    subject,
+    provisional
+});
+
+/// A record's version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordAdded {
+    /// The record.
+    pub record: RecordId,
+    /// Its version, from 1.
+    pub version: u64,
+    /// The digest of this version's envelope header.
+    pub header: HeaderDigest,
+    /// The version that it replaces.
+    pub supersedes: Option<HeaderDigest>,
+}
+canonical_struct!(RecordAdded {
+    record,
+    version,
+    header,
+    supersedes
+});
+
+/// A directive; its id is the transaction's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectiveIssued {
+    /// `grant`, `restrict`, `revoke` or `approve`.
+    pub kind: Token,
+    /// What a revocation or approval is about.
+    pub target: Option<DirectiveId>,
+    /// The start of its window.
+    pub from: Option<Time>,
+    /// The end of its window, exclusive.
+    pub until: Option<Time>,
+}
+canonical_struct!(DirectiveIssued {
+    kind,
+    target,
+    from,
+    until
+});
+
+/// A declared emergency; its id is the transaction's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmergencyDeclared {
+    /// Why, as a code.
+    pub reason_code: Token,
+    /// The commitment to the sealed reason text.
+    pub reason: Hash,
+    /// When the declaration stops to count.
+    pub until: Time,
+}
+canonical_struct!(EmergencyDeclared {
+    reason_code,
+    reason,
+    until
+});
+
+/// A request and its decision, as the patient sees them; its id is the transaction's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// `read`, `search`, `create`, `amend` or `export`; what was claimed, if unknown.
+    pub action: Token,
+    /// An HL7 purpose of use; what was claimed, if unknown.
+    pub purpose: Token,
+    /// Why, as a code.
+    pub reason_code: Token,
+    /// The commitment to the sealed reason text.
+    pub reason: Hash,
+    /// Whether the request named another patient than the one whose record it asked for.
+    pub foreign_claim: bool,
+    /// Each record asked for, with its decision.
+    pub records: Vec<Outcome>,
+    /// Until when custodians may release, if anything was permitted.
+    pub release_until: Option<Time>,
+}
+canonical_struct!(Access {
+    action,
+    purpose,
+    reason_code,
+    reason,
+    foreign_claim,
+    records,
+    release_until,
+});
+
+/// The decision about one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The record.
+    pub record: RecordId,
+    /// The version that was its head; `None` if there is no such record.
+    pub header: Option<HeaderDigest>,
+    /// Whether it was permitted.
+    pub permitted: bool,
+    /// The decision's code.
+    pub code: Token,
+    /// The directives that decided, and rules of network law.
+    pub basis: Vec<Token>,
+    /// What the permit obliges to.
+    pub obligations: Vec<Token>,
+}
+canonical_struct!(Outcome {
+    record,
+    header,
+    permitted,
+    code,
+    basis,
+    obligations
+});
+
+/// A request and its decision, as the requester sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnAccess {
+    /// As in [`Access`].
+    pub action: Token,
+    /// As in [`Access`].
+    pub purpose: Token,
+    /// As in [`Access`].
+    pub reason_code: Token,
+    /// The patient whom the request named.
+    pub patient: PatientId,
+    /// Each record asked for, with the effect alone.
+    pub records: Vec<OwnOutcome>,
+}
+canonical_struct!(OwnAccess {
+    action,
+    purpose,
+    reason_code,
+    patient,
+    records
+});
+
+/// The effect for one record, and a commitment to why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnOutcome {
+    /// The record.
+    pub record: RecordId,
+    /// Whether it was permitted.
+    pub permitted: bool,
+    /// [`outcome_commitment`] of the code and basis, under a salt that practitioners don't have.
+    pub outcome: Hash,
+}
+canonical_struct!(OwnOutcome {
+    record,
+    permitted,
+    outcome
+});
+
+/// A custodian's receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The request that it answered.
+    pub request: RequestId,
+    /// The custodian's index in its set, from 1.
+    pub custodian: u64,
+    /// The records whose shares were released.
+    pub records: Vec<RecordId>,
+}
+canonical_struct!(Released {
+    request,
+    custodian,
+    records
+});
+
+/// The review of an emergency access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// The request that was reviewed.
+    pub request: RequestId,
+    /// Whether the reviewer found it justified.
+    pub justified: bool,
+}
+canonical_struct!(Reviewed { request, justified });
+
+/// An erasure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The record, in all its versions.
+    pub record: RecordId,
+}
+canonical_struct!(Erased { record });
+
+/// A custodian's attestation of destruction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destroyed {
+    /// The record.
+    pub record: RecordId,
+    /// The custodian's index in its set, from 1.
+    pub custodian: u64,
+}
+canonical_struct!(Destroyed { record, custodian });
+
+/// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
+/// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(String);
+
+impl Token {
+    /// The most bytes of a token.
+    pub const MAX: usize = 96;
+
+    /// `text`, if it is a token.
+    pub fn new(text: &str) -> Option<Self> {
+        let good =
+            (1..=Self::MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| Self(text.into()))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl core::fmt::Display for Token {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Encode for Token {
+    fn encode(&self, e: &mut chartseal_codec::Encoder) {
+        e.text(&self.0);
+    }
+}
+
+impl Decode for Token {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let text = d.text(Self::MAX)?;
+        Self::new(text)
+            .ok_or_else(|| d.invalid("a token is 1 to 96 printable ASCII bytes, no spaces"))
+    }
+}
+
+/// The commitment to a sealed text: tagged SHA-256 of `[salt, sealed]`. Without the salt, which is
+/// deleted with the text, it tells nothing.
+pub fn text_commitment(salt: &[u8; 32], sealed: &[u8]) -> Hash {
+    let mut e = chartseal_codec::Encoder::new();
+    e.array(2).bytes(salt).bytes(sealed);
+    Hash(tagged_sha256(SEALED_TEXT, &e.finish()))
+}
+
+/// The commitment in an actor's history to `outcome`: HMAC-SHA-256 under the patient's history salt
+/// (which validators and the patient have) over the tagged `[request, outcome]`.
+pub fn outcome_commitment(salt: &[u8; 32], request: &RequestId, outcome: &Outcome) -> Hash {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut e = chartseal_codec::Encoder::new();
+    e.array(2).item(request).item(outcome);
+    let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(salt) else {
+        return Hash::ZERO;
+    };
+    mac.update(&tagged(OUTCOME, &e.finish()));
+    Hash(mac.finalize().into_bytes().into())
+}

@@ -1,0 +1,74 @@
+//! Ids. All are opaque bytes: none tells a name, a date or an institution's number.
+
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, byte_newtype};
+
+byte_newtype! {
+    /// A chain: the tagged SHA-256 of its genesis.
+    pub struct ChainId([u8; 32]);
+}
+byte_newtype! {
+    /// An organization: 16 random bytes, fixed at enrolment.
+    pub struct OrgId([u8; 16]);
+}
+byte_newtype! {
+    /// Whoever signs transactions: a practitioner, a patient, an organization's office. Fixed at
+    /// enrolment; it survives every key rotation.
+    pub struct ActorId([u8; 16]);
+}
+byte_newtype! {
+    /// A patient: 16 random bytes. The same bytes as an [`ActorId`] when the patient acts.
+    pub struct PatientId([u8; 16]);
+}
+byte_newtype! {
+    /// A record, through all its versions: 16 random bytes.
+    pub struct RecordId([u8; 16]);
+}
+byte_newtype! {
+    /// The digest of one version's envelope header.
+    pub struct HeaderDigest([u8; 32]);
+}
+byte_newtype! {
+    /// A transaction: the tagged SHA-256 of its signed bytes.
+    pub struct TxId([u8; 32]);
+}
+
+/// An access request: the transaction that made it.
+pub type RequestId = TxId;
+/// A directive: the transaction that issued it.
+pub type DirectiveId = TxId;
+
+impl From<PatientId> for ActorId {
+    fn from(patient: PatientId) -> Self {
+        Self(patient.0)
+    }
+}
+
+impl From<OrgId> for ActorId {
+    fn from(org: OrgId) -> Self {
+        Self(org.0)
+    }
+}
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, leap seconds left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// This moment and `ms` milliseconds; the end of time if that is beyond it.
+    #[must_use]
+    pub fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+impl Encode for Time {
+    fn encode(&self, e: &mut Encoder) {
+        e.uint(self.0);
+    }
+}
+
+impl Decode for Time {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.uint().map(Self)
+    }
+}

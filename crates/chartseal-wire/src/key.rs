@@ -1,0 +1,50 @@
+//! Ed25519 public keys and signatures, under one rule.
+
+use chartseal_codec::byte_newtype;
+use ed25519_dalek::VerifyingKey;
+use thiserror::Error;
+
+use crate::domain::tagged;
+
+byte_newtype! {
+    /// An Ed25519 public key (RFC 8032), as its 32 bytes. Whether they are a point is found out when
+    /// a signature is checked.
+    pub struct PublicKey([u8; 32]);
+}
+byte_newtype! {
+    /// An Ed25519 signature (RFC 8032).
+    pub struct Signature([u8; 64]);
+}
+
+/// A signature does not verify: wrong key, wrong message, or not canonical.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the signature does not verify")]
+pub struct BadSignature;
+
+impl PublicKey {
+    /// Checks a signature over `domain ‖ 0x00 ‖ bytes`.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify(
+        &self,
+        domain: &str,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
+        self.verify_raw(&tagged(domain, bytes), signature)
+    }
+
+    /// Checks a signature over exactly `message`, as C2SP notes are signed.
+    ///
+    /// The rule is ed25519-dalek's `verify_strict`: canonical `S`, no key or `R` of small order.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| BadSignature)?;
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        key.verify_strict(message, &signature)
+            .map_err(|_| BadSignature)
+    }
+}
