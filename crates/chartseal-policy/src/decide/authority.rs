@@ -1,0 +1,214 @@
+//! Who may say so: checked at every decision, as of the time of issue.
+
+use super::active::{Docket, MAX_CHAIN};
+use super::horizon::Horizon;
+use crate::{
+    Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Request, Scope, Set, Status,
+    Symbol, Terms, Time, World,
+};
+
+/// Checks authority over one record of one patient.
+pub(super) struct Authority<'a, W: ?Sized> {
+    pub(super) world: &'a W,
+    pub(super) request: &'a Request,
+    pub(super) patient: &'a Patient,
+    pub(super) record: &'a Record,
+    pub(super) docket: &'a Docket<'a>,
+}
+
+impl<W: World + ?Sized> Authority<'_, W> {
+    /// Whether a restriction's issuer may restrict: the patient, or a guardian of that time.
+    pub(super) fn may_restrict(&self, directive: &Directive, from: Option<Time>) -> bool {
+        let Issuer::Actor(issuer) = &directive.issuer else {
+            return false;
+        };
+        *issuer == directive.patient
+            || self
+                .patient
+                .has_guardian(issuer, issue_time(directive, from))
+    }
+
+    /// Whether a grant's issuer, and everybody whom it was passed on from, may grant it.
+    pub(super) fn may_grant(
+        &self,
+        directive: &Directive,
+        grant: &Grant,
+        horizon: &mut Horizon,
+    ) -> Result<(), Status> {
+        let (mut directive, mut grant) = (directive, grant);
+        for _ in 0..MAX_CHAIN {
+            let Some(parent) = &grant.parent else {
+                return self.is_own_authority(directive, grant);
+            };
+            let (above, parent) = self.docket.grant(parent).ok_or(Status::NoParent)?;
+            if above.position >= directive.position {
+                return Err(Status::NoParent);
+            }
+            let Issuer::Actor(delegator) = &directive.issuer else {
+                return Err(Status::NotDelegable);
+            };
+            let may_pass_on = names(&parent.scope, delegator)
+                && parent.delegable > grant.delegable
+                && parent.except.is_empty();
+            if !may_pass_on {
+                return Err(Status::NotDelegable);
+            }
+            if !is_within(grant, parent) {
+                return Err(Status::WiderThanParent);
+            }
+            self.is_active(above, parent, horizon)?;
+            self.is_in_standing(delegator, horizon)?;
+            (directive, grant) = (above, parent);
+        }
+        Err(Status::NotDelegable)
+    }
+
+    /// Whether the deciding permit of a restriction with nested grants is one that its issuer could
+    /// have granted.
+    pub(super) fn may_nest(&self, directive: &Directive, from: Option<Time>, node: &Scope) -> bool {
+        self.may_issue(
+            &directive.issuer,
+            issue_time(directive, from),
+            node.tags.as_ref(),
+        )
+    }
+
+    fn is_own_authority(&self, directive: &Directive, grant: &Grant) -> Result<(), Status> {
+        let at = issue_time(directive, grant.window.from);
+        let may = match (&directive.issuer, &self.patient.quorum) {
+            (Issuer::Quorum, Some(quorum)) => {
+                return self.has_approvals(quorum, directive, grant, at);
+            }
+            (issuer, _) => self.may_issue(issuer, at, grant.scope.tags.as_ref()),
+        };
+        if may {
+            Ok(())
+        } else {
+            Err(Status::NoAuthority)
+        }
+    }
+
+    fn may_issue(&self, issuer: &Issuer, at: Time, tags: Option<&Set<Symbol>>) -> bool {
+        let Issuer::Actor(issuer) = issuer else {
+            return false;
+        };
+        let patient = self.patient;
+        if *issuer == self.request.patient {
+            let names_tags = tags.is_some_and(|tags| !tags.is_empty());
+            return patient.is_adult(at) || (patient.may_consent(at) && names_tags);
+        }
+        // A private tag may be one that is not gated: then the record bears it unnamed.
+        let private = &patient.minor_private_tags;
+        let is_private = tags.is_some_and(|tags| tags.intersects(private))
+            || self.record.tags.intersects(private);
+        patient.has_guardian(issuer, at) && !(is_private && patient.may_consent(at))
+    }
+
+    fn has_approvals(
+        &self,
+        quorum: &Quorum,
+        directive: &Directive,
+        grant: &Grant,
+        at: Time,
+    ) -> Result<(), Status> {
+        let counts = |member: &Symbol, one: &Directive| match &one.terms {
+            Terms::Approve(approval) => {
+                let age = at.since(approval.at);
+                approval.target == directive.id
+                    && one.issuer.is(member)
+                    && one.position <= directive.position
+                    && one.patient == directive.patient
+                    && age.is_some_and(|age| quorum.ttl.is_none_or(|ttl| age <= ttl))
+            }
+            _ => false,
+        };
+        let approved = |member: &&Symbol| {
+            !names(&grant.scope, member)
+                && self.docket.directives.iter().any(|one| counts(member, one))
+        };
+        let found = quorum.members.iter().filter(approved).count();
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        let needed = quorum.k.max(1);
+        if found >= needed {
+            Ok(())
+        } else {
+            Err(Status::Approvals { found, needed })
+        }
+    }
+
+    fn is_active(
+        &self,
+        directive: &Directive,
+        grant: &Grant,
+        horizon: &mut Horizon,
+    ) -> Result<(), Status> {
+        let has_ended = self.docket.ended(directive, horizon).is_some();
+        horizon.window(&grant.window);
+        if has_ended || !grant.window.contains(self.request.time) {
+            return Err(Status::AncestorInactive {
+                id: directive.id.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn is_in_standing(&self, delegator: &Symbol, horizon: &mut Horizon) -> Result<(), Status> {
+        let actor = self
+            .world
+            .actor(delegator)
+            .ok_or(Status::DelegatorStanding)?;
+        horizon.standing(&actor);
+        if actor.in_standing(self.request.time) {
+            Ok(())
+        } else {
+            Err(Status::DelegatorStanding)
+        }
+    }
+}
+
+/// When a directive counts as made: `issued`, else where its window begins, else 0.
+fn issue_time(directive: &Directive, from: Option<Time>) -> Time {
+    directive.issued.or(from).unwrap_or_default()
+}
+
+/// Whether a grant names this actor directly.
+fn names(scope: &Scope, actor: &Symbol) -> bool {
+    let is_named = |one: &Grantee| matches!(one, Grantee::Actor(named) if named == actor);
+    scope.to.iter().flatten().any(is_named)
+}
+
+/// Whether a grant stays within its parent in every dimension.
+fn is_within(child: &Grant, parent: &Grant) -> bool {
+    let (inner, outer) = (&child.scope, &parent.scope);
+    // A parent without purposes is void, and one without tags names none.
+    let purposes = match (&inner.purposes, &outer.purposes) {
+        (Some(inner), Some(outer)) => inner.is_subset(outer),
+        _ => false,
+    };
+    let tags = inner
+        .tags
+        .iter()
+        .flatten()
+        .all(|tag| outer.tags.as_ref().is_some_and(|tags| tags.contains(tag)));
+    let read = Set::one(crate::Action::Read);
+    let actions = inner.actions.as_ref().unwrap_or(&read);
+    purposes
+        && tags
+        && actions.is_subset(outer.actions.as_ref().unwrap_or(&read))
+        && is_limited(inner.classes.as_ref(), outer.classes.as_ref())
+        && is_limited(inner.records.as_ref(), outer.records.as_ref())
+        && is_limited(inner.encounters.as_ref(), outer.encounters.as_ref())
+        && is_limited(inner.authors.as_ref(), outer.authors.as_ref())
+        && inner.data.is_within(&outer.data)
+        && inner.conf.unwrap_or_default() <= outer.conf.unwrap_or_default()
+        && child.window.is_within(&parent.window)
+}
+
+/// What the parent limits the child must limit too.
+fn is_limited(inner: Option<&Set<Symbol>>, outer: Option<&Set<Symbol>>) -> bool {
+    match (inner, outer) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(inner), Some(outer)) => inner.is_subset(outer),
+    }
+}
