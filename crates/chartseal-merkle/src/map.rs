@@ -171,17 +171,33 @@ impl MapProof {
     /// # Errors
     /// [`ProofError`]; nothing is proved then.
     pub fn verify(&self, root: Hash, key: &MapKey, value: Option<&[u8]>) -> Result<(), ProofError> {
+        self.check_path(root, key)?;
+        let holds = match (self.leaf, value) {
+            (Some((found, hash)), Some(value)) => found == *key && hash == map_value_hash(value),
+            // Another key's leaf stands where this key's would.
+            (Some((found, _)), None) => {
+                found != *key && found.shares_prefix(key, self.siblings.len())
+            }
+            (None, Some(_)) => false,
+            (None, None) => true,
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(ProofError::RootMismatch)
+        }
+    }
+
+    /// The half of [`verify`](Self::verify) that doesn't know the value: this is a path of the map
+    /// with root `root`, to where `key` is or would be.
+    ///
+    /// # Errors
+    /// [`ProofError`]; nothing is proved then.
+    pub fn check_path(&self, root: Hash, key: &MapKey) -> Result<(), ProofError> {
         let depth = self.siblings.len();
         if depth > 8 * MapKey::LEN {
             return Err(ProofError::WrongLength { found: depth });
         }
-        let holds = match (self.leaf, value) {
-            (Some((found, hash)), Some(value)) => found == *key && hash == map_value_hash(value),
-            // Another key's leaf stands where this key's would.
-            (Some((found, _)), None) => found != *key && found.shares_prefix(key, depth),
-            (None, Some(_)) => false,
-            (None, None) => true,
-        };
         let end = self
             .leaf
             .map_or(Hash::ZERO, |(key, hash)| map_leaf_hash(&key.0, hash));
@@ -193,7 +209,7 @@ impl MapProof {
                 map_node_hash(node, *sibling)
             }
         });
-        if holds && found == root {
+        if found == root {
             Ok(())
         } else {
             Err(ProofError::RootMismatch)

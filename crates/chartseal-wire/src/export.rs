@@ -11,7 +11,7 @@ use chartseal_codec::{
 };
 use chartseal_merkle::{Hash, MAX_PROOF, MapProof};
 
-use crate::block::BlockHeader;
+use crate::block::{BlockHeader, HEADER_VERSION};
 use crate::history::{Subject, text_commitment};
 
 /// The version of [`Export`]'s format.
@@ -21,16 +21,20 @@ pub const MAX_HISTORIES: usize = 64;
 /// The most entries of one history in one export.
 pub const MAX_ENTRIES: usize = 1 << 24;
 
+/// The most bytes of a header.
+const MAX_HEADER: usize = 1024;
+
 /// Histories at one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The header of the block after which the histories are exported.
     pub header: BlockHeader,
-    /// The histories, sorted by subject, none twice.
+    /// The histories, no subject twice; the encoding sorts them by subject.
     pub histories: Vec<HistorySection>,
     /// How the block log grew since an earlier export.
     pub growth: Option<Growth>,
-    /// Sealed texts to which entries commit; those that were erased are missing.
+    /// Sealed texts to which entries commit; those that were erased are missing. Their order says
+    /// nothing: the encoding sorts them and writes none twice.
     pub texts: Vec<SealedText>,
 }
 
@@ -46,13 +50,6 @@ pub struct HistorySection {
     /// Proves the value at the history's slot under the header's state root.
     pub proof: MapProof,
 }
-canonical_struct!(HistorySection {
-    subject,
-    first,
-    entries,
-    proof
-});
-
 /// Shows that the block log under the new checkpoint begins with the one under the old.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
@@ -63,7 +60,7 @@ pub struct Growth {
 }
 
 /// A text that only the patient can open, with the salt of its commitment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SealedText {
     /// The salt: who has neither it nor the text learns nothing from the commitment.
     pub salt: [u8; 32],
@@ -76,6 +73,25 @@ impl SealedText {
     /// What entries and transactions say of it.
     pub fn commitment(&self) -> Hash {
         text_commitment(&self.salt, self.sealed.as_ref())
+    }
+}
+
+impl Encode for HistorySection {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(4).item(&self.subject).uint(self.first);
+        e.item(&self.entries).item(&self.proof);
+    }
+}
+
+impl Decode for HistorySection {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("history").array_exact(4)?;
+        Ok(Self {
+            subject: Subject::decode(d.at("history.subject"))?,
+            first: d.at("history.first").uint()?,
+            entries: d.at("history.entries").list(MAX_ENTRIES)?,
+            proof: MapProof::decode(d.at("history.proof"))?,
+        })
     }
 }
 
@@ -100,7 +116,12 @@ impl Encode for Export {
         e.array(5)
             .uint(EXPORT_VERSION)
             .bytes(&to_bytes(&self.header));
-        e.item(&self.histories).item(&self.growth).item(&self.texts);
+        let mut histories: Vec<&HistorySection> = self.histories.iter().collect();
+        histories.sort_by_key(|history| history.subject);
+        let mut texts: Vec<&SealedText> = self.texts.iter().collect();
+        texts.sort();
+        texts.dedup();
+        e.item(&histories).item(&self.growth).item(&texts);
     }
 }
 
@@ -109,13 +130,20 @@ impl Decode for Export {
         d.at("export").array_exact(5)?;
         d.at("export.version")
             .uint_in(EXPORT_VERSION, EXPORT_VERSION)?;
-        let header = chartseal_codec::from_bytes(d.at("export.header").bytes(1024)?)?;
+        let header: BlockHeader =
+            chartseal_codec::from_bytes(d.at("export.header").bytes(MAX_HEADER)?)?;
+        if header.version != HEADER_VERSION {
+            return Err(d.invalid("the version of a block header is 1"));
+        }
         let histories: Vec<HistorySection> = d.at("export.histories").list(MAX_HISTORIES)?;
         if !histories.is_sorted_by(|a, b| a.subject < b.subject) {
             return Err(d.invalid("histories are sorted by subject, none twice"));
         }
         let growth = Option::decode(d.at("export.growth"))?;
-        let texts = d.at("export.texts").list(MAX_ENTRIES)?;
+        let texts: Vec<SealedText> = d.at("export.texts").list(MAX_ENTRIES)?;
+        if !texts.is_sorted_by(|a, b| a < b) {
+            return Err(d.invalid("texts are sorted by salt, none twice"));
+        }
         Ok(Self {
             header,
             histories,

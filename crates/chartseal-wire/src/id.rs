@@ -61,6 +61,33 @@ impl Time {
     }
 }
 
+/// As RFC 3339 in UTC: `2026-11-22T15:04:05.678Z`; beyond the year 9999 with a longer year.
+impl core::fmt::Display for Time {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (days, ms) = (self.0 / 86_400_000, self.0 % 86_400_000);
+        // Years begin in March here, so that a leap day is the last day of its year; eras of 400
+        // years all have the same days.
+        let since_march_0 = days + 719_468;
+        let (era, day) = (since_march_0 / 146_097, since_march_0 % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let day = day - (153 * month + 2) / 5 + 1;
+        let (month, carry) = if month < 10 {
+            (month + 3, 0)
+        } else {
+            (month - 9, 1)
+        };
+        let year = 400 * era + year + carry;
+        let (seconds, ms) = (ms / 1000, ms % 1000);
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z"
+        )
+    }
+}
+
 impl Encode for Time {
     fn encode(&self, e: &mut Encoder) {
         e.uint(self.0);
