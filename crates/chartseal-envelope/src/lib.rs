@@ -1,1 +1,163 @@
-//! Post-quantum sealed records with threshold-released keys.
+//! Post-quantum sealed records whose keys are released by a threshold of custodians.
+//!
+//! An author seals a record once. Its key is split among custodians, who each reseal their share to
+//! a reader's one-time key when they find that the reader may read. Any *t* shares give the key.
+//!
+//! # What it protects against
+//! - **Whoever stores a body**, now or with a quantum computer later: it is ciphertext under a key
+//!   that only HPKE with X-Wing (ML-KEM-768 and X25519) ever carries.
+//! - **Fewer than *t* custodians together**: their shares say nothing about the key.
+//! - **Anyone who alters, cuts, reorders or moves** a header, body, seal, deal or release: each is
+//!   bound to the header's digest. A share is of no use under another header, so a ciphertext can't
+//!   be registered again under somebody else's policy.
+//! - **A custodian or a dealer who lies**: shares are checked against salted hashes in the header,
+//!   liars are named, and whoever opened a record can deal again and audit the dealer.
+//! - **Two keys for one body**: the body commits to its key.
+//!
+//! # What it does not
+//! - A plaintext that was copied can't be recalled; the author and past readers know the key.
+//! - *t* custodians who collude read silently. So does whoever breaks *t* of them.
+//! - Erasure is attested, never proved: see [`ErasureChecklist`].
+//! - A [`Release`] or [`Deal`] is not signed: its transport says who sent it, and a [`Fault`] names
+//!   whom it *said* it was from.
+//! - Authorship is Ed25519, which a quantum computer forges; secrecy does not rest on it.
+//! - X-Wing and HPKE with it are drafts, and the `hpke` crate is not audited. Neither is this one.
+//!
+//! # A record, from author to reader
+//! ```
+//! use chartseal_envelope::*;
+//!
+//! // Four custodians, of which any three are enough, each with its key of this epoch.
+//! let custodians = [(); 4].map(|()| KemKeyPair::generate().unwrap());
+//! let keys = custodians.each_ref().map(|keys| keys.public_key().clone());
+//! let set = CustodianSet { id: SetId([1; 32]), epoch: 7, threshold: Threshold::new(3, 4)? };
+//!
+//! // The author seals a record and deals its shares.
+//! let author = KeySeed::generate()?.signing_key();
+//! let info = RecordInfo {
+//!     suite: Suite::default(),
+//!     record_id: RecordId::random()?,
+//!     subject: SubjectId([2; 16]),
+//!     version: RecordVersion::FIRST,
+//!     custodians: set,
+//! };
+//! let text = Content { media_type: "text/plain", attributes: b"", bytes: b"HbA1c 5.4 %" };
+//! let SealedRecord { header, body, seal, dealer } = seal(&info, &text, &author)?;
+//! let deals = deal(&[&dealer], &keys)?;
+//!
+//! // Each custodian checks its share, and keeps it.
+//! let dealing = Dealing::initial(&header);
+//! let held: Vec<HeldShare> = custodians
+//!     .iter()
+//!     .zip(&deals)
+//!     .map(|(keys, deal)| accept(keys, deal.index(), &dealing, deal))
+//!     .collect::<Result<_, _>>()?;
+//!
+//! // A reader asks with a key for this request only. Three custodians find the request permitted.
+//! let reader = KemKeyPair::generate()?;
+//! let request = RequestId([3; 32]);
+//! let releases: Vec<Release> = held
+//!     .iter()
+//!     .take(3)
+//!     .map(|share| release(&[share], request, reader.public_key()))
+//!     .collect::<Result<_, _>>()?;
+//!
+//! let combined = combine(&reader, request, &dealing, &releases)?;
+//! let opened = open(&header, &body, &seal, &author.verifying_key(), &combined.key)?;
+//! assert_eq!(opened.content(), b"HbA1c 5.4 %");
+//! assert_eq!(audit_deal(&opened, &dealing), DealVerdict::Honest);
+//!
+//! // Two are not enough, and the error says so.
+//! let error = combine(&reader, request, &dealing, &releases[..2]).unwrap_err();
+//! assert_eq!(error.to_string(), "2 of 3 needed shares; none from custodian 3, 4 (CS-ENV-60)");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The verbs
+//! | who | verbs |
+//! |---|---|
+//! | author | [`seal`], [`deal`], [`Opened::redeal`], [`Deposit`] |
+//! | custodian | [`accept`], [`accept_all`], [`release`], [`HeldShare::to_storage_bytes`] |
+//! | reader | [`combine`], [`combine_all`], [`open`], [`audit_deal`] |
+//! | store | [`Seal::verify`], [`ErasureChecklist`] |
+//! | anyone with a key | [`seal_text`], [`open_text`], [`SigningKeyPair::sign`], [`VerifyingKey::verify_strict`] |
+//!
+//! Each verb that draws randomness has a `*_with_rng` form; the other needs feature `getrandom`.
+//!
+//! # Limits
+//! Records up to what memory holds (chunk by chunk, [`cobblestone`] goes to 4 PiB), at most 64
+//! custodians, 65,536 records in a deal or release, 8 KiB of attributes, 64 KiB in a sealed text.
+//! Decoders accept canonical CBOR only, and allocate no more than the input's length justifies. The
+//! one panic is an allocation that fails. Errors name a rule (`CS-ENV-58`); `docs/envelope.md` has
+//! the rules and the formats to the byte.
+#![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod body;
+pub mod cobblestone;
+mod content_key;
+mod custodian;
+mod deal;
+mod dealing;
+mod deposit;
+pub mod domain;
+mod erasure;
+mod hash;
+mod header;
+mod hpke;
+mod id;
+mod kem;
+mod keys;
+mod package;
+mod reader;
+mod record;
+#[cfg(feature = "getrandom")]
+mod rng;
+mod sharing;
+mod signing;
+mod suite;
+mod text;
+
+pub use body::{BodyError, Content, ContentError, MAX_ATTRIBUTES, MAX_MEDIA_TYPE};
+pub use cobblestone::CobblestoneError;
+pub use content_key::ContentKey;
+#[cfg(feature = "getrandom")]
+pub use custodian::release;
+pub use custodian::{
+    Acceptance, Acknowledgement, HeldShare, Release, ReleaseError, accept, accept_all,
+    release_with_rng,
+};
+#[cfg(feature = "getrandom")]
+pub use deal::deal;
+pub use deal::{Deal, DealError, Dealer, ItemId, MAX_RECORDS, deal_with_rng};
+pub use dealing::Dealing;
+pub use deposit::{Deposit, ForeignAcknowledgement};
+pub use erasure::{ErasureChecklist, ErasureItem};
+pub use header::{Header, RecordInfo, RecordVersion, VersionError};
+pub use id::{
+    BodyDigest, CommitmentRoot, CustodianSet, HeaderDigest, MAX_CUSTODIANS, RecordId, RequestId,
+    SetId, ShareIndex, SubjectId, Threshold, ThresholdError,
+};
+pub use kem::{KemKeyPair, KemPublicKey};
+pub use keys::{Fingerprint, InvalidKey, KeyId, KeySeed};
+pub use package::ShareFault;
+pub use reader::{
+    CombineError, Combined, DealVerdict, Fault, Shortage, audit_deal, combine, combine_all,
+};
+pub use record::{BadSeal, OpenError, Opened, Seal, SealedRecord, open, seal_with_rng};
+#[cfg(feature = "getrandom")]
+pub use record::{SealError, seal};
+#[cfg(feature = "getrandom")]
+pub use rng::{RandomnessError, SystemRng};
+pub use signing::{BadSignature, Signature, SigningKeyPair, VerifyingKey};
+pub use suite::Suite;
+#[cfg(feature = "getrandom")]
+pub use text::seal_text;
+pub use text::{MAX_PURPOSE, MAX_TEXT, SealedText, TextError, open_text, seal_text_with_rng};
+
+/// The random number generators that the `*_with_rng` functions take.
+pub use rand_core;

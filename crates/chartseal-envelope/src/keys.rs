@@ -1,0 +1,130 @@
+//! The keys of a person, an organization or a custodian.
+
+use core::fmt;
+
+use chartseal_codec::byte_newtype;
+use rand_core::CryptoRng;
+use thiserror::Error;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::Suite;
+use crate::kem::KemKeyPair;
+use crate::signing::SigningKeyPair;
+
+byte_newtype! {
+    /// Names a public key: SHA-256 of it, under its kind's domain.
+    pub struct KeyId([u8; 32]);
+}
+
+impl KeyId {
+    /// Its first 120 bits as six groups of four letters and digits, to read aloud.
+    ///
+    /// Crockford's alphabet: no `i`, `l`, `o` or `u`. Finding another key with the same fingerprint
+    /// takes 2¹²⁰ tries.
+    ///
+    /// ```
+    /// use chartseal_envelope::KeyId;
+    ///
+    /// assert_eq!(KeyId([0x5a; 32]).fingerprint().to_string(), "b9d5-mpjt-b9d5-mpjt-b9d5-mpjt");
+    /// ```
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(*self)
+    }
+}
+
+/// See [`KeyId::fingerprint`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(KeyId);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ALPHABET: [u8; 32] = *b"0123456789abcdefghjkmnpqrstvwxyz";
+        // Five bytes are eight digits, two groups.
+        for (i, five) in self.0.as_bytes().chunks_exact(5).take(3).enumerate() {
+            let bits = five
+                .iter()
+                .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+            for digit in 0..8_usize {
+                if digit % 4 == 0 && (i, digit) != (0, 0) {
+                    f.write_str("-")?;
+                }
+                let place = usize::from((bits >> (35 - 5 * digit)).to_le_bytes()[0] & 31);
+                let letter = ALPHABET.get(place).copied().unwrap_or_default();
+                fmt::Write::write_char(f, char::from(letter))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 32 secret bytes from which one person's keys are derived (HKDF-SHA256, one domain each).
+///
+/// Custodians' epoch keys are *not* derived from one: a key that can be derived again is never
+/// destroyed. They come from [`KemKeyPair::generate_with_rng`].
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct KeySeed([u8; 32]);
+
+impl KeySeed {
+    /// The seed that `bytes` are. The caller overwrites its own copy.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A new seed.
+    pub fn generate_with_rng(rng: &mut impl CryptoRng) -> Self {
+        let mut seed = Self([0; 32]);
+        rng.fill_bytes(&mut seed.0);
+        seed
+    }
+
+    /// A new seed, from the operating system's randomness.
+    ///
+    /// # Errors
+    /// [`RandomnessError`](crate::RandomnessError) if there is none.
+    #[cfg(feature = "getrandom")]
+    pub fn generate() -> Result<Self, crate::RandomnessError> {
+        Ok(Self::generate_with_rng(&mut crate::SystemRng::new()?))
+    }
+
+    /// The bytes, to store them in an encrypted keystore.
+    pub const fn expose_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The seed's signing key.
+    pub fn signing_key(&self) -> SigningKeyPair {
+        SigningKeyPair::from_seed(self)
+    }
+
+    /// The seed's KEM key of `suite`.
+    pub fn kem_key(&self, suite: Suite) -> KemKeyPair {
+        KemKeyPair::from_seed(self, suite)
+    }
+}
+
+impl fmt::Debug for KeySeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySeed(secret)")
+    }
+}
+
+/// Bytes that are no public key of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidKey {
+    /// The Ed25519 key is no point on the curve.
+    #[error("ed25519 public key is not a point on the curve (CS-ENV-10)")]
+    NotOnCurve,
+    /// The Ed25519 key has small order: anyone could sign for it.
+    #[error("ed25519 public key has small order (CS-ENV-11)")]
+    SmallOrder,
+    /// No suite has KEM keys of this length.
+    #[error("KEM public key has {0} bytes, should have 1216 (CS-ENV-12)")]
+    KemLength(usize),
+    /// The ML-KEM part is not an encoding of a key, or is all zero.
+    #[error("KEM public key is not a valid ML-KEM-768 key (CS-ENV-13)")]
+    KemEncoding,
+    /// The X25519 part has small order: it adds nothing to the secret.
+    #[error("KEM public key's X25519 part has small order (CS-ENV-14)")]
+    KemSmallOrder,
+}

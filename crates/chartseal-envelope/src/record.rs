@@ -1,0 +1,309 @@
+//! The two main verbs: seal a record, open a record.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
+use rand_core::CryptoRng;
+use thiserror::Error;
+
+use crate::body::{self, BodyError, Content, ContentError};
+use crate::deal::Dealer;
+use crate::dealing::{Dealing, Scope};
+use crate::header::{Header, RecordInfo, read_format};
+use crate::id::{BodyDigest, CustodianSet, HeaderDigest};
+use crate::sharing::{self, Coins};
+use crate::signing::{Signature, SigningKeyPair, VerifyingKey};
+use crate::{ContentKey, Suite, domain};
+
+/// A record as its author has it right after sealing.
+#[derive(Debug)]
+pub struct SealedRecord {
+    /// What everybody may see.
+    pub header: Header,
+    /// The ciphertext.
+    pub body: Vec<u8>,
+    /// The author's signature over both.
+    pub seal: Seal,
+    /// The secrets to deal to the custodians; whoever has them reads the record.
+    pub dealer: Dealer,
+}
+
+/// Seals `content` under a fresh key, for which `sealed.dealer` makes deals.
+///
+/// # Errors
+/// [`ContentError`] if the media type or the attributes are too long.
+pub fn seal_with_rng(
+    info: &RecordInfo,
+    content: &Content<'_>,
+    author: &SigningKeyPair,
+    rng: &mut impl CryptoRng,
+) -> Result<SealedRecord, ContentError> {
+    body::check(content)?;
+    let key = ContentKey::generate_with_rng(rng);
+    let coins = Coins::generate(rng);
+
+    let scope = Scope::of_new(info, author.key_id());
+    let shares = sharing::split(&key, &coins, &scope.to_bytes(), info.custodians.threshold);
+    let root = scope.root(&scope.commit_all(&shares));
+    let header = Header::new(info, author.key_id(), root);
+
+    let body = body::seal(content, &coins, header.digest(), &key, rng);
+    let seal = Seal::sign(&header, &body, author);
+    let dealer = Dealer {
+        dealing: Dealing::initial(&header),
+        key,
+        coins,
+    };
+    Ok(SealedRecord {
+        header,
+        body,
+        seal,
+        dealer,
+    })
+}
+
+/// As [`seal_with_rng`], with the operating system's randomness.
+///
+/// # Errors
+/// As [`seal_with_rng`], and [`SealError::Randomness`].
+#[cfg(feature = "getrandom")]
+pub fn seal(
+    info: &RecordInfo,
+    content: &Content<'_>,
+    author: &SigningKeyPair,
+) -> Result<SealedRecord, SealError> {
+    Ok(seal_with_rng(
+        info,
+        content,
+        author,
+        &mut crate::SystemRng::new()?,
+    )?)
+}
+
+/// Why a record was not sealed.
+#[cfg(feature = "getrandom")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The content doesn't fit.
+    #[error(transparent)]
+    Content(#[from] ContentError),
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] crate::RandomnessError),
+}
+
+/// Checks the author's seal and opens the body.
+///
+/// `author` is the key that the caller trusts under the id in the header; `key` is what
+/// [`combine`](crate::combine) gave.
+///
+/// # Errors
+/// [`OpenError`]. Nothing of the content is given out then.
+pub fn open(
+    header: &Header,
+    body: &[u8],
+    seal: &Seal,
+    author: &VerifyingKey,
+    key: &ContentKey,
+) -> Result<Opened, OpenError> {
+    seal.verify(header, body, author)?;
+    let plain = body::open(body, header.digest(), key)?;
+    Ok(Opened {
+        plain,
+        key: key.duplicate(),
+    })
+}
+
+/// A record's content. All of it is overwritten when it is dropped.
+pub struct Opened {
+    plain: body::Plain,
+    key: ContentKey,
+}
+
+impl Opened {
+    /// The content, byte for byte as it was sealed.
+    pub fn content(&self) -> &[u8] {
+        self.plain
+            .bytes
+            .get(self.plain.content.clone())
+            .unwrap_or_default()
+    }
+
+    /// The content's media type.
+    pub fn media_type(&self) -> &str {
+        &self.plain.media_type
+    }
+
+    /// The author's notes.
+    pub fn attributes(&self) -> &[u8] {
+        &self.plain.attributes
+    }
+
+    /// The secrets of another deal of this record, to the same custodians or to others.
+    ///
+    /// `epoch` counts a record's deals: 0 is the one in the header, so a re-deal's is 1 or more.
+    /// Anchor `dealer.dealing()`'s epoch, set and root where readers find them.
+    pub fn redeal(&self, header: &Header, epoch: u64, custodians: CustodianSet) -> Dealer {
+        Dealer::again(
+            header,
+            epoch,
+            custodians,
+            self.key.duplicate(),
+            Coins(self.plain.coins.0),
+        )
+    }
+
+    pub(crate) fn key(&self) -> &ContentKey {
+        &self.key
+    }
+
+    pub(crate) fn coins(&self) -> &Coins {
+        &self.plain.coins
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({} bytes, secret)", self.plain.content.len())
+    }
+}
+
+/// Why a record was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The seal refuses header, body or author.
+    #[error(transparent)]
+    Seal(#[from] BadSeal),
+    /// The key refuses the body, or the author sealed what is no body.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+}
+
+/// The author's signature over header and body. Anyone verifies it, without any secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    suite: Suite,
+    body_digest: BodyDigest,
+    body_len: u64,
+    signature: Signature,
+}
+
+impl Seal {
+    /// The format's version.
+    pub const FORMAT: u64 = 1;
+
+    /// BLAKE3 of the body.
+    pub fn body_digest(&self) -> BodyDigest {
+        self.body_digest
+    }
+
+    /// The body's length in bytes.
+    pub fn body_len(&self) -> u64 {
+        self.body_len
+    }
+
+    /// Checks the signature and the body.
+    ///
+    /// # Errors
+    /// [`BadSeal`].
+    pub fn verify(
+        &self,
+        header: &Header,
+        body: &[u8],
+        author: &VerifyingKey,
+    ) -> Result<(), BadSeal> {
+        self.verify_signature(header, author)?;
+        if body.len() as u64 != self.body_len || digest(body) != self.body_digest {
+            return Err(BadSeal::Body);
+        }
+        Ok(())
+    }
+
+    /// Checks the signature only, for who has no body.
+    ///
+    /// # Errors
+    /// [`BadSeal`], but never [`BadSeal::Body`].
+    pub fn verify_signature(&self, header: &Header, author: &VerifyingKey) -> Result<(), BadSeal> {
+        if self.suite != header.suite() {
+            return Err(BadSeal::Suite);
+        }
+        if author.key_id() != header.author() {
+            return Err(BadSeal::Author);
+        }
+        let message = message(header.digest(), self.body_digest, self.body_len);
+        author
+            .verify_strict(&message, &self.signature)
+            .map_err(|_| BadSeal::Signature)
+    }
+
+    fn sign(header: &Header, body: &[u8], author: &SigningKeyPair) -> Self {
+        let (body_digest, body_len) = (digest(body), body.len() as u64);
+        let signature = author.sign(&message(header.digest(), body_digest, body_len));
+        Self {
+            suite: header.suite(),
+            body_digest,
+            body_len,
+            signature,
+        }
+    }
+}
+
+impl Encode for Seal {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(5)
+            .uint(Self::FORMAT)
+            .item(&self.suite)
+            .item(&self.body_digest);
+        e.uint(self.body_len).item(&self.signature);
+    }
+}
+
+impl Decode for Seal {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("Seal").array_exact(5)?;
+        read_format(d, Self::FORMAT)?;
+        Ok(Self {
+            suite: Suite::decode(d)?,
+            body_digest: BodyDigest::decode(d.at("body_digest"))?,
+            body_len: d.at("body_len").uint()?,
+            signature: Signature::decode(d.at("signature"))?,
+        })
+    }
+}
+
+/// What a seal refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BadSeal {
+    /// Seal and header are of different suites.
+    #[error("seal and header are of different suites (CS-ENV-06)")]
+    Suite,
+    /// The key that was given is not the one that the header names.
+    #[error("header names another author key (CS-ENV-30)")]
+    Author,
+    /// The signature is not the author's over this header, body digest and length.
+    #[error("author's signature does not verify for this header (CS-ENV-31)")]
+    Signature,
+    /// The body is not the one that was signed.
+    #[error("body is not the one that the author signed (CS-ENV-32)")]
+    Body,
+}
+
+fn digest(body: &[u8]) -> BodyDigest {
+    BodyDigest(blake3::hash(body).into())
+}
+
+fn message(header: HeaderDigest, body: BodyDigest, len: u64) -> Vec<u8> {
+    let len = len.to_be_bytes();
+    [
+        domain::SEAL.as_bytes(),
+        &[0],
+        header.as_bytes(),
+        body.as_bytes(),
+        &len,
+    ]
+    .concat()
+}

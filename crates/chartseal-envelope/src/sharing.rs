@@ -1,0 +1,105 @@
+//! Shamir's secret sharing over GF(2⁸) with explicit coefficients, and the coins that they come from.
+//!
+//! The field's arithmetic is `vsss-rs`'s, in constant time. Coefficients are not drawn through its
+//! generator: which byte becomes which coefficient is part of our format, because every reader must
+//! be able to deal again.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use rand_core::CryptoRng;
+use vsss_rs::{DefaultShare, Gf256, IdentifierGf256, Polynomial, Share as _};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::hash::derive;
+use crate::id::{ShareIndex, Threshold};
+use crate::{ContentKey, domain};
+
+/// Length of a share and of its salt, in bytes.
+pub(crate) const SHARE_LEN: usize = 32;
+
+/// The seed of all coins of a record's deals; it lies in the body, so every reader has it.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Coins(pub(crate) [u8; 32]);
+
+impl Coins {
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut coins = Self([0; 32]);
+        rng.fill_bytes(&mut coins.0);
+        coins
+    }
+}
+
+/// One custodian's secret: its share of the content key, and the salt of the share's commitment.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct SaltedShare {
+    pub(crate) share: [u8; SHARE_LEN],
+    pub(crate) salt: [u8; SHARE_LEN],
+}
+
+/// All *n* shares and salts of `key`, in order of index. The same input gives the same shares.
+///
+/// `context` names the deal, so that no two deals of a record share a coefficient.
+pub(crate) fn split(
+    key: &ContentKey,
+    coins: &Coins,
+    context: &[u8],
+    threshold: Threshold,
+) -> Vec<SaltedShare> {
+    let degree = usize::from(threshold.needed()) - 1;
+    // At most 63 and 64 times 32 bytes: within HKDF's 8,160.
+    let mut coefficients = Zeroizing::new(vec![0; degree * SHARE_LEN]);
+    derive(&coins.0, domain::COEFFICIENTS, context, &mut coefficients);
+    let mut salts = Zeroizing::new(vec![0; usize::from(threshold.total()) * SHARE_LEN]);
+    derive(&coins.0, domain::SALTS, context, &mut salts);
+
+    let (salts, _) = salts.as_chunks::<SHARE_LEN>();
+    let mut shares: Vec<_> = salts
+        .iter()
+        .map(|salt| SaltedShare {
+            share: [0; SHARE_LEN],
+            salt: *salt,
+        })
+        .collect();
+    let mut polynomial = <Vec<GfShare> as Polynomial<GfShare>>::create(degree + 1);
+    for (b, (secret, coins)) in key
+        .expose_bytes()
+        .iter()
+        .zip(coefficients.chunks_exact(degree))
+        .enumerate()
+    {
+        if let Some((intercept, rest)) = polynomial.coefficients_mut().split_first_mut() {
+            *intercept.value_mut() = IdentifierGf256(Gf256(*secret));
+            for (coefficient, coin) in rest.iter_mut().zip(coins) {
+                *coefficient.identifier_mut() = IdentifierGf256(Gf256(*coin));
+            }
+        }
+        for (index, share) in threshold.indices().zip(&mut shares) {
+            let x = IdentifierGf256(Gf256(index.get()));
+            if let Some(byte) = share.share.get_mut(b) {
+                *byte = polynomial.evaluate(&x, degree + 1).0.0;
+            }
+        }
+    }
+    polynomial.iter_mut().for_each(Zeroize::zeroize);
+    shares
+}
+
+/// The secret whose shares these are, whichever *t* of them are given.
+///
+/// `None` if there are fewer than two, or two have one index.
+pub(crate) fn combine(shares: &[(ShareIndex, &SaltedShare)]) -> Option<ContentKey> {
+    let points: Vec<_> = shares
+        .iter()
+        .map(|(index, salted)| [&[index.get()], salted.share.as_slice()].concat())
+        .collect();
+    let points = Zeroizing::new(points);
+    let secret = Zeroizing::new(Gf256::combine_bytes(points.as_slice()).ok()?);
+    secret
+        .as_slice()
+        .try_into()
+        .ok()
+        .map(ContentKey::from_bytes)
+}
+
+type GfShare = DefaultShare<IdentifierGf256, IdentifierGf256>;
