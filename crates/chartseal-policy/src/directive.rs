@@ -1,8 +1,6 @@
 use chartseal_codec::{canonical_enum, canonical_struct};
 
-use crate::{
-    Exceptions, Grantee, Override, PolicyError, Position, Purpose, Scope, Set, Symbol, Time, Window,
-};
+use crate::{Exceptions, Grantee, Override, Position, Purpose, Scope, Set, Symbol, Time, Window};
 
 /// A statement about a patient's records, and where it stands in the order of all.
 ///
@@ -191,17 +189,5 @@ impl Declaration {
         reason
             .bytes()
             .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-    }
-}
-
-impl TryFrom<&str> for Issuer {
-    type Error = PolicyError;
-
-    /// `quorum`, or an actor's id.
-    fn try_from(text: &str) -> Result<Self, PolicyError> {
-        match text {
-            "quorum" => Ok(Self::Quorum),
-            id => id.parse().map(Self::Actor),
-        }
     }
 }

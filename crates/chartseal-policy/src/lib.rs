@@ -13,6 +13,8 @@ mod directive;
 mod error;
 mod finding;
 mod grantee;
+#[cfg(feature = "json")]
+pub mod json;
 mod memory;
 mod scope;
 mod set;

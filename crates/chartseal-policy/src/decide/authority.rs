@@ -63,14 +63,10 @@ impl<W: World + ?Sized> Authority<'_, W> {
         Err(Status::NotDelegable)
     }
 
-    /// Whether the deciding permit of a restriction with nested grants is one that its issuer could
-    /// have granted.
-    pub(super) fn may_nest(&self, directive: &Directive, from: Option<Time>, node: &Scope) -> bool {
-        self.may_issue(
-            &directive.issuer,
-            issue_time(directive, from),
-            node.tags.as_ref(),
-        )
+    /// Whether a restriction's issuer may also grant by it: of age, or a guardian over a record that
+    /// is not the minor's private matter. A minor's grant must name tags, so it is no exception.
+    pub(super) fn may_nest(&self, directive: &Directive, from: Option<Time>) -> bool {
+        self.may_issue(&directive.issuer, issue_time(directive, from), None)
     }
 
     fn is_own_authority(&self, directive: &Directive, grant: &Grant) -> Result<(), Status> {

@@ -103,10 +103,10 @@ impl<W: World + ?Sized> Judge<'_, W> {
         if grant.scope.to.is_none() {
             return Err(Status::NoGrantee);
         }
-        let node = self
+        let effect = self
             .subject
             .resolve(Effect::Permit, &grant.scope, &grant.except)?;
-        let (says, horizon) = match node.effect {
+        let (says, horizon) = match effect {
             Effect::Permit => (Status::Permits, &mut judged.permits_horizon),
             Effect::Deny => (Status::Denies, &mut judged.denies_horizon),
         };
@@ -128,8 +128,8 @@ impl<W: World + ?Sized> Judge<'_, W> {
             except,
             ..
         } = restriction;
-        let node = self.subject.resolve(Effect::Deny, scope, except)?;
-        let (says, horizon) = match node.effect {
+        let effect = self.subject.resolve(Effect::Deny, scope, except)?;
+        let (says, horizon) = match effect {
             Effect::Permit if restriction.nested_grants => {
                 (Status::Permits, &mut judged.permits_horizon)
             }
@@ -140,7 +140,7 @@ impl<W: World + ?Sized> Judge<'_, W> {
         if !self.authority.may_restrict(directive, window.from) {
             return Err(Status::NoAuthority);
         }
-        if says == Status::Permits && !self.authority.may_nest(directive, window.from, node.scope) {
+        if says == Status::Permits && !self.authority.may_nest(directive, window.from) {
             return Err(Status::Lifted);
         }
         self.has_begun(window, horizon)?;

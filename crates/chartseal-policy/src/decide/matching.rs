@@ -20,14 +20,6 @@ pub(super) struct Subject<'a> {
     is_inbox: bool,
 }
 
-/// The node of a directive's tree that decides.
-#[derive(Clone, Copy)]
-pub(super) struct Node<'a> {
-    pub(super) depth: u32,
-    pub(super) effect: Effect,
-    pub(super) scope: &'a Scope,
-}
-
 impl<'a> Subject<'a> {
     pub(super) fn new<W: World + ?Sized>(
         world: &W,
@@ -48,44 +40,36 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The deepest matching node of a directive's tree; at equal depth a deny.
+    /// What the deepest matching node of a directive's tree says; at equal depth deny wins.
     ///
     /// Gives the root's first mismatch if not even that matches.
-    pub(super) fn resolve<'d>(
+    pub(super) fn resolve(
         &self,
         effect: Effect,
-        scope: &'d Scope,
-        except: &'d Exceptions,
-    ) -> Result<Node<'d>, Status> {
+        scope: &Scope,
+        except: &Exceptions,
+    ) -> Result<Effect, Status> {
         self.matches(effect, scope)?;
-        let mut deepest = Node {
-            depth: 0,
-            effect,
-            scope,
-        };
-        // Nodes come in preorder: below one that does not match, all are skipped until the tree is
-        // back at its level.
+        let (mut deepest, mut decides) = (0, effect);
+        // Nodes come in preorder. Below one that does not match nothing is reachable until the list
+        // is back at its level.
         let mut reachable = 1;
         for node in except.nodes() {
             if node.depth > reachable {
                 continue;
             }
+            reachable = node.depth;
             if self.matches(node.effect, &node.scope).is_err() {
-                reachable = node.depth;
                 continue;
             }
             reachable = node.depth.saturating_add(1);
-            let wins = node.depth > deepest.depth
-                || (node.depth == deepest.depth && node.effect == Effect::Deny);
-            if wins {
-                deepest = Node {
-                    depth: node.depth,
-                    effect: node.effect,
-                    scope: &node.scope,
-                };
+            if node.depth > deepest {
+                (deepest, decides) = (node.depth, node.effect);
+            } else if node.depth == deepest && node.effect == Effect::Deny {
+                decides = Effect::Deny;
             }
         }
-        Ok(deepest)
+        Ok(decides)
     }
 
     fn matches(&self, effect: Effect, scope: &Scope) -> Result<(), Status> {
