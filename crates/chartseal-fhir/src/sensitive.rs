@@ -114,7 +114,7 @@ const SNOMED_CT: &[(Tag, &[&str])] = &[
         Tag::Psy,
         &[
             "171207006",       // depression screening
-            "454711000124102", // depression screening with PHQ-9
+            "454711000124102", // depression screening with PHQ-2
             "35489007",        // depressive disorder
             "370143000",       // major depressive disorder
             "36923009",        // major depression, single episode

@@ -2,7 +2,10 @@
 //!
 //! | item | what |
 //! |---|---|
+//! | [`bad_bundles`] | FHIR bundles that must be refused, each with a part of its error; and a good one of any size |
 //! | [`data_dir`] | other people's test data, where a checkout has it |
+
+pub mod bad_bundles;
 
 use std::path::PathBuf;
 
@@ -18,10 +21,15 @@ use std::path::PathBuf;
 /// # Panics
 /// If `CHARTSEAL_DATA_REQUIRED` is `1`, as in CI, and the folder is not there.
 pub fn data_dir() -> Option<PathBuf> {
-    let dir = std::env::var_os("CHARTSEAL_DATA").map(PathBuf::from).filter(|dir| dir.is_dir());
+    let dir = std::env::var_os("CHARTSEAL_DATA")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_dir());
     if dir.is_none() {
         let required = std::env::var_os("CHARTSEAL_DATA_REQUIRED").is_some_and(|set| set == "1");
-        assert!(!required, "CHARTSEAL_DATA names no folder, and CHARTSEAL_DATA_REQUIRED is 1");
+        assert!(
+            !required,
+            "CHARTSEAL_DATA names no folder, and CHARTSEAL_DATA_REQUIRED is 1"
+        );
         eprintln!("did not run: CHARTSEAL_DATA names no folder of test data");
     }
     dir
