@@ -37,26 +37,32 @@ const SUBJECT: &[&str] = &[
 
 /// The subjects of a clinical resource; several where an element repeats.
 pub(crate) fn of<'n, 'a>(node: &'n Node<'a>) -> impl Iterator<Item = Subject<'a>> + 'n {
-    SUBJECT
+    let contained = contained_patients(node);
+    let named = SUBJECT
         .iter()
         .filter_map(|field| node.get(field))
-        .flat_map(Node::each)
-        .filter_map(|subject| {
-            let reference = subject.get("reference")?.text()?;
-            if let Some(id) = reference.strip_prefix('#') {
-                return contains_patient(node, id).then_some(Subject::Contained);
-            }
-            let says_patient = subject.text_at(&["type"]) == Some("Patient");
-            Some(Subject::Reference(reference.clone(), says_patient))
-        })
+        .flat_map(Node::each);
+    named.filter_map(move |subject| {
+        let reference = subject.get("reference")?.text()?;
+        if let Some(id) = reference.strip_prefix('#') {
+            return contained.contains(id).then_some(Subject::Contained);
+        }
+        let says_patient = subject.text_at(&["type"]) == Some("Patient");
+        Some(Subject::Reference(reference.clone(), says_patient))
+    })
 }
 
-fn contains_patient(node: &Node<'_>, id: &str) -> bool {
-    let contained = node.get("contained").map(Node::each).unwrap_or_default();
-    contained.iter().any(|resource| {
-        resource.text_at(&["id"]) == Some(id)
-            && resource.text_at(&["resourceType"]) == Some("Patient")
-    })
+/// The ids of the Patient resources inside a resource.
+fn contained_patients<'n>(node: &'n Node<'_>) -> HashSet<&'n str> {
+    let contained = node
+        .get("contained")
+        .map(Node::each)
+        .unwrap_or_default()
+        .iter();
+    contained
+        .filter(|resource| resource.text_at(&["resourceType"]) == Some("Patient"))
+        .filter_map(|resource| resource.text_at(&["id"]))
+        .collect()
 }
 
 /// The one patient of the Patient entries and of all subjects.

@@ -329,3 +329,14 @@ fn a_line_shows_the_digits_of_the_source_and_no_control_characters() {
     let bare = r#"{"resourceType": "Basic"}"#;
     assert_eq!(Resource::parse(bare.as_bytes()).unwrap().title(), "Basic");
 }
+
+#[test]
+fn the_docs_list_every_class_and_every_tag() {
+    let docs = include_str!("../../../docs/fhir.md");
+    for class in Class::ALL {
+        assert!(docs.contains(&format!("`{class}`")), "{class}");
+    }
+    for tag in Tag::ALL {
+        assert!(docs.contains(&format!("| {tag} |")), "{tag}");
+    }
+}
