@@ -1,0 +1,354 @@
+//! What proven entries say that an honest network would not have written.
+//!
+//! Only what the entries themselves show is listed: a proof that something is missing elsewhere is
+//! not here, and an anomaly accuses nobody by itself. A part of a history is judged as far as it
+//! goes: what refers to an entry before it is counted, not judged.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::fmt;
+
+use chartseal_merkle::Hash;
+use chartseal_wire::history::{Access, Destroyed, Erased, Outcome, Released, Token};
+use chartseal_wire::{ActorId, Entry, Event, RecordId, RequestId, Subject, Time, TxId};
+
+use crate::report::{History, OpenReview};
+
+/// Something in a history that should not be there, or not so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anomaly {
+    /// In whose history.
+    pub subject: Subject,
+    /// At which entry, counted from 0 over the whole history.
+    pub entry: u64,
+    /// What.
+    pub kind: AnomalyKind,
+}
+
+/// What an entry shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnomalyKind {
+    /// Its time is before that of the entry before it, or after the header's.
+    TimeBackwards,
+    /// A custodian released for a request that the history doesn't have.
+    ReleaseWithoutRequest(RequestId),
+    /// A custodian released a record that the request's decision did not permit.
+    ReleaseWithoutPermit(RecordId),
+    /// A custodian's receipt is from outside the permit's window.
+    ReleaseOutsideWindow,
+    /// A receipt stands after the revocation of a directive that the permit rests on. The release
+    /// itself may have come just before it.
+    ReleaseAfterRevocation,
+    /// A receipt for a record stands after its erasure.
+    ReleaseAfterErasure(RecordId),
+    /// A receipt names a custodian that can't exist: 0, or more than the policy has witnesses.
+    NoSuchCustodian(u64),
+    /// An emergency access without a declaration in force by the same actor.
+    EmergencyUndeclared,
+    /// An emergency access whose review is overdue at the header's time.
+    ReviewOverdue {
+        /// Until when it had to be reviewed.
+        due: Time,
+    },
+    /// Somebody reviewed their own emergency access.
+    ReviewOfOneself,
+    /// A review of something that is no emergency access of this history.
+    ReviewWithoutEmergency(RequestId),
+    /// Somebody asked for this patient's record under another patient's name.
+    ForeignClaim,
+    /// The reason text is not in the export, and no erasure covers it.
+    TextMissing,
+    /// A custodian attests the destruction of a record that was not erased.
+    DestroyedWithoutErasure(RecordId),
+}
+
+impl fmt::Display for AnomalyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimeBackwards => f.write_str("time runs backwards, or beyond the header's"),
+            Self::ReleaseWithoutRequest(id) => {
+                write!(f, "shares released for request {id}, which is not here")
+            }
+            Self::ReleaseWithoutPermit(id) => {
+                write!(f, "shares released of record {id}, which was not permitted")
+            }
+            Self::ReleaseOutsideWindow => {
+                f.write_str("shares released outside the permit's window")
+            }
+            Self::ReleaseAfterRevocation => {
+                f.write_str("a release is recorded after its permit's directive was revoked")
+            }
+            Self::ReleaseAfterErasure(id) => {
+                write!(f, "shares released of record {id} after its erasure")
+            }
+            Self::NoSuchCustodian(index) => {
+                write!(f, "a receipt by custodian {index}, which can't exist")
+            }
+            Self::EmergencyUndeclared => f.write_str("an emergency access without a declaration"),
+            Self::ReviewOverdue { due } => write!(f, "an emergency access not reviewed by {due}"),
+            Self::ReviewOfOneself => f.write_str("an emergency access reviewed by whoever made it"),
+            Self::ReviewWithoutEmergency(id) => {
+                write!(f, "a review of request {id}, which is no emergency here")
+            }
+            Self::ForeignClaim => f.write_str("a record asked for under another patient's name"),
+            Self::TextMissing => f.write_str("the reason text is missing"),
+            Self::DestroyedWithoutErasure(id) => write!(
+                f,
+                "destruction attested of record {id}, which was not erased"
+            ),
+        }
+    }
+}
+
+/// What a scan of entries is told beside them.
+pub(crate) struct Context<'a> {
+    /// The header's time.
+    pub(crate) until: Time,
+    /// The time of the header behind what was verified before this part.
+    pub(crate) since: Time,
+    /// How long after an emergency access its review is due, in ms.
+    pub(crate) review_ms: u64,
+    /// No custodian has a higher index.
+    pub(crate) custodians: u64,
+    /// The commitments of the texts in the export.
+    pub(crate) texts: &'a BTreeSet<Hash>,
+}
+
+/// Counts what `entries` hold into `history`, and gives what is odd about them.
+pub(crate) fn scan(history: &mut History, context: &Context<'_>) -> Vec<Anomaly> {
+    let entries = core::mem::take(&mut history.entries);
+    let mut scan = Scan::default();
+    let (first, subject) = (history.first, history.subject);
+    let mut found = Vec::new();
+    let mut odd = |entry, kind| {
+        found.push(Anomaly {
+            subject,
+            entry,
+            kind,
+        });
+    };
+    let mut clock = context.since;
+    for (at, entry) in (first..).zip(&entries) {
+        if entry.time < clock || entry.time > context.until {
+            odd(at, AnomalyKind::TimeBackwards);
+        }
+        clock = clock.max(entry.time);
+        history.count(entry);
+        // Who acted sees no more than effects: an actor's history is complete, but not judged.
+        if matches!(subject, Subject::Patient(_)) {
+            scan.entry(at, entry, context, history, &mut |kind| odd(at, kind));
+        }
+    }
+    scan.finish(context, history, odd);
+    found.sort_by_key(|anomaly| anomaly.entry);
+    history.entries = entries;
+    found
+}
+
+/// What entries refer back to.
+#[derive(Default)]
+struct Scan<'a> {
+    requests: Vec<Request<'a>>,
+    /// Where in `requests` a request is.
+    places: BTreeMap<RequestId, usize>,
+    /// Until when an actor's declaration is in force.
+    declarations: BTreeMap<ActorId, Time>,
+    revoked: BTreeSet<TxId>,
+    /// At which entry a record was last erased.
+    erased: BTreeMap<RecordId, u64>,
+}
+
+struct Request<'a> {
+    at: u64,
+    asked: &'a Entry,
+    access: &'a Access,
+    outcomes: BTreeMap<RecordId, &'a Outcome>,
+    is_emergency: bool,
+    is_reviewed: bool,
+}
+
+impl<'a> Scan<'a> {
+    fn entry(
+        &mut self,
+        at: u64,
+        entry: &'a Entry,
+        context: &Context<'_>,
+        history: &mut History,
+        odd: &mut impl FnMut(AnomalyKind),
+    ) {
+        match &entry.event {
+            Event::Emergency(declared) => {
+                let until = self.declarations.entry(entry.actor).or_default();
+                *until = declared.until.max(*until);
+                if !context.texts.contains(&declared.reason) {
+                    odd(AnomalyKind::TextMissing);
+                }
+            }
+            Event::Access(access) => self.access(at, entry, access, history, odd),
+            Event::Released(released) => self.released(entry, released, context, history, odd),
+            Event::Reviewed(review) => match self.request_mut(&review.request) {
+                Some(request) if request.is_emergency => {
+                    request.is_reviewed = true;
+                    if request.asked.actor == entry.actor {
+                        odd(AnomalyKind::ReviewOfOneself);
+                    }
+                }
+                None if history.is_part() => history.unjudged += 1,
+                _ => odd(AnomalyKind::ReviewWithoutEmergency(review.request)),
+            },
+            Event::Directive(directive) if directive.kind.as_str() == "revoke" => {
+                self.revoked.extend(directive.target);
+            }
+            Event::Erased(Erased { record }) => {
+                self.erased.insert(*record, at);
+            }
+            Event::Destroyed(Destroyed { record, .. }) if !self.erased.contains_key(record) => {
+                if history.is_part() {
+                    history.unjudged += 1;
+                } else {
+                    odd(AnomalyKind::DestroyedWithoutErasure(*record));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn access(
+        &mut self,
+        at: u64,
+        asked: &'a Entry,
+        access: &'a Access,
+        history: &mut History,
+        odd: &mut impl FnMut(AnomalyKind),
+    ) {
+        if access.foreign_claim {
+            odd(AnomalyKind::ForeignClaim);
+        }
+        let is_emergency = is_emergency(access);
+        if is_emergency {
+            match self.declarations.get(&asked.actor) {
+                Some(until) if asked.time < *until => {}
+                None if history.is_part() => history.unjudged += 1,
+                _ => odd(AnomalyKind::EmergencyUndeclared),
+            }
+        }
+        self.places.insert(asked.tx, self.requests.len());
+        self.requests.push(Request {
+            at,
+            asked,
+            access,
+            outcomes: access
+                .records
+                .iter()
+                .map(|outcome| (outcome.record, outcome))
+                .collect(),
+            is_emergency,
+            is_reviewed: false,
+        });
+    }
+
+    fn released(
+        &mut self,
+        entry: &Entry,
+        released: &Released,
+        context: &Context<'_>,
+        history: &mut History,
+        odd: &mut impl FnMut(AnomalyKind),
+    ) {
+        if !(1..=context.custodians).contains(&released.custodian) {
+            odd(AnomalyKind::NoSuchCustodian(released.custodian));
+        }
+        for record in released
+            .records
+            .iter()
+            .filter(|record| self.erased.contains_key(record))
+        {
+            odd(AnomalyKind::ReleaseAfterErasure(*record));
+        }
+        let request = self
+            .places
+            .get(&released.request)
+            .and_then(|at| self.requests.get(*at));
+        let Some(request) = request else {
+            if history.is_part() {
+                history.unjudged += 1;
+            } else {
+                odd(AnomalyKind::ReleaseWithoutRequest(released.request));
+            }
+            return;
+        };
+        if request
+            .access
+            .release_until
+            .is_none_or(|until| entry.time >= until)
+        {
+            odd(AnomalyKind::ReleaseOutsideWindow);
+        }
+        for record in &released.records {
+            match request
+                .outcomes
+                .get(record)
+                .filter(|outcome| outcome.permitted)
+            {
+                None => odd(AnomalyKind::ReleaseWithoutPermit(*record)),
+                Some(permit) if self.is_revoked(permit) => odd(AnomalyKind::ReleaseAfterRevocation),
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn request_mut(&mut self, id: &RequestId) -> Option<&mut Request<'a>> {
+        self.requests.get_mut(*self.places.get(id)?)
+    }
+
+    /// Whether every directive that a permit rests on was revoked since.
+    fn is_revoked(&self, permit: &Outcome) -> bool {
+        let is_gone = |basis: &Token| {
+            basis
+                .as_str()
+                .parse()
+                .is_ok_and(|id| self.revoked.contains(&id))
+        };
+        !permit.basis.is_empty() && permit.basis.iter().all(is_gone)
+    }
+
+    fn finish(
+        self,
+        context: &Context<'_>,
+        history: &mut History,
+        mut odd: impl FnMut(u64, AnomalyKind),
+    ) {
+        for request in &self.requests {
+            if !context.texts.contains(&request.access.reason) {
+                // A text speaks of the whole request, so it goes with the first of its records.
+                let mut erasures = request
+                    .outcomes
+                    .keys()
+                    .filter_map(|record| self.erased.get(record));
+                if erasures.any(|erased| *erased > request.at) {
+                    history.redacted += 1;
+                } else {
+                    odd(request.at, AnomalyKind::TextMissing);
+                }
+            }
+            if request.is_emergency && !request.is_reviewed {
+                let due = request.asked.time.plus_ms(context.review_ms);
+                if due < context.until {
+                    odd(request.at, AnomalyKind::ReviewOverdue { due });
+                } else {
+                    history.open_reviews.push(OpenReview {
+                        entry: request.at,
+                        due,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Whether a decision opened a record by breaking the glass.
+pub(crate) fn is_emergency(access: &Access) -> bool {
+    let broke = |outcome: &Outcome| outcome.permitted && outcome.code.as_str() == "emergency";
+    access.records.iter().any(broke)
+}

@@ -1,0 +1,280 @@
+//! C2SP tlog-policy: whom a verifier trusts, in lines of text.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use chartseal_wire::FormatError;
+use chartseal_wire::VerifierKey;
+use chartseal_wire::note::KeyKind;
+
+/// The most bytes of a policy.
+pub const MAX_POLICY: usize = 64 * 1024;
+/// The most logs, witnesses and groups of a policy, each.
+pub const MAX_NAMES: usize = 64;
+
+/// Which logs a verifier knows, which witnesses, and how many of them must have cosigned.
+///
+/// For a Chartseal network the `log` lines are its validators' proposer keys under the chain's
+/// [`origin`](chartseal_wire::checkpoint::origin), and the `witness` lines their cosigner keys:
+///
+/// ```text
+/// log chartseal/chain/<id>+<key id>+<key>
+/// witness v1 v1.example+<key id>+<key>
+/// witness v2 v2.example+<key id>+<key>
+/// group validators 2 v1 v2
+/// quorum validators
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustPolicy {
+    logs: Vec<VerifierKey>,
+    /// Witnesses and groups in the order of their lines: a group's members come before it.
+    nodes: Vec<Node>,
+    /// The node that must be met; `None` for `quorum none`.
+    quorum: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Node {
+    name: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Witness(VerifierKey),
+    Group { needed: usize, members: Vec<usize> },
+}
+
+/// How a policy's quorum was met, or missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quorum {
+    /// The witness or group that the policy's `quorum` line names; `none`.
+    pub name: String,
+    /// How many of its members cosigned, or are themselves met.
+    pub signed: usize,
+    /// How many must.
+    pub needed: usize,
+    /// How many members it has.
+    pub of: usize,
+    /// The latest time that at least `needed` members' cosignatures reach, in seconds since 1970:
+    /// who would post-date it needs as many liars as the quorum needs signers. `None` if the quorum
+    /// is not met, or is `none`.
+    pub time: Option<u64>,
+}
+
+impl Quorum {
+    /// Whether enough signed.
+    pub fn is_met(&self) -> bool {
+        self.signed >= self.needed
+    }
+
+    /// How many members must be corrupt before two different logs can both be signed: any two sets
+    /// of `needed` members share so many. 0 if two sets need not share any.
+    pub fn overlap(&self) -> usize {
+        (2 * self.needed).saturating_sub(self.of)
+    }
+}
+
+impl TrustPolicy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// [`FormatError`] names the line, and what should stand there: for unknown keywords and names,
+    /// a key of the wrong type, a key or name that stands there twice, a member of two groups, a
+    /// threshold that its group can't have, no quorum or two, or anything beyond the caps.
+    pub fn parse(text: &str) -> Result<Self, FormatError> {
+        if text.len() > MAX_POLICY {
+            let (bytes, max) = (text.len(), MAX_POLICY);
+            return Err(FormatError::TooLong { bytes, max });
+        }
+        let mut parser = Parser::default();
+        let mut lines = 0;
+        for (at, line) in text.split('\n').enumerate() {
+            lines = at + 1;
+            parser.line(line).map_err(|expected| FormatError::Line {
+                line: lines,
+                expected,
+            })?;
+        }
+        let quorum = parser.quorum.ok_or(FormatError::Line {
+            line: lines,
+            expected: "a quorum line",
+        })?;
+        Ok(Self {
+            quorum: parser.names.get(&quorum).map(|(at, _)| *at),
+            logs: parser.logs,
+            nodes: parser.nodes,
+        })
+    }
+
+    /// The keys that may sign for a log.
+    pub fn logs(&self) -> &[VerifierKey] {
+        &self.logs
+    }
+
+    /// The witnesses, each with its name in the policy, in the policy's order.
+    pub fn witnesses(&self) -> impl Iterator<Item = (&str, &VerifierKey)> {
+        self.nodes.iter().filter_map(|node| match &node.rule {
+            Rule::Witness(key) => Some((node.name.as_str(), key)),
+            Rule::Group { .. } => None,
+        })
+    }
+
+    /// Counts cosignatures: for each witness, in the order of [`witnesses`](Self::witnesses), the
+    /// time of its own, in seconds since 1970, if there is a valid one.
+    pub(crate) fn count(&self, times: &[Option<u64>]) -> Quorum {
+        let Some(quorum) = self.quorum else {
+            return Quorum {
+                name: "none".into(),
+                signed: 0,
+                needed: 0,
+                of: 0,
+                time: None,
+            };
+        };
+        let mut times = times.iter().copied();
+        // What each node is worth: members come first, so that one pass is enough.
+        let mut met: Vec<Quorum> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let (needed, mut stamps, of) = match &node.rule {
+                Rule::Witness(_) => (1, Vec::from_iter(times.next().flatten()), 1),
+                Rule::Group { needed, members } => {
+                    let members_met = members.iter().filter_map(|at| met.get(*at)?.time);
+                    (*needed, members_met.collect(), members.len())
+                }
+            };
+            stamps.sort_unstable_by(|a, b| b.cmp(a));
+            met.push(Quorum {
+                name: node.name.clone(),
+                signed: stamps.len(),
+                needed,
+                of,
+                time: stamps.get(needed - 1).copied(),
+            });
+        }
+        met.swap_remove(quorum)
+    }
+}
+
+#[derive(Default)]
+struct Parser {
+    logs: Vec<VerifierKey>,
+    nodes: Vec<Node>,
+    /// Where each name is, and whether it is some group's member.
+    names: BTreeMap<String, (usize, bool)>,
+    /// The name on the quorum line.
+    quorum: Option<String>,
+}
+
+impl Parser {
+    fn line(&mut self, line: &str) -> Result<(), &'static str> {
+        if line.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f) {
+            return Err("no control characters but tab and newline");
+        }
+        let mut items = line.split([' ', '\t']).filter(|item| !item.is_empty());
+        let Some(keyword) = items.next().filter(|item| !item.starts_with('#')) else {
+            return Ok(());
+        };
+        let items: Vec<&str> = items.collect();
+        match (keyword, items.as_slice()) {
+            ("log", [key] | [key, _]) => self.log(key),
+            ("witness", [name, key] | [name, key, _]) => self.witness(name, key),
+            ("group", [name, needed, members @ ..]) => self.group(name, needed, members),
+            ("quorum", [name]) => self.quorum(name),
+            _ => Err("log KEY, witness NAME KEY, group NAME K MEMBER… or quorum NAME"),
+        }
+    }
+
+    fn log(&mut self, key: &str) -> Result<(), &'static str> {
+        let key = parse_key(key, KeyKind::Log)?;
+        if self.logs.iter().any(|log| log.key() == key.key()) {
+            return Err("a log's key that no line before has");
+        }
+        if self.logs.len() == MAX_NAMES {
+            return Err("at most 64 logs");
+        }
+        self.logs.push(key);
+        Ok(())
+    }
+
+    fn witness(&mut self, name: &str, key: &str) -> Result<(), &'static str> {
+        let key = parse_key(key, KeyKind::Cosigner)?;
+        let is_clone =
+            |node: &Node| matches!(&node.rule, Rule::Witness(other) if other.key() == key.key());
+        if self.nodes.iter().any(is_clone) {
+            return Err("a witness's key that no line before has");
+        }
+        self.define(name, Rule::Witness(key))
+    }
+
+    fn group(&mut self, name: &str, needed: &str, members: &[&str]) -> Result<(), &'static str> {
+        let needed = match needed {
+            "all" => members.len(),
+            "any" => 1,
+            k => parse_count(k).ok_or("a group's threshold: all, any, or a decimal")?,
+        };
+        if !(1..=members.len()).contains(&needed) {
+            return Err("a threshold from 1 to the number of members");
+        }
+        let mut found = Vec::with_capacity(members.len());
+        for member in members {
+            let (at, taken) = self
+                .names
+                .get_mut(*member)
+                .ok_or("members that lines before define")?;
+            if *taken {
+                return Err("members of one group at most, once");
+            }
+            *taken = true;
+            found.push(*at);
+        }
+        let members = found;
+        self.define(name, Rule::Group { needed, members })
+    }
+
+    fn quorum(&mut self, name: &str) -> Result<(), &'static str> {
+        if self.quorum.is_some() {
+            return Err("one quorum line only");
+        }
+        if name != "none" && !self.names.contains_key(name) {
+            return Err("a quorum that a line before defines, or none");
+        }
+        self.quorum = Some(name.into());
+        Ok(())
+    }
+
+    fn define(&mut self, name: &str, rule: Rule) -> Result<(), &'static str> {
+        if name == "none" || self.names.contains_key(name) {
+            return Err("a name that no line before defines, other than none");
+        }
+        let is_group = |node: &&Node| matches!(node.rule, Rule::Group { .. });
+        let groups = self.nodes.iter().filter(is_group).count();
+        let same_kind = match rule {
+            Rule::Group { .. } => groups,
+            Rule::Witness(_) => self.nodes.len() - groups,
+        };
+        if same_kind == MAX_NAMES {
+            return Err("at most 64 witnesses and 64 groups");
+        }
+        self.names.insert(name.into(), (self.nodes.len(), false));
+        let name = name.into();
+        self.nodes.push(Node { name, rule });
+        Ok(())
+    }
+}
+
+fn parse_key(text: &str, kind: KeyKind) -> Result<VerifierKey, &'static str> {
+    let key = VerifierKey::parse(text)
+        .ok()
+        .filter(|key| key.kind() == kind);
+    key.ok_or(match kind {
+        KeyKind::Log => "a log's verifier key: name+id+key, Ed25519 (type 1)",
+        KeyKind::Cosigner => "a witness's verifier key: name+id+key, cosignature/v1 (type 4)",
+    })
+}
+
+fn parse_count(text: &str) -> Option<usize> {
+    let decimal = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| decimal)
+}

@@ -1,0 +1,265 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use chartseal_merkle::Hash;
+use chartseal_wire::{Entry, Event, PublicKey, SealedText, Subject, Time};
+
+use crate::anomaly::{Anomaly, is_emergency};
+use crate::kept::Kept;
+use crate::policy::Quorum;
+
+/// What was proved. Nothing in it is taken from the file unchecked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The chain's log, as the policy names it.
+    pub origin: String,
+    /// The proposer's key that signed the checkpoint.
+    pub log_key: PublicKey,
+    /// The witnesses that cosigned it, under their names in the policy, in its order.
+    pub witnesses: Vec<Cosigner>,
+    /// How they meet the policy's quorum.
+    pub quorum: Quorum,
+    /// The number of blocks under the checkpoint.
+    pub log_size: u64,
+    /// Their root.
+    pub log_root: Hash,
+    /// The height of the block after which the histories were exported.
+    pub height: u64,
+    /// That block's time.
+    pub time: Time,
+    /// Up to when the histories are known to be complete: if the block is the checkpoint's last, the
+    /// time that a quorum attests ([`Quorum::time`]), else the block's own.
+    pub fresh_as_of: Time,
+    /// The histories, by subject.
+    pub histories: Vec<History>,
+    /// The sealed texts to which entries commit.
+    pub texts: Vec<SealedText>,
+    /// What should not be in the histories, or not so.
+    pub anomalies: Vec<Anomaly>,
+    /// On what all of this rests, in sentences.
+    pub assumptions: Vec<String>,
+    /// What to remember for the next export.
+    pub kept: Kept,
+}
+
+/// A witness that cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigner {
+    /// Its name in the policy.
+    pub name: String,
+    /// When it cosigned, by its own clock, to the second.
+    pub time: Time,
+}
+
+/// One history, or its newer part: every entry from `first` up to the report's height.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct History {
+    /// Whose it is.
+    pub subject: Subject,
+    /// How many entries came before, verified earlier.
+    pub first: u64,
+    /// The entries from there on, all of them.
+    pub entries: Vec<Entry>,
+    /// Access attempts of which at least one record was permitted.
+    pub permitted: u64,
+    /// Access attempts of which none was.
+    pub denied: u64,
+    /// Emergencies declared.
+    pub declarations: u64,
+    /// Access attempts that an emergency opened.
+    pub emergencies: u64,
+    /// Emergency accesses whose review is still to come, and in time.
+    pub open_reviews: Vec<OpenReview>,
+    /// Custodians' receipts.
+    pub releases: u64,
+    /// Records erased.
+    pub erasures: u64,
+    /// Reason texts that are missing, and covered by an erasure of a record that they spoke of.
+    pub redacted: u64,
+    /// Entries that refer to something before `first`, and were not judged for it.
+    pub unjudged: u64,
+}
+
+/// A review that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenReview {
+    /// The emergency access's entry.
+    pub entry: u64,
+    /// Until when it has to be reviewed.
+    pub due: Time,
+}
+
+impl History {
+    pub(crate) fn new(subject: Subject, first: u64, entries: Vec<Entry>) -> Self {
+        Self {
+            subject,
+            first,
+            entries,
+            permitted: 0,
+            denied: 0,
+            declarations: 0,
+            emergencies: 0,
+            open_reviews: Vec::new(),
+            releases: 0,
+            erasures: 0,
+            redacted: 0,
+            unjudged: 0,
+        }
+    }
+
+    /// Whether earlier entries are left out.
+    pub fn is_part(&self) -> bool {
+        self.first > 0
+    }
+
+    /// The number of entries of the whole history.
+    pub fn total(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    pub(crate) fn count(&mut self, entry: &Entry) {
+        let mut attempt = |permitted| {
+            let count = if permitted {
+                &mut self.permitted
+            } else {
+                &mut self.denied
+            };
+            *count += 1;
+        };
+        match &entry.event {
+            Event::Access(access) => {
+                attempt(access.records.iter().any(|outcome| outcome.permitted));
+                self.emergencies += u64::from(is_emergency(access));
+            }
+            Event::OwnAccess(access) => {
+                attempt(access.records.iter().any(|outcome| outcome.permitted));
+            }
+            Event::Emergency(_) => self.declarations += 1,
+            Event::Released(_) => self.releases += 1,
+            Event::Erased(_) => self.erasures += 1,
+            _ => {}
+        }
+    }
+}
+
+/// On what a proof rests.
+pub(crate) fn assumptions(quorum: &Quorum) -> Vec<String> {
+    let Quorum {
+        name, needed, of, ..
+    } = quorum;
+    let holders = match quorum.overlap() {
+        _ if *of == 0 => "The log's key is honest: the policy asks for no witness.".to_string(),
+        0 => alloc::format!(
+            "All {of} members of \"{name}\" are honest: {needed} of them is too few to exclude that \
+             others signed another history."
+        ),
+        overlap => alloc::format!(
+            "Fewer than {overlap} of the {of} members of \"{name}\" are corrupt. Then every signature \
+             of {needed} of them is on the one history that there is."
+        ),
+    };
+    [
+        &holders,
+        "The policy is the network's own: whoever chose its keys chose whom to believe.",
+        "Ed25519 and SHA-256 hold.",
+        "The histories are those of the ids named here. Whether a person has other ids, and what \
+         happened outside of the network, is not in them.",
+        "An entry says what the network decided and what custodians say that they released. What \
+         somebody did with a record that they could read, no ledger sees.",
+    ]
+    .map(String::from)
+    .into()
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Proved: these histories are authentic and complete.")?;
+        writeln!(f, "  chain      {}, {} blocks", self.origin, self.log_size)?;
+        let Quorum {
+            name,
+            signed,
+            needed,
+            of,
+            ..
+        } = &self.quorum;
+        writeln!(
+            f,
+            "  quorum     {signed} of {of} of \"{name}\", {needed} needed"
+        )?;
+        for witness in &self.witnesses {
+            writeln!(f, "  cosigned   {} at {}", witness.name, witness.time)?;
+        }
+        writeln!(f, "  block      {} of {}", self.height, self.time)?;
+        writeln!(f, "  complete   up to {}", self.fresh_as_of)?;
+        self.histories
+            .iter()
+            .try_for_each(|history| write!(f, "{history}"))?;
+        if self.anomalies.is_empty() {
+            writeln!(f, "No anomalies.")?;
+        } else {
+            writeln!(f, "{} anomalies:", self.anomalies.len())?;
+        }
+        for Anomaly {
+            subject,
+            entry,
+            kind,
+        } in &self.anomalies
+        {
+            writeln!(f, "  {} entry {entry}: {kind}", Name(subject))?;
+        }
+        writeln!(f, "This rests on:")?;
+        self.assumptions
+            .iter()
+            .try_for_each(|line| writeln!(f, "  - {line}"))
+    }
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "History of {}:", Name(&self.subject))?;
+        match (self.first, self.total()) {
+            (_, 0) => writeln!(f, "  empty: nothing has happened")?,
+            (first, total) if first == total => writeln!(f, "  nothing new since entry {first}")?,
+            (first, total) => writeln!(f, "  entries    {first} to {}", total - 1)?,
+        }
+        writeln!(
+            f,
+            "  attempts   {} permitted, {} denied",
+            self.permitted, self.denied
+        )?;
+        writeln!(f, "  releases   {} receipts by custodians", self.releases)?;
+        let (declared, opened) = (self.declarations, self.emergencies);
+        writeln!(f, "  emergency  {declared} declared, {opened} accesses")?;
+        for OpenReview { entry, due } in &self.open_reviews {
+            writeln!(f, "  review     of entry {entry} due by {due}")?;
+        }
+        let (erased, redacted) = (self.erasures, self.redacted);
+        writeln!(
+            f,
+            "  erasures   {erased} records, {redacted} reason texts gone with them"
+        )?;
+        if self.unjudged > 0 {
+            writeln!(
+                f,
+                "  not judged {} entries refer to what was exported before",
+                self.unjudged
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A subject in words.
+pub(crate) struct Name<'a>(pub(crate) &'a Subject);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Subject::Patient(id) => write!(f, "patient {id}"),
+            Subject::Actor(id) => write!(f, "actor {id}"),
+        }
+    }
+}

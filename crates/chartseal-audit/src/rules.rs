@@ -1,0 +1,57 @@
+use core::fmt;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $name:ident = $id:literal: $says:literal,)+) => {
+        /// What an export must satisfy. A file that breaks one proves nothing; the verdict names the
+        /// first that it breaks, in the order of this table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Rule {
+            $(#[doc = $says] $name,)+
+        }
+
+        impl Rule {
+            /// Every rule, in the order in which they are checked.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its lasting id: `CS-AUD-01`, …
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// What it asks for, as one sentence.
+            pub fn says(self) -> &'static str {
+                match self { $(Self::$name => $says,)+ }
+            }
+        }
+    };
+}
+
+rules! {
+    File = "CS-AUD-01": "The file is a C2SP tlog-proof in the one form that Chartseal writes.",
+    Export = "CS-AUD-02": "The extra line holds one export in canonical CBOR.",
+    Checkpoint = "CS-AUD-03": "The checkpoint is an origin, a size and a root, nothing else.",
+    Origin = "CS-AUD-04": "The checkpoint's origin is that of the header's chain.",
+    LogSignature = "CS-AUD-05": "The first signature is valid, and by a key that the policy lists for this log.",
+    KnownWitness = "CS-AUD-06": "Every other signature is by a witness of the policy.",
+    SignatureOrder = "CS-AUD-07": "Witnesses' signatures stand in the policy's order, none twice.",
+    Cosignature = "CS-AUD-08": "Every witness's signature is valid.",
+    Quorum = "CS-AUD-09": "The witnesses that signed meet the policy's quorum.",
+    Height = "CS-AUD-10": "The header's height is the leaf's index, and the size of the log that it commits to.",
+    Inclusion = "CS-AUD-11": "The header is in the checkpoint's log, at its index.",
+    RolledBack = "CS-AUD-12": "The export is no older than what was verified before.",
+    Fork = "CS-AUD-13": "A log of the size that was verified before has the root that it had then.",
+    Growth = "CS-AUD-14": "The log begins with the log that was verified before.",
+    Slot = "CS-AUD-15": "A history's map proof leads to the header's state root.",
+    Complete = "CS-AUD-16": "A history's entries give exactly the value at its slot: none is missing, added, altered or moved.",
+    Entry = "CS-AUD-17": "Every entry is an entry in canonical CBOR.",
+    EntryHeight = "CS-AUD-18": "Entries' heights never fall, and none is above the header's.",
+    Continues = "CS-AUD-19": "A history begins with the entries that were verified before.",
+    Text = "CS-AUD-20": "Every sealed text is one to which an entry of the export commits.",
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}

@@ -1,0 +1,373 @@
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
+use chartseal_wire::checkpoint::origin;
+use chartseal_wire::export::Growth;
+use chartseal_wire::{
+    BlockHeader, Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, Subject,
+    Time,
+};
+
+use crate::anomaly::{self, Anomaly, Context};
+use crate::equivocation::Equivocation;
+use crate::kept::Kept;
+use crate::policy::TrustPolicy;
+use crate::report::{History, Name, Report, assumptions};
+use crate::rules::Rule;
+use crate::signatures::{self, Signed, seconds_to_time};
+use crate::verdict::{Doubt, Refutation, Stop, Verdict};
+
+/// How long after an emergency access its review is due, unless [`Options`] says otherwise: 72 hours.
+pub const REVIEW_PERIOD_MS: u64 = 72 * 3600 * 1000;
+
+/// What a verifier may ask for beyond the proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How fresh the histories have to be; `None`: freshness is reported, not judged.
+    pub freshness: Option<Freshness>,
+    /// How long after an emergency access its review is due, in ms.
+    pub review_period_ms: u64,
+}
+
+/// The verifier's clock, and how far the export's time may lie from it, before or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Freshness {
+    /// The verifier's clock.
+    pub now: Time,
+    /// How far, in ms.
+    pub max_age_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            freshness: None,
+            review_period_ms: REVIEW_PERIOD_MS,
+        }
+    }
+}
+
+/// Verifies one export file.
+///
+/// `kept` is what the verdict on an earlier export left to remember: an export that contradicts it is
+/// refuted, and one that continues it may hold the newer entries alone.
+///
+/// The rules are checked in the order of [`Rule::ALL`], except that a file that breaks a rule is
+/// refuted even if something else can't be told.
+pub fn verify(file: &str, policy: &TrustPolicy, kept: Option<&Kept>, options: &Options) -> Verdict {
+    match prove(file, policy, kept, options) {
+        Ok(report) => Verdict::Proved(Box::new(report)),
+        Err(Stop::Refuted(refutation)) => Verdict::Refuted(refutation),
+        Err(Stop::Doubt(doubt)) => Verdict::CannotTell(doubt),
+    }
+}
+
+fn prove(
+    file: &str,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+    options: &Options,
+) -> Result<Report, Stop> {
+    let file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
+    let export: Export = from_bytes(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
+    let checkpoint =
+        Checkpoint::parse(&file.checkpoint.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
+    let header = &export.header;
+    if checkpoint.origin != origin(&header.chain) {
+        return Err(Stop::refute(Rule::Origin, "another log than the header's"));
+    }
+    let signed = signatures::check(&file.checkpoint, &checkpoint, policy)?;
+    check_header(&file, &checkpoint, header)?;
+
+    // From here on something may be missing. A rule that is broken counts for more, so go on.
+    let mut doubt = None;
+    let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
+    if let (Some(kept), None) = (kept, same_chain) {
+        doubt = Some(Doubt::OtherChain {
+            kept: kept.origin().into(),
+            found: checkpoint.origin.clone(),
+        });
+    }
+    let kept = same_chain;
+    let note = file.checkpoint.to_string();
+    let growth = check_growth(&checkpoint, &note, header, export.growth.as_ref(), kept)?;
+    doubt = doubt.or(growth);
+    let (mut histories, logs, incomplete) = check_histories(&export.histories, header, kept)?;
+    if let Some(doubt) = doubt.or(incomplete) {
+        return Err(Stop::Doubt(doubt));
+    }
+    let texts = check_texts(&export.texts, &histories)?;
+    let anomalies = find_anomalies(&mut histories, header, policy, kept, options, &texts);
+
+    let Signed {
+        log_key,
+        witnesses,
+        quorum,
+    } = signed;
+    let is_last = header.height == checkpoint.size - 1;
+    let fresh_as_of = match quorum.time.map(seconds_to_time) {
+        Some(time) if is_last => time,
+        Some(time) => time.min(header.time),
+        None => header.time,
+    };
+    check_freshness(fresh_as_of, options)?;
+    Ok(Report {
+        origin: checkpoint.origin.clone(),
+        log_key,
+        witnesses,
+        log_size: checkpoint.size,
+        log_root: checkpoint.root,
+        height: header.height,
+        time: header.time,
+        fresh_as_of,
+        histories,
+        anomalies,
+        assumptions: assumptions(&quorum),
+        quorum,
+        kept: Kept {
+            note,
+            checkpoint,
+            height: header.height,
+            time: header.time,
+            histories: logs,
+        },
+        texts: export.texts,
+    })
+}
+
+fn check_header(
+    file: &ProofFile,
+    checkpoint: &Checkpoint,
+    header: &BlockHeader,
+) -> Result<(), Stop> {
+    let (index, height, log_size) = (file.index, header.height, header.log_size);
+    if height != index || log_size != height {
+        let found = format!("height {height} and log size {log_size} at index {index}");
+        return Err(Stop::refute(Rule::Height, found));
+    }
+    verify_inclusion(
+        header.leaf(),
+        index,
+        checkpoint.size,
+        &file.proof,
+        checkpoint.root,
+    )
+    .map_err(|e| Stop::refute(Rule::Inclusion, e))
+}
+
+/// Whether the log under the checkpoint begins with the one that was kept.
+fn check_growth(
+    checkpoint: &Checkpoint,
+    note: &str,
+    header: &BlockHeader,
+    growth: Option<&Growth>,
+    kept: Option<&Kept>,
+) -> Result<Option<Doubt>, Stop> {
+    let from = growth.map(|growth| growth.from);
+    let Some(kept) = kept else {
+        return Ok(from.map(|_| Doubt::GrowthFromElsewhere { from, kept: None }));
+    };
+    let (old, new) = (&kept.checkpoint, checkpoint);
+    if new.size < old.size || header.height < kept.height {
+        let found = format!(
+            "block {} in a log of {}, after block {} in a log of {}",
+            header.height, new.size, kept.height, old.size
+        );
+        return Err(Stop::refute(Rule::RolledBack, found));
+    }
+    if new.size == old.size && new.root != old.root {
+        return Err(Stop::Refuted(Refutation {
+            rule: Rule::Fork,
+            detail: format!("another root of the log of {}", new.size),
+            equivocation: Some(Box::new(Equivocation {
+                first: kept.note.clone(),
+                second: note.into(),
+            })),
+        }));
+    }
+    match growth {
+        None if new.size == old.size => Ok(None),
+        Some(growth) if growth.from == old.size => {
+            verify_consistency(old.size, old.root, new.size, new.root, &growth.proof)
+                .map_err(|e| Stop::refute(Rule::Growth, e))?;
+            Ok(None)
+        }
+        _ => Ok(Some(Doubt::GrowthFromElsewhere {
+            from,
+            kept: Some(old.size),
+        })),
+    }
+}
+
+/// The histories and their logs, as far as they can be judged; and what the first doubt is.
+type Histories = (Vec<History>, Vec<(Subject, Frontier)>, Option<Doubt>);
+
+fn check_histories(
+    sections: &[HistorySection],
+    header: &BlockHeader,
+    kept: Option<&Kept>,
+) -> Result<Histories, Stop> {
+    let (mut histories, mut logs) = (Vec::new(), Vec::new());
+    let mut doubt = sections.is_empty().then_some(Doubt::NoHistory);
+    for (subject, _) in kept.into_iter().flat_map(Kept::histories) {
+        if sections.iter().all(|section| section.subject != subject) {
+            doubt.get_or_insert(Doubt::HistoryMissing { subject });
+        }
+    }
+    for section in sections {
+        match check_history(section, header, kept)? {
+            Ok((log, entries)) => {
+                logs.push((section.subject, log));
+                histories.push(History::new(section.subject, section.first, entries));
+            }
+            Err(earlier) => doubt = doubt.or(Some(earlier)),
+        }
+    }
+    Ok((histories, logs, doubt))
+}
+
+/// The history's log and its entries; or why its beginning can't be judged.
+fn check_history(
+    section: &HistorySection,
+    header: &BlockHeader,
+    kept: Option<&Kept>,
+) -> Result<Result<(Frontier, Vec<Entry>), Doubt>, Stop> {
+    let subject = section.subject;
+    let refute = |rule, found: &str| Stop::refute(rule, format!("{}: {found}", Name(&subject)));
+    let slot = subject.slot();
+    section
+        .proof
+        .check_path(header.state_root, &slot)
+        .map_err(|e| refute(Rule::Slot, &e.to_string()))?;
+
+    let known = kept.and_then(|kept| kept.history(&subject));
+    let known_size = known.map_or(0, Frontier::size);
+    let mut log = match known {
+        Some(known) if known.size() == section.first => known.clone(),
+        _ if section.first == 0 => Frontier::new(),
+        _ => {
+            return Ok(Err(Doubt::EarlierPartMissing {
+                subject,
+                first: section.first,
+                kept: known_size,
+            }));
+        }
+    };
+    let mut continues = log.size() == known_size;
+    for bytes in &section.entries {
+        log.append(Entry::leaf(bytes.as_ref()));
+        continues |= known == Some(&log);
+    }
+    let value = to_bytes(&log);
+    let value = (log.size() > 0).then_some(value.as_slice());
+    if section
+        .proof
+        .verify(header.state_root, &slot, value)
+        .is_err()
+    {
+        return Err(refute(
+            Rule::Complete,
+            &format!("{} entries that give another value", log.size()),
+        ));
+    }
+
+    let mut entries: Vec<Entry> = Vec::with_capacity(section.entries.len());
+    // What was verified before ends with the kept height.
+    let new_from = kept
+        .filter(|_| known.is_some())
+        .map_or(0, |kept| kept.height + 1);
+    for (at, bytes) in (section.first..).zip(&section.entries) {
+        let entry: Entry = from_bytes(bytes.as_ref())
+            .map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
+        let before = entries.last().map_or(0, |entry| entry.height);
+        let least = if at < known_size {
+            before
+        } else {
+            before.max(new_from)
+        };
+        if !(least..=header.height).contains(&entry.height) {
+            let found = format!(
+                "entry {at} of block {}, not {least} to {}",
+                entry.height, header.height
+            );
+            return Err(refute(Rule::EntryHeight, &found));
+        }
+        entries.push(entry);
+    }
+    if !continues {
+        return Err(refute(
+            Rule::Continues,
+            &format!("not the {known_size} entries verified before"),
+        ));
+    }
+    Ok(Ok((log, entries)))
+}
+
+/// The commitments of the texts, each of which some entry makes.
+fn check_texts(texts: &[SealedText], histories: &[History]) -> Result<BTreeSet<Hash>, Stop> {
+    let entries = histories.iter().flat_map(|history| &history.entries);
+    let made: BTreeSet<Hash> = entries
+        .filter_map(|entry| match &entry.event {
+            Event::Access(access) => Some(access.reason),
+            Event::Emergency(declared) => Some(declared.reason),
+            _ => None,
+        })
+        .collect();
+    let found: BTreeSet<Hash> = texts.iter().map(SealedText::commitment).collect();
+    match texts
+        .iter()
+        .position(|text| !made.contains(&text.commitment()))
+    {
+        Some(at) => Err(Stop::refute(
+            Rule::Text,
+            format!("text {at} belongs to no entry"),
+        )),
+        None => Ok(found),
+    }
+}
+
+fn find_anomalies(
+    histories: &mut [History],
+    header: &BlockHeader,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+    options: &Options,
+    texts: &BTreeSet<Hash>,
+) -> Vec<Anomaly> {
+    let custodians = policy.witnesses().count() as u64;
+    let mut anomalies = Vec::new();
+    for history in histories {
+        let kept = kept.filter(|_| history.is_part());
+        let context = Context {
+            since: kept.map_or(Time(0), |kept| kept.time),
+            until: header.time,
+            review_ms: options.review_period_ms,
+            custodians: if custodians == 0 {
+                u64::MAX
+            } else {
+                custodians
+            },
+            texts,
+        };
+        anomalies.extend(anomaly::scan(history, &context));
+    }
+    anomalies
+}
+
+fn check_freshness(fresh_as_of: Time, options: &Options) -> Result<(), Stop> {
+    match options.freshness {
+        Some(Freshness { now, max_age_ms }) if fresh_as_of.0.abs_diff(now.0) > max_age_ms => {
+            Err(Stop::Doubt(Doubt::Stale {
+                fresh_as_of,
+                now,
+                max_age_ms,
+            }))
+        }
+        _ => Ok(()),
+    }
+}
