@@ -253,10 +253,8 @@ impl<'a> Reader<'a> {
         self.by_bytes.insert(raw.get(), index);
         self.urns
             .extend(urn_references(&node).map(|urn| (index, urn)));
-        if resource.labels().is_some() {
-            self.subjects
-                .extend(subject::of(&node).map(|subject| (index, subject)));
-        }
+        self.subjects
+            .extend(subject::of(&node).map(|subject| (index, subject)));
         self.resources.push(resource);
         Ok(index)
     }

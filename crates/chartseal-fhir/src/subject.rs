@@ -7,7 +7,7 @@ use crate::error::BundleError;
 use crate::json::Node;
 use crate::resource::Resource;
 
-/// Whom a clinical resource names as its subject.
+/// Whom a resource names as its subject.
 #[derive(Clone)]
 pub(crate) enum Subject<'a> {
     /// A reference, and whether it says of itself that it is to a Patient.
@@ -35,7 +35,7 @@ const SUBJECT: &[&str] = &[
     "candidate",
 ];
 
-/// The subjects of a clinical resource; several where an element repeats.
+/// The subjects of a resource; several where an element repeats.
 pub(crate) fn of<'n, 'a>(node: &'n Node<'a>) -> impl Iterator<Item = Subject<'a>> + 'n {
     let contained = contained_patients(node);
     let named = SUBJECT

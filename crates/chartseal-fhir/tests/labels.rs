@@ -117,6 +117,12 @@ fn a_tag_never_leaves_a_record_below_restricted() {
             &security(&[(LEVEL, level.as_str()), (ACT, "HIV")]),
         );
         assert_eq!(hiv.confidentiality, level.max(Confidentiality::R));
+        // The same where the tag comes from the code table.
+        let coded =
+            r#""code": {"coding": [{"system": "http://snomed.info/sct", "code": "86406008"}]}"#;
+        let stated = security(&[(LEVEL, level.as_str())]);
+        let hiv = labels("Condition", &format!("{stated}, {coded}"));
+        assert_eq!(hiv.confidentiality, level.max(Confidentiality::R));
         assert_eq!(Confidentiality::from_code(level.as_str()), Some(level));
     }
     for tag in Tag::ALL {
