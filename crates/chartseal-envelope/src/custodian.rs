@@ -272,10 +272,10 @@ pub fn release_with_rng(
         return Err(ReleaseError::Suites);
     }
     let packer = Packer::new(Use::Release(request), index, reader, rng);
-    let mut packer = packer.map_err(|_| ReleaseError::Key)?;
+    let mut packer = packer.map_err(|_| ReleaseError::Hpke)?;
     for held in held {
         let pushed = packer.push(&held.dealing, &held.share, &held.commitments);
-        pushed.map_err(|_| ReleaseError::Key)?;
+        pushed.map_err(|_| ReleaseError::Hpke)?;
     }
     Ok(Release {
         package: packer.finish(),
@@ -309,9 +309,9 @@ pub enum ReleaseError {
     /// Shares and reader's key are of different suites.
     #[error("shares and reader's key are of different suites (CS-ENV-06)")]
     Suites,
-    /// The reader's key can't be sealed to.
-    #[error("cannot seal to the reader's key (CS-ENV-44)")]
-    Key,
+    /// HPKE refused to seal, which it does after 2⁹⁶ messages.
+    #[error("HPKE refused to seal")]
+    Hpke,
     /// No randomness.
     #[cfg(feature = "getrandom")]
     #[error(transparent)]

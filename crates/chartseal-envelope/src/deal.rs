@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU64;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 use rand_core::CryptoRng;
@@ -26,7 +27,7 @@ pub struct Dealer {
 impl Dealer {
     pub(crate) fn again(
         header: &Header,
-        epoch: u64,
+        epoch: NonZeroU64,
         custodians: CustodianSet,
         key: ContentKey,
         coins: Coins,
@@ -111,7 +112,7 @@ pub fn deal_with_rng(
     let indices = first.custodians().threshold.indices();
     let mut packers = Vec::with_capacity(custodians.len());
     for (index, to) in indices.zip(custodians) {
-        let packer = Packer::new(Use::Deal, index, to, rng).map_err(|_| DealError::Key(index))?;
+        let packer = Packer::new(Use::Deal, index, to, rng).map_err(|_| DealError::Hpke)?;
         packers.push(packer);
     }
     for dealer in dealers {
@@ -120,7 +121,7 @@ pub fn deal_with_rng(
         for (packer, share) in packers.iter_mut().zip(&shares) {
             packer
                 .push(&dealer.dealing, share, &commitments)
-                .map_err(|_| DealError::Sealing)?;
+                .map_err(|_| DealError::Hpke)?;
         }
     }
     Ok(packers
@@ -215,12 +216,9 @@ pub enum DealError {
         /// How many custodians the set has.
         expected: u8,
     },
-    /// A custodian's key can't be sealed to.
-    #[error("cannot seal to the key of custodian {0} (CS-ENV-44)")]
-    Key(ShareIndex),
-    /// HPKE refused to seal: never with fewer than 2⁶⁴ records.
-    #[error("cannot seal a share (CS-ENV-45)")]
-    Sealing,
+    /// HPKE refused to seal, which it does after 2⁹⁶ messages.
+    #[error("HPKE refused to seal")]
+    Hpke,
     /// No randomness.
     #[cfg(feature = "getrandom")]
     #[error(transparent)]

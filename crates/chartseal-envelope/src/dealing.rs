@@ -1,6 +1,7 @@
 //! One deal of a record's shares, and the commitments that every share is checked against.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
 
@@ -32,14 +33,14 @@ impl Dealing {
         }
     }
 
-    /// A later deal, from what is anchored about it. `epoch` counts from 1.
+    /// A later deal, from what is anchored about it.
     pub fn later(
         header: &Header,
-        epoch: u64,
+        epoch: NonZeroU64,
         custodians: CustodianSet,
         root: CommitmentRoot,
     ) -> Self {
-        let scope = Scope::of_header(header, epoch, custodians);
+        let scope = Scope::of_header(header, epoch.get(), custodians);
         Self {
             scope,
             header: header.digest(),

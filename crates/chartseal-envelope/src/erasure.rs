@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::dealing::Dealing;
+use crate::header::Header;
 use crate::id::{CustodianSet, HeaderDigest, ShareIndex};
 
 /// One thing to destroy, restored backups included.
@@ -43,12 +44,14 @@ pub struct ErasureChecklist {
 }
 
 impl ErasureChecklist {
-    /// The list for one record version, with **all** deals that were ever made of it.
+    /// The list for one record version: the deal in its header, and **all** later ones.
     ///
     /// Deals of other records are ignored.
-    pub fn new(header: HeaderDigest, dealings: &[&Dealing]) -> Self {
-        let own = dealings.iter().filter(|dealing| dealing.header() == header);
-        let deals: BTreeMap<_, _> = own.map(|deal| (deal.epoch(), deal.custodians())).collect();
+    pub fn new(header: &Header, later: &[&Dealing]) -> Self {
+        let (first, header) = ((0, header.custodians()), header.digest());
+        let own = later.iter().filter(|dealing| dealing.header() == header);
+        let own = own.map(|deal| (deal.epoch(), deal.custodians()));
+        let deals: BTreeMap<_, _> = core::iter::once(first).chain(own).collect();
         let mut items: BTreeMap<_, _> = [
             ErasureItem::Body,
             ErasureItem::SealedTexts,

@@ -89,8 +89,10 @@ pub fn combine_all(
             header: dealing.header(),
             deal_epoch: dealing.epoch(),
         };
-        let record = gathered.remove(&id).unwrap_or_default();
-        record.combine(dealing)
+        gathered
+            .get(&id)
+            .unwrap_or(&Gathered::default())
+            .combine(dealing)
     });
     results.collect()
 }
@@ -115,7 +117,7 @@ impl Gathered {
         }
     }
 
-    fn combine(self, dealing: &Dealing) -> Result<Combined, CombineError> {
+    fn combine(&self, dealing: &Dealing) -> Result<Combined, CombineError> {
         let needed = usize::from(dealing.custodians().threshold.needed());
         let shares: Vec<_> = self
             .shares
@@ -138,18 +140,18 @@ impl Gathered {
         }
         Ok(Combined {
             key,
-            faults: self.faults,
+            faults: self.faults.clone(),
         })
     }
 
-    fn shortage(self, dealing: &Dealing) -> CombineError {
+    fn shortage(&self, dealing: &Dealing) -> CombineError {
         let threshold = dealing.custodians().threshold;
         let given = |index: &ShareIndex| self.shares.iter().any(|(known, _)| known == index);
         CombineError::NotEnough(Shortage {
             have: self.shares.len(),
             need: threshold.needed().into(),
             missing: threshold.indices().filter(|index| !given(index)).collect(),
-            faults: self.faults,
+            faults: self.faults.clone(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::NonZeroU64;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 use rand_core::CryptoRng;
@@ -143,9 +144,9 @@ impl Opened {
 
     /// The secrets of another deal of this record, to the same custodians or to others.
     ///
-    /// `epoch` counts a record's deals: 0 is the one in the header, so a re-deal's is 1 or more.
+    /// `epoch` counts a record's deals: 0 is the one in the header, so a re-deal's is not 0.
     /// Anchor `dealer.dealing()`'s epoch, set and root where readers find them.
-    pub fn redeal(&self, header: &Header, epoch: u64, custodians: CustodianSet) -> Dealer {
+    pub fn redeal(&self, header: &Header, epoch: NonZeroU64, custodians: CustodianSet) -> Dealer {
         Dealer::again(
             header,
             epoch,

@@ -49,8 +49,8 @@ pub fn seal_text_with_rng(
     let plaintext = pad(text);
     let (enc, mut sender) = recipient
         .sender(domain::TEXT, &context(purpose)?, rng)
-        .map_err(|_| TextError::Key)?;
-    let ciphertext = sender.seal(&plaintext, aad).map_err(|_| TextError::Key)?;
+        .map_err(|_| TextError::Hpke)?;
+    let ciphertext = sender.seal(&plaintext, aad).map_err(|_| TextError::Hpke)?;
     Ok(SealedText {
         suite: recipient.suite(),
         recipient: recipient.key_id(),
@@ -157,9 +157,9 @@ pub enum TextError {
     /// The purpose is too long.
     #[error("purpose has {0} bytes, should have at most 255 (CS-ENV-71)")]
     Purpose(usize),
-    /// The recipient's key can't be sealed to.
-    #[error("cannot seal to this key (CS-ENV-44)")]
-    Key,
+    /// HPKE refused to seal, which it does after 2⁹⁶ messages.
+    #[error("HPKE refused to seal")]
+    Hpke,
     /// It is sealed to another key.
     #[error("text is sealed to another key (CS-ENV-72)")]
     Recipient,
