@@ -52,7 +52,9 @@ pub enum BundleError {
         offset: usize,
     },
     /// Arrays and objects inside each other beyond [`MAX_NESTING`](crate::MAX_NESTING).
-    #[error("the JSON is nested deeper than {limit} levels at byte {offset}; no FHIR resource is")]
+    #[error(
+        "the JSON is nested deeper than {limit} levels at byte {offset}; expected at most that many"
+    )]
     TooDeep {
         /// The limit.
         limit: usize,
