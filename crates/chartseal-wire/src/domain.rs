@@ -23,6 +23,8 @@ pub const COMMITTEE: &str = "chartseal/committee/1";
 pub const ENROLMENT: &str = "chartseal/enrolment/1";
 /// A second organization's countersignature under an emergency role.
 pub const COUNTERSIGNATURE: &str = "chartseal/countersignature/1";
+/// The new key's agreement to replace an old one.
+pub const KEY_POSSESSION: &str = "chartseal/key-possession/1";
 /// The commitment to a sealed text (a reason, a label table) in the side store.
 pub const SEALED_TEXT: &str = "chartseal/sealed-text/1";
 /// The commitment in an actor's history to the code and basis of a decision.
@@ -43,6 +45,7 @@ pub const ALL: &[&str] = &[
     COMMITTEE,
     ENROLMENT,
     COUNTERSIGNATURE,
+    KEY_POSSESSION,
     SEALED_TEXT,
     OUTCOME,
     STATE_KEY,

@@ -16,6 +16,7 @@ use crate::domain::{ENTRY_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_
 use crate::id::{
     ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
 };
+use crate::key::PublicKey;
 
 /// The most records that one request names.
 pub const MAX_REQUEST_RECORDS: usize = 512;
@@ -102,6 +103,10 @@ pub enum Event {
     Erased(Erased),
     /// A custodian attested that it destroyed what it held of an erased record.
     Destroyed(Destroyed),
+    /// A key was replaced or revoked.
+    KeyChanged(KeyChanged),
+    /// The patient gave records other labels.
+    Relabelled(Relabelled),
 }
 
 canonical_enum!(Event {
@@ -115,6 +120,8 @@ canonical_enum!(Event {
     8 => Reviewed(_),
     9 => Erased(_),
     10 => Destroyed(_),
+    11 => KeyChanged(_),
+    12 => Relabelled(_),
 });
 
 /// An enrolment.
@@ -318,6 +325,26 @@ pub struct Destroyed {
     pub custodian: u64,
 }
 canonical_struct!(Destroyed { record, custodian });
+
+/// A change of somebody's signing key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChanged {
+    /// Whose key it was.
+    pub subject: ActorId,
+    /// The key that counts no more.
+    pub old: PublicKey,
+    /// The key that counts from now on; `None`: none does.
+    pub new: Option<PublicKey>,
+}
+canonical_struct!(KeyChanged { subject, old, new });
+
+/// Other labels for records. The labels themselves are no part of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relabelled {
+    /// The records.
+    pub records: Vec<RecordId>,
+}
+canonical_struct!(Relabelled { records });
 
 /// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
 /// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.

@@ -1,0 +1,254 @@
+use chartseal_codec::DecodeError;
+use chartseal_wire::RecordId;
+use thiserror::Error;
+
+/// Why a transaction was refused. The state is untouched then.
+///
+/// Each rule has one variant and one id ([`rule`](Self::rule)), and they are checked in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AdmissionError {
+    /// `CS-LED-01`: its bytes are more than [`MAX_TRANSACTION_BYTES`](crate::MAX_TRANSACTION_BYTES).
+    #[error("transaction has {bytes} bytes, 131072 at most are allowed")]
+    TooLarge {
+        /// How many there are.
+        bytes: usize,
+    },
+    /// `CS-LED-02`: its bytes are not the canonical bytes of a transaction.
+    #[error("transaction is not canonical: {0}")]
+    NotCanonical(DecodeError),
+    /// `CS-LED-03`: another version of the format.
+    #[error("transaction's version is {found}, expected 1")]
+    Version {
+        /// The version that it names.
+        found: u64,
+    },
+    /// `CS-LED-04`: it is for another chain.
+    #[error("transaction is for another chain")]
+    WrongChain,
+    /// `CS-LED-05`: its last height is behind.
+    #[error("transaction expired at height {expires}, this is {height}")]
+    Expired {
+        /// The last height that it allows.
+        expires: u64,
+        /// The block's height.
+        height: u64,
+    },
+    /// `CS-LED-06`: nobody is enrolled with that key.
+    #[error("transaction's key is not enrolled")]
+    UnknownKey,
+    /// `CS-LED-07`: the key was rotated away or revoked.
+    #[error("transaction's key was revoked")]
+    RevokedKey,
+    /// `CS-LED-08`: the sequence number was used, or skipped.
+    #[error("transaction's sequence number is {found}, it must be above {last}")]
+    Sequence {
+        /// The number that it has.
+        found: u64,
+        /// The last one that the key used.
+        last: u64,
+    },
+    /// `CS-LED-09`: the signature does not verify, strictly.
+    #[error("transaction's signature does not verify")]
+    Signature,
+    /// `CS-LED-10`: the body is not for such a key.
+    #[error("this is signed by {expected}")]
+    WrongSigner {
+        /// Who signs such a body.
+        expected: &'static str,
+    },
+    /// `CS-LED-11`: the practitioner is suspended, or outside the credential's window.
+    #[error("the practitioner is not in good standing at the block's time")]
+    Standing,
+    /// `CS-LED-12`: the id belongs to somebody.
+    #[error("the id is already enrolled")]
+    IdInUse,
+    /// `CS-LED-13`: the key is, or was, somebody's.
+    #[error("the key is or was already enrolled")]
+    KeyInUse,
+    /// `CS-LED-14`: only committee members do this.
+    #[error("the signer's organization is not in the committee")]
+    NotInCommittee,
+    /// `CS-LED-15`: too many roles.
+    #[error("{found} roles, at most 16 are allowed")]
+    Roles {
+        /// How many there are.
+        found: usize,
+    },
+    /// `CS-LED-16`: an emergency role without another organization's good countersignature.
+    #[error(
+        "an emergency role needs the countersignature of another enrolled organization's office"
+    )]
+    Countersignature,
+    /// `CS-LED-17`: the patient's agreement does not verify.
+    #[error("the patient's agreement does not verify under the enrolled key")]
+    Agreement,
+    /// `CS-LED-18`: the new key's signature does not verify.
+    #[error("the new key's proof of possession does not verify")]
+    Possession,
+    /// `CS-LED-19`: the key is neither the signer's nor their own practitioner's, or revoked already.
+    #[error("the key to revoke is not an active one of the signer or of the office's practitioner")]
+    NotTheirKey,
+    /// `CS-LED-20`: no such patient.
+    #[error("the patient is not enrolled")]
+    UnknownPatient,
+    /// `CS-LED-21`: no such record.
+    #[error("there is no such record")]
+    UnknownRecord,
+    /// `CS-LED-22`: the record was erased.
+    #[error("the record was erased")]
+    ErasedRecord,
+    /// `CS-LED-23`: the record is another patient's.
+    #[error("the record is another patient's")]
+    OtherPatient,
+    /// `CS-LED-24`: not the next version.
+    #[error("the record's version is {found}, expected {expected}")]
+    RecordVersion {
+        /// The next version.
+        expected: u64,
+        /// The version that it names.
+        found: u64,
+    },
+    /// `CS-LED-25`: another version than the head is named as the old one.
+    #[error("a first version supersedes nothing, a later one the header of the version before")]
+    Supersedes,
+    /// `CS-LED-26`: neither the patient nor the author's side amends.
+    #[error("only the patient, the author or their organization may amend the record")]
+    Amender,
+    /// `CS-LED-27`: an amendment by somebody else than the patient drops a label.
+    #[error("only the patient may drop a record's label")]
+    DropsLabel,
+    /// `CS-LED-28`: an amendment by somebody else than the patient lowers the confidentiality.
+    #[error("only the patient may lower a record's confidentiality")]
+    LowersConfidentiality,
+    /// `CS-LED-29`: written in the future.
+    #[error("the record was authored after the block's time")]
+    FutureRecord,
+    /// `CS-LED-30`: its shares are dealt to others than this epoch's committee.
+    #[error("the record's custodians are not this epoch's committee")]
+    Custodians,
+    /// `CS-LED-31`: the header is known.
+    #[error("the envelope header is already anchored")]
+    HeaderInUse,
+    /// `CS-LED-32`: the author stored the same for the patient before.
+    #[error("the author already stored this for the patient, as record {existing}")]
+    DuplicateRecord {
+        /// The record that holds it.
+        existing: RecordId,
+    },
+    /// `CS-LED-33`: no such version of that record.
+    #[error("the envelope header is no version of the record")]
+    UnknownHeader,
+    /// `CS-LED-34`: another custodian's index, or one outside the set.
+    #[error("the custodian's index is {found}, expected {expected}")]
+    CustodianIndex {
+        /// The signer's index.
+        expected: u64,
+        /// The index that it names.
+        found: u64,
+    },
+    /// `CS-LED-35`: acknowledged before.
+    #[error("this custodian already acknowledged its share")]
+    AlreadyAcknowledged,
+    /// `CS-LED-36`: an empty or too long list of records, or a repeated one.
+    #[error("a list of records has 1 to 512 distinct ones")]
+    RecordList,
+    /// `CS-LED-37`: a directive that cannot mean anything here.
+    #[error("directive {0}")]
+    Directive(&'static str),
+    /// `CS-LED-38`: a revocation of what is not there.
+    #[error("the directive to revoke is not one about this patient's records")]
+    UnknownDirective,
+    /// `CS-LED-39`: too many directives.
+    #[error("the issuer has {max} directives about this patient's records, no more are allowed")]
+    TooManyDirectives {
+        /// The cap.
+        max: u32,
+    },
+    /// `CS-LED-40`: emergencies don't exist here.
+    #[error("the network has no emergency policy")]
+    NoEmergencies,
+    /// `CS-LED-41`: too many emergencies are open or unreviewed.
+    #[error("{max} emergencies are open or not reviewed, no more are allowed")]
+    TooManyEmergencies {
+        /// The cap that was met: the actor's or the organization's.
+        max: u32,
+    },
+    /// `CS-LED-42`: no such request.
+    #[error("there is no such access request")]
+    UnknownRequest,
+    /// `CS-LED-43`: nothing to review.
+    #[error("the request rests on no emergency, or is reviewed already")]
+    NothingToReview,
+    /// `CS-LED-44`: the wrong reviewer.
+    #[error("a review is by another practitioner of the same organization with the role privacy")]
+    Reviewer,
+    /// `CS-LED-45`: a receipt without a permit.
+    #[error("the request has no permit for a record of the receipt")]
+    NotPermitted,
+    /// `CS-LED-46`: a second receipt for the same.
+    #[error("this custodian already gave a receipt for a record of this request")]
+    AlreadyReleased,
+    /// `CS-LED-47`: destruction without an erasure.
+    #[error("the record was not erased")]
+    NotErased,
+    /// `CS-LED-48`: attested before.
+    #[error("this custodian already attested the destruction")]
+    AlreadyDestroyed,
+}
+
+impl AdmissionError {
+    /// The id of the rule that was broken, `CS-LED-01` and on.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "CS-LED-01",
+            Self::NotCanonical(_) => "CS-LED-02",
+            Self::Version { .. } => "CS-LED-03",
+            Self::WrongChain => "CS-LED-04",
+            Self::Expired { .. } => "CS-LED-05",
+            Self::UnknownKey => "CS-LED-06",
+            Self::RevokedKey => "CS-LED-07",
+            Self::Sequence { .. } => "CS-LED-08",
+            Self::Signature => "CS-LED-09",
+            Self::WrongSigner { .. } => "CS-LED-10",
+            Self::Standing => "CS-LED-11",
+            Self::IdInUse => "CS-LED-12",
+            Self::KeyInUse => "CS-LED-13",
+            Self::NotInCommittee => "CS-LED-14",
+            Self::Roles { .. } => "CS-LED-15",
+            Self::Countersignature => "CS-LED-16",
+            Self::Agreement => "CS-LED-17",
+            Self::Possession => "CS-LED-18",
+            Self::NotTheirKey => "CS-LED-19",
+            Self::UnknownPatient => "CS-LED-20",
+            Self::UnknownRecord => "CS-LED-21",
+            Self::ErasedRecord => "CS-LED-22",
+            Self::OtherPatient => "CS-LED-23",
+            Self::RecordVersion { .. } => "CS-LED-24",
+            Self::Supersedes => "CS-LED-25",
+            Self::Amender => "CS-LED-26",
+            Self::DropsLabel => "CS-LED-27",
+            Self::LowersConfidentiality => "CS-LED-28",
+            Self::FutureRecord => "CS-LED-29",
+            Self::Custodians => "CS-LED-30",
+            Self::HeaderInUse => "CS-LED-31",
+            Self::DuplicateRecord { .. } => "CS-LED-32",
+            Self::UnknownHeader => "CS-LED-33",
+            Self::CustodianIndex { .. } => "CS-LED-34",
+            Self::AlreadyAcknowledged => "CS-LED-35",
+            Self::RecordList => "CS-LED-36",
+            Self::Directive(_) => "CS-LED-37",
+            Self::UnknownDirective => "CS-LED-38",
+            Self::TooManyDirectives { .. } => "CS-LED-39",
+            Self::NoEmergencies => "CS-LED-40",
+            Self::TooManyEmergencies { .. } => "CS-LED-41",
+            Self::UnknownRequest => "CS-LED-42",
+            Self::NothingToReview => "CS-LED-43",
+            Self::Reviewer => "CS-LED-44",
+            Self::NotPermitted => "CS-LED-45",
+            Self::AlreadyReleased => "CS-LED-46",
+            Self::NotErased => "CS-LED-47",
+            Self::AlreadyDestroyed => "CS-LED-48",
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a transaction may do, and what it does: admission first, then a file for each concern.
+
+mod access;
+mod context;
+mod directive;
+mod emergency;
+mod enrolment;
+mod erasure;
+mod key;
+mod record;
+
+use chartseal_wire::domain::TRANSACTION;
+
+use crate::admission::AdmissionError;
+use crate::body::Body;
+use crate::receipt::{Effect, Receipt};
+use crate::scratch::Scratch;
+use crate::state::{Shared, State, table};
+use crate::transaction::{
+    MAX_TRANSACTION_BYTES, SignedTransaction, TRANSACTION_VERSION, Transaction,
+};
+pub(crate) use access::policy_request;
+use context::Context;
+
+/// Applies the transaction at `index` of a block. What it wrote to `scratch` is pending until that is
+/// settled.
+pub(crate) fn apply(
+    scratch: &mut Scratch<'_>,
+    shared: &Shared,
+    index: u32,
+    signed: &SignedTransaction,
+) -> Result<Receipt, AdmissionError> {
+    let state = State {
+        source: scratch,
+        shared,
+    };
+    let transaction = admit(state, scratch.height(), signed)?;
+    let Some(mut key) = state.key(&transaction.actor_key) else {
+        return Err(AdmissionError::UnknownKey);
+    };
+    let org = state
+        .org_of(&key.holder)
+        .ok_or(AdmissionError::UnknownKey)?;
+    key.seq = transaction.seq;
+    scratch.put(table::key(&transaction.actor_key), &key);
+    let tx = signed.id();
+    let actor = key.holder.actor();
+    let (key, holder) = (transaction.actor_key, key.holder);
+    let mut cx = Context {
+        scratch,
+        shared,
+        tx,
+        index,
+        key,
+        holder,
+        actor,
+        org,
+    };
+    let effect = act(&mut cx, &transaction.body)?;
+    Ok(Receipt { tx, actor, effect })
+}
+
+/// The rules that hold for every transaction.
+fn admit(
+    state: State<'_>,
+    height: u64,
+    signed: &SignedTransaction,
+) -> Result<Transaction, AdmissionError> {
+    let bytes = signed.bytes.len();
+    if bytes > MAX_TRANSACTION_BYTES {
+        return Err(AdmissionError::TooLarge { bytes });
+    }
+    let transaction = signed.parse().map_err(AdmissionError::NotCanonical)?;
+    if transaction.version != TRANSACTION_VERSION {
+        return Err(AdmissionError::Version {
+            found: transaction.version,
+        });
+    }
+    if transaction.chain != state.chain() {
+        return Err(AdmissionError::WrongChain);
+    }
+    if transaction.expires < height {
+        return Err(AdmissionError::Expired {
+            expires: transaction.expires,
+            height,
+        });
+    }
+    let key = state
+        .key(&transaction.actor_key)
+        .ok_or(AdmissionError::UnknownKey)?;
+    if key.revoked {
+        return Err(AdmissionError::RevokedKey);
+    }
+    if transaction.seq <= key.seq {
+        return Err(AdmissionError::Sequence {
+            found: transaction.seq,
+            last: key.seq,
+        });
+    }
+    let signature = &signed.signature;
+    let verified = transaction
+        .actor_key
+        .verify(TRANSACTION, &signed.bytes, signature);
+    verified.map_err(|_| AdmissionError::Signature)?;
+    Ok(transaction)
+}
+
+fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> {
+    match body {
+        Body::OrganizationEnrolled(body) => enrolment::organization(cx, body),
+        Body::PractitionerEnrolled(body) => enrolment::practitioner(cx, body),
+        Body::PatientEnrolled(body) => enrolment::patient(cx, body),
+        Body::KeyRotated(body) => key::rotate(cx, body),
+        Body::KeyRevoked(body) => key::revoke(cx, body),
+        Body::RecordAdded(body) => record::add(cx, body),
+        Body::DepositAcknowledged(body) => record::acknowledge(cx, body),
+        Body::Relabelled(body) => record::relabel(cx, body),
+        Body::DirectiveIssued(body) => directive::issue(cx, body),
+        Body::EmergencyDeclared(body) => emergency::declare(cx, body),
+        Body::EmergencyReviewed(body) => emergency::review(cx, body),
+        Body::AccessRequested(body) => return access::request(cx, body).map(Effect::Decided),
+        Body::Released(body) => access::release(cx, body),
+        Body::Erased(body) => erasure::erase(cx, body),
+        Body::Destroyed(body) => erasure::destroy(cx, body),
+    }
+    .map(|()| Effect::Applied)
+}

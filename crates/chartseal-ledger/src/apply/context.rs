@@ -1,0 +1,151 @@
+use chartseal_policy::Position;
+use chartseal_wire::{
+    ActorId, ChainId, Entry, Event, OrgId, PatientId, PublicKey, RecordId, Subject, Time, TxId,
+};
+
+use crate::admission::AdmissionError;
+use crate::scratch::Scratch;
+use crate::state::{ActorState, Holder, RecordState, Shared, State};
+
+/// One admitted transaction on its way into the state.
+pub(super) struct Context<'s, 'b> {
+    pub(super) scratch: &'s mut Scratch<'b>,
+    pub(super) shared: &'s Shared,
+    pub(super) tx: TxId,
+    pub(super) index: u32,
+    pub(super) key: PublicKey,
+    pub(super) holder: Holder,
+    pub(super) actor: ActorId,
+    pub(super) org: OrgId,
+}
+
+impl Context<'_, '_> {
+    pub(super) fn state(&self) -> State<'_> {
+        State {
+            source: &*self.scratch,
+            shared: self.shared,
+        }
+    }
+
+    pub(super) fn chain(&self) -> ChainId {
+        self.shared.chain
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.scratch.time()
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position {
+            height: self.scratch.height(),
+            index: self.index,
+        }
+    }
+
+    /// The office's organization, if an office signed.
+    pub(super) fn office(&self) -> Result<OrgId, AdmissionError> {
+        match self.holder {
+            Holder::Office(org) => Ok(org),
+            _ => Err(wrong_signer("an organization's office")),
+        }
+    }
+
+    /// The practitioner in good standing, if one signed.
+    pub(super) fn practitioner(&self) -> Result<ActorState, AdmissionError> {
+        let Holder::Practitioner(id) = self.holder else {
+            return Err(wrong_signer("a practitioner"));
+        };
+        let actor = self.state().actor(&id).ok_or(AdmissionError::UnknownKey)?;
+        if actor.in_standing(self.now()) {
+            Ok(actor)
+        } else {
+            Err(AdmissionError::Standing)
+        }
+    }
+
+    /// The patient, if one signed.
+    pub(super) fn patient(&self) -> Result<PatientId, AdmissionError> {
+        match self.holder {
+            Holder::Patient(patient) => Ok(patient),
+            _ => Err(wrong_signer("a patient")),
+        }
+    }
+
+    /// The custodian's index in the committee, from 1, if one signed.
+    pub(super) fn custodian(&self) -> Result<u64, AdmissionError> {
+        let Holder::Custodian(org) = self.holder else {
+            return Err(wrong_signer("a custodian"));
+        };
+        self.shared
+            .committee
+            .index_of(&org)
+            .ok_or(AdmissionError::NotInCommittee)
+    }
+
+    /// The patient's own record, not erased.
+    pub(super) fn own_record(
+        &self,
+        patient: PatientId,
+        record: &RecordId,
+    ) -> Result<RecordState, AdmissionError> {
+        let record = self
+            .state()
+            .record(record)
+            .ok_or(AdmissionError::UnknownRecord)?;
+        if record.patient != patient {
+            return Err(AdmissionError::OtherPatient);
+        }
+        if record.erased {
+            Err(AdmissionError::ErasedRecord)
+        } else {
+            Ok(record)
+        }
+    }
+
+    /// Enters an event into the history of a subject.
+    pub(super) fn enter(&mut self, subject: Subject, event: Event) {
+        let entry = Entry {
+            height: self.scratch.height(),
+            time: self.scratch.time(),
+            tx: self.tx,
+            actor: self.actor,
+            org: self.org,
+            event,
+        };
+        self.scratch.enter(subject, &entry);
+    }
+
+    /// Enters an event that concerns a patient into the patient's history and the actor's.
+    pub(super) fn enter_for(&mut self, patient: PatientId, event: Event) {
+        self.enter(Subject::Patient(patient), event.clone());
+        self.enter(Subject::Actor(self.actor), event);
+    }
+}
+
+pub(super) fn wrong_signer(expected: &'static str) -> AdmissionError {
+    AdmissionError::WrongSigner { expected }
+}
+
+/// The bit of a custodian's index, from 1, in a set of custodians.
+pub(super) fn bit(index: u64) -> u64 {
+    u32::try_from(index.saturating_sub(1))
+        .ok()
+        .and_then(|by| 1u64.checked_shl(by))
+        .unwrap_or(0)
+}
+
+/// A list of records is 1 to 512 long, and none comes twice.
+pub(super) fn check_list<'a>(
+    records: impl ExactSizeIterator<Item = &'a RecordId>,
+) -> Result<(), AdmissionError> {
+    if !(1..=chartseal_wire::history::MAX_REQUEST_RECORDS).contains(&records.len()) {
+        return Err(AdmissionError::RecordList);
+    }
+    let mut sorted: alloc::vec::Vec<_> = records.collect();
+    sorted.sort_unstable();
+    if sorted.is_sorted_by(|a, b| a < b) {
+        Ok(())
+    } else {
+        Err(AdmissionError::RecordList)
+    }
+}

@@ -1,0 +1,134 @@
+use chartseal_policy::{Directive, Exceptions, Issuer, Scope, Symbol, Terms};
+use chartseal_wire::history::{self, Token};
+use chartseal_wire::{DirectiveId, Event, Hash, PatientId, Time};
+
+use super::context::{Context, wrong_signer};
+use crate::admission::AdmissionError;
+use crate::body::DirectiveIssued;
+use crate::state::{Holder, StoredDirective, table};
+use crate::world::{policy_time, symbol};
+
+pub(super) fn issue(
+    cx: &mut Context<'_, '_>,
+    body: &DirectiveIssued,
+) -> Result<(), AdmissionError> {
+    if !matches!(cx.holder, Holder::Practitioner(_) | Holder::Patient(_)) {
+        return Err(wrong_signer("a practitioner or a patient"));
+    }
+    cx.state()
+        .patient(&body.patient)
+        .ok_or(AdmissionError::UnknownPatient)?;
+    let event = check_terms(cx, body)?;
+    count(cx, body.patient)?;
+    store(cx, body.patient, body.terms.clone(), body.sealed);
+    cx.enter_for(body.patient, Event::Directive(event));
+    Ok(())
+}
+
+/// Adds a directive to those of a patient; its id is the transaction's.
+pub(super) fn store(
+    cx: &mut Context<'_, '_>,
+    patient: PatientId,
+    terms: Terms,
+    sealed: Option<Hash>,
+) {
+    let index = cx.state().directive_count(&patient);
+    let directive = Directive {
+        id: symbol(&cx.tx.0),
+        position: cx.position(),
+        issuer: Issuer::Actor(symbol(&cx.actor.0)),
+        patient: symbol(&patient.0),
+        issued: Some(policy_time(cx.now())),
+        terms,
+    };
+    cx.scratch.put(
+        table::directive(&patient, index),
+        &StoredDirective { directive, sealed },
+    );
+    cx.scratch
+        .put(table::directive_place(&cx.tx), &(patient, index));
+    cx.scratch
+        .put(table::directive_count(&patient), &(index + 1));
+}
+
+/// Refuses what could never mean anything on a chain, and says how the directive enters histories.
+fn check_terms(
+    cx: &Context<'_, '_>,
+    body: &DirectiveIssued,
+) -> Result<history::DirectiveIssued, AdmissionError> {
+    let (window, target) = match &body.terms {
+        Terms::Grant(grant) => {
+            check_scopes(&grant.scope, &grant.except)?;
+            (Some(grant.window), None)
+        }
+        Terms::Restrict(restriction) => {
+            check_scopes(&restriction.scope, &restriction.except)?;
+            (Some(restriction.window), None)
+        }
+        Terms::Revoke(revocation) => {
+            let stored = directive_id(&revocation.target).and_then(|id| cx.state().directive(&id));
+            let patient = symbol(&body.patient.0);
+            if stored.is_none_or(|stored| stored.directive.patient != patient) {
+                return Err(AdmissionError::UnknownDirective);
+            }
+            (None, directive_id(&revocation.target))
+        }
+        Terms::Approve(approval) => {
+            // The grant comes after its approvals: its id may be of a transaction not yet sent.
+            let refused = AdmissionError::Directive("names a target that is no directive's id");
+            (None, Some(directive_id(&approval.target).ok_or(refused)?))
+        }
+        Terms::Emergency(_) => {
+            return Err(AdmissionError::Directive(
+                "is an emergency, which has a body of its own",
+            ));
+        }
+    };
+    let kind = Token::new(body.terms.kind());
+    let kind = kind.ok_or(AdmissionError::Directive("is of a kind without a name"))?;
+    let from = window
+        .and_then(|window| window.from)
+        .map(|time| Time(time.0));
+    let until = window
+        .and_then(|window| window.until)
+        .map(|time| Time(time.0));
+    Ok(history::DirectiveIssued {
+        kind,
+        target,
+        from,
+        until,
+    })
+}
+
+/// A class is one of a record's labels here, so a selector of classes would match nothing: a
+/// restriction would fail open.
+fn check_scopes(scope: &Scope, except: &Exceptions) -> Result<(), AdmissionError> {
+    let mut scopes = core::iter::once(scope).chain(except.nodes().iter().map(|node| &node.scope));
+    if scopes.any(|scope| scope.classes.is_some()) {
+        return Err(AdmissionError::Directive(
+            "selects classes; on a chain they are tags",
+        ));
+    }
+    Ok(())
+}
+
+/// Counts the issuer's directives about this patient.
+fn count(cx: &mut Context<'_, '_>, patient: PatientId) -> Result<(), AdmissionError> {
+    let params = &cx.shared.params;
+    let max = if cx.holder == Holder::Patient(patient) {
+        params.max_directives_by_patient
+    } else {
+        params.max_directives_by_other
+    };
+    let key = table::directives_by(&cx.actor, &patient);
+    let count: u64 = cx.state().read(&key).unwrap_or(0);
+    if count >= u64::from(max) {
+        return Err(AdmissionError::TooManyDirectives { max });
+    }
+    cx.scratch.put(key, &(count + 1));
+    Ok(())
+}
+
+fn directive_id(target: &Symbol) -> Option<DirectiveId> {
+    target.as_bytes().try_into().ok().map(chartseal_wire::TxId)
+}

@@ -1,0 +1,168 @@
+use chartseal_wire::Event;
+use chartseal_wire::history;
+
+use super::context::{Context, bit, check_list, wrong_signer};
+use crate::admission::AdmissionError;
+use crate::body::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled};
+use crate::state::{DepositState, Holder, RecordState, table};
+
+pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
+    check_author(cx, body)?;
+    if body.authored > cx.now() {
+        return Err(AdmissionError::FutureRecord);
+    }
+    let committee = &cx.shared.committee;
+    let (epoch, t, n) = (committee.epoch(), committee.quorum(), committee.n());
+    if body.custodians != (CustodianSet { epoch, t, n }) {
+        return Err(AdmissionError::Custodians);
+    }
+    match cx.state().record(&body.record) {
+        Some(head) => check_amendment(cx, &head, body)?,
+        None => check_version(body, 1, None)?,
+    }
+    if cx.state().deposit(&body.header).is_some() {
+        return Err(AdmissionError::HeaderInUse);
+    }
+    let author = cx.actor;
+    if let Some(existing) = cx
+        .state()
+        .fingerprint(&author, &body.patient, &body.fingerprint)
+    {
+        return Err(AdmissionError::DuplicateRecord { existing });
+    }
+    let record = RecordState {
+        patient: body.patient,
+        author,
+        org: cx.org,
+        version: body.version,
+        header: body.header,
+        body: body.body,
+        length: body.length,
+        confidentiality: body.confidentiality,
+        labels: body.labels,
+        encounter: body.encounter,
+        authored: body.authored,
+        release_at: body.release_at,
+        custodians: body.custodians,
+        erased: false,
+        destroyed: 0,
+    };
+    let deposit = DepositState {
+        record: body.record,
+        version: body.version,
+        custodians: body.custodians,
+        acknowledged: 0,
+    };
+    let fingerprint = table::fingerprint(&author, &body.patient, &body.fingerprint);
+    cx.scratch.put(table::record(&body.record), &record);
+    cx.scratch.put(table::deposit(&body.header), &deposit);
+    cx.scratch.put(fingerprint, &body.record);
+    let event = Event::RecordAdded(history::RecordAdded {
+        record: body.record,
+        version: body.version,
+        header: body.header,
+        supersedes: body.supersedes,
+    });
+    cx.enter_for(body.patient, event);
+    Ok(())
+}
+
+/// Custodians acknowledge for every record, so this enters no history.
+pub(super) fn acknowledge(
+    cx: &mut Context<'_, '_>,
+    body: &DepositAcknowledged,
+) -> Result<(), AdmissionError> {
+    let expected = cx.custodian()?;
+    if body.index != expected {
+        return Err(AdmissionError::CustodianIndex {
+            expected,
+            found: body.index,
+        });
+    }
+    let record = cx
+        .state()
+        .record(&body.record)
+        .ok_or(AdmissionError::UnknownRecord)?;
+    if record.erased {
+        return Err(AdmissionError::ErasedRecord);
+    }
+    let deposit = cx
+        .state()
+        .deposit(&body.header)
+        .filter(|one| one.record == body.record);
+    let mut deposit = deposit.ok_or(AdmissionError::UnknownHeader)?;
+    if deposit.acknowledged & bit(expected) != 0 {
+        return Err(AdmissionError::AlreadyAcknowledged);
+    }
+    deposit.acknowledged |= bit(expected);
+    cx.scratch.put(table::deposit(&body.header), &deposit);
+    Ok(())
+}
+
+pub(super) fn relabel(cx: &mut Context<'_, '_>, body: &Relabelled) -> Result<(), AdmissionError> {
+    let patient = cx.patient()?;
+    check_list(body.records.iter().map(|one| &one.record))?;
+    for one in &body.records {
+        let mut record = cx.own_record(patient, &one.record)?;
+        record.labels = one.labels;
+        cx.scratch.put(table::record(&one.record), &record);
+    }
+    let records = body.records.iter().map(|one| one.record).collect();
+    cx.enter_for(patient, Event::Relabelled(history::Relabelled { records }));
+    Ok(())
+}
+
+fn check_author(cx: &Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
+    match cx.holder {
+        Holder::Patient(patient) if patient == body.patient => return Ok(()),
+        Holder::Patient(_) => return Err(AdmissionError::OtherPatient),
+        Holder::Practitioner(_) => cx.practitioner()?,
+        _ => return Err(wrong_signer("a practitioner or the patient")),
+    };
+    let patient = cx.state().patient(&body.patient);
+    patient.map(|_| ()).ok_or(AdmissionError::UnknownPatient)
+}
+
+fn check_amendment(
+    cx: &Context<'_, '_>,
+    head: &RecordState,
+    body: &RecordAdded,
+) -> Result<(), AdmissionError> {
+    if head.patient != body.patient {
+        return Err(AdmissionError::OtherPatient);
+    }
+    if head.erased {
+        return Err(AdmissionError::ErasedRecord);
+    }
+    check_version(body, head.version.saturating_add(1), Some(head))?;
+    if matches!(cx.holder, Holder::Patient(_)) {
+        return Ok(());
+    }
+    if head.author != cx.actor && head.org != cx.org {
+        return Err(AdmissionError::Amender);
+    }
+    if !head.labels.is_kept_by(&body.labels) {
+        return Err(AdmissionError::DropsLabel);
+    }
+    if body.confidentiality < head.confidentiality {
+        return Err(AdmissionError::LowersConfidentiality);
+    }
+    Ok(())
+}
+
+fn check_version(
+    body: &RecordAdded,
+    expected: u64,
+    head: Option<&RecordState>,
+) -> Result<(), AdmissionError> {
+    if body.version != expected {
+        return Err(AdmissionError::RecordVersion {
+            expected,
+            found: body.version,
+        });
+    }
+    if body.supersedes != head.map(|head| head.header) {
+        return Err(AdmissionError::Supersedes);
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What a transaction says: one body about one subject, a file for each concern.
+
+mod access;
+mod directive;
+mod emergency;
+mod erasure;
+mod key;
+mod organization;
+mod patient;
+mod practitioner;
+mod record;
+
+use chartseal_codec::canonical_enum;
+
+pub use access::{AccessRequested, Released};
+pub use directive::DirectiveIssued;
+pub use emergency::{EmergencyDeclared, EmergencyReviewed};
+pub use erasure::{Destroyed, Erased};
+pub use key::{KeyRevoked, KeyRotated};
+pub use organization::{Organization, OrganizationEnrolled};
+pub use patient::PatientEnrolled;
+pub use practitioner::{Countersignature, PractitionerEnrolled};
+pub use record::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled, Relabelling};
+
+/// What a transaction says. Its signer is whose key signed; no body names its own author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// By a committee member's office.
+    OrganizationEnrolled(OrganizationEnrolled),
+    /// By the practitioner's organization's office.
+    PractitionerEnrolled(PractitionerEnrolled),
+    /// By an organization's office.
+    PatientEnrolled(PatientEnrolled),
+    /// By the key that it replaces.
+    KeyRotated(KeyRotated),
+    /// By the key itself, or by the office of its practitioner's organization.
+    KeyRevoked(KeyRevoked),
+    /// By the record's author.
+    RecordAdded(RecordAdded),
+    /// By a custodian.
+    DepositAcknowledged(DepositAcknowledged),
+    /// By the patient.
+    Relabelled(Relabelled),
+    /// By anybody; whether it counts is judged at each decision.
+    DirectiveIssued(DirectiveIssued),
+    /// By a practitioner.
+    EmergencyDeclared(EmergencyDeclared),
+    /// By another practitioner of the same organization.
+    EmergencyReviewed(EmergencyReviewed),
+    /// By anybody who is enrolled.
+    AccessRequested(AccessRequested),
+    /// By a custodian.
+    Released(Released),
+    /// By the patient.
+    Erased(Erased),
+    /// By a custodian.
+    Destroyed(Destroyed),
+}
+
+canonical_enum!(Body {
+    1 => OrganizationEnrolled(_),
+    2 => PractitionerEnrolled(_),
+    3 => PatientEnrolled(_),
+    4 => KeyRotated(_),
+    5 => KeyRevoked(_),
+    6 => RecordAdded(_),
+    7 => DepositAcknowledged(_),
+    8 => Relabelled(_),
+    9 => DirectiveIssued(_),
+    10 => EmergencyDeclared(_),
+    11 => EmergencyReviewed(_),
+    12 => AccessRequested(_),
+    13 => Released(_),
+    14 => Erased(_),
+    15 => Destroyed(_),
+});
+
+macro_rules! from_variant {
+    ($($variant:ident),+) => {$(
+        impl From<$variant> for Body {
+            fn from(body: $variant) -> Self {
+                Self::$variant(body)
+            }
+        }
+    )+};
+}
+
+from_variant!(
+    OrganizationEnrolled,
+    PractitionerEnrolled,
+    PatientEnrolled,
+    KeyRotated,
+    KeyRevoked,
+    RecordAdded,
+    DepositAcknowledged,
+    Relabelled,
+    DirectiveIssued,
+    EmergencyDeclared,
+    EmergencyReviewed,
+    AccessRequested,
+    Released,
+    Erased,
+    Destroyed
+);

@@ -1,0 +1,222 @@
+//! What the chain knows after a block: typed reads of the authenticated map.
+
+mod key;
+mod person;
+mod record;
+mod request;
+
+use alloc::vec::Vec;
+
+use chartseal_codec::{Decode, canonical_struct, from_bytes};
+use chartseal_merkle::{Frontier, Map, MapKey};
+use chartseal_policy::{Directive, Position};
+use chartseal_wire::{
+    ActorId, ChainId, DirectiveId, Hash, HeaderDigest, OrgId, PatientId, PublicKey, RecordId,
+    RequestId, Subject, Time,
+};
+
+pub(crate) use key::table;
+pub use key::{Holder, KeyState};
+pub use person::{ActorState, PatientState};
+pub use record::{DepositState, Deposited, RecordState};
+pub use request::{OpenEmergency, Permit, RequestState};
+
+use crate::body::Organization;
+use crate::committee::Committee;
+use crate::params::Params;
+
+/// What every block of an epoch has in common, read once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shared {
+    pub(crate) chain: ChainId,
+    /// The salt of outcome commitments where no patient's is at hand.
+    pub(crate) salt: [u8; 32],
+    pub(crate) params: Params,
+    pub(crate) committee: Committee,
+}
+
+canonical_struct!(Shared {
+    chain,
+    salt,
+    params,
+    committee
+});
+
+/// Where values come from: a finished map, or one that a block is changing.
+pub(crate) trait Source: Sync {
+    fn value(&self, key: &MapKey) -> Option<&[u8]>;
+}
+
+impl Source for Map {
+    fn value(&self, key: &MapKey) -> Option<&[u8]> {
+        self.get(key)
+    }
+}
+
+/// The state at one moment. It is read lazily: a value is decoded when it is asked for.
+///
+/// A value that does not decode reads as absent. That can't come from executing blocks, and a
+/// store's damage is found by [`reload`](crate::store::reload), which compares the state root.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    pub(crate) source: &'a dyn Source,
+    pub(crate) shared: &'a Shared,
+}
+
+/// A directive as the state keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDirective {
+    /// What the policy engine reads.
+    pub directive: Directive,
+    /// The commitment to its sealed label table or reason.
+    pub sealed: Option<Hash>,
+}
+
+canonical_struct!(StoredDirective { directive, sealed });
+
+impl<'a> State<'a> {
+    /// The chain.
+    pub fn chain(&self) -> ChainId {
+        self.shared.chain
+    }
+
+    /// The network's parameters.
+    pub fn params(&self) -> &'a Params {
+        &self.shared.params
+    }
+
+    /// The committee.
+    pub fn committee(&self) -> &'a Committee {
+        &self.shared.committee
+    }
+
+    /// An organization.
+    pub fn org(&self, id: &OrgId) -> Option<Organization> {
+        self.read(&table::org(id))
+    }
+
+    /// A practitioner.
+    pub fn actor(&self, id: &ActorId) -> Option<ActorState> {
+        self.read(&table::actor(id))
+    }
+
+    /// A patient.
+    pub fn patient(&self, id: &PatientId) -> Option<PatientState> {
+        self.read(&table::patient(id))
+    }
+
+    /// Whose a key is, its last sequence number, and whether it still counts.
+    pub fn key(&self, key: &PublicKey) -> Option<KeyState> {
+        self.read(&table::key(key))
+    }
+
+    /// The last sequence number that a key used; 0 before its first transaction.
+    pub fn sequence(&self, key: &PublicKey) -> u64 {
+        self.key(key).map_or(0, |key| key.seq)
+    }
+
+    /// A record's head, erased ones included.
+    pub fn record(&self, id: &RecordId) -> Option<RecordState> {
+        self.read(&table::record(id))
+    }
+
+    /// How far a version's key shares are deposited, by its envelope header.
+    pub fn deposit(&self, header: &HeaderDigest) -> Option<DepositState> {
+        self.read(&table::deposit(header))
+    }
+
+    /// The record that an author stored for a patient under this fingerprint.
+    pub fn fingerprint(
+        &self,
+        author: &ActorId,
+        patient: &PatientId,
+        fingerprint: &[u8; 32],
+    ) -> Option<RecordId> {
+        self.read(&table::fingerprint(author, patient, fingerprint))
+    }
+
+    /// An access request.
+    pub fn request(&self, id: &RequestId) -> Option<RequestState> {
+        self.read(&table::request(id))
+    }
+
+    /// A directive by its id.
+    pub fn directive(&self, id: &DirectiveId) -> Option<StoredDirective> {
+        let (patient, index): (PatientId, u64) = self.read(&table::directive_place(id))?;
+        self.read(&table::directive(&patient, index))
+    }
+
+    /// Every directive about a patient's records, declared emergencies included, in order.
+    pub fn directives(&self, patient: &PatientId) -> Vec<Directive> {
+        let count: u64 = self.read(&table::directive_count(patient)).unwrap_or(0);
+        let stored = (0..count).filter_map(|i| self.read(&table::directive(patient, i)));
+        stored
+            .map(|stored: StoredDirective| stored.directive)
+            .collect()
+    }
+
+    /// How many directives there are about a patient's records.
+    pub fn directive_count(&self, patient: &PatientId) -> u64 {
+        self.read(&table::directive_count(patient)).unwrap_or(0)
+    }
+
+    /// The emergencies of an organization's practitioners that may still be open or unreviewed.
+    pub fn emergencies(&self, org: &OrgId) -> Vec<OpenEmergency> {
+        self.read(&table::emergencies(org)).unwrap_or_default()
+    }
+
+    /// How many emergencies an organization should have reviewed before `now`, and has not.
+    pub fn overdue_reviews(&self, org: &OrgId, now: Time) -> u32 {
+        let within = self.params().review_within_ms;
+        let emergencies = self.emergencies(org);
+        let overdue = emergencies
+            .iter()
+            .filter(|one| one.is_overdue(now, within))
+            .count();
+        u32::try_from(overdue).unwrap_or(u32::MAX)
+    }
+
+    /// A history reduced to its size and peaks; empty if nothing was ever entered.
+    pub fn frontier(&self, subject: &Subject) -> Frontier {
+        self.read(&subject.slot()).unwrap_or_default()
+    }
+
+    /// Whether some organization, practitioner or patient has this id.
+    pub(crate) fn is_id_taken(&self, id: [u8; 16]) -> bool {
+        let keys = [
+            table::org(&OrgId(id)),
+            table::actor(&ActorId(id)),
+            table::patient(&PatientId(id)),
+        ];
+        keys.iter().any(|key| self.source.value(key).is_some())
+    }
+
+    /// The id of the organization for which a key's holder acts; a patient's own id for a patient.
+    pub(crate) fn org_of(&self, holder: &Holder) -> Option<OrgId> {
+        match holder {
+            Holder::Office(org) | Holder::Custodian(org) => Some(*org),
+            Holder::Practitioner(actor) => Some(self.actor(actor)?.org),
+            Holder::Patient(patient) => Some(OrgId(patient.0)),
+        }
+    }
+
+    pub(crate) fn read<T: Decode>(&self, key: &MapKey) -> Option<T> {
+        from_bytes(self.source.value(key)?).ok()
+    }
+}
+
+impl core::fmt::Debug for State<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("State")
+            .field("chain", &self.shared.chain)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The position after everything in a block at `height`.
+pub(crate) fn after_block(height: u64) -> Position {
+    Position {
+        height: height.saturating_add(1),
+        index: 0,
+    }
+}

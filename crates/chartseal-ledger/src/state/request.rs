@@ -1,0 +1,111 @@
+use alloc::vec::Vec;
+
+use chartseal_codec::canonical_struct;
+use chartseal_policy::Position;
+use chartseal_wire::history::Token;
+use chartseal_wire::{ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, Time};
+
+/// An access request, as custodians and reviewers need it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestState {
+    /// Who asked.
+    pub actor: ActorId,
+    /// For which organization.
+    pub org: OrgId,
+    /// The patient whom they named.
+    pub patient: PatientId,
+    /// The action.
+    pub action: Token,
+    /// The purpose of use.
+    pub purpose: Token,
+    /// The digest of the ephemeral KEM public key to which custodians release.
+    pub reader: [u8; 32],
+    /// The block time of the decision.
+    pub decided: Time,
+    /// Its position.
+    pub position: Position,
+    /// The records that were permitted, in the request's order.
+    pub permits: Vec<Permit>,
+    /// The declaration on which a permit rests, if one rests on any.
+    pub emergency: Option<DirectiveId>,
+    /// Whether that emergency access was reviewed.
+    pub reviewed: bool,
+}
+
+canonical_struct!(RequestState {
+    actor,
+    org,
+    patient,
+    action,
+    purpose,
+    reader,
+    decided,
+    position,
+    permits,
+    emergency,
+    reviewed,
+});
+
+impl RequestState {
+    /// The permit for a record.
+    pub fn permit(&self, record: &RecordId) -> Option<&Permit> {
+        self.permits.iter().find(|permit| permit.record == *record)
+    }
+
+    /// Until when something may be released; `None` if nothing was permitted.
+    pub fn release_until(&self) -> Option<Time> {
+        self.permits.iter().map(|permit| permit.until).max()
+    }
+}
+
+/// The permit for one record of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permit {
+    /// The record.
+    pub record: RecordId,
+    /// The version that was its head.
+    pub header: HeaderDigest,
+    /// Custodians release before this moment: the decision's own end, or the release window's.
+    pub until: Time,
+    /// The custodians whose receipts came: bit *i* − 1 for index *i*.
+    pub released: u64,
+}
+
+canonical_struct!(Permit {
+    record,
+    header,
+    until,
+    released
+});
+
+/// An emergency that may still be open, or whose accesses wait for a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenEmergency {
+    /// The declaration.
+    pub declaration: DirectiveId,
+    /// Who declared it.
+    pub actor: ActorId,
+    /// When it ends.
+    pub until: Time,
+    /// How many accesses under it wait for a review.
+    pub unreviewed: u64,
+}
+
+canonical_struct!(OpenEmergency {
+    declaration,
+    actor,
+    until,
+    unreviewed
+});
+
+impl OpenEmergency {
+    /// Whether it counts towards the caps: still open, or not reviewed.
+    pub fn is_live(&self, now: Time) -> bool {
+        now < self.until || self.unreviewed > 0
+    }
+
+    /// Whether its reviews are late: they are due `review_within_ms` after its end.
+    pub fn is_overdue(&self, now: Time, review_within_ms: u64) -> bool {
+        self.unreviewed > 0 && self.until.plus_ms(review_within_ms) < now
+    }
+}

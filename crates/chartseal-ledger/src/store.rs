@@ -1,0 +1,87 @@
+//! Where blocks and state last: a trait, an implementation in memory, and a suite that shows whether
+//! an implementation keeps the contract.
+
+pub mod conformance;
+mod memory;
+mod reload;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use chartseal_merkle::MapKey;
+use chartseal_wire::{BlockHeader, Subject, TxId};
+
+pub use memory::{MemoryError, MemoryStore};
+pub use reload::{Damage, ReloadError, Reloaded, reload};
+
+use crate::block::Block;
+use crate::execute::Executed;
+
+/// Keeps a chain. The state is the ledger's business: a store never interprets what it keeps.
+pub trait LedgerStore {
+    /// What can go wrong: a disk, a file that is damaged, a commit out of order.
+    type Error: core::error::Error + Send + Sync + 'static;
+
+    /// Keeps a block with its effect: all of it or nothing, and durably once this returns.
+    ///
+    /// The first commit is genesis, the next ones have the next height each. A commit of the head's
+    /// own block again does nothing, as blocks are delivered at least once.
+    ///
+    /// # Errors
+    /// Another height, another block at the head's height, or a failure to write; nothing is kept then.
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<(), Self::Error>;
+
+    /// The newest block's header; `None` before the first commit.
+    fn head(&self) -> Result<Option<BlockHeader>, Self::Error>;
+
+    /// A block; `None` above the head.
+    fn block(&self, height: u64) -> Result<Option<Block>, Self::Error>;
+
+    /// A header's canonical bytes; `None` above the head.
+    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, Self::Error>;
+
+    /// Every entry of the state map, each key once, in any order.
+    fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, Self::Error>;
+
+    /// The bytes of a history's entries from index `from` on, in order, at most `limit` of them.
+    fn history(
+        &self,
+        subject: &Subject,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Self::Error>;
+
+    /// Where a transaction is.
+    fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, Self::Error>;
+}
+
+/// Where a transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TxPlace {
+    /// The block's height.
+    pub height: u64,
+    /// Its place in the block, from 0.
+    pub index: u32,
+}
+
+/// A final block with its effect.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// The block.
+    pub block: &'a Block,
+    /// What changed in the state map; `None`: the key is gone.
+    pub changes: &'a BTreeMap<MapKey, Option<Vec<u8>>>,
+    /// The new entries of histories: whose, at which index, and their bytes.
+    pub entries: &'a [(Subject, u64, Vec<u8>)],
+}
+
+impl<'a> Commit<'a> {
+    /// What executing `block` gave.
+    pub fn new(block: &'a Block, executed: &'a Executed) -> Self {
+        Self {
+            block,
+            changes: &executed.changes,
+            entries: &executed.entries,
+        }
+    }
+}
