@@ -1,0 +1,43 @@
+/// What stands behind a task's name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Args {
+    pub(crate) peers: bool,
+    pub(crate) list: bool,
+    pub(crate) json: bool,
+    pub(crate) only: Option<String>,
+}
+
+impl Args {
+    /// Reads the flags in `allowed`, and no others.
+    pub(crate) fn parse(words: &[String], allowed: &[&str]) -> Result<Self, String> {
+        let mut args = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if !allowed.contains(&word.as_str()) {
+                return Err(format!("{word} is not one of: {}", allowed.join(", ")));
+            }
+            match word.as_str() {
+                "--peers" => args.peers = true,
+                "--list" => args.list = true,
+                "--json" => args.json = true,
+                _ => args.only = Some(words.next().ok_or("--only needs a name")?.clone()),
+            }
+        }
+        Ok(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_of_another_task_is_refused() {
+        let words = ["--only", "codec", "--json"].map(String::from);
+        let args = Args::parse(&words, &["--only", "--json"]).unwrap();
+        assert_eq!(args.only.as_deref(), Some("codec"));
+        assert!(args.json && !args.peers);
+        assert!(Args::parse(&words, &["--json"]).is_err());
+        assert!(Args::parse(&words[..1], &["--only"]).is_err());
+    }
+}

@@ -1,0 +1,182 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{cargo, is_installed, succeeds, succeeds_shown, typed};
+
+/// The crates that others build on, which do without `std`.
+const CORE: [&str; 7] = [
+    "chartseal-codec",
+    "chartseal-merkle",
+    "chartseal-wire",
+    "chartseal-policy",
+    "chartseal-envelope",
+    "chartseal-ledger",
+    "chartseal-audit",
+];
+
+/// A program that the stages use: how to see whether it is there, and what installs it.
+struct Need {
+    program: &'static str,
+    words: &'static [&'static str],
+    install: &'static [&'static str],
+}
+
+const NEEDS: [Need; 2] = [
+    Need {
+        program: "cargo",
+        words: &["fmt"],
+        install: &["rustup", "component", "add", "rustfmt"],
+    },
+    Need {
+        program: "cargo",
+        words: &["clippy"],
+        install: &["rustup", "component", "add", "clippy"],
+    },
+];
+
+/// One thing that must pass.
+struct Stage {
+    name: &'static str,
+    command: Command,
+}
+
+/// Runs every stage up to the first that fails, and prints the test runners' closing lines last.
+pub(crate) fn run(root: &Path) -> Result<bool, String> {
+    install_needs()?;
+    let mut closing = Vec::new();
+    let mut failed = None;
+    for mut stage in stages(root) {
+        eprintln!("\n== {}: {}", stage.name, typed(&stage.command));
+        let (passed, lines) = succeeds_shown(&mut stage.command)?;
+        closing.extend(closing_lines(&lines));
+        if !passed {
+            failed = Some(stage.name);
+            break;
+        }
+    }
+    if failed.is_none() && !is_installed("cargo", &["deny"]) {
+        println!("\nskipped: licences, bans and sources, for cargo-deny is not installed");
+    }
+    match failed {
+        Some(stage) => println!("\n{stage}: FAILED"),
+        None => println!("\nall stages passed"),
+    }
+    for line in &closing {
+        println!("{line}");
+    }
+    Ok(failed.is_none())
+}
+
+fn stages(root: &Path) -> Vec<Stage> {
+    let stage = |name, words: &[&str]| Stage {
+        name,
+        command: cargo(root, words),
+    };
+    let mut stages = vec![
+        stage("format", &["fmt", "--all", "--check"]),
+        stage(
+            "lints",
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--release",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        ),
+    ];
+    if is_installed("cargo", &["nextest"]) {
+        let words = [
+            "nextest",
+            "run",
+            "--workspace",
+            "--release",
+            "--no-fail-fast",
+        ];
+        stages.push(stage("tests", &words));
+    } else {
+        let words = ["test", "--workspace", "--release", "--no-fail-fast"];
+        let mut tests = stage("tests", &words);
+        tests.command.args(["--lib", "--bins", "--tests"]);
+        stages.push(tests);
+    }
+    stages.push(stage(
+        "doctests",
+        &["test", "--doc", "--workspace", "--release"],
+    ));
+    let mut no_std = stage("no_std", &["check", "--release", "--no-default-features"]);
+    no_std
+        .command
+        .args(CORE.iter().flat_map(|name| ["-p", name]));
+    stages.push(no_std);
+    let mut docs = stage(
+        "documentation",
+        &["doc", "--no-deps", "--workspace", "--release"],
+    );
+    docs.command.env("RUSTDOCFLAGS", "-D warnings");
+    stages.push(docs);
+    if is_installed("cargo", &["deny"]) {
+        let words = ["deny", "check", "licenses", "bans", "sources"];
+        stages.push(stage("licences", &words));
+    }
+    stages
+}
+
+fn install_needs() -> Result<(), String> {
+    for need in &NEEDS {
+        if is_installed(need.program, need.words) {
+            continue;
+        }
+        let Some((program, words)) = need.install.split_first() else {
+            continue;
+        };
+        let mut install = Command::new(program);
+        install.args(words);
+        eprintln!("installing: {}", typed(&install));
+        if !succeeds(&mut install)? {
+            return Err(format!("`{}` failed; install it by hand", typed(&install)));
+        }
+    }
+    Ok(())
+}
+
+/// What a test runner sums up with: nextest's summary with the failures that it lists behind it, or
+/// cargo's line for each test binary.
+fn closing_lines(lines: &[String]) -> Vec<String> {
+    let is_summary = |line: &String| line.trim_start().starts_with("Summary [");
+    match lines.iter().position(is_summary) {
+        Some(summary) => lines.iter().skip(summary).cloned().collect(),
+        None => lines
+            .iter()
+            .filter(|line| line.starts_with("test result: "))
+            .cloned()
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_closing_lines_are_the_runners_own() {
+        let nextest =
+            "PASS a\n------\n     Summary [   0.1s] 2 tests run: 1 passed, 1 failed\n  FAIL b";
+        let closing = closing_lines(&lines(nextest));
+        assert_eq!(closing.len(), 2);
+        assert_eq!(closing[1], "  FAIL b");
+
+        let cargo = "test a ... ok\ntest result: ok. 1 passed\n\ntest result: FAILED. 0 passed";
+        let closing = closing_lines(&lines(cargo));
+        assert_eq!(
+            closing,
+            ["test result: ok. 1 passed", "test result: FAILED. 0 passed"]
+        );
+    }
+}
