@@ -84,7 +84,7 @@ pub fn accept(
 pub struct HeldShare {
     dealing: Dealing,
     index: ShareIndex,
-    share: SaltedShare,
+    pub(crate) share: SaltedShare,
     commitments: Vec<Commitment>,
 }
 

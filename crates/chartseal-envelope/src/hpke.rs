@@ -193,3 +193,95 @@ fn receive<K: Kem>(
     let enc = K::EncappedKey::from_bytes(enc)?;
     Ok(setup_receiver(&OpModeR::Base, by, &enc, info)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use rand_core::{TryCryptoRng, TryRng};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn hex(value: &Value) -> Vec<u8> {
+        let text = value.as_str().unwrap().as_bytes().chunks(2);
+        text.map(|two| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap())
+            .collect()
+    }
+
+    /// The published vectors with our KDF and AEAD, base mode, and the KEM with this id.
+    fn vectors(file: &str, kem: u16) -> Vec<Value> {
+        let Some(data) = chartseal_testkit::data_dir() else {
+            return Vec::new();
+        };
+        let bytes = std::fs::read(data.join("vectors/hpke").join(file)).unwrap();
+        let mut all: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+        all.retain(|v| {
+            v["mode"] == 0 && v["kem_id"] == kem && v["kdf_id"] == 1 && v["aead_id"] == 3
+        });
+        assert!(!all.is_empty());
+        all
+    }
+
+    fn opens(suite: Suite, vector: &Value) {
+        let secret: [u8; 32] = hex(&vector["skRm"]).try_into().unwrap();
+        let secret = SecretKey::from_bytes(suite, &secret);
+        assert_eq!(secret.public().to_bytes(), hex(&vector["pkRm"]));
+        let (enc, info) = (hex(&vector["enc"]), hex(&vector["info"]));
+        let mut receiver = Receiver::new(&secret, &enc, &info).unwrap();
+        let messages = vector["encryptions"].as_array().unwrap();
+        assert!(messages.len() >= 10);
+        for message in messages {
+            let plaintext = receiver
+                .open(&hex(&message["ct"]), &hex(&message["aad"]))
+                .unwrap();
+            assert_eq!(plaintext.as_slice(), hex(&message["pt"]));
+        }
+    }
+
+    /// Gives the vector's own randomness.
+    struct Given(Vec<u8>);
+
+    impl TryRng for Given {
+        type Error = core::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            unreachable!()
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            unreachable!()
+        }
+        fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+            let rest = self.0.split_off(out.len());
+            out.copy_from_slice(&self.0);
+            self.0 = rest;
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for Given {}
+
+    #[test]
+    fn x_wing_with_our_kdf_and_aead_is_the_drafts() {
+        for vector in vectors("hpke-pq-test-vectors.json", 0x647a) {
+            opens(Suite::XWing, &vector);
+            let public = PublicKey::from_bytes(Suite::XWing, &hex(&vector["pkRm"])).unwrap();
+            let mut given = Given(hex(&vector["ikmE"]));
+            let (enc, mut sender) =
+                Sender::new(&public, &hex(&vector["info"]), &mut given).unwrap();
+            assert_eq!(enc, hex(&vector["enc"]));
+            let first = &vector["encryptions"][0];
+            let sealed = sender
+                .seal(&hex(&first["pt"]), &hex(&first["aad"]))
+                .unwrap();
+            assert_eq!(sealed, hex(&first["ct"]));
+        }
+    }
+
+    #[cfg(feature = "hazmat")]
+    #[test]
+    fn x25519_with_our_kdf_and_aead_is_rfc_9180s() {
+        for vector in vectors("test-vectors.json", 0x0020) {
+            opens(Suite::X25519, &vector);
+        }
+    }
+}

@@ -233,3 +233,25 @@ const fn near_prime(first: u8, middle: u8, last: u8) -> [u8; 32] {
     point[31] = last;
     point
 }
+
+#[cfg(test)]
+mod tests {
+    use hpke::kem::X25519HkdfSha256;
+    use hpke::{Deserializable as _, Kem as _};
+
+    use super::SMALL_ORDER;
+
+    /// RFC 9180 asks for a check that the result of X25519 is not zero, which is what a point of
+    /// small order gives: the list holds such points only.
+    #[test]
+    fn the_points_of_small_order_are_those_that_x25519_takes_to_zero() {
+        for point in SMALL_ORDER {
+            let key = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&point).unwrap();
+            let mut rng = crate::SystemRng::new().unwrap();
+            assert!(
+                X25519HkdfSha256::encap_with_rng(&key, None, &mut rng).is_err(),
+                "{point:x?}"
+            );
+        }
+    }
+}

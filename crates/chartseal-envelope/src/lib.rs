@@ -94,7 +94,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod body;
@@ -112,6 +112,8 @@ mod hpke;
 mod id;
 mod kem;
 mod keys;
+#[cfg(test)]
+mod liars;
 mod package;
 mod reader;
 mod record;

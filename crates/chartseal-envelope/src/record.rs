@@ -240,7 +240,7 @@ impl Seal {
             .map_err(|_| BadSeal::Signature)
     }
 
-    fn sign(header: &Header, body: &[u8], author: &SigningKeyPair) -> Self {
+    pub(crate) fn sign(header: &Header, body: &[u8], author: &SigningKeyPair) -> Self {
         let (body_digest, body_len) = (digest(body), body.len() as u64);
         let signature = author.sign(&message(header.digest(), body_digest, body_len));
         Self {
