@@ -1,0 +1,213 @@
+//! The engine and the executable model agree on generated states, and the states reach everything.
+//!
+//! `CHARTSEAL_MODEL_STATES` sets how many states are tried, with five requests each.
+#![cfg(feature = "json")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod model;
+mod states;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chartseal_policy::{Code, Decision, Request, Time, decide, json};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
+
+/// How often something was reached.
+type Coverage = BTreeMap<String, u64>;
+
+#[derive(Clone, Debug)]
+struct State {
+    world: Value,
+    directives: Vec<Value>,
+    requests: Vec<Value>,
+}
+
+impl State {
+    fn any() -> impl Strategy<Value = Self> {
+        let request = (states::request(), any::<bool>()).prop_map(|(request, own)| {
+            if own {
+                states::plausible(request)
+            } else {
+                request
+            }
+        });
+        (states::world(), states::directives(), vec(request, 5)).prop_map(
+            |(world, directives, requests)| Self {
+                world,
+                directives,
+                requests,
+            },
+        )
+    }
+
+    fn cases(&self) -> Vec<json::Case> {
+        let cases = self.requests.iter().enumerate().map(|(n, request)| {
+            json!({"n": n, "directives": self.directives, "overrides": {}, "request": request})
+        });
+        let document = json!({"world": self.world, "cases": cases.collect::<Vec<_>>()});
+        json::read(document.to_string().as_bytes()).unwrap()
+    }
+
+    fn model(&self, request: &Value) -> model::Answer {
+        model::Model {
+            world: &self.world,
+            directives: &self.directives,
+            request,
+        }
+        .decide()
+    }
+}
+
+/// The answer without what the model does not have.
+fn said(decision: &Decision) -> (String, String, Vec<String>, Vec<String>) {
+    (
+        decision.effect.to_string(),
+        decision.code.to_string(),
+        decision.by.iter().map(ToString::to_string).collect(),
+        decision
+            .obligations
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
+}
+
+fn meant(answer: &model::Answer) -> (String, String, Vec<String>, Vec<String>) {
+    (
+        answer.effect.into(),
+        answer.code.into(),
+        answer.by.clone(),
+        answer.obligations.clone(),
+    )
+}
+
+fn note(coverage: &mut Coverage, what: impl Into<String>) {
+    *coverage.entry(what.into()).or_default() += 1;
+}
+
+fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseError> {
+    let coverage = &mut *coverage.borrow_mut();
+    for directive in &state.directives {
+        note(
+            coverage,
+            format!("kind {}", directive["kind"].as_str().unwrap()),
+        );
+    }
+    for (case, request) in state.cases().iter().zip(&state.requests) {
+        let decision = decide(&case.world, &case.request);
+        let answer = state.model(request);
+        prop_assert_eq!(said(&decision), meant(&answer), "{:#}", request);
+        note(coverage, format!("code {}", answer.code));
+        note(coverage, format!("chain {}", answer.chain));
+        for finding in &decision.explanation {
+            let status = format!("{:?}", finding.status);
+            let name = status.split([' ', '{']).next().unwrap();
+            note(coverage, format!("status {name}"));
+        }
+
+        // Until `valid_until` the answer stays; the model is asked at every round time before it.
+        let now = case.request.time.0;
+        let until = decision.valid_until.map_or(4_100, |until| until.0);
+        for t in (now..until).step_by(100).skip(1) {
+            let later = states::merge(request.clone(), &json!({"t": t}));
+            prop_assert_eq!(
+                meant(&state.model(&later)),
+                meant(&answer),
+                "at {} before {}",
+                t,
+                until
+            );
+        }
+        if until < 4_100 {
+            let then = Request {
+                time: Time(until),
+                ..case.request.clone()
+            };
+            let changed = said(&decide(&case.world, &then)) != said(&decision);
+            note(
+                coverage,
+                if changed {
+                    "until, changes"
+                } else {
+                    "until, stays"
+                },
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_engine_and_the_model_agree_and_everything_is_reached() {
+    let states = std::env::var("CHARTSEAL_MODEL_STATES").ok();
+    let states = states
+        .and_then(|states| states.parse().ok())
+        .unwrap_or(8_000);
+    let config = Config {
+        cases: states,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let coverage = RefCell::new(Coverage::new());
+    TestRunner::new_with_rng(config, rng)
+        .run(&State::any(), |state| compare(&state, &coverage))
+        .unwrap_or_else(|failure| panic!("{failure}"));
+
+    let coverage = coverage.into_inner();
+    for (what, count) in &coverage {
+        println!("{count:>8}  {what}");
+    }
+    let codes = Code::ALL.iter().map(|code| format!("code {code}"));
+    let kinds =
+        ["grant", "restrict", "revoke", "approve", "emergency"].map(|k| format!("kind {k}"));
+    let chains = ["chain 1", "chain 2", "chain 3"].map(String::from);
+    let statuses = STATUSES.map(|status| format!("status {status}"));
+    for what in codes.chain(kinds).chain(chains).chain(statuses) {
+        let count = coverage.get(&what).copied().unwrap_or(0);
+        assert!(count >= 5, "{what} was reached {count} times only");
+    }
+}
+
+const STATUSES: [&str; 32] = [
+    "Permits",
+    "Denies",
+    "Lifted",
+    "Declares",
+    "NoAnswer",
+    "Later",
+    "NoGrantee",
+    "NoPurpose",
+    "OtherActor",
+    "OtherPurpose",
+    "OtherAction",
+    "OtherRecord",
+    "OtherEncounter",
+    "OtherAuthor",
+    "OtherPeriod",
+    "OtherClass",
+    "OtherConfidentiality",
+    "OtherTags",
+    "Expired",
+    "NotYet",
+    "Revoked",
+    "Superseded",
+    "NoAuthority",
+    "Approvals",
+    "NoParent",
+    "NotDelegable",
+    "WiderThanParent",
+    "AncestorInactive",
+    "DelegatorStanding",
+    "OtherDeclarer",
+    "NoReason",
+    "Closed",
+];
