@@ -1,1 +1,10 @@
-//! Chartseal's benches.
+//! Chartseal's figures: what is measured, against what, and how.
+//!
+//! `cargo xtask bench` prints them; `cargo bench -p chartseal-benches` runs the same work under criterion, to follow one
+//! number over time. Peers that can't share this lockfile are measured in `benches/peers`.
+
+pub mod codec;
+pub mod figure;
+pub mod merkle;
+
+pub use figure::{Figure, in_turns};
