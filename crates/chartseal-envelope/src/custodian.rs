@@ -155,6 +155,16 @@ impl HeldShare {
         })
     }
 
+    /// A share that is not the one that was dealt: what a lying custodian would release.
+    #[cfg(feature = "fault-injection")]
+    #[must_use]
+    pub fn lying(mut self) -> Self {
+        if let Some(first) = self.share.share.first_mut() {
+            *first ^= 1;
+        }
+        self
+    }
+
     /// What this custodian states by acknowledging the share.
     pub fn acknowledgement(&self) -> Acknowledgement {
         Acknowledgement {

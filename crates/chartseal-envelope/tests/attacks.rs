@@ -1,4 +1,11 @@
 //! What an attacker may try with honest parties' objects, one test each.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 mod common;
 

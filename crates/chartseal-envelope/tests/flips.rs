@@ -1,4 +1,11 @@
 //! Every single-bit flip of a small sealed record is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 mod common;
 

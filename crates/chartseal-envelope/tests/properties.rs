@@ -1,4 +1,11 @@
 //! What holds for all inputs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 mod common;
 

@@ -1,5 +1,12 @@
 //! The classical test suite, and that it never mixes with suite 1.
 #![cfg(feature = "hazmat")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 mod common;
 

@@ -1,4 +1,11 @@
 //! Other people's test vectors.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 mod common;
 

@@ -1,5 +1,12 @@
 //! One sealed and dealt record, the same in every run.
 #![allow(dead_code, reason = "each test file uses another part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's helper fails its test"
+)]
 
 use chacha20::ChaCha20Rng;
 use chartseal_envelope::rand_core::SeedableRng;
