@@ -1,1 +1,45 @@
-//! One organization's server: validator, custodian, stores.
+//! One organization's server: a replica of the ledger, a custodian of key shares, a vault of
+//! ciphertext. Today it runs inside a process; the network and its API come with their own issues.
+//!
+//! A [`Node`] trusts its own final state and nothing else. It applies every block itself; it releases
+//! a share only on a permit in that state, and only if it would decide the same now; it signs only
+//! checkpoints of its own chain.
+//!
+//! | module | what |
+//! |---|---|
+//! | `node` | [`Node`]: opening, reading, sealed texts |
+//! | `replica` | the node as a [`Replica`](chartseal_consensus::Replica): propose, execute, commit |
+//! | [`custodian`] | deposit, release, destroy |
+//! | [`export`] | checkpoints, cosignatures, exports |
+//! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
+//! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
+//! | `clock`, `conduct` | [`Clock`]; [`Conduct`], for demonstrations and tests |
+//!
+//! # Limits
+//! The block log's leaves and the state map are held in memory. Deposits are checked on the record's
+//! newest version only: an author resends before amending.
+
+mod clock;
+mod conduct;
+pub mod custodian;
+mod envelope;
+mod error;
+pub mod export;
+pub mod keys;
+mod ledger_store;
+mod node;
+mod record_index;
+mod replica;
+mod stores;
+
+pub use clock::Clock;
+pub use conduct::Conduct;
+pub use custodian::{MAX_LAG_MS, ReleasedShares};
+pub use envelope::{Envelope, EnvelopeFront};
+pub use error::{DepositFault, NodeError};
+pub use export::ExportRequest;
+pub use keys::NodeKeys;
+pub use ledger_store::{LedgerStoreError, RedbLedger};
+pub use node::Node;
+pub use record_index::Version;
+pub use stores::Stores;

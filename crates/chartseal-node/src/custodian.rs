@@ -1,0 +1,297 @@
+//! The custodian's work: take shares in, give them out on a final permit, destroy them.
+
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_envelope::{
+    Deal, Dealing, HeldShare, KemPublicKey, Release, VerifyingKey, accept_all, release,
+};
+use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
+use chartseal_ledger::state::RecordState;
+use chartseal_ledger::{SignedTransaction, releasable};
+use chartseal_vault::{BlobId, ShareKey, SideKey};
+use chartseal_wire::{ActorId, PatientId, RecordId, RequestId};
+
+use crate::conduct::Conduct;
+use crate::envelope::{Envelope, EnvelopeFront};
+use crate::error::{DepositFault, NodeError};
+use crate::node::Node;
+
+/// How far the newest block may lag a custodian's clock (Δ), in ms: beyond it, a revocation could be
+/// final without this node knowing.
+pub const MAX_LAG_MS: u64 = 60_000;
+
+/// What a custodian gives for a request.
+#[derive(Debug)]
+pub struct ReleasedShares {
+    /// The shares, sealed to the request's ephemeral key.
+    pub release: Release,
+    /// The receipt to put on the chain, unless it is there.
+    pub receipt: Option<SignedTransaction>,
+}
+
+impl Node {
+    /// Takes in sealed records with this custodian's shares of their keys, and acknowledges those
+    /// that fit. Everything is stored before anything is acknowledged.
+    ///
+    /// # Errors
+    /// [`NodeError`]. Nothing is acknowledged then.
+    pub fn deposit(
+        &mut self,
+        envelopes: &[Envelope],
+        deal: &Deal,
+    ) -> Result<Vec<SignedTransaction>, NodeError> {
+        self.check_running()?;
+        let mut dealings = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            dealings.push(self.check_envelope(envelope)?);
+        }
+        let dealings: Vec<&Dealing> = dealings.iter().collect();
+        let accepted = accept_all(&self.keys.kem, self.index, &dealings, deal);
+        let accepted = accepted.map_err(NodeError::Deal)?;
+        if let Some((item, why)) = accepted.refused.first() {
+            let refused = envelopes
+                .iter()
+                .find(|e| e.front.header.digest() == item.header);
+            let record = refused.map_or([0; 16], |envelope| envelope.front.header.record_id().0);
+            return Err(NodeError::Deposit {
+                record: RecordId(record),
+                why: DepositFault::Share(*why),
+            });
+        }
+
+        let bodies: Vec<&[u8]> = envelopes
+            .iter()
+            .map(|envelope| envelope.body.as_slice())
+            .collect();
+        self.stores.blobs.put_batch(&bodies)?;
+        let fronts: Vec<(SideKey, Vec<u8>)> = envelopes
+            .iter()
+            .map(|e| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
+            .collect();
+        self.put_side(&fronts)?;
+        let shares: Vec<_> = accepted
+            .held
+            .iter()
+            .map(HeldShare::to_storage_bytes)
+            .collect();
+        let keys = accepted
+            .held
+            .iter()
+            .map(|held| ShareKey(held.dealing().header().0));
+        let shares: Vec<(ShareKey, &[u8])> = keys
+            .zip(&shares)
+            .map(|(key, bytes)| (key, bytes.as_slice()))
+            .collect();
+        self.stores.shares.put_batch(&shares)?;
+
+        let index = u64::from(self.index.get());
+        let acknowledge = |envelope: &Envelope| DepositAcknowledged {
+            record: RecordId(envelope.front.header.record_id().0),
+            header: chartseal_wire::HeaderDigest(envelope.front.header.digest().0),
+            index,
+        };
+        let acknowledgements: Vec<_> = envelopes.iter().map(acknowledge).collect();
+        Ok(acknowledgements
+            .into_iter()
+            .map(|body| self.transaction(body))
+            .collect())
+    }
+
+    /// Releases this custodian's shares for a request, on nobody's word but its own newest state:
+    /// the permit is final, in its window, and would still be given now.
+    ///
+    /// # Errors
+    /// [`NodeError`]; nothing is released then.
+    pub fn release(
+        &mut self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Result<ReleasedShares, NodeError> {
+        self.check_running()?;
+        let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
+            NodeError::NotReleasable {
+                request: *request,
+                why,
+            }
+        })?;
+        let asked = self.state().request(request);
+        if asked
+            .as_ref()
+            .is_none_or(|asked| asked.reader != reader.key_id().0)
+        {
+            return Err(NodeError::WrongReader(*request));
+        }
+        let mut held = Vec::with_capacity(may.len());
+        for item in &may {
+            let share = self.stores.shares.get(&ShareKey(item.header.0))?;
+            let share = share.ok_or(NodeError::NoShare(item.header))?;
+            let share = HeldShare::from_storage_bytes(share.expose()).map_err(|why| {
+                NodeError::Damaged {
+                    what: "a share",
+                    why,
+                }
+            })?;
+            held.push(if self.conduct == Conduct::LiesAboutShares {
+                share.lying()
+            } else {
+                share
+            });
+        }
+        let held: Vec<&HeldShare> = held.iter().collect();
+        let release = release(&held, chartseal_envelope::RequestId(request.0), reader)?;
+
+        let bit = 1 << (self.index.get() - 1);
+        let receipted = asked.is_some_and(|asked| {
+            may.iter().all(|item| {
+                asked
+                    .permit(&item.record)
+                    .is_some_and(|p| p.released & bit != 0)
+            })
+        });
+        let records: Vec<RecordId> = may.iter().map(|item| item.record).collect();
+        let receipt = (!receipted).then(|| {
+            self.transaction(Released {
+                request: *request,
+                records,
+            })
+        });
+        Ok(ReleasedShares { release, receipt })
+    }
+
+    /// The sealed record of a request that was permitted, for its reader.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the request gives no right to it, or it is damaged or gone.
+    pub fn envelope(&self, request: &RequestId, record: &RecordId) -> Result<Envelope, NodeError> {
+        self.check_running()?;
+        let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
+            NodeError::NotReleasable {
+                request: *request,
+                why,
+            }
+        })?;
+        let item = may.iter().find(|item| item.record == *record);
+        let item = item.ok_or(NodeError::NoShare(chartseal_wire::HeaderDigest([0; 32])))?;
+        let gone = NodeError::NoShare(item.header);
+        let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
+        let front: EnvelopeFront =
+            from_bytes(front.expose()).map_err(|why| NodeError::Damaged {
+                what: "an envelope",
+                why,
+            })?;
+        let body = self.stores.blobs.get(&BlobId(front.seal.body_digest().0))?;
+        let body = body.ok_or(NodeError::NoShare(item.header))?;
+        Ok(Envelope { front, body })
+    }
+
+    /// Destroys everything of an erased record: shares, ciphertext, headers, reason texts with their
+    /// salts, of all its versions. Gives the attestation to put on the chain.
+    ///
+    /// # Errors
+    /// [`NodeError`] unless the chain says that the patient erased it.
+    pub fn destroy(&mut self, record: &RecordId) -> Result<SignedTransaction, NodeError> {
+        self.check_running()?;
+        if !self
+            .state()
+            .record(record)
+            .is_some_and(|record| record.erased)
+        {
+            return Err(NodeError::NotErased(*record));
+        }
+        let versions = self.index_of_records.versions(record);
+        let shares: Vec<ShareKey> = versions.iter().map(|v| ShareKey(v.header.0)).collect();
+        let bodies: Vec<BlobId> = versions.iter().map(|v| BlobId(v.body)).collect();
+        let fronts = versions.iter().map(|v| SideKey(v.header.0));
+        let reasons = self
+            .index_of_records
+            .reasons(record)
+            .iter()
+            .map(|reason| SideKey(reason.0));
+        let side: Vec<SideKey> = fronts.chain(reasons).collect();
+        self.stores.shares.destroy(&shares)?;
+        self.stores.blobs.delete(&bodies)?;
+        self.stores.side.destroy(&side)?;
+        Ok(self.transaction(Destroyed { record: *record }))
+    }
+
+    /// Whether anything of a record is left here that an erasure destroys.
+    ///
+    /// # Errors
+    /// [`NodeError`] if a store refuses.
+    pub fn holds_anything_of(&self, record: &RecordId) -> Result<bool, NodeError> {
+        for version in self.index_of_records.versions(record) {
+            let share = self
+                .stores
+                .shares
+                .get(&ShareKey(version.header.0))?
+                .is_some();
+            let front = self.stores.side.get(&SideKey(version.header.0))?.is_some();
+            if share || front || self.stores.blobs.contains(&BlobId(version.body))? {
+                return Ok(true);
+            }
+        }
+        for reason in self.index_of_records.reasons(record) {
+            if self.stores.side.get(&SideKey(reason.0))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Compares an envelope with its anchor, and gives the deal that its header names.
+    fn check_envelope(&self, envelope: &Envelope) -> Result<Dealing, NodeError> {
+        let header = &envelope.front.header;
+        let id = RecordId(header.record_id().0);
+        let fault = |why| NodeError::Deposit { record: id, why };
+        let state = self.state();
+        let anchored = state
+            .record(&id)
+            .filter(|record| record.header.0 == header.digest().0);
+        let anchored = anchored.ok_or_else(|| fault(DepositFault::NotAnchored))?;
+        if anchored.erased {
+            return Err(fault(DepositFault::Erased));
+        }
+        let differs = |what| fault(DepositFault::Differs(what));
+        if header.subject().0 != anchored.patient.0 {
+            return Err(differs("the patient"));
+        }
+        if header.version().number() != anchored.version {
+            return Err(differs("the version"));
+        }
+        let set = header.custodians();
+        let numbers = (
+            set.epoch,
+            u64::from(set.threshold.needed()),
+            u64::from(set.threshold.total()),
+        );
+        let expected = (
+            anchored.custodians.epoch,
+            anchored.custodians.t,
+            anchored.custodians.n,
+        );
+        if numbers != expected || set.id.0 != state.committee().hash().0 {
+            return Err(differs("the custodians"));
+        }
+        let seal = &envelope.front.seal;
+        if seal.body_digest().0 != anchored.body || seal.body_len() != anchored.length {
+            return Err(differs("the body"));
+        }
+        let author = self
+            .author_key(&anchored)
+            .ok_or_else(|| differs("the author"))?;
+        let seal = envelope.front.seal.verify(header, &envelope.body, &author);
+        seal.map_err(|why| fault(DepositFault::Seal(why)))?;
+        Ok(Dealing::initial(header))
+    }
+
+    /// The signing key of a record's author.
+    pub fn author_key(&self, record: &RecordState) -> Option<VerifyingKey> {
+        self.signing_key(&record.author)
+    }
+
+    fn signing_key(&self, actor: &ActorId) -> Option<VerifyingKey> {
+        let state = self.state();
+        let practitioner = state.actor(actor).map(|actor| actor.key);
+        let key = practitioner.or_else(|| state.patient(&PatientId(actor.0)).map(|p| p.key))?;
+        VerifyingKey::from_bytes(&key.0).ok()
+    }
+}

@@ -1,0 +1,117 @@
+use chartseal_codec::DecodeError;
+use chartseal_envelope::{BadSeal, InvalidKey, RandomnessError, ReleaseError, ShareFault};
+use chartseal_ledger::store::ReloadError;
+use chartseal_ledger::{BlockError, NotReleasable};
+use chartseal_vault::VaultError;
+use chartseal_wire::{Hash, HeaderDigest, OrgId, RecordId, RequestId};
+use thiserror::Error;
+
+use crate::ledger_store::LedgerStoreError;
+
+/// Why a node refuses or fails. It holds ids only: no secret, nothing of a record.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The node is stopped.
+    #[error("organization {0} is stopped")]
+    Stopped(OrgId),
+    /// The organization is not in the genesis committee.
+    #[error("organization {0} is not a member of the committee")]
+    NotAMember(OrgId),
+    /// The stores hold another chain than the genesis that was given.
+    #[error("the stores hold another chain than this genesis starts")]
+    OtherChain,
+    /// A block is not the head's child.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+    /// A block is committed that was not executed.
+    #[error("block {0} was not executed on this head")]
+    NotExecuted(Hash),
+    /// The chain's store.
+    #[error(transparent)]
+    Ledger(#[from] LedgerStoreError),
+    /// The chain can't be read back from its store.
+    #[error("the stored chain can't be used: {0}")]
+    Reload(Box<ReloadError<LedgerStoreError>>),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Something stored is not in its format.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// Which item.
+        what: &'static str,
+        /// What the decoder said.
+        why: DecodeError,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// A deposit does not fit what is anchored.
+    #[error("record {record}: {why}")]
+    Deposit {
+        /// Which record.
+        record: RecordId,
+        /// What does not fit.
+        why: DepositFault,
+    },
+    /// The deal as a whole is refused.
+    #[error("the deal is refused: {0}")]
+    Deal(ShareFault),
+    /// The request gives no right to shares.
+    #[error("request {request}: {why}")]
+    NotReleasable {
+        /// Which request.
+        request: RequestId,
+        /// Why.
+        why: NotReleasable,
+    },
+    /// Another ephemeral key than the request committed to.
+    #[error("request {0} commits to another ephemeral key")]
+    WrongReader(RequestId),
+    /// This custodian has no share of a record.
+    #[error("no share of {0} is held here")]
+    NoShare(HeaderDigest),
+    /// Shares were not resealed.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A key that people registered is no key.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// A sealed text does not open the commitment under which it came.
+    #[error("a sealed text does not open its commitment")]
+    Text,
+    /// A checkpoint is not one of this node's chain.
+    #[error("the checkpoint is not one of this chain")]
+    Checkpoint,
+    /// The record is not erased, so nothing of it is destroyed.
+    #[error("record {0} is not erased on the chain")]
+    NotErased(RecordId),
+}
+
+/// What in a deposit does not fit what is anchored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DepositFault {
+    /// The chain does not have it as a record's newest version.
+    #[error("this version is not anchored as the record's newest")]
+    NotAnchored,
+    /// The record is erased.
+    #[error("the record is erased")]
+    Erased,
+    /// Header and anchor differ.
+    #[error("the header says otherwise than the anchor about {0}")]
+    Differs(&'static str),
+    /// The author's seal.
+    #[error(transparent)]
+    Seal(BadSeal),
+    /// The share in the deal.
+    #[error(transparent)]
+    Share(ShareFault),
+}
+
+impl From<ReloadError<LedgerStoreError>> for NodeError {
+    fn from(error: ReloadError<LedgerStoreError>) -> Self {
+        Self::Reload(Box::new(error))
+    }
+}

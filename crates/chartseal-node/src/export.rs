@@ -1,0 +1,145 @@
+//! Checkpoints and exports: what a patient takes away and has verified elsewhere.
+
+use chartseal_codec::{Bytes, from_bytes, to_bytes};
+use chartseal_merkle::Hash;
+use chartseal_wire::checkpoint::origin;
+use chartseal_wire::export::Growth;
+use chartseal_wire::note::NoteSignature;
+use chartseal_wire::{
+    Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, SignedNote, Subject,
+};
+
+use crate::error::NodeError;
+use crate::keys::sign;
+use crate::node::Node;
+
+/// What an export shall hold.
+#[derive(Clone, Debug, Default)]
+pub struct ExportRequest {
+    /// The histories, and how many entries of each the verifier has checked before.
+    pub histories: Vec<(Subject, u64)>,
+    /// The size of the block log that the verifier has checked before, if any.
+    pub log_size: Option<u64>,
+}
+
+impl Node {
+    /// The checkpoint of the newest block, without signatures.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            origin: origin(&self.chain()),
+            size: self.headers.size(),
+            root: self.headers.root(),
+        }
+    }
+
+    /// Signs a checkpoint as the log that issues it.
+    ///
+    /// # Errors
+    /// [`NodeError::Checkpoint`] unless it is one of this node's own chain.
+    pub fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<NoteSignature, NodeError> {
+        self.check_checkpoint(checkpoint)?;
+        let key = self
+            .keys
+            .log_vkey(&checkpoint.origin)
+            .ok_or(NodeError::Checkpoint)?;
+        Ok(key.line(&checkpoint.to_string(), 0, |message| {
+            sign(&self.keys.log, message)
+        }))
+    }
+
+    /// Cosigns a checkpoint as a validator: "at this time, this was my chain".
+    ///
+    /// # Errors
+    /// [`NodeError::Checkpoint`] unless it is one of this node's own chain.
+    pub fn cosign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<NoteSignature, NodeError> {
+        self.check_checkpoint(checkpoint)?;
+        let key = self
+            .keys
+            .cosigner_vkey(&self.org)
+            .ok_or(NodeError::Checkpoint)?;
+        let seconds = self.clock.now().0 / 1_000;
+        Ok(key.line(&checkpoint.to_string(), seconds, |message| {
+            sign(&self.keys.cosigner, message)
+        }))
+    }
+
+    /// Histories after the newest block, with what proves them, under a signed checkpoint of it.
+    ///
+    /// # Errors
+    /// [`NodeError::Checkpoint`] unless the checkpoint is this node's newest.
+    pub fn export(
+        &self,
+        request: &ExportRequest,
+        checkpoint: SignedNote,
+    ) -> Result<ProofFile, NodeError> {
+        self.check_running()?;
+        if checkpoint.text != self.checkpoint().to_string() {
+            return Err(NodeError::Checkpoint);
+        }
+        let size = self.headers.size();
+        let index = self.head.height();
+        let proof = self
+            .headers
+            .prove_inclusion(index, size)
+            .ok_or(NodeError::Checkpoint)?;
+        let growth = match request.log_size {
+            None => None,
+            Some(from) => {
+                let proof = self.headers.prove_consistency(from, size);
+                Some(Growth {
+                    from,
+                    proof: proof.ok_or(NodeError::Checkpoint)?,
+                })
+            }
+        };
+        let mut histories = Vec::with_capacity(request.histories.len());
+        let mut texts: Vec<SealedText> = Vec::new();
+        for (subject, first) in &request.histories {
+            let entries = self.history(subject, *first)?;
+            for commitment in entries.iter().filter_map(|entry| text_commitment(entry)) {
+                texts.extend(self.text(&commitment)?);
+            }
+            let entries = entries.into_iter().map(Bytes).collect();
+            let proof = self.head.prove_history(subject);
+            histories.push(HistorySection {
+                subject: *subject,
+                first: *first,
+                entries,
+                proof,
+            });
+        }
+        histories.sort_by_key(|section| section.subject);
+        let export = Export {
+            header: self.head.head().clone(),
+            histories,
+            growth,
+            texts,
+        };
+        Ok(ProofFile {
+            extra: to_bytes(&export),
+            index,
+            proof,
+            checkpoint,
+        })
+    }
+
+    fn check_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), NodeError> {
+        self.check_running()?;
+        let own = self.headers.root_at(checkpoint.size);
+        let is_own = checkpoint.origin == origin(&self.chain()) && own == Some(checkpoint.root);
+        if is_own {
+            Ok(())
+        } else {
+            Err(NodeError::Checkpoint)
+        }
+    }
+}
+
+/// The commitment of the sealed text that an entry speaks of, if it speaks of one.
+fn text_commitment(entry: &[u8]) -> Option<Hash> {
+    match from_bytes::<Entry>(entry).ok()?.event {
+        Event::Access(access) => Some(access.reason),
+        Event::Emergency(declared) => Some(declared.reason),
+        _ => None,
+    }
+}

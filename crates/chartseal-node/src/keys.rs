@@ -1,0 +1,124 @@
+//! The keys that a node holds, and how it signs.
+
+use chartseal_codec::{DecodeError, Decoder, Encoder};
+use chartseal_envelope::{KemKeyPair, RandomnessError, SigningKeyPair, Suite};
+use chartseal_ledger::body::Organization;
+use chartseal_wire::note::KeyKind;
+use chartseal_wire::{OrgId, PublicKey, Signature, VerifierKey};
+use zeroize::Zeroizing;
+
+/// The keys on one node. The organization's enrolment key is not among them: it lives elsewhere.
+#[derive(Debug)]
+pub struct NodeKeys {
+    /// Signs the custodian's transactions: acknowledgements, receipts, attestations.
+    pub custodian: SigningKeyPair,
+    /// Opens the deals of this epoch.
+    pub kem: KemKeyPair,
+    /// Cosigns checkpoints as a validator.
+    pub cosigner: SigningKeyPair,
+    /// Signs checkpoints under the log's origin, when this node issues them.
+    pub log: SigningKeyPair,
+}
+
+impl NodeKeys {
+    /// New keys.
+    ///
+    /// # Errors
+    /// [`RandomnessError`] if the system has none.
+    pub fn generate() -> Result<Self, RandomnessError> {
+        Ok(Self {
+            custodian: SigningKeyPair::generate()?,
+            kem: KemKeyPair::generate()?,
+            cosigner: SigningKeyPair::generate()?,
+            log: SigningKeyPair::generate()?,
+        })
+    }
+
+    /// What genesis says of the organization that runs this node.
+    pub fn organization(&self, id: OrgId, enrolment_key: PublicKey) -> Organization {
+        Organization {
+            id,
+            enrolment_key,
+            custodian_key: public(&self.custodian),
+            custodian_kem: self.kem.key_id().0,
+            validator: public(&self.cosigner),
+        }
+    }
+
+    /// The verifier key under which this node issues checkpoints of the log `origin`.
+    pub fn log_vkey(&self, origin: &str) -> Option<VerifierKey> {
+        VerifierKey::new(origin, KeyKind::Log, public(&self.log))
+    }
+
+    /// The verifier key under which this node cosigns checkpoints.
+    pub fn cosigner_vkey(&self, org: &OrgId) -> Option<VerifierKey> {
+        VerifierKey::new(
+            &cosigner_name(org),
+            KeyKind::Cosigner,
+            public(&self.cosigner),
+        )
+    }
+
+    /// Its secrets, for a file that only the node's user may read.
+    pub fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut e = Encoder::new();
+        e.array(4).bytes(self.custodian.expose_secret_bytes());
+        e.bytes(self.kem.expose_secret_bytes().as_slice());
+        e.bytes(self.cosigner.expose_secret_bytes())
+            .bytes(self.log.expose_secret_bytes());
+        Zeroizing::new(e.finish())
+    }
+
+    /// The keys that [`to_secret_bytes`](Self::to_secret_bytes) wrote.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for other bytes.
+    pub fn from_secret_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        d.at("node keys").array_exact(4)?;
+        let mut secret = || d.bytes_exact::<32>().map(Zeroizing::new);
+        let (custodian, kem, cosigner, log) = (secret()?, secret()?, secret()?, secret()?);
+        d.finish()?;
+        Ok(Self {
+            custodian: SigningKeyPair::from_secret_bytes(&custodian),
+            kem: KemKeyPair::from_secret_bytes(Suite::XWing, &kem),
+            cosigner: SigningKeyPair::from_secret_bytes(&cosigner),
+            log: SigningKeyPair::from_secret_bytes(&log),
+        })
+    }
+}
+
+/// The name under which an organization's validator cosigns.
+pub fn cosigner_name(org: &OrgId) -> String {
+    format!("chartseal/validator/{org}")
+}
+
+/// A key pair's public half, as the ledger writes it.
+pub fn public(keys: &SigningKeyPair) -> PublicKey {
+    PublicKey(keys.verifying_key().to_bytes())
+}
+
+/// Signs a message, as the ledger writes signatures.
+pub fn sign(keys: &SigningKeyPair, message: &[u8]) -> Signature {
+    Signature(keys.sign(message).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_from_their_bytes_and_never_show() {
+        let keys = NodeKeys::generate().unwrap();
+        let read = NodeKeys::from_secret_bytes(&keys.to_secret_bytes()).unwrap();
+        assert_eq!(read.to_secret_bytes(), keys.to_secret_bytes());
+        assert!(NodeKeys::from_secret_bytes(&keys.to_secret_bytes()[1..]).is_err());
+        let secret = keys.custodian.expose_secret_bytes();
+        let hex: String = secret
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert!(!format!("{keys:?}").contains(&hex));
+    }
+}

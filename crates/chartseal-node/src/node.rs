@@ -1,0 +1,247 @@
+use std::collections::BTreeMap;
+
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_envelope::{KemPublicKey, ShareIndex};
+use chartseal_ledger::store::{Commit, LedgerStore, reload};
+use chartseal_ledger::{
+    Block, Body, Executed, Genesis, Overlay, SignedTransaction, State, TRANSACTION_VERSION,
+    Transaction,
+};
+use chartseal_merkle::{Hash, Log};
+use chartseal_vault::SideKey;
+use chartseal_wire::{ChainId, OrgId, RecordId, SealedText, Subject};
+
+use crate::clock::Clock;
+use crate::conduct::Conduct;
+use crate::error::NodeError;
+use crate::keys::{NodeKeys, public, sign};
+use crate::record_index::RecordIndex;
+use crate::stores::Stores;
+
+/// How many blocks a node's own transactions stay valid.
+const EXPIRES_AFTER: u64 = 1_000;
+
+/// One organization's server: a replica of the ledger, a custodian of key shares, a vault.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) org: OrgId,
+    pub(crate) index: ShareIndex,
+    pub(crate) keys: NodeKeys,
+    pub(crate) clock: Clock,
+    pub(crate) conduct: Conduct,
+    pub(crate) head: Overlay,
+    /// Executed on the head, not yet final: by header leaf.
+    pub(crate) executed: BTreeMap<Hash, (Block, Executed)>,
+    pub(crate) stores: Stores,
+    /// The leaves of the block log, the head's included.
+    pub(crate) headers: Log,
+    pub(crate) index_of_records: RecordIndex,
+    seq: u64,
+}
+
+impl Node {
+    /// Starts a node on its stores: from genesis if they are empty, else from where it stopped.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the organization is no member, the stores hold another chain, or are damaged.
+    pub fn open(
+        genesis: &Genesis,
+        org: OrgId,
+        keys: NodeKeys,
+        mut stores: Stores,
+        clock: Clock,
+    ) -> Result<Self, NodeError> {
+        let index = genesis
+            .committee()
+            .index_of(&org)
+            .and_then(|index| u8::try_from(index).ok());
+        let index = index.and_then(|index| ShareIndex::new(index).ok());
+        let index = index.ok_or(NodeError::NotAMember(org))?;
+        if stores.ledger.head()?.is_none() {
+            stores
+                .ledger
+                .commit(&Commit::new(&genesis.block(), &genesis.executed()))?;
+        }
+        let head = reload(&stores.ledger)?.overlay;
+        if head.head().chain != genesis.chain_id() {
+            return Err(NodeError::OtherChain);
+        }
+        let mut headers = Log::new();
+        let mut index_of_records = RecordIndex::default();
+        for height in 0..=head.height() {
+            if let Some(block) = stores.ledger.block(height)? {
+                headers.append(block.header.leaf());
+                index_of_records.add(&block);
+            }
+        }
+        let seq = head.state().sequence(&public(&keys.custodian));
+        Ok(Self {
+            org,
+            index,
+            keys,
+            clock,
+            conduct: Conduct::default(),
+            head,
+            executed: BTreeMap::new(),
+            stores,
+            headers,
+            index_of_records,
+            seq,
+        })
+    }
+
+    /// Whose node it is.
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Its index as a custodian, from 1.
+    pub fn index(&self) -> ShareIndex {
+        self.index
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> &NodeKeys {
+        &self.keys
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> ChainId {
+        self.head.head().chain
+    }
+
+    /// The newest final block, and everything after it.
+    pub fn head(&self) -> &Overlay {
+        &self.head
+    }
+
+    /// The state after the newest final block.
+    pub fn state(&self) -> State<'_> {
+        self.head.state()
+    }
+
+    /// How it behaves: honestly, unless a demonstration or a test says otherwise.
+    pub fn conduct(&self) -> Conduct {
+        self.conduct
+    }
+
+    /// Changes how it behaves.
+    pub fn set_conduct(&mut self, conduct: Conduct) {
+        self.conduct = conduct;
+    }
+
+    /// Keeps sealed texts, each under the commitment that the chain has.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or its store refuses.
+    pub fn put_texts(&self, texts: &[SealedText]) -> Result<(), NodeError> {
+        self.check_running()?;
+        let rows: Vec<(SideKey, Vec<u8>)> = texts
+            .iter()
+            .map(|text| (SideKey(text.commitment().0), to_bytes(text)))
+            .collect();
+        self.put_side(&rows)
+    }
+
+    /// A sealed text by its commitment; `None` if it never came, or was erased.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or the text is damaged.
+    pub fn text(&self, commitment: &Hash) -> Result<Option<SealedText>, NodeError> {
+        self.check_running()?;
+        let Some(bytes) = self.stores.side.get(&SideKey(commitment.0))? else {
+            return Ok(None);
+        };
+        let text: SealedText = from_bytes(bytes.expose()).map_err(|why| NodeError::Damaged {
+            what: "a sealed text",
+            why,
+        })?;
+        if text.commitment() != *commitment {
+            return Err(NodeError::Text);
+        }
+        Ok(Some(text))
+    }
+
+    /// Keeps somebody's KEM public key under its id, to which the chain commits.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or its store refuses.
+    pub fn put_kem_key(&self, key: &KemPublicKey) -> Result<(), NodeError> {
+        self.check_running()?;
+        self.put_side(&[(SideKey(key.key_id().0), key.to_bytes())])
+    }
+
+    /// The KEM public key of this id; `None` if it never came.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or the key is damaged.
+    pub fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, NodeError> {
+        self.check_running()?;
+        let Some(bytes) = self.stores.side.get(&SideKey(*id))? else {
+            return Ok(None);
+        };
+        let key = KemPublicKey::from_bytes(bytes.expose())?;
+        if key.key_id().0 != *id {
+            Err(NodeError::Text)
+        } else {
+            Ok(Some(key))
+        }
+    }
+
+    /// A history's entries from index `from` on, as bytes.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or its store refuses.
+    pub fn history(&self, subject: &Subject, from: u64) -> Result<Vec<Vec<u8>>, NodeError> {
+        self.check_running()?;
+        Ok(self.stores.ledger.history(subject, from, usize::MAX)?)
+    }
+
+    /// The versions of a record that were anchored, oldest first: header digests and body digests.
+    pub fn versions(&self, record: &RecordId) -> &[crate::record_index::Version] {
+        self.index_of_records.versions(record)
+    }
+
+    /// The size of all blocks, in bytes.
+    ///
+    /// # Errors
+    /// [`NodeError`] if its store refuses.
+    pub fn chain_bytes(&self) -> Result<u64, NodeError> {
+        let mut total = 0;
+        for height in 0..=self.head.height() {
+            let block = self.stores.ledger.block(height)?;
+            total += block.map_or(0, |block| block.bytes().len() as u64);
+        }
+        Ok(total)
+    }
+
+    pub(crate) fn put_side(&self, rows: &[(SideKey, Vec<u8>)]) -> Result<(), NodeError> {
+        let rows: Vec<(SideKey, &[u8])> = rows
+            .iter()
+            .map(|(key, bytes)| (*key, bytes.as_slice()))
+            .collect();
+        Ok(self.stores.side.put_batch(&rows)?)
+    }
+
+    /// A transaction of this custodian.
+    pub(crate) fn transaction(&mut self, body: impl Into<Body>) -> SignedTransaction {
+        self.seq += 1;
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain: self.chain(),
+            actor_key: public(&self.keys.custodian),
+            seq: self.seq,
+            expires: self.head.height().saturating_add(EXPIRES_AFTER),
+            body: body.into(),
+        };
+        transaction.sign(|message| sign(&self.keys.custodian, message))
+    }
+
+    pub(crate) fn check_running(&self) -> Result<(), NodeError> {
+        if self.conduct == Conduct::Stopped {
+            Err(NodeError::Stopped(self.org))
+        } else {
+            Ok(())
+        }
+    }
+}

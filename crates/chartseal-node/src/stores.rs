@@ -1,0 +1,61 @@
+use std::path::Path;
+
+use chartseal_vault::{
+    BlobStore, DirBlobStore, FileSecretStore, MemoryBlobStore, MemorySecretStore, ShareKey,
+    ShareStore, SideKey, SideStore,
+};
+
+use crate::error::NodeError;
+use crate::ledger_store::RedbLedger;
+
+/// What one node keeps.
+///
+/// | in a folder | what |
+/// |---|---|
+/// | `ledger.redb` | blocks, state, histories |
+/// | `blobs/` | sealed bodies |
+/// | `shares/` | the custodian's shares |
+/// | `side/` | envelopes' headers and seals by header digest, sealed texts by commitment, people's KEM keys by id |
+pub struct Stores {
+    pub(crate) ledger: RedbLedger,
+    pub(crate) blobs: Box<dyn BlobStore>,
+    pub(crate) shares: Box<ShareStore>,
+    pub(crate) side: Box<SideStore>,
+}
+
+impl Stores {
+    /// The stores in a folder, made if they are missing.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the folder can't be used, a store is in use, or damaged.
+    pub fn open(dir: &Path) -> Result<Self, NodeError> {
+        let blobs = DirBlobStore::open(dir.join("blobs"))?;
+        Ok(Self {
+            ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
+            blobs: Box::new(blobs),
+            shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"))?),
+            side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"))?),
+        })
+    }
+
+    /// Stores that end with the process.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the database refuses.
+    pub fn in_memory() -> Result<Self, NodeError> {
+        Ok(Self {
+            ledger: RedbLedger::in_memory()?,
+            blobs: Box::new(MemoryBlobStore::new()),
+            shares: Box::new(MemorySecretStore::<ShareKey>::new()),
+            side: Box::new(MemorySecretStore::<SideKey>::new()),
+        })
+    }
+}
+
+impl std::fmt::Debug for Stores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stores")
+            .field("ledger", &self.ledger)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+
+use chartseal_consensus::OrderingError;
+use chartseal_envelope::{
+    CombineError, DealError, OpenError, RandomnessError, SealError, TextError,
+};
+use chartseal_ledger::{AdmissionError, GenesisError};
+use chartseal_node::NodeError;
+use chartseal_policy::PolicyError;
+use chartseal_wire::{Hash, OrgId, PatientId, RecordId, RequestId};
+use thiserror::Error;
+
+/// Why a verb of the facade failed. It holds ids only: no secret, nothing of a record.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The ledger did not admit a transaction; nothing changed.
+    #[error("the ledger refuses: {0}")]
+    Refused(AdmissionError),
+    /// Blocks can't be agreed on.
+    #[error(transparent)]
+    Ordering(#[from] OrderingError<NodeError>),
+    /// A node refuses or fails.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// No node is running.
+    #[error("no organization's node is running")]
+    NobodyThere,
+    /// The genesis is not possible.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+    /// The system has no randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// A record can't be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Shares can't be dealt.
+    #[error(transparent)]
+    Deal(#[from] DealError),
+    /// A text can't be sealed or opened.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// A directive is not possible.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The label table lacks a category, so the record can't be filed or granted under it.
+    #[error("the patient's label table has no label for {0}")]
+    NoLabel(String),
+    /// No such organization, or its office is not here.
+    #[error("organization {0} has no office here")]
+    NoOffice(OrgId),
+    /// The chain has no such patient.
+    #[error("patient {0} is not enrolled")]
+    NoPatient(PatientId),
+    /// The chain has no such record.
+    #[error("record {0} is not on the chain")]
+    NoRecord(RecordId),
+    /// The decision was to deny. A requester is not told why; the patient's history is.
+    #[error("request {0} was denied")]
+    Denied(RequestId),
+    /// No custodian released anything.
+    #[error("request {request}: no custodian releases; {why}")]
+    NotReleased {
+        /// The request.
+        request: RequestId,
+        /// What the first one said.
+        why: Box<NodeError>,
+    },
+    /// Too few good shares of a record's key.
+    #[error("record {record} can't be opened: {why}")]
+    NotCombined {
+        /// The record.
+        record: RecordId,
+        /// How many shares there are, how many are missing, and who lied.
+        why: CombineError,
+    },
+    /// The record does not open under its key, or is not its author's.
+    #[error("record {record} can't be opened: {why}")]
+    NotOpened {
+        /// The record.
+        record: RecordId,
+        /// What was refused.
+        why: OpenError,
+    },
+    /// No node has the record's ciphertext.
+    #[error("record {0}: no running node has its ciphertext")]
+    NoCiphertext(RecordId),
+    /// A sealed text is gone, or never came.
+    #[error("the sealed text {0} is not held by any running node")]
+    NoText(Hash),
+    /// An export can't be made.
+    #[error("an export needs {needed} validators' signatures; {found} are running")]
+    TooFewSigners {
+        /// How many must sign.
+        needed: usize,
+        /// How many can.
+        found: usize,
+    },
+    /// A file or folder can't be written or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What came from a node is not in its format.
+    #[error("{0} is not in its format")]
+    Malformed(&'static str),
+}

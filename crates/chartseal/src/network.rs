@@ -1,0 +1,381 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chartseal_consensus::{Finalized, Ordering, Replica, Sequencer};
+use chartseal_envelope::{KemPublicKey, RecordId as RandomId, SigningKeyPair};
+use chartseal_ledger::body::{
+    Countersignature, Organization, OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled,
+};
+use chartseal_ledger::{
+    Body, Genesis, Overlay, Params, SignedTransaction, State, TRANSACTION_VERSION, Transaction,
+};
+use chartseal_node::keys::{public, sign};
+use chartseal_node::{Clock, Conduct, Node, NodeKeys, Stores};
+use chartseal_policy::{Set, Symbol, Window};
+use chartseal_wire::{ChainId, OrgId, SealedText, Time, TxId};
+
+use crate::clinician::Clinician;
+use crate::error::Error;
+use crate::patient::Patient;
+use crate::person::Person;
+
+/// How many organizations found a network: *n* = 3*f* + 1 with *f* = 1.
+const ORGANIZATIONS: usize = 4;
+/// How many blocks a transaction stays valid.
+pub(crate) const EXPIRES_AFTER: u64 = 1_000;
+
+/// A network of organizations, each with a node of its own, in this process.
+///
+/// Its founding organizations order blocks and keep key shares. Others can be enrolled, to have
+/// practitioners and patients. People are not in it: they hold a [`Patient`] or a [`Clinician`].
+#[derive(Debug)]
+pub struct Network {
+    sequencer: Sequencer<Node>,
+    genesis: Genesis,
+    offices: BTreeMap<OrgId, Office>,
+    clock: Clock,
+}
+
+/// An organization's office: it enrols people, and its key is on no node.
+#[derive(Debug)]
+struct Office {
+    keys: SigningKeyPair,
+    seq: u64,
+}
+
+impl Network {
+    /// Four organizations that end with the process, on a clock that is moved by hand.
+    ///
+    /// # Errors
+    /// [`Error`] if the system has no randomness.
+    pub fn in_memory() -> Result<Self, Error> {
+        let clock = Clock::manual(Clock::System.now());
+        Self::found(clock, Params::default(), |_| Ok(Stores::in_memory()?))
+    }
+
+    /// Four organizations with durable stores, each in a folder of its own below `dir`: `1` to `4`,
+    /// with the node's keys in `node.keys`. The network's genesis is `dir/genesis`.
+    ///
+    /// # Errors
+    /// [`Error`] if a folder can't be made or written.
+    pub fn create(dir: &Path, clock: Clock) -> Result<Self, Error> {
+        let place = |at: usize| dir.join(at.to_string());
+        let network = Self::found(clock, Params::default(), |at| {
+            std::fs::create_dir_all(place(at)).map_err(|source| Error::Io {
+                path: place(at),
+                source,
+            })?;
+            Ok(Stores::open(&place(at))?)
+        })?;
+        for (at, node) in (1..).zip(network.nodes()) {
+            let keys = node.keys().to_secret_bytes();
+            write_private(&place(at).join("node.keys"), &keys)?;
+        }
+        let genesis = dir.join("genesis");
+        std::fs::write(&genesis, chartseal_codec::to_bytes(&network.genesis)).map_err(
+            |source| Error::Io {
+                path: genesis,
+                source,
+            },
+        )?;
+        Ok(network)
+    }
+
+    fn found(
+        clock: Clock,
+        params: Params,
+        mut stores: impl FnMut(usize) -> Result<Stores, Error>,
+    ) -> Result<Self, Error> {
+        let mut offices = BTreeMap::new();
+        let mut keys = Vec::with_capacity(ORGANIZATIONS);
+        let mut organizations: Vec<Organization> = Vec::with_capacity(ORGANIZATIONS);
+        for _ in 0..ORGANIZATIONS {
+            let (id, office, node) = (
+                new_org()?,
+                SigningKeyPair::generate()?,
+                NodeKeys::generate()?,
+            );
+            organizations.push(node.organization(id, public(&office)));
+            offices.insert(
+                id,
+                Office {
+                    keys: office,
+                    seq: 0,
+                },
+            );
+            keys.push(node);
+        }
+        let committee: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
+        let salt = *chartseal_envelope::KeySeed::generate()?.expose_bytes();
+        let genesis = Genesis::new(clock.now(), salt, params, organizations, &committee)?;
+
+        let mut nodes = Vec::with_capacity(ORGANIZATIONS);
+        for (at, (org, keys)) in (1..).zip(committee.into_iter().zip(keys)) {
+            nodes.push(Node::open(&genesis, org, keys, stores(at)?, clock.clone())?);
+        }
+        let kem_keys: Vec<KemPublicKey> = nodes
+            .iter()
+            .map(|node| node.keys().kem.public_key().clone())
+            .collect();
+        let network = Self {
+            sequencer: Sequencer::new(nodes),
+            genesis,
+            offices,
+            clock,
+        };
+        for key in &kem_keys {
+            network.publish_kem_key(key)?;
+        }
+        Ok(network)
+    }
+
+    /// The network's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The chain.
+    pub fn chain(&self) -> ChainId {
+        self.genesis.chain_id()
+    }
+
+    /// What the chain starts from. For nodes and auditors, not for practitioners.
+    pub fn genesis(&self) -> &Genesis {
+        &self.genesis
+    }
+
+    /// The founding organizations' nodes, in the committee's order.
+    pub fn nodes(&self) -> &[Node] {
+        self.sequencer.replicas()
+    }
+
+    /// The founding organizations' nodes, to look after them.
+    pub fn nodes_mut(&mut self) -> &mut [Node] {
+        self.sequencer.replicas_mut()
+    }
+
+    /// How many validators must agree, and how many shares open a record: 2*f* + 1.
+    pub fn quorum(&self) -> usize {
+        self.sequencer.quorum()
+    }
+
+    /// Changes how a node behaves; one that runs again first catches up.
+    ///
+    /// # Errors
+    /// [`Error`] if it can't.
+    pub fn set_conduct(&mut self, at: usize, conduct: Conduct) -> Result<(), Error> {
+        if let Some(node) = self.sequencer.replicas_mut().get_mut(at) {
+            node.set_conduct(conduct);
+        }
+        Ok(self.sequencer.catch_up()?)
+    }
+
+    /// The newest final state, as the first running node has it.
+    ///
+    /// # Errors
+    /// [`Error::NobodyThere`].
+    pub fn head(&self) -> Result<&Overlay, Error> {
+        self.running()
+            .next()
+            .map(Node::head)
+            .ok_or(Error::NobodyThere)
+    }
+
+    /// Enrols a further organization, such as a clinic without a node.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn enrol_organization(&mut self) -> Result<OrgId, Error> {
+        let (id, office, node) = (
+            new_org()?,
+            SigningKeyPair::generate()?,
+            NodeKeys::generate()?,
+        );
+        let organization = node.organization(id, public(&office));
+        let founder = self.founder()?;
+        self.act_for(&founder, OrganizationEnrolled { organization })?;
+        self.offices.insert(
+            id,
+            Office {
+                keys: office,
+                seq: 0,
+            },
+        );
+        Ok(id)
+    }
+
+    /// Enrols a practitioner of an organization in these roles. The role `emergency` needs another
+    /// organization's countersignature, which the first other one gives, and counts after a delay.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn enrol_practitioner(&mut self, org: &OrgId, roles: &[&str]) -> Result<Clinician, Error> {
+        let person = Person::generate()?;
+        let chain = self.chain();
+        let symbols = roles
+            .iter()
+            .map(Symbol::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut body = PractitionerEnrolled {
+            actor: person.id(),
+            key: person.public_key(),
+            kem: person.kem_public_key().key_id().0,
+            roles: Set::new(symbols)?,
+            credential: Window::default(),
+            countersignature: None,
+        };
+        if roles.contains(&chartseal_ledger::EMERGENCY_ROLE) {
+            let other = self.offices.iter().find(|(other, _)| *other != org);
+            let (other, office) = other.ok_or(Error::NoOffice(*org))?;
+            let signature = sign(&office.keys, &body.to_countersign(&chain, org));
+            body.countersignature = Some(Countersignature {
+                org: *other,
+                signature,
+            });
+        }
+        self.act_for(org, body)?;
+        self.publish_kem_key(person.kem_public_key())?;
+        Ok(Clinician::new(person, *org))
+    }
+
+    /// Enrols a patient, who agrees by their own signature.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn enrol_patient(&mut self, org: &OrgId) -> Result<Patient, Error> {
+        let patient = Patient::new(Person::generate()?);
+        let person = patient.person();
+        let mut body = PatientEnrolled {
+            patient: patient.id(),
+            key: person.public_key(),
+            kem: person.kem_public_key().key_id().0,
+            history_salt: patient.history_salt(),
+            agreement: None,
+            adult_from: Time(0),
+            minor_consent_from: None,
+        };
+        body.agreement = Some(person.sign(&body.to_agree(&self.chain())));
+        self.act_for(org, body)?;
+        self.publish_kem_key(person.kem_public_key())?;
+        Ok(patient)
+    }
+
+    /// Orders one transaction, with the sealed texts to which it commits.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it is not admitted.
+    pub fn submit(
+        &mut self,
+        transaction: SignedTransaction,
+        texts: &[SealedText],
+    ) -> Result<TxId, Error> {
+        let id = transaction.id();
+        for node in self.running().filter(|_| !texts.is_empty()) {
+            node.put_texts(texts)?;
+        }
+        self.submit_all(vec![transaction])?;
+        Ok(id)
+    }
+
+    /// Orders transactions, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for the first that is not admitted; the others are final.
+    pub fn submit_all(&mut self, transactions: Vec<SignedTransaction>) -> Result<Finalized, Error> {
+        for transaction in transactions {
+            self.sequencer.submit(transaction);
+        }
+        let mut finalized = self.sequencer.finalize(self.clock.now())?;
+        match finalized.rejected.pop() {
+            Some(rejection) => Err(Error::Refused(rejection.why)),
+            None => Ok(finalized),
+        }
+    }
+
+    /// The KEM key to which texts for a patient, a practitioner or a custodian are sealed.
+    pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<KemPublicKey, Error> {
+        for node in self.running() {
+            if let Some(key) = node.kem_key(id)? {
+                return Ok(key);
+            }
+        }
+        Err(Error::Malformed("a KEM key's id"))
+    }
+
+    /// A sealed text, from the first running node that has it.
+    pub(crate) fn text(&self, commitment: &chartseal_wire::Hash) -> Result<SealedText, Error> {
+        for node in self.running() {
+            if let Some(text) = node.text(commitment)? {
+                return Ok(text);
+            }
+        }
+        Err(Error::NoText(*commitment))
+    }
+
+    pub(crate) fn running(&self) -> impl Iterator<Item = &Node> {
+        self.nodes().iter().filter(|node| node.is_running())
+    }
+
+    pub(crate) fn state(&self) -> Result<State<'_>, Error> {
+        Ok(self.head()?.state())
+    }
+
+    /// The height up to which a transaction made now is valid.
+    pub(crate) fn expiry(&self) -> Result<u64, Error> {
+        Ok(self.head()?.height().saturating_add(EXPIRES_AFTER))
+    }
+
+    fn founder(&self) -> Result<OrgId, Error> {
+        self.nodes()
+            .first()
+            .map(Node::org)
+            .ok_or(Error::NobodyThere)
+    }
+
+    /// Signs as an organization's office, and submits.
+    fn act_for(&mut self, org: &OrgId, body: impl Into<Body>) -> Result<TxId, Error> {
+        let (chain, expires) = (self.chain(), self.expiry()?);
+        let office = self.offices.get_mut(org).ok_or(Error::NoOffice(*org))?;
+        office.seq += 1;
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain,
+            actor_key: public(&office.keys),
+            seq: office.seq,
+            expires,
+            body: body.into(),
+        };
+        let signed = transaction.sign(|message| sign(&office.keys, message));
+        self.submit(signed, &[])
+    }
+
+    fn publish_kem_key(&self, key: &KemPublicKey) -> Result<(), Error> {
+        self.running()
+            .try_for_each(|node| Ok(node.put_kem_key(key)?))
+    }
+}
+
+fn new_org() -> Result<OrgId, Error> {
+    Ok(OrgId(RandomId::random()?.0))
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes));
+    written.map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })
+}

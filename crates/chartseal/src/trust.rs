@@ -1,0 +1,64 @@
+//! Exports and the trust policy against which they are checked.
+
+use chartseal_node::{ExportRequest, Node};
+use chartseal_wire::SignedNote;
+use chartseal_wire::checkpoint::origin;
+
+use crate::error::Error;
+use crate::network::Network;
+
+impl Network {
+    /// Whose signatures count, and how many: a C2SP tlog-policy. A patient gets it once, on paper or
+    /// from somebody they trust, and checks every export against it.
+    pub fn trust_policy(&self) -> String {
+        let origin = origin(&self.chain());
+        let mut lines = vec![format!(
+            "# Chartseal: whose signatures count for the log {origin}"
+        )];
+        let logs = self
+            .nodes()
+            .iter()
+            .filter_map(|node| node.keys().log_vkey(&origin));
+        lines.extend(logs.map(|key| format!("log {key}")));
+        let mut names = Vec::new();
+        for (at, node) in (1..).zip(self.nodes()) {
+            if let Some(key) = node.keys().cosigner_vkey(&node.org()) {
+                lines.push(format!("witness organization-{at} {key}"));
+                names.push(format!("organization-{at}"));
+            }
+        }
+        lines.push(format!(
+            "group validators {} {}",
+            self.quorum(),
+            names.join(" ")
+        ));
+        lines.push("quorum validators".into());
+        lines.join("\n") + "\n"
+    }
+
+    /// Exports histories under a checkpoint of the newest block, which every running validator signs.
+    ///
+    /// # Errors
+    /// [`Error::TooFewSigners`] without a quorum.
+    pub fn export(&self, request: &ExportRequest) -> Result<String, Error> {
+        let running: Vec<&Node> = self.running().collect();
+        let needed = self.quorum();
+        let too_few = Error::TooFewSigners {
+            needed,
+            found: running.len(),
+        };
+        let Some(issuer) = running.first().filter(|_| running.len() >= needed) else {
+            return Err(too_few);
+        };
+        let checkpoint = issuer.checkpoint();
+        let mut signatures = vec![issuer.sign_checkpoint(&checkpoint)?];
+        for node in &running {
+            signatures.push(node.cosign_checkpoint(&checkpoint)?);
+        }
+        let note = SignedNote {
+            text: checkpoint.to_string(),
+            signatures,
+        };
+        Ok(issuer.export(request, note)?.to_string())
+    }
+}
