@@ -200,7 +200,7 @@ impl fmt::Display for Report {
         if self.anomalies.is_empty() {
             writeln!(f, "No anomalies.")?;
         } else {
-            writeln!(f, "{} anomalies:", self.anomalies.len())?;
+            writeln!(f, "Anomalies ({}):", self.anomalies.len())?;
         }
         for Anomaly {
             subject,

@@ -1,0 +1,310 @@
+//! What proven entries show. Each test makes a network that writes one thing that it should not.
+
+use chartseal_audit::{AnomalyKind, Options, Report, verify};
+use chartseal_codec::to_bytes;
+use chartseal_wire::history::Destroyed;
+use chartseal_wire::{Event, Subject, Time, TxId};
+
+use crate::fixture::*;
+
+/// The kinds in a report of the whole history, with the entries where they are.
+fn found(net: &Network) -> Vec<(u64, AnomalyKind)> {
+    kinds(net.report(&net.export()))
+}
+
+fn kinds(report: Report) -> Vec<(u64, AnomalyKind)> {
+    report
+        .anomalies
+        .into_iter()
+        .map(|a| (a.entry, a.kind))
+        .collect()
+}
+
+fn patient() -> Network {
+    let mut net = Network::new(0xcc);
+    net.event(subject(), PATIENT.into(), enrolled(PATIENT));
+    net
+}
+
+#[test]
+fn a_release_without_a_request() {
+    let mut net = patient();
+    let nothing = TxId([0xfe; 32]);
+    net.event(subject(), DOCTOR, released(nothing, 1, &[LAB]));
+    assert_eq!(
+        found(&net),
+        [(1, AnomalyKind::ReleaseWithoutRequest(nothing))]
+    );
+}
+
+#[test]
+fn a_release_of_what_was_denied_or_not_asked_for() {
+    let mut net = patient();
+    let grant = net.event(subject(), PATIENT.into(), directive("grant", None));
+    let ask = net.access(
+        DOCTOR,
+        &[
+            (LAB, true, "granted", Some(grant)),
+            (NOTE, false, "no_grant", None),
+        ],
+    );
+    let strange = chartseal_wire::RecordId([0x77; 16]);
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB, NOTE, strange]));
+    let expected = [
+        (3, AnomalyKind::ReleaseWithoutPermit(NOTE)),
+        (3, AnomalyKind::ReleaseWithoutPermit(strange)),
+    ];
+    assert_eq!(found(&net), expected);
+}
+
+#[test]
+fn a_release_outside_its_window() {
+    let mut net = patient();
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    // The last block of the window, and the first after it: ten minutes in steps of a second.
+    while net.headers.len() < 2 + 599 {
+        net.seal();
+    }
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
+    net.event(subject(), DOCTOR, released(ask, 2, &[LAB]));
+    assert_eq!(found(&net), [(3, AnomalyKind::ReleaseOutsideWindow)]);
+}
+
+#[test]
+fn a_release_after_the_revocation_of_all_that_permitted_it() {
+    let mut net = patient();
+    let grant = net.event(subject(), PATIENT.into(), directive("grant", None));
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", Some(grant))]);
+    net.event(
+        subject(),
+        PATIENT.into(),
+        directive("revoke", Some(TxId([0xfe; 32]))),
+    );
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
+    assert_eq!(found(&net), []);
+    net.event(subject(), PATIENT.into(), directive("revoke", Some(grant)));
+    net.event(subject(), DOCTOR, released(ask, 2, &[LAB]));
+    assert_eq!(found(&net), [(6, AnomalyKind::ReleaseAfterRevocation)]);
+}
+
+#[test]
+fn a_release_after_erasure() {
+    let mut net = patient();
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
+    assert_eq!(found(&net), [(3, AnomalyKind::ReleaseAfterErasure(LAB))]);
+}
+
+#[test]
+fn a_receipt_from_no_custodian() {
+    let mut net = patient();
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    for custodian in [0, 4, 5] {
+        net.event(subject(), DOCTOR, released(ask, custodian, &[LAB]));
+    }
+    let expected = [
+        (2, AnomalyKind::NoSuchCustodian(0)),
+        (4, AnomalyKind::NoSuchCustodian(5)),
+    ];
+    assert_eq!(found(&net), expected);
+}
+
+#[test]
+fn an_emergency_without_a_declaration_in_force() {
+    let mut net = patient();
+    net.declare(SURGEON);
+    let own = net.access(SURGEON, &[(LAB, true, "emergency", None)]);
+    let anothers = net.access(DOCTOR, &[(LAB, true, "emergency", None)]);
+    net.event(subject(), REVIEWER, reviewed(own));
+    net.event(subject(), REVIEWER, reviewed(anothers));
+    assert_eq!(found(&net), [(3, AnomalyKind::EmergencyUndeclared)]);
+    // The declaration is for an hour.
+    while net.headers.len() < 3700 {
+        net.seal();
+    }
+    let late = net.access(SURGEON, &[(LAB, true, "emergency", None)]);
+    net.event(subject(), REVIEWER, reviewed(late));
+    assert_eq!(found(&net)[1], (6, AnomalyKind::EmergencyUndeclared));
+}
+
+#[test]
+fn a_review_is_first_due_and_then_overdue() {
+    let mut net = patient();
+    net.declare(SURGEON);
+    net.access(SURGEON, &[(NOTE, true, "emergency", None)]);
+    let asked = net.headers.last().unwrap().time;
+    net.seal();
+    let judge = |review_period_ms| {
+        let options = Options {
+            review_period_ms,
+            ..Options::default()
+        };
+        proved(verify(&net.export().text(), &net.policy(), None, &options))
+    };
+    let report = judge(STEP);
+    assert_eq!(report.anomalies, []);
+    assert_eq!(report.histories[0].open_reviews[0].entry, 2);
+    assert_eq!(report.histories[0].open_reviews[0].due, asked.plus_ms(STEP));
+    let report = judge(STEP - 1);
+    assert_eq!(report.histories[0].open_reviews, []);
+    assert_eq!(
+        kinds(report),
+        [(
+            2,
+            AnomalyKind::ReviewOverdue {
+                due: asked.plus_ms(STEP - 1)
+            }
+        )]
+    );
+}
+
+#[test]
+fn a_review_by_oneself_or_of_nothing() {
+    let mut net = patient();
+    net.declare(SURGEON);
+    let broken = net.access(SURGEON, &[(NOTE, true, "emergency", None)]);
+    let plain = net.access(SURGEON, &[(NOTE, true, "granted", None)]);
+    net.event(subject(), SURGEON, reviewed(broken));
+    net.event(subject(), REVIEWER, reviewed(plain));
+    let expected = [
+        (4, AnomalyKind::ReviewOfOneself),
+        (5, AnomalyKind::ReviewWithoutEmergency(plain)),
+    ];
+    assert_eq!(found(&net), expected);
+}
+
+#[test]
+fn a_claim_to_be_asking_for_somebody_else() {
+    let mut net = patient();
+    net.access(DOCTOR, &[(LAB, false, "malformed", None)]);
+    let mut entry: chartseal_wire::Entry =
+        chartseal_codec::from_bytes(&net.histories[&subject()][1].1).unwrap();
+    let Event::Access(access) = &mut entry.event else {
+        panic!()
+    };
+    access.foreign_claim = true;
+    entry.height = net.headers.len() as u64;
+    entry.time = net.now();
+    net.raw(subject(), to_bytes(&entry));
+    net.seal();
+    assert_eq!(found(&net), [(2, AnomalyKind::ForeignClaim)]);
+}
+
+#[test]
+fn a_reason_that_is_missing_is_covered_by_an_erasure_or_is_an_anomaly() {
+    let mut net = patient();
+    net.access(
+        DOCTOR,
+        &[
+            (LAB, false, "no_grant", None),
+            (NOTE, false, "no_grant", None),
+        ],
+    );
+    net.access(DOCTOR, &[(NOTE, false, "no_grant", None)]);
+    net.declare(SURGEON);
+    let mut parts = net.export();
+    parts.export.texts.clear();
+    let missing = |at| (at, AnomalyKind::TextMissing);
+    assert_eq!(
+        kinds(net.report(&parts)),
+        [missing(1), missing(2), missing(3)]
+    );
+
+    // The erasure of a record covers the reasons of requests before it that named the record. Not
+    // those after it, nor a declaration, which names none.
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    net.access(DOCTOR, &[(LAB, false, "not_visible", None)]);
+    let mut parts = net.export();
+    parts.export.texts.clear();
+    let report = net.report(&parts);
+    assert_eq!(
+        (report.histories[0].redacted, report.histories[0].erasures),
+        (1, 1)
+    );
+    assert_eq!(kinds(report), [missing(2), missing(3), missing(5)]);
+}
+
+#[test]
+fn a_destruction_of_what_was_not_erased() {
+    let mut net = patient();
+    let destroyed = Event::Destroyed(Destroyed {
+        record: LAB,
+        custodian: 1,
+    });
+    net.event(subject(), DOCTOR, destroyed.clone());
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    net.event(subject(), DOCTOR, destroyed);
+    assert_eq!(
+        found(&net),
+        [(1, AnomalyKind::DestroyedWithoutErasure(LAB))]
+    );
+}
+
+#[test]
+fn time_that_runs_backwards_or_ahead_of_the_block() {
+    let mut net = patient();
+    for time in [net.now(), Time(START), Time(START + 3_600_000)] {
+        let mut entry = net.entry(PATIENT.into(), directive("grant", None));
+        entry.time = time;
+        net.raw(subject(), to_bytes(&entry));
+        net.seal();
+    }
+    assert_eq!(
+        found(&net),
+        [
+            (2, AnomalyKind::TimeBackwards),
+            (3, AnomalyKind::TimeBackwards)
+        ]
+    );
+}
+
+#[test]
+fn a_part_does_not_judge_what_refers_to_before_it() {
+    let mut net = patient();
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    let kept = net.report(&net.export()).kept;
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
+    // What can be seen in the part alone is judged.
+    net.event(subject(), DOCTOR, released(ask, 9, &[LAB]));
+    let parts = net.export_since(2, kept.log_size());
+    let report = proved(verify(
+        &parts.text(),
+        &net.policy(),
+        Some(&kept),
+        &Options::default(),
+    ));
+    assert_eq!(report.histories[0].unjudged, 2);
+    assert!(
+        report
+            .to_string()
+            .contains("2 entries refer to what was exported before")
+    );
+    assert_eq!(kinds(report), [(3, AnomalyKind::NoSuchCustodian(9))]);
+}
+
+#[test]
+fn an_actors_history_is_complete_and_not_judged() {
+    let mut net = patient();
+    let actor = Subject::Actor(DOCTOR);
+    net.event(actor, DOCTOR, released(TxId([0xfe; 32]), 0, &[LAB]));
+    let report = net.report(&net.export_of(&[(actor, 0)], net.headers.len() - 1));
+    assert_eq!(
+        (report.histories[0].releases, report.anomalies.len()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn every_anomaly_is_named_in_the_verdict() {
+    let mut net = patient();
+    net.event(subject(), DOCTOR, released(TxId([0xfe; 32]), 1, &[LAB]));
+    let text = net.verify(&net.export()).to_string();
+    assert!(text.contains("Anomalies (1):"), "{text}");
+    assert!(
+        text.contains(&format!(
+            "patient {PATIENT} entry 1: shares released for request"
+        )),
+        "{text}"
+    );
+}

@@ -1,0 +1,437 @@
+//! A small network in memory, made of nothing but the published formats: it writes whatever a test
+//! tells it to write, and signs it.
+
+use std::collections::BTreeMap;
+
+use chartseal_audit::{Freshness, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify};
+use chartseal_codec::{Bytes, to_bytes};
+use chartseal_merkle::{Frontier, Log, Map};
+use chartseal_wire::checkpoint::origin;
+use chartseal_wire::export::Growth;
+use chartseal_wire::history::{
+    Access, DirectiveIssued, EmergencyDeclared, Enrolled, Erased, Outcome, RecordAdded, Released,
+    Reviewed, Token,
+};
+use chartseal_wire::note::{KeyKind, NoteSignature};
+use chartseal_wire::{
+    ActorId, BlockHeader, ChainId, Checkpoint, Entry, Event, Export, Hash, HeaderDigest,
+    HistorySection, OrgId, PatientId, ProofFile, PublicKey, RecordId, SealedText, Signature,
+    SignedNote, Subject, Time, TxId, VerifierKey,
+};
+use ed25519_dalek::{Signer, SigningKey};
+
+pub(crate) const PATIENT: PatientId = PatientId([0xa1; 16]);
+pub(crate) const OTHER: PatientId = PatientId([0xa2; 16]);
+pub(crate) const DOCTOR: ActorId = ActorId([0xd1; 16]);
+pub(crate) const SURGEON: ActorId = ActorId([0xd2; 16]);
+pub(crate) const REVIEWER: ActorId = ActorId([0xd3; 16]);
+pub(crate) const LAB: RecordId = RecordId([0x11; 16]);
+pub(crate) const NOTE: RecordId = RecordId([0x12; 16]);
+/// 2026-11-22T00:00:00Z.
+pub(crate) const START: u64 = 1_795_305_600_000;
+/// The number of entries of the patient's history after [`Network::visit`].
+pub(crate) const VISIT: u64 = 13;
+/// The time between two blocks, in ms.
+pub(crate) const STEP: u64 = 1000;
+
+pub(crate) fn subject() -> Subject {
+    Subject::Patient(PATIENT)
+}
+
+pub(crate) fn token(text: &str) -> Token {
+    Token::new(text).unwrap()
+}
+
+/// A chain of blocks with their states, and the keys of its four validators.
+pub(crate) struct Network {
+    pub(crate) chain: ChainId,
+    pub(crate) headers: Vec<BlockHeader>,
+    pub(crate) log: Log,
+    /// The state after each block.
+    pub(crate) states: Vec<Map>,
+    /// Every entry's bytes, with the height of its block.
+    pub(crate) histories: BTreeMap<Subject, Vec<(u64, Vec<u8>)>>,
+    pub(crate) texts: Vec<SealedText>,
+    next_tx: u8,
+}
+
+impl Network {
+    /// A chain with a genesis block.
+    pub(crate) fn new(chain: u8) -> Self {
+        let mut net = Self {
+            chain: ChainId([chain; 32]),
+            headers: Vec::new(),
+            log: Log::new(),
+            states: Vec::new(),
+            histories: BTreeMap::new(),
+            texts: Vec::new(),
+            next_tx: 0,
+        };
+        net.seal();
+        net
+    }
+
+    /// A visit: enrolment, two records, a grant, a read, a refusal, a revocation, an emergency with
+    /// its review. Another patient lives beside it.
+    pub(crate) fn visit() -> Self {
+        let mut net = Self::new(0xcc);
+        net.event(Subject::Patient(OTHER), OTHER.into(), enrolled(OTHER));
+        net.event(subject(), PATIENT.into(), enrolled(PATIENT));
+        net.event(subject(), DOCTOR, added(LAB));
+        net.event(subject(), DOCTOR, added(NOTE));
+        let grant = net.event(subject(), PATIENT.into(), directive("grant", None));
+        let read = net.access(DOCTOR, &[(LAB, true, "granted", Some(grant))]);
+        for custodian in 1..=3 {
+            net.event(subject(), DOCTOR, released(read, custodian, &[LAB]));
+        }
+        net.access(DOCTOR, &[(NOTE, false, "no_grant", None)]);
+        net.event(subject(), PATIENT.into(), directive("revoke", Some(grant)));
+        net.declare(SURGEON);
+        let broken = net.access(SURGEON, &[(NOTE, true, "emergency", None)]);
+        net.event(subject(), REVIEWER, reviewed(broken));
+        net
+    }
+
+    /// One event in a block of its own; gives its transaction.
+    pub(crate) fn event(&mut self, subject: Subject, actor: ActorId, event: Event) -> TxId {
+        let entry = self.entry(actor, event);
+        let tx = entry.tx;
+        self.raw(subject, to_bytes(&entry));
+        self.seal();
+        tx
+    }
+
+    /// The entry that an event in the next block would be.
+    pub(crate) fn entry(&mut self, actor: ActorId, event: Event) -> Entry {
+        self.next_tx += 1;
+        Entry {
+            height: self.headers.len() as u64,
+            time: self.now(),
+            tx: TxId([self.next_tx; 32]),
+            actor,
+            org: OrgId([0x01; 16]),
+            event,
+        }
+    }
+
+    /// Bytes in a history as they are, for the next block.
+    pub(crate) fn raw(&mut self, subject: Subject, entry: Vec<u8>) {
+        let height = self.headers.len() as u64;
+        self.histories
+            .entry(subject)
+            .or_default()
+            .push((height, entry));
+    }
+
+    /// A request with its decision and its sealed reason.
+    pub(crate) fn access(
+        &mut self,
+        actor: ActorId,
+        records: &[(RecordId, bool, &str, Option<TxId>)],
+    ) -> TxId {
+        let text = self.text();
+        let now = self.now();
+        let records: Vec<Outcome> = records
+            .iter()
+            .map(|(record, permitted, code, basis)| Outcome {
+                record: *record,
+                header: Some(HeaderDigest([3; 32])),
+                permitted: *permitted,
+                code: token(code),
+                basis: basis.iter().map(|id| token(&id.to_string())).collect(),
+                obligations: vec![],
+            })
+            .collect();
+        let access = Access {
+            action: token("read"),
+            purpose: token("TREAT"),
+            reason_code: token("follow-up"),
+            reason: text,
+            foreign_claim: false,
+            release_until: records
+                .iter()
+                .any(|r| r.permitted)
+                .then(|| now.plus_ms(600_000)),
+            records,
+        };
+        self.event(subject(), actor, Event::Access(access))
+    }
+
+    pub(crate) fn declare(&mut self, actor: ActorId) -> TxId {
+        let declared = EmergencyDeclared {
+            reason_code: token("trauma"),
+            reason: self.text(),
+            until: self.now().plus_ms(3_600_000),
+        };
+        self.event(subject(), actor, Event::Emergency(declared))
+    }
+
+    /// A sealed text, and its commitment.
+    fn text(&mut self) -> Hash {
+        let salt = [0x40 + u8::try_from(self.texts.len()).unwrap(); 32];
+        let text = SealedText {
+            salt,
+            sealed: Bytes(vec![9; 5]),
+        };
+        let commitment = text.commitment();
+        self.texts.push(text);
+        commitment
+    }
+
+    /// The time of the next block.
+    pub(crate) fn now(&self) -> Time {
+        Time(START + STEP * self.headers.len() as u64)
+    }
+
+    /// Makes a block of what was written since the last one.
+    pub(crate) fn seal(&mut self) {
+        let height = self.headers.len() as u64;
+        let changes = self.histories.iter().map(|(subject, entries)| {
+            let mut log = Frontier::new();
+            for (_, entry) in entries {
+                log.append(Entry::leaf(entry));
+            }
+            (subject.slot(), Some(to_bytes(&log)))
+        });
+        let state = Map::new().update(changes.collect());
+        let header = BlockHeader {
+            version: 1,
+            chain: self.chain,
+            epoch: 0,
+            height,
+            parent: self.headers.last().map_or(Hash::ZERO, BlockHeader::leaf),
+            time: self.now(),
+            tx_root: chartseal_merkle::empty_root(),
+            state_root: state.root(),
+            log_root: self.log.root(),
+            log_size: height,
+            next_committee: Hash([7; 32]),
+        };
+        self.log.append(header.leaf());
+        self.headers.push(header);
+        self.states.push(state);
+    }
+
+    /// A full export of the patient's history.
+    pub(crate) fn export(&self) -> Parts {
+        self.export_of(&[(subject(), 0)], self.headers.len() - 1)
+    }
+
+    /// The patient's history from an entry on, and how the log grew from a size.
+    pub(crate) fn export_since(&self, first: u64, from: u64) -> Parts {
+        let mut parts = self.export_of(&[(subject(), first)], self.headers.len() - 1);
+        let proof = self.log.prove_consistency(from, self.log.size()).unwrap();
+        parts.export.growth = Some(Growth { from, proof });
+        parts
+    }
+
+    /// Histories after a block, under the newest checkpoint.
+    pub(crate) fn export_of(&self, subjects: &[(Subject, u64)], height: usize) -> Parts {
+        let histories = subjects.iter().map(|(subject, first)| {
+            let all = self.histories.get(subject).map_or(&[][..], Vec::as_slice);
+            let entries = all.iter().filter(|(at, _)| *at <= height as u64);
+            let entries = entries.skip(usize::try_from(*first).unwrap());
+            HistorySection {
+                subject: *subject,
+                first: *first,
+                entries: entries.map(|(_, entry)| Bytes(entry.clone())).collect(),
+                proof: self.states[height].prove(&subject.slot()),
+            }
+        });
+        let histories: Vec<_> = histories.collect();
+        let made: Vec<u8> = histories
+            .iter()
+            .flat_map(|h| &h.entries)
+            .flat_map(|e| e.0.clone())
+            .collect();
+        let is_made = |text: &&SealedText| {
+            let commitment = text.commitment();
+            made.windows(32).any(|window| window == commitment.as_ref())
+        };
+        let size = self.log.size();
+        Parts {
+            export: Export {
+                header: self.headers[height].clone(),
+                histories,
+                growth: None,
+                texts: self.texts.iter().filter(is_made).cloned().collect(),
+            },
+            index: height as u64,
+            proof: self.log.prove_inclusion(height as u64, size).unwrap(),
+            checkpoint: Checkpoint {
+                origin: origin(&self.chain),
+                size,
+                root: self.log.root(),
+            },
+            proposer: Some(1),
+            cosigners: vec![0, 1, 2],
+            signed_at: self.now().0 / 1000,
+        }
+    }
+
+    pub(crate) fn policy(&self) -> TrustPolicy {
+        TrustPolicy::parse(&self.policy_text()).unwrap()
+    }
+
+    /// The policy of four validators, of whom three must have cosigned.
+    pub(crate) fn policy_text(&self) -> String {
+        let origin = origin(&self.chain);
+        let mut lines: Vec<String> = (0..4)
+            .map(|i| format!("log {}", proposer(&origin, i).0))
+            .collect();
+        lines.extend((0..4).map(|i| format!("witness v{} {}", i + 1, cosigner(i).0)));
+        lines.push("group validators 3 v1 v2 v3 v4".into());
+        lines.push("quorum validators\n".into());
+        lines.join("\n")
+    }
+
+    pub(crate) fn verify(&self, parts: &Parts) -> Verdict {
+        verify(&parts.text(), &self.policy(), None, &Options::default())
+    }
+
+    pub(crate) fn report(&self, parts: &Parts) -> Report {
+        proved(self.verify(parts))
+    }
+}
+
+/// Everything that a file is made of; a test changes what it likes before it is written and signed.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) export: Export,
+    pub(crate) index: u64,
+    pub(crate) proof: Vec<Hash>,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) proposer: Option<u8>,
+    /// Who cosigns, in this order.
+    pub(crate) cosigners: Vec<u8>,
+    /// When they do, in seconds since 1970.
+    pub(crate) signed_at: u64,
+}
+
+impl Parts {
+    pub(crate) fn file(&self) -> ProofFile {
+        let text = self.checkpoint.to_string();
+        let log = self
+            .proposer
+            .map(|i| sign(proposer(&self.checkpoint.origin, i), &text, 0));
+        let cosigned = self
+            .cosigners
+            .iter()
+            .map(|i| sign(cosigner(*i), &text, self.signed_at));
+        ProofFile {
+            extra: to_bytes(&self.export),
+            index: self.index,
+            proof: self.proof.clone(),
+            checkpoint: SignedNote {
+                signatures: log.into_iter().chain(cosigned).collect(),
+                text,
+            },
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.file().to_string()
+    }
+
+    pub(crate) fn entries(&mut self) -> &mut Vec<Bytes> {
+        &mut self.export.histories[0].entries
+    }
+}
+
+pub(crate) fn sign((vkey, key): (VerifierKey, SigningKey), text: &str, time: u64) -> NoteSignature {
+    vkey.line(text, time, |bytes| Signature(key.sign(bytes).to_bytes()))
+}
+
+/// A validator's key for proposals. 4 and above are nobody's.
+pub(crate) fn proposer(origin: &str, index: u8) -> (VerifierKey, SigningKey) {
+    named(origin, KeyKind::Log, 0x50 + index)
+}
+
+/// A validator's key for cosignatures. 4 and above are nobody's.
+pub(crate) fn cosigner(index: u8) -> (VerifierKey, SigningKey) {
+    named(
+        &format!("v{}.example", index + 1),
+        KeyKind::Cosigner,
+        0x60 + index,
+    )
+}
+
+pub(crate) fn named(name: &str, kind: KeyKind, seed: u8) -> (VerifierKey, SigningKey) {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let public = PublicKey(key.verifying_key().to_bytes());
+    (VerifierKey::new(name, kind, public).unwrap(), key)
+}
+
+pub(crate) fn enrolled(patient: PatientId) -> Event {
+    Event::Enrolled(Enrolled {
+        subject: patient.into(),
+        provisional: false,
+    })
+}
+
+pub(crate) fn added(record: RecordId) -> Event {
+    Event::RecordAdded(RecordAdded {
+        record,
+        version: 1,
+        header: HeaderDigest([3; 32]),
+        supersedes: None,
+    })
+}
+
+pub(crate) fn directive(kind: &str, target: Option<TxId>) -> Event {
+    Event::Directive(DirectiveIssued {
+        kind: token(kind),
+        target,
+        from: None,
+        until: None,
+    })
+}
+
+pub(crate) fn released(request: TxId, custodian: u64, records: &[RecordId]) -> Event {
+    Event::Released(Released {
+        request,
+        custodian,
+        records: records.to_vec(),
+    })
+}
+
+pub(crate) fn reviewed(request: TxId) -> Event {
+    Event::Reviewed(Reviewed {
+        request,
+        justified: true,
+    })
+}
+
+pub(crate) fn erased(record: RecordId) -> Event {
+    Event::Erased(Erased { record })
+}
+
+pub(crate) fn proved(verdict: Verdict) -> Report {
+    match verdict {
+        Verdict::Proved(report) => *report,
+        other => panic!("{other}"),
+    }
+}
+
+pub(crate) fn refuted(verdict: Verdict) -> Refutation {
+    match verdict {
+        Verdict::Refuted(refutation) => refutation,
+        other => panic!("{other}"),
+    }
+}
+
+pub(crate) fn assert_breaks(verdict: Verdict, rule: Rule) {
+    let refutation = refuted(verdict);
+    assert_eq!(refutation.rule, rule, "{refutation}");
+}
+
+pub(crate) fn fresh(now: u64, max_age_ms: u64) -> Options {
+    let freshness = Some(Freshness {
+        now: Time(now),
+        max_age_ms,
+    });
+    Options {
+        freshness,
+        ..Options::default()
+    }
+}

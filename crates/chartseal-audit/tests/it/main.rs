@@ -1,0 +1,15 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::panic,
+    reason = "a verdict other than the expected one is printed"
+)]
+//! What the verifier proves, refutes and doubts, over a small network made for it.
+
+mod anomalies;
+mod fixture;
+mod forgery;
+mod kept;
+mod policy;
+mod proof;
+mod rules;
+mod vectors;

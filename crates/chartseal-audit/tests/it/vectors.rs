@@ -1,0 +1,73 @@
+//! Files of this format that were written once: a verifier of any age must prove them.
+
+use chartseal_audit::{Kept, Options, TrustPolicy, verify};
+
+use crate::fixture::*;
+
+const FULL: &str = include_str!("../vectors/visit.tlog-proof");
+const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
+const POLICY: &str = include_str!("../vectors/trust.policy");
+const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
+const VERDICT: &str = include_str!("../vectors/visit.verdict.txt");
+
+/// The visit, and what came after it.
+fn written() -> [Vec<u8>; 5] {
+    let mut net = Network::visit();
+    let full = net.export();
+    let report = net.report(&full);
+    let verdict = net.verify(&full).to_string();
+    net.event(subject(), PATIENT.into(), erased(NOTE));
+    net.access(DOCTOR, &[(LAB, false, "no_grant", None)]);
+    let newer = net.export_since(VISIT, report.log_size);
+    [
+        full.text().into(),
+        newer.text().into(),
+        net.policy_text().into(),
+        report.kept.to_bytes(),
+        verdict.into(),
+    ]
+}
+
+#[test]
+fn no_byte_of_a_published_format_has_moved() {
+    let names = [
+        "visit.tlog-proof",
+        "visit-newer.tlog-proof",
+        "trust.policy",
+        "visit.kept",
+        "visit.verdict.txt",
+    ];
+    if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
+        for (name, bytes) in names.iter().zip(written()) {
+            std::fs::write(
+                format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR")),
+                bytes,
+            )
+            .unwrap();
+        }
+    }
+    let stored = [
+        FULL.as_bytes(),
+        NEWER.as_bytes(),
+        POLICY.as_bytes(),
+        KEPT,
+        VERDICT.as_bytes(),
+    ];
+    for ((name, bytes), stored) in names.iter().zip(written()).zip(stored) {
+        assert!(bytes == stored, "{name} is written otherwise than it was");
+    }
+}
+
+#[test]
+fn the_stored_files_are_proved() {
+    let policy = TrustPolicy::parse(POLICY).unwrap();
+    let first = verify(FULL, &policy, None, &Options::default());
+    assert_eq!(first.to_string(), VERDICT);
+    let kept = Kept::from_bytes(KEPT).unwrap();
+    assert_eq!(proved(first).kept, kept);
+    let report = proved(verify(NEWER, &policy, Some(&kept), &Options::default()));
+    assert_eq!(
+        (report.histories[0].first, report.histories[0].total()),
+        (VISIT, VISIT + 2)
+    );
+}
