@@ -1,4 +1,174 @@
 //! Decides access requests against patients' consents: pure, explained, fail-closed.
+//!
+//! **The promise:** [`decide`] is a function of the state and the request, and of nothing else. It
+//! reads no clock, no file, no hash order, so every node gives the same decision, for ever. Where a
+//! rule does not clearly permit, it denies.
+//!
+//! # A clinic appointment
+//! Ann lets her doctor read normal records, for treatment, until the visit ends.
+//!
+//! ```
+//! use chartseal_policy::*;
+//! # fn clinic() -> Result<MemoryWorld, PolicyError> {
+//!
+//! let mut world = MemoryWorld::new();
+//! world.patients.insert("ann".parse()?, Patient::default());
+//! world.actors.insert("drNew".parse()?, Actor::default());
+//! world.records.insert("lab".parse()?, Record {
+//!     patient: "ann".parse()?,
+//!     class: "Observation".parse()?,
+//!     conf: Confidentiality::N,
+//!     tags: Set::default(),
+//!     author: None,
+//!     encounter: None,
+//!     authored: Time(100),
+//!     release_at: None,
+//! });
+//! # Ok(world)
+//! # }
+//! # let mut world = clinic()?;
+//!
+//! let mut visit = Grant::to("actor:drNew".parse()?, Purpose::Treat);
+//! visit.window.until = Some(Time(2_000));
+//! world.apply(Directive {
+//!     id: "visit".parse()?,
+//!     position: Position { height: 1, index: 0 },
+//!     issuer: Issuer::Actor("ann".parse()?),
+//!     patient: "ann".parse()?,
+//!     issued: Some(Time(900)),
+//!     terms: Terms::Grant(visit),
+//! })?;
+//!
+//! let ask = Request {
+//!     actor: "drNew".parse()?,
+//!     patient: "ann".parse()?,
+//!     record: "lab".parse()?,
+//!     action: Some(Action::Read),
+//!     purpose: Some(Purpose::Treat),
+//!     time: Time(1_000),
+//!     position: Position { height: 2, index: 0 },
+//! };
+//! let decision = decide(&world, &ask);
+//! assert_eq!(decision.code, Code::Granted);
+//! assert_eq!(decision.by, ["visit".parse()?]);
+//! assert_eq!(decision.valid_until, Some(Time(2_000)));
+//!
+//! // The window is half-open: at its end the visit is over, and the explanation says so.
+//! let late = decide(&world, &Request { time: Time(2_000), ..ask });
+//! assert_eq!(late.code, Code::NoGrant);
+//! assert_eq!(late.explanation[0].status.to_string(), "its window is over");
+//! # Ok::<(), PolicyError>(())
+//! ```
+//!
+//! # A psychiatric note
+//! Some tags are *gated*: a grant that does not name them covers no record that bears one, whatever
+//! else it says. Confidentiality above `N` has to be named too. And whatever a restriction touches
+//! stays closed, though a grant permits it. The requester never learns which of these it was.
+//!
+//! ```
+//! # use chartseal_policy::*;
+//! # let mut world = MemoryWorld::new();
+//! # world.patients.insert("ann".parse()?, Patient::default());
+//! # world.actors.insert("drNew".parse()?, Actor::default());
+//! # let record = Record { patient: "ann".parse()?, class: "Condition".parse()?,
+//! #     conf: Confidentiality::R, tags: Set::one("PSY".parse()?), author: None, encounter: None,
+//! #     authored: Time(100), release_at: None };
+//! # world.records.insert("note".parse()?, record);
+//! # let by_ann = |id: &str, height, terms| Ok::<_, PolicyError>(Directive { id: id.parse()?,
+//! #     position: Position { height, index: 0 }, issuer: Issuer::Actor("ann".parse()?),
+//! #     patient: "ann".parse()?, issued: None, terms });
+//! # let ask = Request { actor: "drNew".parse()?, patient: "ann".parse()?, record: "note".parse()?,
+//! #     action: Some(Action::Read), purpose: Some(Purpose::Treat), time: Time(1_000),
+//! #     position: Position { height: 9, index: 0 } };
+//! let mut grant = Grant::to("actor:drNew".parse()?, Purpose::Treat);
+//! world.apply(by_ann("general", 1, Terms::Grant(grant.clone()))?)?;
+//! let unnamed = decide(&world, &ask);
+//! assert_eq!(unnamed.code, Code::NoGrant);
+//!
+//! grant.scope.tags = Some(Set::one("PSY".parse()?));
+//! grant.scope.conf = Some(Confidentiality::R);
+//! world.apply(by_ann("psychiatry", 2, Terms::Grant(grant))?)?;
+//! assert_eq!(decide(&world, &ask).by, ["psychiatry".parse()?]);
+//!
+//! world.apply(by_ann("closed", 3, Terms::Restrict(Restriction::default()))?)?;
+//! let closed = decide(&world, &ask);
+//! assert_eq!(closed.code, Code::Restricted);
+//! assert_eq!(closed.opaque(), unnamed.opaque());
+//! # Ok::<(), PolicyError>(())
+//! ```
+//!
+//! # An emergency
+//! Breaking the glass takes a declaration with a reason, an emergency role and the purpose `BTG`. It
+//! overrides restrictions, names them, and leaves duties behind.
+//!
+//! ```
+//! # use chartseal_policy::*;
+//! # let mut world = MemoryWorld::new();
+//! # world.patients.insert("ann".parse()?, Patient::default());
+//! # let record = Record { patient: "ann".parse()?, class: "Condition".parse()?,
+//! #     conf: Confidentiality::N, tags: Set::default(), author: None, encounter: None,
+//! #     authored: Time(100), release_at: None };
+//! # world.records.insert("allergy".parse()?, record);
+//! # let ask = Request { actor: "drEr".parse()?, patient: "ann".parse()?,
+//! #     record: "allergy".parse()?, action: Some(Action::Read), purpose: Some(Purpose::Btg),
+//! #     time: Time(1_000), position: Position { height: 9, index: 0 } };
+//! # let statement = |id: &str, issuer: &str, terms| Ok::<_, PolicyError>(Directive {
+//! #     id: id.parse()?, position: Position { height: 1, index: 0 },
+//! #     issuer: Issuer::Actor(issuer.parse()?), patient: "ann".parse()?, issued: None, terms });
+//! world.network.emergency = Some(EmergencyPolicy {
+//!     ttl: Millis(4_000),
+//!     roles: Set::one("emergency".parse()?),
+//!     max_overdue: 3,
+//!     allow_absolute: true,
+//! });
+//! let roles = Set::one("emergency".parse()?);
+//! world.actors.insert("drEr".parse()?, Actor { roles, ..Actor::default() });
+//! world.apply(statement("closed", "ann", Terms::Restrict(Restriction::default()))?)?;
+//! assert_eq!(decide(&world, &ask).code, Code::EmergencyNotDeclared);
+//!
+//! let declared = Declaration { from: Time(950), has_reason: true, closed: None };
+//! world.apply(statement("trauma", "drEr", Terms::Emergency(declared))?)?;
+//! let decision = decide(&world, &ask);
+//! assert_eq!(decision.code, Code::Emergency);
+//! let duties: Vec<_> = decision.obligations.iter().map(ToString::to_string).collect();
+//! assert_eq!(duties, ["log", "notify_patient", "overrides:closed", "reason", "review"]);
+//! assert_eq!(decision.valid_until, Some(Time(4_950)));
+//! # Ok::<(), PolicyError>(())
+//! ```
+//!
+//! # Matching
+//! A permit *covers*: the record's confidentiality is at or under its ceiling, and each of the
+//! record's gated tags is named. A deny *touches*: one shared tag is enough. A record tagged `INBOX`
+//! (filed, not yet sorted) is touched by every deny that speaks of the request otherwise, whatever it
+//! says of classes, tags or confidentiality. An absent list matches everything, an empty one nothing.
+//!
+//! # The order of a decision
+//! The first rule that applies ends it: malformed or not visible; the patient's own records; the
+//! actor's standing; guardians; network law; then, for `BTG`, an emergency, else restrictions before
+//! grants. Who may grant is checked at every decision, never only on admission.
+//!
+//! # What is where
+//! | item | what |
+//! |---|---|
+//! | [`decide`], [`Request`], [`Decision`] | the verb; an answer has an effect, a [`Code`], its basis, [`Obligation`]s, `valid_until` |
+//! | [`Finding`], [`Status`] | the explanation: each directive with its part, or the first condition that it failed |
+//! | [`Decision::opaque`] | what a requester is told |
+//! | [`Directive`], [`Terms`] | grants, restrictions, revocations, approvals, emergencies; with canonical bytes (`docs/cddl/policy.cddl`) |
+//! | [`Scope`], [`Exceptions`], [`Grantee`] | selectors, and trees of exceptions |
+//! | [`World`], [`MemoryWorld`] | the state that a decision reads: yours, or in memory |
+#![cfg_attr(
+    feature = "json",
+    doc = "| [`json`] | worlds and cases as JSON, and `check` over them (feature `json`) |"
+)]
+//!
+//! # Limits
+//! Nothing recurses on a directive. A tree of exceptions has at most 256 nodes and 16 levels, a list
+//! 4,096 values, an id 64 bytes; these are refused when a value is made or read. A chain of
+//! delegation has at most 32 grants: a longer one is void, and so is one that runs in a circle. A
+//! decision takes time in proportion to the patient's own directives.
+//!
+//! `valid_until` may come early: the decision stays the same before it, and may stay the same after.
+//! Directives' ids must be unique for a patient; [`MemoryWorld::apply`] refuses a second one.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

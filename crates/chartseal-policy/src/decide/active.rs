@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 
 use super::horizon::Horizon;
-use crate::{Directive, Grant, Patient, Request, Status, Symbol, Terms};
+use crate::{Approval, Directive, Grant, Patient, Request, Status, Symbol, Terms};
 
 /// The most grants in a chain of delegation, the first included. A longer one is void.
 pub(super) const MAX_CHAIN: usize = 32;
@@ -13,9 +13,11 @@ pub(super) const MAX_CHAIN: usize = 32;
 pub(super) struct Docket<'a> {
     request: &'a Request,
     patient: &'a Patient,
-    pub(super) directives: &'a [Directive],
+    directives: &'a [Directive],
     /// What revocations and supersessions say, sorted by target.
     ends: Vec<End<'a>>,
+    /// Approvals, sorted by what they approve.
+    approvals: Vec<(&'a Directive, &'a Approval)>,
     /// Grants by id; built when a delegation is met.
     grants: OnceCell<Vec<(&'a Directive, &'a Grant)>>,
 }
@@ -37,9 +39,11 @@ impl<'a> Docket<'a> {
             patient,
             directives,
             ends: Vec::new(),
+            approvals: Vec::new(),
             grants: OnceCell::new(),
         };
         let mut ends = Vec::new();
+        let mut approvals = Vec::new();
         for by in directives.iter().filter(|one| docket.counts(one)) {
             let supersedes = match &by.terms {
                 Terms::Grant(grant) => &grant.supersedes,
@@ -51,13 +55,19 @@ impl<'a> Docket<'a> {
                     });
                     continue;
                 }
-                Terms::Approve(_) | Terms::Emergency(_) => continue,
+                Terms::Approve(approval) => {
+                    approvals.push((by, approval));
+                    continue;
+                }
+                Terms::Emergency(_) => continue,
             };
             ends.extend(supersedes.iter().map(|target| End { target, by }));
         }
         let order = |end: &End<'a>| (end.target, end.by.position, &end.by.id);
         ends.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
         docket.ends = ends;
+        approvals.sort_unstable_by(|a, b| a.1.target.cmp(&b.1.target));
+        docket.approvals = approvals;
         docket
     }
 
@@ -85,6 +95,19 @@ impl<'a> Docket<'a> {
             .skip(start)
             .take_while(|(directive, _)| directive.id == *id);
         named.next().filter(|_| named.next().is_none()).copied()
+    }
+
+    /// The approvals of a grant.
+    pub(super) fn approvals(
+        &self,
+        grant: &Symbol,
+    ) -> impl Iterator<Item = (&'a Directive, &'a Approval)> {
+        let start = self
+            .approvals
+            .partition_point(|(_, approval)| approval.target < *grant);
+        let rest = self.approvals.iter().skip(start);
+        rest.take_while(move |(_, approval)| approval.target == *grant)
+            .copied()
     }
 
     /// How a grant or a restriction was ended, for good, if it was.

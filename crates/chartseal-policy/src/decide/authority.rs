@@ -1,10 +1,12 @@
 //! Who may say so: checked at every decision, as of the time of issue.
 
+use alloc::collections::BTreeSet;
+
 use super::active::{Docket, MAX_CHAIN};
 use super::horizon::Horizon;
 use crate::{
     Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Request, Scope, Set, Status,
-    Symbol, Terms, Time, World,
+    Symbol, Time, World,
 };
 
 /// Checks authority over one record of one patient.
@@ -107,22 +109,19 @@ impl<W: World + ?Sized> Authority<'_, W> {
         grant: &Grant,
         at: Time,
     ) -> Result<(), Status> {
-        let counts = |member: &Symbol, one: &Directive| match &one.terms {
-            Terms::Approve(approval) => {
-                let age = at.since(approval.at);
-                approval.target == directive.id
-                    && one.issuer.is(member)
-                    && one.position <= directive.position
-                    && one.patient == directive.patient
-                    && age.is_some_and(|age| quorum.ttl.is_none_or(|ttl| age <= ttl))
-            }
-            _ => false,
+        let in_time = |given: Time| {
+            let age = at.since(given);
+            age.is_some_and(|age| quorum.ttl.is_none_or(|ttl| age <= ttl))
         };
-        let approved = |member: &&Symbol| {
-            !names(&grant.scope, member)
-                && self.docket.directives.iter().any(|one| counts(member, one))
+        let good = self
+            .docket
+            .approvals(&directive.id)
+            .filter(|(by, approval)| by.position <= directive.position && in_time(approval.at));
+        let approving: BTreeSet<&Issuer> = good.map(|(by, _)| &by.issuer).collect();
+        let counts = |member: &&Symbol| {
+            !names(&grant.scope, member) && approving.contains(&Issuer::Actor((*member).clone()))
         };
-        let found = quorum.members.iter().filter(approved).count();
+        let found = quorum.members.iter().filter(counts).count();
         let found = u32::try_from(found).unwrap_or(u32::MAX);
         let needed = quorum.k.max(1);
         if found >= needed {
