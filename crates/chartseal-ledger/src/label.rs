@@ -10,8 +10,8 @@ byte_newtype! {
 /// The policy engine sees it as its symbol `INBOX`; a grant that covers it names that symbol.
 pub const INBOX: Label = Label(*b"INBOX\0\0\0\0\0\0\0\0\0\0\0");
 
-/// The labels of a record: exactly six, class, up to five sensitive tags and decoys alike, in the order of their bytes,
-/// so that neither their number nor their place tells which is which.
+/// The labels of a record: exactly six, its class, up to five sensitive tags, and decoys, in the order
+/// of their bytes, so that neither their number nor their place tells which is which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Labels([Label; Self::COUNT]);
 
