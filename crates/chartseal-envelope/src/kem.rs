@@ -168,7 +168,7 @@ impl KemKeyPair {
         context: &[u8],
         enc: &[u8],
     ) -> Result<Receiver, Refused> {
-        if enc.len() != self.suite().encapsulated_len() || has_small_order_tail(enc) {
+        if has_small_order_tail(enc) {
             return Err(Refused);
         }
         Receiver::new(&self.secret, enc, &info(domain, &self.public, context))
@@ -236,22 +236,39 @@ const fn near_prime(first: u8, middle: u8, last: u8) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use chacha20::ChaCha20Rng;
     use hpke::kem::X25519HkdfSha256;
     use hpke::{Deserializable as _, Kem as _};
+    use rand_core::SeedableRng as _;
 
-    use super::SMALL_ORDER;
+    use super::{KemKeyPair, SMALL_ORDER};
+    use crate::Suite;
 
     /// RFC 9180 asks for a check that the result of X25519 is not zero, which is what a point of
     /// small order gives: the list holds such points only.
     #[test]
     fn the_points_of_small_order_are_those_that_x25519_takes_to_zero() {
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
         for point in SMALL_ORDER {
             let key = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(&point).unwrap();
-            let mut rng = crate::SystemRng::new().unwrap();
             assert!(
                 X25519HkdfSha256::encap_with_rng(&key, None, &mut rng).is_err(),
                 "{point:x?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_encapsulated_key_of_small_order_makes_no_context() {
+        let keys = KemKeyPair::from_secret_bytes(Suite::XWing, &[1; 32]);
+        // X-Wing decapsulates any bytes: what they give is only refused when a message is opened.
+        let mut enc = [9; 1120];
+        assert!(keys.receiver("domain", &[], &enc).is_ok());
+        for point in SMALL_ORDER {
+            enc[1088..].copy_from_slice(&point);
+            assert!(keys.receiver("domain", &[], &enc).is_err());
+            enc[1119] |= 0x80;
+            assert!(keys.receiver("domain", &[], &enc).is_err());
         }
     }
 }

@@ -193,9 +193,6 @@ impl Package {
             }
             in_step = false;
             let dealing = dealings.get(&item.id).ok_or(ShareFault::Foreign)?;
-            if dealing.suite() != self.suite {
-                return Err(ShareFault::Suite);
-            }
             if !dealing.custodians().threshold.has(self.index) {
                 return Err(ShareFault::Index);
             }

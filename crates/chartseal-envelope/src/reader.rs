@@ -40,6 +40,9 @@ pub struct Fault {
 /// `reader` is the request's ephemeral key. Any *t* shares that match their commitments give the
 /// key, however many others are wrong; if there are more than *t*, they must all agree.
 ///
+/// A release names its custodian, and nothing in it proves that: the caller drops, or takes as its
+/// sender's fault, a release whose [`index`](Release::index) is not its sender's.
+///
 /// # Errors
 /// [`CombineError`], which counts what is missing and names who lied.
 pub fn combine(

@@ -308,3 +308,37 @@ fn message(header: HeaderDigest, body: BodyDigest, len: u64) -> Vec<u8> {
     ]
     .concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CommitmentRoot, RecordId, RecordVersion, SetId, SubjectId, Threshold};
+
+    #[test]
+    fn a_seal_with_another_length_than_its_body_has_is_refused() {
+        let author = SigningKeyPair::from_secret_bytes(&[1; 32]);
+        let info = RecordInfo {
+            suite: Suite::default(),
+            record_id: RecordId([1; 16]),
+            subject: SubjectId([2; 16]),
+            version: RecordVersion::FIRST,
+            custodians: CustodianSet {
+                id: SetId([3; 32]),
+                epoch: 0,
+                threshold: Threshold::new(2, 2).unwrap(),
+            },
+        };
+        let header = Header::new(&info, author.key_id(), CommitmentRoot([4; 32]));
+        let public = author.verifying_key();
+        let mut seal = Seal::sign(&header, b"body", &author);
+        assert_eq!(seal.verify(&header, b"body", &public), Ok(()));
+        seal.body_len = 5;
+        assert_eq!(
+            seal.verify(&header, b"body", &public),
+            Err(BadSeal::Signature)
+        );
+        let message = message(header.digest(), seal.body_digest, seal.body_len);
+        seal.signature = author.sign(&message);
+        assert_eq!(seal.verify(&header, b"body", &public), Err(BadSeal::Body));
+    }
+}
