@@ -57,7 +57,10 @@ pub enum AnomalyKind {
     ReviewWithoutEmergency(RequestId),
     /// Somebody asked for this patient's record under another patient's name.
     ForeignClaim,
-    /// The reason text is not in the export, and no erasure covers it.
+    /// The reason text is not in the export, and no erasure covers it. (A [`ForeignClaim`]'s is sealed
+    /// to the other patient, and not missed.)
+    ///
+    /// [`ForeignClaim`]: AnomalyKind::ForeignClaim
     TextMissing,
     /// A custodian attests the destruction of a record that was not erased.
     DestroyedWithoutErasure(RecordId),
@@ -107,7 +110,7 @@ pub(crate) struct Context<'a> {
     pub(crate) until: Time,
     /// The time of the header behind what was verified before this part.
     pub(crate) since: Time,
-    /// How long after an emergency access its review is due, in ms.
+    /// How long after an emergency's end the reviews of its accesses are due, in ms.
     pub(crate) review_ms: u64,
     /// No custodian has a higher index.
     pub(crate) custodians: u64,
@@ -165,6 +168,8 @@ struct Request<'a> {
     access: &'a Access,
     outcomes: BTreeMap<RecordId, &'a Outcome>,
     is_emergency: bool,
+    /// Until when the emergency that opened it was in force: its review is due some time after.
+    emergency_until: Option<Time>,
     is_reviewed: bool,
 }
 
@@ -226,12 +231,13 @@ impl<'a> Scan<'a> {
             odd(AnomalyKind::ForeignClaim);
         }
         let is_emergency = is_emergency(access);
-        if is_emergency {
-            match self.declarations.get(&asked.actor) {
-                Some(until) if asked.time < *until => {}
-                None if history.is_part() => history.unjudged += 1,
-                _ => odd(AnomalyKind::EmergencyUndeclared),
-            }
+        let declared = self.declarations.get(&asked.actor).copied();
+        let in_force = declared.filter(|until| asked.time < *until);
+        let is_unknown = declared.is_none() && history.is_part();
+        if is_emergency && is_unknown {
+            history.unjudged += 1;
+        } else if is_emergency && in_force.is_none() {
+            odd(AnomalyKind::EmergencyUndeclared);
         }
         self.places.insert(asked.tx, self.requests.len());
         self.requests.push(Request {
@@ -244,6 +250,7 @@ impl<'a> Scan<'a> {
                 .map(|outcome| (outcome.record, outcome))
                 .collect(),
             is_emergency,
+            emergency_until: in_force.or((!is_unknown).then_some(asked.time)),
             is_reviewed: false,
         });
     }
@@ -320,20 +327,18 @@ impl<'a> Scan<'a> {
         mut odd: impl FnMut(u64, AnomalyKind),
     ) {
         for request in &self.requests {
-            if !context.texts.contains(&request.access.reason) {
-                // A text speaks of the whole request, so it goes with the first of its records.
-                let mut erasures = request
-                    .outcomes
-                    .keys()
-                    .filter_map(|record| self.erased.get(record));
-                if erasures.any(|erased| *erased > request.at) {
+            // The text of a claim to be asking for somebody else is sealed to that other patient.
+            let is_readable = context.texts.contains(&request.access.reason);
+            if !is_readable && !request.access.foreign_claim {
+                if self.is_covered(request) {
                     history.redacted += 1;
                 } else {
                     odd(request.at, AnomalyKind::TextMissing);
                 }
             }
-            if request.is_emergency && !request.is_reviewed {
-                let due = request.asked.time.plus_ms(context.review_ms);
+            let awaits = request.is_emergency && !request.is_reviewed;
+            if let Some(until) = request.emergency_until.filter(|_| awaits) {
+                let due = until.plus_ms(context.review_ms);
                 if due < context.until {
                     odd(request.at, AnomalyKind::ReviewOverdue { due });
                 } else {
@@ -344,6 +349,16 @@ impl<'a> Scan<'a> {
                 }
             }
         }
+    }
+
+    /// Whether an erasure took the reason text: it speaks of the whole request, so it goes with the
+    /// first of its records.
+    fn is_covered(&self, request: &Request<'_>) -> bool {
+        let mut erasures = request
+            .outcomes
+            .keys()
+            .filter_map(|record| self.erased.get(record));
+        erasures.any(|erased| *erased > request.at)
     }
 }
 

@@ -22,7 +22,8 @@ use crate::rules::Rule;
 use crate::signatures::{self, Signed, seconds_to_time};
 use crate::verdict::{Doubt, Refutation, Stop, Verdict};
 
-/// How long after an emergency access its review is due, unless [`Options`] says otherwise: 72 hours.
+/// How long after an emergency's end the reviews of its accesses are due, unless [`Options`] says
+/// otherwise: 72 hours.
 pub const REVIEW_PERIOD_MS: u64 = 72 * 3600 * 1000;
 
 /// What a verifier may ask for beyond the proof.
@@ -30,7 +31,7 @@ pub const REVIEW_PERIOD_MS: u64 = 72 * 3600 * 1000;
 pub struct Options {
     /// How fresh the histories have to be; `None`: freshness is reported, not judged.
     pub freshness: Option<Freshness>,
-    /// How long after an emergency access its review is due, in ms.
+    /// How long after an emergency's end the reviews of its accesses are due, in ms.
     pub review_period_ms: u64,
 }
 
