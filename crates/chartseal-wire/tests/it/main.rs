@@ -1,0 +1,8 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+//! The published formats: frozen bytes, one spelling, no panic.
+
+mod binary;
+mod domains;
+mod golden;
+mod sample;
+mod text;

@@ -1,0 +1,198 @@
+//! One value of every published type.
+
+use chartseal_codec::{Bytes, to_bytes};
+use chartseal_merkle::{Hash, Map, MapProof};
+use chartseal_wire::export::Growth;
+use chartseal_wire::history::{
+    Access, Destroyed, DirectiveIssued, EmergencyDeclared, Enrolled, Erased, KeyChanged, Outcome,
+    OwnAccess, OwnOutcome, RecordAdded, Relabelled, Released, Reviewed, Token,
+};
+use chartseal_wire::{
+    ActorId, BlockHeader, ChainId, Entry, Event, Export, HeaderDigest, HistorySection, OrgId,
+    PatientId, PublicKey, RecordId, SealedText, Subject, Time, TxId,
+};
+
+const PATIENT: PatientId = PatientId([0xa1; 16]);
+const DOCTOR: ActorId = ActorId([0xd1; 16]);
+const RECORD: RecordId = RecordId([0x11; 16]);
+const REASON: Hash = Hash([0x44; 32]);
+
+fn token(text: &str) -> Token {
+    Token::new(text).unwrap()
+}
+
+pub(crate) fn header() -> BlockHeader {
+    BlockHeader {
+        version: 1,
+        chain: ChainId([0xcc; 32]),
+        epoch: 2,
+        height: 300,
+        parent: Hash([1; 32]),
+        time: Time(1_795_305_600_000),
+        tx_root: Hash([2; 32]),
+        state_root: Hash([3; 32]),
+        log_root: Hash([4; 32]),
+        log_size: 300,
+        next_committee: Hash([5; 32]),
+    }
+}
+
+/// Every event, under its name.
+#[expect(clippy::too_many_lines, reason = "a table")]
+pub(crate) fn events() -> Vec<(&'static str, Event)> {
+    let outcome = Outcome {
+        record: RECORD,
+        header: Some(HeaderDigest([0x33; 32])),
+        permitted: true,
+        code: token("granted"),
+        basis: vec![token(&"5".repeat(64))],
+        obligations: vec![token("log"), token("review")],
+    };
+    let unknown = Outcome {
+        header: None,
+        permitted: false,
+        code: token("not_visible"),
+        basis: vec![],
+        obligations: vec![],
+        ..outcome.clone()
+    };
+    let key = PublicKey([0x66; 32]);
+    vec![
+        (
+            "enrolled",
+            Event::Enrolled(Enrolled {
+                subject: PATIENT.into(),
+                provisional: true,
+            }),
+        ),
+        (
+            "record_added",
+            Event::RecordAdded(RecordAdded {
+                record: RECORD,
+                version: 2,
+                header: HeaderDigest([0x33; 32]),
+                supersedes: Some(HeaderDigest([0x32; 32])),
+            }),
+        ),
+        (
+            "directive",
+            Event::Directive(DirectiveIssued {
+                kind: token("revoke"),
+                target: Some(TxId([0x55; 32])),
+                from: None,
+                until: Some(Time(24)),
+            }),
+        ),
+        (
+            "emergency",
+            Event::Emergency(EmergencyDeclared {
+                reason_code: token("trauma"),
+                reason: REASON,
+                until: Time(256),
+            }),
+        ),
+        (
+            "access",
+            Event::Access(Access {
+                action: token("read"),
+                purpose: token("TREAT"),
+                reason_code: token("follow-up"),
+                reason: REASON,
+                foreign_claim: false,
+                records: vec![outcome, unknown],
+                release_until: Some(Time(65_536)),
+            }),
+        ),
+        (
+            "own_access",
+            Event::OwnAccess(OwnAccess {
+                action: token("read"),
+                purpose: token("BTG"),
+                reason_code: token("trauma"),
+                patient: PATIENT,
+                records: vec![OwnOutcome {
+                    record: RECORD,
+                    permitted: false,
+                    outcome: Hash([0x77; 32]),
+                }],
+            }),
+        ),
+        (
+            "released",
+            Event::Released(Released {
+                request: TxId([0x55; 32]),
+                custodian: 4,
+                records: vec![RECORD],
+            }),
+        ),
+        (
+            "reviewed",
+            Event::Reviewed(Reviewed {
+                request: TxId([0x55; 32]),
+                justified: true,
+            }),
+        ),
+        ("erased", Event::Erased(Erased { record: RECORD })),
+        (
+            "destroyed",
+            Event::Destroyed(Destroyed {
+                record: RECORD,
+                custodian: 1,
+            }),
+        ),
+        (
+            "key_changed",
+            Event::KeyChanged(KeyChanged {
+                subject: DOCTOR,
+                old: key,
+                new: None,
+            }),
+        ),
+        (
+            "relabelled",
+            Event::Relabelled(Relabelled {
+                records: vec![RECORD, RecordId([0x12; 16])],
+            }),
+        ),
+    ]
+}
+
+pub(crate) fn entry(event: Event) -> Entry {
+    Entry {
+        height: 300,
+        time: Time(1_795_305_600_000),
+        tx: TxId([0x55; 32]),
+        actor: DOCTOR,
+        org: OrgId([0x01; 16]),
+        event,
+    }
+}
+
+pub(crate) fn proof() -> MapProof {
+    let slots = [Subject::Patient(PATIENT), Subject::Actor(DOCTOR)].map(|subject| subject.slot());
+    let map = Map::new().update(slots.map(|slot| (slot, Some(vec![1]))).into());
+    map.prove(&slots[0])
+}
+
+pub(crate) fn export() -> Export {
+    let entries = events()
+        .into_iter()
+        .map(|(_, event)| Bytes(to_bytes(&entry(event))));
+    Export {
+        header: header(),
+        histories: vec![HistorySection {
+            subject: Subject::Patient(PATIENT),
+            first: 7,
+            entries: entries.collect(),
+            proof: proof(),
+        }],
+        growth: Some(Growth {
+            from: 250,
+            proof: vec![Hash([8; 32]), Hash([9; 32])],
+        }),
+        texts: vec![SealedText {
+            salt: [0x40; 32],
+            sealed: Bytes(vec![1, 2, 3]),
+        }],
+    }
+}
