@@ -1,6 +1,7 @@
 //! The engine and the executable model agree on generated states, and the states reach everything.
 //!
-//! `CHARTSEAL_MODEL_STATES` sets how many states are tried, with five requests each.
+//! `CHARTSEAL_MODEL_STATES` sets how many states are tried, with five requests each, and
+//! `CHARTSEAL_MODEL_SEED` from which number they grow.
 #![cfg(feature = "json")]
 #![expect(
     clippy::unwrap_used,
@@ -145,18 +146,20 @@ fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseEr
     Ok(())
 }
 
+fn number(variable: &str) -> Option<u32> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 #[test]
 fn the_engine_and_the_model_agree_and_everything_is_reached() {
-    let states = std::env::var("CHARTSEAL_MODEL_STATES").ok();
-    let states = states
-        .and_then(|states| states.parse().ok())
-        .unwrap_or(8_000);
+    let cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(8_000);
+    let seed = [number("CHARTSEAL_MODEL_SEED").unwrap_or(1).to_le_bytes(); 8].concat();
     let config = Config {
-        cases: states,
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
-    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let coverage = RefCell::new(Coverage::new());
     TestRunner::new_with_rng(config, rng)
         .run(&State::any(), |state| compare(&state, &coverage))

@@ -451,6 +451,19 @@ fn by_quorum() -> impl Strategy<Value = Vec<Value>> {
     })
 }
 
+/// A declared emergency, and a restriction that may be absolute.
+fn glass() -> impl Strategy<Value = Vec<Value>> {
+    (0_u64..=6, scope(0.05), select(&["emergency", "never"])).prop_map(
+        |(step, scope, overridable)| {
+            let declared = json!({"kind": "emergency", "id": "e0", "seq": [1, 0], "actor": "er",
+                                  "patient": "P", "from": step * 100, "reason": "fall"});
+            let closed = json!({"kind": "restrict", "id": "x0", "seq": [1, 1], "issuer": "P",
+                                "patient": "P", "override": overridable});
+            vec![declared, merge(scope, &closed)]
+        },
+    )
+}
+
 fn loose() -> impl Strategy<Value = Vec<Value>> {
     let one = prop_oneof![
         5 => grant().boxed(),
@@ -470,10 +483,11 @@ fn loose() -> impl Strategy<Value = Vec<Value>> {
 
 /// A patient's directives, in no order.
 pub(crate) fn directives() -> impl Strategy<Value = Vec<Value>> {
-    let chain = prop_oneof![2 => Just(vec![]), 1 => delegation().boxed()];
+    let chain = prop_oneof![3 => Just(vec![]), 2 => delegation().boxed()];
     let quorum = prop_oneof![4 => Just(vec![]), 1 => by_quorum().boxed()];
-    (loose(), chain, quorum)
-        .prop_map(|(a, b, c)| [a, b, c].concat())
+    let glass = prop_oneof![4 => Just(vec![]), 1 => glass().boxed()];
+    (loose(), chain, quorum, glass)
+        .prop_map(|(a, b, c, d)| [a, b, c, d].concat())
         .prop_shuffle()
 }
 
