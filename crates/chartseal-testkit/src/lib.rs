@@ -3,9 +3,12 @@
 //! | item | what |
 //! |---|---|
 //! | [`bad_bundles`] | FHIR bundles that must be refused, each with a part of its error; and a good one of any size |
+//! | `fuzz` (feature `fuzz`) | what the fuzzers run: one function for every decoder |
 //! | [`data_dir`] | other people's test data, where a checkout has it |
 
 pub mod bad_bundles;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 
 use std::path::PathBuf;
 

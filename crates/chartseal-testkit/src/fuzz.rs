@@ -1,0 +1,218 @@
+//! What the fuzzers run: for every decoder, a function that takes any bytes.
+//!
+//! Each decodes its input and, where it succeeds, panics unless encoding gives exactly the input
+//! again. It gives whether the input was accepted, so that a seed that once was valid and is not any
+//! more is noticed.
+//!
+//! `fuzz/fuzz_targets/NAME.rs` calls the function of that name; `fuzz/seeds/NAME/` has inputs to start from, and
+//! this crate's tests replay those and mutations of them.
+
+use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
+use chartseal_codec::{
+    Bytes, Decode, Encode, canonical_enum, canonical_struct, from_bytes, to_bytes,
+};
+use chartseal_envelope::{ContentKey, HeldShare, cobblestone};
+use chartseal_fhir::{Bundle, Resource};
+
+/// A fuzz target: whether these bytes were accepted.
+pub type Target = fn(&[u8]) -> bool;
+
+macro_rules! targets {
+    ($($name:ident => $run:expr, $what:literal;)+) => {
+        /// All targets, by name.
+        pub const TARGETS: &[(&str, Target)] = &[$((stringify!($name), $name)),+];
+
+        $(
+            #[doc = concat!("Decodes ", $what, ".")]
+            pub fn $name(input: &[u8]) -> bool {
+                $run(input)
+            }
+        )+
+    };
+}
+
+targets! {
+    codec_every_type => canonical::<EveryType>, "a value with one field of each kind";
+    merkle_frontier => canonical::<chartseal_merkle::Frontier>, "a log's frontier";
+    merkle_map_proof => canonical::<chartseal_merkle::MapProof>, "a map's proof";
+    wire_block_header => canonical::<chartseal_wire::BlockHeader>, "a block's header";
+    wire_entry => canonical::<chartseal_wire::Entry>, "a history's entry";
+    wire_export => canonical::<chartseal_wire::Export>, "an export";
+    wire_signed_note => text(chartseal_wire::SignedNote::parse), "a signed note";
+    wire_checkpoint => text(chartseal_wire::Checkpoint::parse), "a checkpoint";
+    wire_proof_file => text(chartseal_wire::ProofFile::parse), "a proof file";
+    wire_verifier_key => text(chartseal_wire::VerifierKey::parse), "a verifier key";
+    policy_terms => canonical::<chartseal_policy::Terms>, "a directive's terms";
+    policy_directive => canonical::<chartseal_policy::Directive>, "a directive";
+    policy_json => policy_document, "a document of worlds and cases, and answers them";
+    envelope_header => canonical::<chartseal_envelope::Header>, "a record's header";
+    envelope_seal => canonical::<chartseal_envelope::Seal>, "an author's seal";
+    envelope_dealing => canonical::<chartseal_envelope::Dealing>, "a dealing";
+    envelope_deal => canonical::<chartseal_envelope::Deal>, "a deal";
+    envelope_release => canonical::<chartseal_envelope::Release>, "a release";
+    envelope_acknowledgement => canonical::<chartseal_envelope::Acknowledgement>, "an acknowledgement";
+    envelope_sealed_text => canonical::<chartseal_envelope::SealedText>, "a sealed text";
+    envelope_kem_key => canonical::<chartseal_envelope::KemPublicKey>, "a KEM public key";
+    envelope_verifying_key => canonical::<chartseal_envelope::VerifyingKey>, "a verifying key";
+    envelope_held_share => held_share, "a custodian's share as it is stored";
+    envelope_body => body, "a body under a key that is not its own";
+    ledger_transaction => canonical::<chartseal_ledger::Transaction>, "a transaction";
+    ledger_signed_transaction => canonical::<chartseal_ledger::SignedTransaction>, "a signed transaction";
+    ledger_block => canonical::<chartseal_ledger::Block>, "a block";
+    ledger_committee => canonical::<chartseal_ledger::Committee>, "a committee";
+    ledger_genesis => canonical::<chartseal_ledger::Genesis>, "a genesis";
+    audit_policy => trust_policy, "a trust policy";
+    audit_kept => canonical::<Kept>, "what a verifier keeps";
+    audit_verify => audit, "an export file, and verifies it";
+    fhir_bundle => bundle, "a FHIR bundle";
+    fhir_resource => resource, "a FHIR resource";
+}
+
+fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
+    match from_bytes::<T>(input) {
+        Ok(value) => same(input, &to_bytes(&value)),
+        Err(_) => false,
+    }
+}
+
+fn text<T: ToString, E>(parse: impl Fn(&str) -> Result<T, E>) -> impl Fn(&[u8]) -> bool {
+    move |input| {
+        let value = std::str::from_utf8(input)
+            .ok()
+            .and_then(|input| parse(input).ok());
+        value.is_some_and(|value| same(input, value.to_string().as_bytes()))
+    }
+}
+
+fn same(input: &[u8], encoded: &[u8]) -> bool {
+    assert!(input == encoded, "decoded, but encodes to other bytes");
+    true
+}
+
+fn held_share(input: &[u8]) -> bool {
+    let share = HeldShare::from_storage_bytes(input);
+    share.is_ok_and(|share| same(input, &share.to_storage_bytes()))
+}
+
+/// The ciphertext is authenticated, so nothing but the seed is ever accepted.
+fn body(input: &[u8]) -> bool {
+    let key = ContentKey::from_bytes([7; 32]);
+    cobblestone::open(&key, b"fuzz", input).is_ok_and(|text| {
+        assert!(
+            text.len() < input.len(),
+            "a plaintext is shorter than its ciphertext"
+        );
+        true
+    })
+}
+
+fn policy_document(input: &[u8]) -> bool {
+    let Ok(cases) = chartseal_policy::json::read(input) else {
+        return false;
+    };
+    let report = chartseal_policy::json::check(input).map(|report| report.lines().count());
+    assert!(
+        report == Ok(cases.len()),
+        "a document that was read has an answer for each case"
+    );
+    true
+}
+
+fn trust_policy(input: &[u8]) -> bool {
+    let policy = std::str::from_utf8(input)
+        .ok()
+        .and_then(|text| TrustPolicy::parse(text).ok());
+    policy.is_some_and(|policy| {
+        assert!(
+            policy.witnesses().count() <= input.len(),
+            "each witness has its line"
+        );
+        true
+    })
+}
+
+/// The policy under which `fuzz/seeds/audit_verify` is verified.
+const TRUST: &str = include_str!("../../../fuzz/seeds/audit_policy/trust.policy");
+
+fn audit(input: &[u8]) -> bool {
+    let policy = TrustPolicy::parse(TRUST);
+    let (Ok(file), Ok(policy)) = (std::str::from_utf8(input), policy) else {
+        return false;
+    };
+    matches!(
+        verify(file, &policy, None, &Options::default()),
+        Verdict::Proved(_)
+    )
+}
+
+fn bundle(input: &[u8]) -> bool {
+    Bundle::parse(input).is_ok_and(|bundle| {
+        bundle
+            .resources()
+            .iter()
+            .for_each(|resource| look(input, resource));
+        true
+    })
+}
+
+fn resource(input: &[u8]) -> bool {
+    Resource::parse(input).is_ok_and(|resource| {
+        look(input, &resource);
+        true
+    })
+}
+
+/// What is sealed are the input's own bytes; nothing that is read from them panics.
+fn look(input: &[u8], resource: &Resource<'_>) {
+    let raw = resource.raw();
+    assert!(
+        input.as_ptr_range().contains(&raw.as_ptr()),
+        "a resource's bytes are the input's"
+    );
+    assert!(
+        Resource::parse(raw).is_ok(),
+        "a resource of a bundle is one by itself"
+    );
+    let _ = (resource.labels(), resource.summary(), resource.reference());
+}
+
+/// One field of every kind that the codec has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EveryType {
+    /// An unsigned integer.
+    pub number: u64,
+    /// A smaller one.
+    pub small: u16,
+    /// A byte string of fixed length.
+    pub fixed: [u8; 4],
+    /// One of any length.
+    pub bytes: Bytes,
+    /// A text.
+    pub text: String,
+    /// Something absent or not.
+    pub optional: Option<bool>,
+    /// A list of pairs.
+    pub list: Vec<(u64, Option<Bytes>)>,
+    /// A variant.
+    pub variant: Variant,
+}
+canonical_struct!(EveryType {
+    number,
+    small,
+    fixed,
+    bytes,
+    text,
+    optional,
+    list,
+    variant
+});
+
+/// A variant with a field, and one without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// With a field.
+    Full(Vec<u32>),
+    /// Without.
+    Empty,
+}
+canonical_enum!(Variant { 1 => Full(_), 2 => Empty });

@@ -1,0 +1,311 @@
+//! Where the fuzzers' seeds come from: the crates' golden vectors, and their encoders.
+
+use std::convert::Infallible;
+use std::fs;
+use std::path::PathBuf;
+
+use chartseal_codec::{Bytes, Encode, from_bytes, to_bytes};
+use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
+use chartseal_envelope::{ContentKey, cobblestone};
+use chartseal_ledger::body::{
+    AccessRequested, Erased, Organization, OrganizationEnrolled, PatientEnrolled,
+};
+use chartseal_ledger::{Block, Body, Genesis, Params, SignedTransaction, Transaction};
+use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
+use chartseal_policy::{Directive, Issuer, Position, Symbol, Terms, Time as PolicyTime};
+use chartseal_testkit::fuzz::{EveryType, Variant};
+use chartseal_wire::history::Token;
+use chartseal_wire::{
+    Checkpoint, Export, Hash, OrgId, PatientId, ProofFile, PublicKey, RecordId, Signature, Time,
+};
+
+/// A target, a file name, and the seed.
+pub(crate) type Seed = (&'static str, String, Vec<u8>);
+
+pub(crate) fn all() -> Vec<Seed> {
+    [
+        codec(),
+        merkle(),
+        exported(),
+        policy(),
+        envelope(),
+        ledger(),
+        fhir(),
+    ]
+    .concat()
+}
+
+fn codec() -> Vec<Seed> {
+    let value = |number, optional, variant| EveryType {
+        number,
+        small: 500,
+        fixed: [1, 2, 3, 4],
+        bytes: Bytes(vec![5; 30]),
+        text: "ä".into(),
+        optional,
+        list: vec![(24, None), (u64::from(u32::MAX) + 1, Some(Bytes(vec![])))],
+        variant,
+    };
+    vec![
+        seed(
+            "codec_every_type",
+            "full",
+            &value(u64::MAX, Some(true), Variant::Full(vec![0, 23, 70_000])),
+        ),
+        seed("codec_every_type", "empty", &value(0, None, Variant::Empty)),
+    ]
+}
+
+fn merkle() -> Vec<Seed> {
+    let mut frontier = Frontier::new();
+    (0..11u8).for_each(|n| frontier.append(leaf_hash(&[n])));
+    let key = |n: u8| MapKey(leaf_hash(&[n]).0);
+    let map = Map::new().update((0..9).map(|n| (key(n), Some(vec![n]))).collect());
+    vec![
+        seed("merkle_frontier", "empty", &Frontier::new()),
+        seed("merkle_frontier", "eleven", &frontier),
+        seed("merkle_map_proof", "present", &map.prove(&key(3))),
+        seed("merkle_map_proof", "absent", &map.prove(&key(200))),
+        seed("merkle_map_proof", "empty", &Map::new().prove(&key(0))),
+    ]
+}
+
+/// The verifier's golden exports, and everything that they hold.
+fn exported() -> Vec<Seed> {
+    let vectors = "crates/chartseal-audit/tests/vectors";
+    let visit = read(&format!("{vectors}/visit.tlog-proof"));
+    let policy = read(&format!("{vectors}/trust.policy"));
+    let file = ProofFile::parse(std::str::from_utf8(&visit).unwrap()).unwrap();
+    let export: Export = from_bytes(&file.extra).unwrap();
+    let checkpoint = Checkpoint::parse(&file.checkpoint.text).unwrap();
+    let history = &export.histories[0];
+    let mut seeds = vec![
+        seed("wire_export", "visit", &export),
+        seed("wire_block_header", "visit", &export.header),
+        seed("merkle_map_proof", "visit", &history.proof),
+        (
+            "wire_signed_note",
+            "visit".into(),
+            file.checkpoint.to_string().into(),
+        ),
+        (
+            "wire_checkpoint",
+            "visit".into(),
+            checkpoint.to_string().into(),
+        ),
+        ("wire_proof_file", "visit".into(), visit.clone()),
+        ("audit_verify", "visit".into(), visit),
+        ("audit_policy", "trust.policy".into(), policy.clone()),
+        (
+            "audit_kept",
+            "visit".into(),
+            read(&format!("{vectors}/visit.kept")),
+        ),
+    ];
+    for (at, entry) in history.entries.iter().enumerate() {
+        seeds.push(("wire_entry", format!("visit-{at:02}"), entry.0.clone()));
+    }
+    let policy = String::from_utf8(policy).unwrap();
+    for word in ["log ", "witness "] {
+        let line = policy.lines().find(|line| line.starts_with(word)).unwrap();
+        let key = line.rsplit(' ').next().unwrap();
+        seeds.push(("wire_verifier_key", word.trim().into(), key.into()));
+    }
+    seeds
+}
+
+fn policy() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    let vectors = read("crates/chartseal-policy/tests/vectors/terms.txt");
+    let lines: Vec<&str> = std::str::from_utf8(&vectors).unwrap().lines().collect();
+    for (at, pair) in lines.chunks(2).enumerate() {
+        let bytes = unhex(pair[1]);
+        let directive = Directive {
+            id: Symbol::new("id").unwrap(),
+            position: Position {
+                height: 7,
+                index: 1,
+            },
+            issued: Some(PolicyTime(7_000)),
+            issuer: Issuer::Quorum,
+            patient: Symbol::new("ann").unwrap(),
+            terms: from_bytes::<Terms>(&bytes).unwrap(),
+        };
+        seeds.push(seed("policy_directive", &format!("{at:02}"), &directive));
+        seeds.push(("policy_terms", format!("{at:02}"), bytes));
+    }
+    let cases = read("crates/chartseal-policy/tests/cases.json");
+    seeds.push(("policy_json", "cases.json".into(), cases));
+    seeds
+}
+
+fn envelope() -> Vec<Seed> {
+    let vector = |target, file: &str| {
+        let hex = read(&format!(
+            "crates/chartseal-envelope/tests/vectors/{file}.hex"
+        ));
+        (
+            target,
+            "golden".to_owned(),
+            unhex(std::str::from_utf8(&hex).unwrap()),
+        )
+    };
+    let key = ContentKey::from_bytes([7; 32]);
+    let body = cobblestone::seal_with_rng(&key, b"fuzz", &[b"plaintext"], &mut Nines);
+    vec![
+        vector("envelope_header", "header"),
+        vector("envelope_seal", "seal"),
+        vector("envelope_dealing", "dealing"),
+        vector("envelope_deal", "deal"),
+        vector("envelope_release", "release"),
+        vector("envelope_acknowledgement", "acknowledgement"),
+        vector("envelope_sealed_text", "sealed-text"),
+        vector("envelope_kem_key", "kem-key"),
+        vector("envelope_verifying_key", "author-key"),
+        vector("envelope_held_share", "held-share"),
+        ("envelope_body", "plaintext".into(), body),
+    ]
+}
+
+/// "Randomness" that is the same in every run; nothing secret is sealed with it.
+struct Nines;
+
+impl TryRng for Nines {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(9)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(9)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(9);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Nines {}
+
+fn ledger() -> Vec<Seed> {
+    let key = |n: u8| PublicKey([n; 32]);
+    let organization = |n: u8| Organization {
+        id: OrgId([n; 16]),
+        enrolment_key: key(n),
+        custodian_key: key(50 + n),
+        custodian_kem: [n; 32],
+        validator: key(100 + n),
+    };
+    let organizations: Vec<Organization> = (1..=5).map(organization).collect();
+    let committee: Vec<OrgId> = organizations.iter().take(4).map(|one| one.id).collect();
+    let genesis = Genesis::new(
+        Time(1),
+        [3; 32],
+        Params::default(),
+        organizations,
+        &committee,
+    )
+    .unwrap();
+    let word = |text| Token::new(text).unwrap();
+    let bodies = [
+        Body::OrganizationEnrolled(OrganizationEnrolled {
+            organization: organization(9),
+        }),
+        Body::PatientEnrolled(PatientEnrolled {
+            patient: PatientId([1; 16]),
+            key: key(2),
+            kem: [3; 32],
+            history_salt: [4; 32],
+            agreement: Some(Signature([5; 64])),
+            adult_from: Time(0),
+            minor_consent_from: None,
+        }),
+        Body::AccessRequested(AccessRequested {
+            patient: PatientId([1; 16]),
+            records: vec![RecordId([6; 16]), RecordId([7; 16])],
+            action: word("read"),
+            purpose: word("TREAT"),
+            reason_code: word("visit"),
+            reason: Hash([8; 32]),
+            reader: [9; 32],
+        }),
+        Body::Erased(Erased {
+            record: RecordId([6; 16]),
+        }),
+    ];
+    let mut seeds = vec![seed("ledger_genesis", "five", &genesis)];
+    seeds.push(seed("ledger_committee", "four", genesis.committee()));
+    let mut block = genesis.block();
+    seeds.push(seed("ledger_block", "genesis", &block));
+    for (at, body) in bodies.into_iter().enumerate() {
+        let transaction = Transaction {
+            version: chartseal_ledger::TRANSACTION_VERSION,
+            chain: genesis.chain_id(),
+            actor_key: key(2),
+            seq: at as u64 + 1,
+            expires: 1_000,
+            body,
+        };
+        let signed: SignedTransaction = transaction.sign(|_| Signature([9; 64]));
+        seeds.push(seed(
+            "ledger_transaction",
+            &format!("{at:02}"),
+            &transaction,
+        ));
+        seeds.push(seed(
+            "ledger_signed_transaction",
+            &format!("{at:02}"),
+            &signed,
+        ));
+        block.transactions.push(signed);
+    }
+    let block: Block = block;
+    seeds.push(seed("ledger_block", "four", &block));
+    seeds
+}
+
+fn fhir() -> Vec<Seed> {
+    let observation = r#"{"resourceType": "Observation", "id": "o", "status": "final",
+      "meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]},
+      "code": {"text": "Creatinine"}, "subject": {"reference": "urn:uuid:p"},
+      "category": [{"coding": [{"code": "laboratory"}]}], "effectiveDateTime": "2026-03-02T10:00:00+00:00",
+      "valueQuantity": {"value": 1.10, "unit": "mg/dL"}}"#;
+    let patient = r#"{"resourceType": "Patient", "id": "p", "name": [{"family": "T\u00e9st"}]}"#;
+    let bundle = format!(
+        r#"{{"resourceType": "Bundle", "type": "transaction", "entry": [
+  {{"fullUrl": "urn:uuid:p", "resource": {patient}}},
+  {{"fullUrl": "urn:uuid:o", "resource": {observation}}}]}}"#
+    );
+    vec![
+        (
+            "fhir_resource",
+            "observation.json".into(),
+            observation.into(),
+        ),
+        ("fhir_resource", "patient.json".into(), patient.into()),
+        ("fhir_bundle", "two.json".into(), bundle.into()),
+    ]
+}
+
+fn seed(target: &'static str, name: &str, value: &impl Encode) -> Seed {
+    (target, name.to_owned(), to_bytes(value))
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let hex: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pairs = hex.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
+}
+
+fn read(path: &str) -> Vec<u8> {
+    fs::read(
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../..")
+            .join(path),
+    )
+    .unwrap()
+}
