@@ -42,9 +42,9 @@ impl Block {
 /// The RFC 6962 root of transactions, in order.
 pub fn tx_root(transactions: &[SignedTransaction]) -> Hash {
     let mut tree = Frontier::new();
-    transactions
-        .iter()
-        .for_each(|transaction| tree.append(transaction.leaf()));
+    for transaction in transactions {
+        tree.append(transaction.leaf());
+    }
     tree.root()
 }
 

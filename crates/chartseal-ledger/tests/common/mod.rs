@@ -1,6 +1,7 @@
 //! A small network with keys for everybody, and a chain that grows by proposing and executing.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -227,9 +228,9 @@ impl Chain {
     pub fn history(&self, subject: Subject) -> Vec<Entry> {
         let bytes = self.store.history(&subject, 0, usize::MAX).unwrap();
         let mut frontier = chartseal_merkle::Frontier::new();
-        bytes
-            .iter()
-            .for_each(|bytes| frontier.append(Entry::leaf(bytes)));
+        for bytes in &bytes {
+            frontier.append(Entry::leaf(bytes));
+        }
         assert_eq!(
             self.head.state().frontier(&subject),
             frontier,

@@ -1,0 +1,352 @@
+//! The formats: frozen to the byte, read in one form only, and total on any bytes.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::fmt::Write as _;
+
+use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
+use chartseal_ledger::body::{
+    DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, Erased,
+    KeyRevoked, KeyRotated, OrganizationEnrolled, Relabelled, Relabelling, Released,
+};
+use chartseal_ledger::state::{
+    ActorState, DepositState, KeyState, OpenEmergency, PatientState, RecordState, RequestState,
+    StoredDirective,
+};
+use chartseal_ledger::{
+    Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
+};
+use chartseal_wire::{Hash, Signature, Time, TxId};
+use common::*;
+use proptest::prelude::*;
+
+/// One body of every kind, with each optional field there at least once.
+fn bodies() -> Vec<(&'static str, Body)> {
+    let chain = genesis().chain_id();
+    let head = genesis().overlay();
+    let new = Key::new("new");
+    let message = KeyRotated::to_possess(&chain, &actor(10), &new.public());
+    let possession = new.sign(&message);
+    let first = record(20, 1, START);
+    let mut second = amended(&first);
+    second.encounter = Some([6; 16]);
+    second.release_at = Some(Time(START + 1));
+    let request = TxId([3; 32]);
+    let (reason_code, reason) = (token("unconscious"), Hash([9; 32]));
+    let relabelling = Relabelling {
+        record: record_id(20),
+        labels: Labels::inbox(),
+    };
+    vec![
+        (
+            "organization enrolled",
+            OrganizationEnrolled {
+                organization: organization(9),
+            }
+            .into(),
+        ),
+        (
+            "practitioner enrolled",
+            enrol_practitioner(chain, 10, 1, &["emergency"]).into(),
+        ),
+        ("patient enrolled", enrol_patient(&head, 1).into()),
+        (
+            "key rotated",
+            KeyRotated {
+                key: new.public(),
+                kem: Some([3; 32]),
+                possession,
+            }
+            .into(),
+        ),
+        ("key revoked", KeyRevoked { key: new.public() }.into()),
+        ("record added", first.into()),
+        ("record amended", second.into()),
+        (
+            "deposit acknowledged",
+            DepositAcknowledged {
+                record: record_id(20),
+                header: header(20, 1),
+                index: 4,
+            }
+            .into(),
+        ),
+        (
+            "relabelled",
+            Relabelled {
+                records: vec![relabelling],
+            }
+            .into(),
+        ),
+        (
+            "directive issued",
+            DirectiveIssued {
+                patient: patient(1),
+                terms: grant(11, Some(START)),
+                sealed: Some(Hash([4; 32])),
+            }
+            .into(),
+        ),
+        (
+            "emergency declared",
+            EmergencyDeclared {
+                patient: patient(1),
+                reason_code,
+                reason,
+                has_reason: true,
+            }
+            .into(),
+        ),
+        (
+            "emergency reviewed",
+            EmergencyReviewed {
+                request,
+                justified: false,
+            }
+            .into(),
+        ),
+        ("access requested", ask(1, &[20, 21], "TREAT").into()),
+        (
+            "released",
+            Released {
+                request,
+                records: vec![record_id(20)],
+            }
+            .into(),
+        ),
+        (
+            "erased",
+            Erased {
+                record: record_id(20),
+            }
+            .into(),
+        ),
+        (
+            "destroyed",
+            Destroyed {
+                record: record_id(20),
+            }
+            .into(),
+        ),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+fn visit() -> Chain {
+    let mut chain = Chain::populated();
+    chain.ok(&actor_key(10), chain.record(20));
+    let issued = DirectiveIssued {
+        patient: patient(1),
+        terms: grant(11, None),
+        sealed: None,
+    };
+    chain.ok(&patient_key(1), issued);
+    chain.ask(&actor_key(11), ask(1, &[20, 21], "TREAT"));
+    chain
+}
+
+#[test]
+fn no_byte_of_any_format_moves() {
+    let mut found = String::new();
+    let mut add = |name: &str, bytes: &[u8]| writeln!(found, "{name}\n{}", hex(bytes)).unwrap();
+    add("genesis", &to_bytes(&genesis()));
+    add("chain id", &genesis().chain_id().0);
+    add("committee hash", &genesis().committee().hash().0);
+    add("genesis header", &genesis().header().bytes());
+    for (name, body) in bodies() {
+        add(name, &to_bytes(&body));
+    }
+    let chain = visit();
+    let block = chain.blocks.last().unwrap();
+    add("block", &block.bytes());
+    add("transaction id", &block.transactions[0].id().0);
+    add("transaction leaf", &block.transactions[0].leaf().0);
+    for (key, value) in chain.last.changes.values().enumerate() {
+        add(
+            &format!("state value {key}"),
+            value.as_deref().unwrap_or_default(),
+        );
+    }
+    for (index, (_, _, bytes)) in chain.last.entries.iter().enumerate() {
+        add(&format!("history entry {index}"), bytes);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/formats.txt");
+    if std::env::var_os("CHARTSEAL_BLESS").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap();
+    for (found, kept) in found.lines().zip(kept.lines()) {
+        assert_eq!(
+            found, kept,
+            "a format moved: that is a new version of it, not a new vector"
+        );
+    }
+    assert_eq!(found.lines().count(), kept.lines().count());
+}
+
+/// Reads one thing, and nothing that differs from it by a bit or in length.
+fn one_form<T: Encode + Decode + PartialEq + std::fmt::Debug>(value: &T) {
+    let bytes = to_bytes(value);
+    assert_eq!(&from_bytes::<T>(&bytes).unwrap(), value);
+    for end in 0..bytes.len() {
+        assert!(from_bytes::<T>(&bytes[..end]).is_err(), "a prefix was read");
+    }
+    assert!(
+        from_bytes::<T>(&[&bytes[..], &[0]].concat()).is_err(),
+        "a longer one was read"
+    );
+}
+
+#[test]
+fn every_format_is_read_back_whole_or_not_at_all() {
+    for (_, body) in bodies() {
+        one_form(&body);
+    }
+    one_form(&genesis());
+    one_form(genesis().committee());
+    one_form(&Params::default());
+    let chain = visit();
+    let block = chain.blocks.last().unwrap();
+    one_form(block);
+    one_form(&block.transactions[0]);
+    one_form(&block.transactions[0].parse().unwrap());
+}
+
+/// Whatever the bytes are, a decoder gives an error or a value that encodes to just these bytes.
+fn total<T: Encode + Decode>(bytes: &[u8]) {
+    if let Ok(value) = from_bytes::<T>(bytes) {
+        assert_eq!(to_bytes(&value), bytes);
+    }
+}
+
+fn total_all(bytes: &[u8]) {
+    total::<Genesis>(bytes);
+    total::<Committee>(bytes);
+    total::<Params>(bytes);
+    total::<Body>(bytes);
+    total::<Transaction>(bytes);
+    total::<SignedTransaction>(bytes);
+    total::<Block>(bytes);
+    total::<Labels>(bytes);
+    total::<Label>(bytes);
+    total::<KeyState>(bytes);
+    total::<ActorState>(bytes);
+    total::<PatientState>(bytes);
+    total::<RecordState>(bytes);
+    total::<DepositState>(bytes);
+    total::<RequestState>(bytes);
+    total::<Vec<OpenEmergency>>(bytes);
+    total::<StoredDirective>(bytes);
+}
+
+proptest! {
+    #[test]
+    fn decoders_are_total_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        total_all(&bytes);
+    }
+
+    #[test]
+    fn decoders_are_total_on_nearly_good_bytes(
+        which in 0usize..16, at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut bytes = to_bytes(&bodies()[which].1);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        total_all(&bytes);
+    }
+
+    #[test]
+    fn executing_arbitrary_transactions_is_total(
+        which in 0usize..16, at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut chain = visit();
+        let key = actor_key(10);
+        let good = to_bytes(&chain.transaction(&key, 100, bodies()[which].1.clone()));
+        let mut bytes = good.clone();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let signature = key.sign(&chartseal_wire::domain::tagged(
+            chartseal_wire::domain::TRANSACTION, &bytes,
+        ));
+        let signed = [bytes, good].map(|bytes| SignedTransaction { bytes, signature });
+        chain.now += 1;
+        let _ = chartseal_ledger::propose(&chain.head, Time(chain.now), signed);
+    }
+}
+
+#[test]
+fn a_genesis_is_consistent_or_is_none() {
+    use chartseal_ledger::GenesisError as E;
+    let build = |orgs: Vec<_>, committee: &[u8]| {
+        let committee: Vec<_> = committee.iter().copied().map(org).collect();
+        Genesis::new(Time(START), [0; 32], Params::default(), orgs, &committee)
+    };
+    let orgs = || (1..=4).map(organization).collect::<Vec<_>>();
+    assert!(build(orgs(), &[1, 2, 3, 4]).is_ok());
+    assert!(build(orgs(), &[4]).is_ok());
+    assert_eq!(build(orgs(), &[1, 2, 3]), Err(E::Committee { members: 3 }));
+    assert_eq!(build(orgs(), &[]), Err(E::Committee { members: 0 }));
+    assert_eq!(
+        build(orgs(), &[1, 2, 3, 3]),
+        Err(E::Committee { members: 4 })
+    );
+    assert_eq!(
+        build(orgs(), &[1, 2, 3, 5]),
+        Err(E::UnknownMember { place: 3 })
+    );
+    let mut twice = orgs();
+    twice[0].id = twice[1].id;
+    assert_eq!(build(twice, &[2]), Err(E::DuplicateOrganization));
+    let mut shared = orgs();
+    shared[0].validator = shared[1].custodian_key;
+    assert_eq!(build(shared, &[1]), Err(E::DuplicateKey));
+    let mut params = Params::default();
+    for (name, good) in [("part2", true), ("a name", false)] {
+        params.network.law = vec![chartseal_policy::LawRule {
+            id: name.parse().unwrap(),
+            tags: None,
+            purposes: None,
+            unless: chartseal_policy::Set::default(),
+        }];
+        let genesis = Genesis::new(Time(0), [0; 32], params.clone(), orgs(), &[org(1)]);
+        assert_eq!(genesis.is_ok(), good);
+    }
+}
+
+#[test]
+fn a_committee_of_n_tolerates_f() {
+    for (n, f, quorum) in [(1, 0, 1), (4, 1, 3), (7, 2, 5), (64, 21, 43)] {
+        let member = |id: u8| chartseal_ledger::Member {
+            org: chartseal_wire::OrgId([id; 16]),
+            validator: chartseal_wire::PublicKey([id; 32]),
+        };
+        let committee = Committee::new(0, (0..n).map(member).collect()).unwrap();
+        assert_eq!(
+            (committee.n(), committee.f(), committee.quorum()),
+            (n.into(), f, quorum)
+        );
+        assert_eq!(committee.index_of(&member(n - 1).org), Some(n.into()));
+    }
+}
+
+#[test]
+fn a_transaction_id_is_of_what_was_signed() {
+    let mut chain = Chain::populated();
+    let one = chain.sign(&actor_key(10), chain.record(20));
+    let mut other = one.clone();
+    other.signature = Signature([1; 64]);
+    assert_eq!(one.id(), other.id());
+    assert_ne!(
+        one.leaf(),
+        other.leaf(),
+        "the block's root covers the signature too"
+    );
+}
