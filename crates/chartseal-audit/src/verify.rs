@@ -95,14 +95,26 @@ fn prove(
         });
     }
     let kept = same_chain;
+    let Checked {
+        mut histories,
+        logs,
+        rewritten,
+        doubt: incomplete,
+    } = check_histories(&export.histories, header, kept)?;
+    // Of a history that can't be judged the texts can't either.
+    let texts = match &incomplete {
+        None => check_texts(&export.texts, &histories)?,
+        Some(_) => BTreeSet::new(),
+    };
     let note = file.checkpoint.to_string();
     let growth = check_growth(&checkpoint, &note, header, export.growth.as_ref(), kept)?;
-    doubt = doubt.or(growth);
-    let (mut histories, logs, incomplete) = check_histories(&export.histories, header, kept)?;
-    if let Some(doubt) = doubt.or(incomplete) {
+    if let Some(subject) = rewritten {
+        let found = format!("{}: others than were verified before", Name(&subject));
+        return Err(Stop::refute(Rule::Continues, found));
+    }
+    if let Some(doubt) = doubt.or(incomplete).or(growth) {
         return Err(Stop::Doubt(doubt));
     }
-    let texts = check_texts(&export.texts, &histories)?;
     let anomalies = find_anomalies(&mut histories, header, policy, kept, options, &texts);
 
     let Signed {
@@ -205,39 +217,65 @@ fn check_growth(
     }
 }
 
-/// The histories and their logs, as far as they can be judged; and what the first doubt is.
-type Histories = (Vec<History>, Vec<(Subject, Frontier)>, Option<Doubt>);
+/// The histories of an export, as far as they can be judged.
+struct Checked {
+    histories: Vec<History>,
+    logs: Vec<(Subject, Frontier)>,
+    /// The first one that does not continue what was kept.
+    rewritten: Option<Subject>,
+    /// The first reason why one can't be judged.
+    doubt: Option<Doubt>,
+}
 
 fn check_histories(
     sections: &[HistorySection],
     header: &BlockHeader,
     kept: Option<&Kept>,
-) -> Result<Histories, Stop> {
-    let (mut histories, mut logs) = (Vec::new(), Vec::new());
-    let mut doubt = sections.is_empty().then_some(Doubt::NoHistory);
+) -> Result<Checked, Stop> {
+    let mut found = Checked {
+        histories: Vec::with_capacity(sections.len()),
+        logs: Vec::with_capacity(sections.len()),
+        rewritten: None,
+        doubt: sections.is_empty().then_some(Doubt::NoHistory),
+    };
     for (subject, _) in kept.into_iter().flat_map(Kept::histories) {
         if sections.iter().all(|section| section.subject != subject) {
-            doubt.get_or_insert(Doubt::HistoryMissing { subject });
+            found.doubt.get_or_insert(Doubt::HistoryMissing { subject });
         }
     }
     for section in sections {
+        let subject = section.subject;
         match check_history(section, header, kept)? {
-            Ok((log, entries)) => {
-                logs.push((section.subject, log));
-                histories.push(History::new(section.subject, section.first, entries));
+            Ok(judged) => {
+                found.logs.push((subject, judged.log));
+                let history = History::new(subject, section.first, judged.entries);
+                found.histories.push(history);
+                if !judged.continues {
+                    found.rewritten.get_or_insert(subject);
+                }
             }
-            Err(earlier) => doubt = doubt.or(Some(earlier)),
+            Err(earlier) => {
+                found.doubt.get_or_insert(earlier);
+            }
         }
     }
-    Ok((histories, logs, doubt))
+    Ok(found)
 }
 
-/// The history's log and its entries; or why its beginning can't be judged.
+/// A history that is complete at the header.
+struct Judged {
+    log: Frontier,
+    entries: Vec<Entry>,
+    /// Whether it begins with what was kept, and goes on in later blocks.
+    continues: bool,
+}
+
+/// A complete history; or why its beginning can't be judged.
 fn check_history(
     section: &HistorySection,
     header: &BlockHeader,
     kept: Option<&Kept>,
-) -> Result<Result<(Frontier, Vec<Entry>), Doubt>, Stop> {
+) -> Result<Result<Judged, Doubt>, Stop> {
     let subject = section.subject;
     let refute = |rule, found: &str| Stop::refute(rule, format!("{}: {found}", Name(&subject)));
     let slot = subject.slot();
@@ -246,10 +284,10 @@ fn check_history(
         .check_path(header.state_root, &slot)
         .map_err(|e| refute(Rule::Slot, &e.to_string()))?;
 
-    let known = kept.and_then(|kept| kept.history(&subject));
-    let known_size = known.map_or(0, Frontier::size);
+    let known = kept.and_then(|kept| Some((kept.height, kept.history(&subject)?)));
+    let known_size = known.map_or(0, |(_, log)| log.size());
     let mut log = match known {
-        Some(known) if known.size() == section.first => known.clone(),
+        Some((_, log)) if log.size() == section.first => log.clone(),
         _ if section.first == 0 => Frontier::new(),
         _ => {
             return Ok(Err(Doubt::EarlierPartMissing {
@@ -262,7 +300,7 @@ fn check_history(
     let mut continues = log.size() == known_size;
     for bytes in &section.entries {
         log.append(Entry::leaf(bytes.as_ref()));
-        continues |= known == Some(&log);
+        continues |= known.is_some_and(|(_, known)| *known == log);
     }
     let value = to_bytes(&log);
     let value = (log.size() > 0).then_some(value.as_slice());
@@ -271,42 +309,30 @@ fn check_history(
         .verify(header.state_root, &slot, value)
         .is_err()
     {
-        return Err(refute(
-            Rule::Complete,
-            &format!("{} entries that give another value", log.size()),
-        ));
+        let found = format!("{} entries that give another value", log.size());
+        return Err(refute(Rule::Complete, &found));
     }
 
     let mut entries: Vec<Entry> = Vec::with_capacity(section.entries.len());
-    // What was verified before ends with the kept height.
-    let new_from = kept
-        .filter(|_| known.is_some())
-        .map_or(0, |kept| kept.height + 1);
     for (at, bytes) in (section.first..).zip(&section.entries) {
         let entry: Entry = from_bytes(bytes.as_ref())
             .map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
-        let before = entries.last().map_or(0, |entry| entry.height);
-        let least = if at < known_size {
-            before
-        } else {
-            before.max(new_from)
-        };
+        let least = entries.last().map_or(0, |before| before.height);
         if !(least..=header.height).contains(&entry.height) {
-            let found = format!(
-                "entry {at} of block {}, not {least} to {}",
-                entry.height, header.height
-            );
+            let (found, most) = (entry.height, header.height);
+            let found = format!("entry {at} of block {found}, not {least} to {most}");
             return Err(refute(Rule::EntryHeight, &found));
         }
+        // What was verified before ends with the kept block.
+        let is_old = known.is_some_and(|(height, _)| entry.height <= height);
+        continues &= !is_old || at < known_size;
         entries.push(entry);
     }
-    if !continues {
-        return Err(refute(
-            Rule::Continues,
-            &format!("not the {known_size} entries verified before"),
-        ));
-    }
-    Ok(Ok((log, entries)))
+    Ok(Ok(Judged {
+        log,
+        entries,
+        continues,
+    }))
 }
 
 /// The commitments of the texts, each of which some entry makes.
