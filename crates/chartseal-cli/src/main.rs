@@ -1,2 +1,54 @@
-//! The `chartseal` program.
-fn main() {}
+//! The `chartseal` program: what a person runs.
+//!
+//! | module | what |
+//! |---|---|
+//! | `args` | what may be typed |
+//! | `exit`, `failure` | how commands end: one table of codes, one line for what went wrong |
+//! | `demo` | one clinic visit, end to end |
+//! | `audit` | verification of exports |
+//! | `policy` | decisions on a document's cases |
+
+#![allow(
+    unreachable_pub,
+    reason = "a program has no public items; `pub` says what modules share"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod audit;
+mod demo;
+mod exit;
+mod failure;
+mod policy;
+
+use args::{Args, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come as errors too; a closed pipe is no reason to fail over them.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Misuse
+            } else {
+                Exit::Done
+            }
+            .into();
+        }
+    };
+    let result = match &args.command {
+        Command::Demo(command) => demo::run(command),
+        Command::Audit(command) => audit::run(command),
+        Command::Policy(command) => policy::run(command),
+    };
+    let exit = result.unwrap_or_else(|failure| {
+        eprintln!("chartseal: {failure}");
+        Exit::Misuse
+    });
+    exit.into()
+}

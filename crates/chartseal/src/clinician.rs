@@ -10,7 +10,7 @@ use chartseal_ledger::Labels;
 use chartseal_ledger::body::{
     AccessRequested, CustodianSet, EmergencyDeclared, EmergencyReviewed, RecordAdded,
 };
-use chartseal_node::{Envelope, EnvelopeFront};
+use chartseal_node::{DepositFault, Envelope, EnvelopeFront, NodeError};
 use chartseal_policy::{Action, Declaration, Purpose};
 use chartseal_wire::history::Token;
 use chartseal_wire::{
@@ -246,26 +246,47 @@ impl Clinician {
     /// until there are none, records are not durable yet.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`] if a custodian refuses or fails. What it did not take still waits then, and the
+    /// others have theirs.
     pub fn deliver(&mut self, network: &mut Network) -> Result<usize, Error> {
         let mut acknowledgements = Vec::new();
-        let mut waiting = Vec::new();
-        for parcel in std::mem::take(&mut self.outbox) {
+        let mut delivered = Vec::with_capacity(self.outbox.len());
+        let mut failure = None;
+        for parcel in &self.outbox {
             let node = network
                 .nodes_mut()
                 .iter_mut()
                 .find(|node| node.org() == parcel.to);
-            match node.map(|node| node.deposit(&parcel.envelopes, &parcel.deal)) {
-                Some(Ok(signed)) => acknowledgements.extend(signed),
-                Some(Err(chartseal_node::NodeError::Stopped(_))) | None => waiting.push(parcel),
-                Some(Err(error)) => return Err(error.into()),
-            }
+            let taken = match node.map(|node| node.deposit(&parcel.envelopes, &parcel.deal)) {
+                Some(Ok(taken)) => taken,
+                Some(Err(NodeError::Stopped(_))) | None => {
+                    delivered.push(false);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    failure = failure.or(Some(error));
+                    delivered.push(false);
+                    continue;
+                }
+            };
+            delivered.push(true);
+            acknowledgements.extend(taken.acknowledgements);
+            // Amended or erased since it was sent: nobody needs this share any more.
+            let is_outdated =
+                |why: &DepositFault| matches!(why, DepositFault::NotAnchored | DepositFault::Erased);
+            let refused = taken.refused.into_iter().find(|(_, why)| !is_outdated(why));
+            let refused = refused.map(|(record, why)| NodeError::Deposit { record, why });
+            failure = failure.or(refused);
         }
-        self.outbox = waiting;
         if !acknowledgements.is_empty() {
             network.submit_all(acknowledgements)?;
         }
-        Ok(self.outbox.len())
+        let mut delivered = delivered.into_iter();
+        self.outbox.retain(|_| delivered.next() != Some(true));
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(self.outbox.len()),
+        }
     }
 
     /// Opens the invitation that came with a grant.
@@ -319,6 +340,9 @@ impl Clinician {
 
     /// Opens what a request was permitted: collects releases, names liars, combines, decrypts.
     ///
+    /// A record for which the permit counts no more (erased, or forbidden since) is left out, if
+    /// others are still permitted.
+    ///
     /// # Errors
     /// [`Error::Denied`] if nothing was permitted, [`Error::NotReleased`] if no custodian releases
     /// (any more), [`Error::NotCombined`] with the count of missing shares.
@@ -332,8 +356,8 @@ impl Clinician {
                 why,
             });
         }
-        let envelopes = request
-            .permitted
+        let wanted = still_released(network, request, &releases)?;
+        let envelopes = wanted
             .iter()
             .map(|record| find_envelope(network, request, record));
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
@@ -351,8 +375,7 @@ impl Clinician {
 
         let mut liars: BTreeMap<OrgId, Fault> = BTreeMap::new();
         let mut records = Vec::with_capacity(envelopes.len());
-        for ((record, envelope), combined) in request.permitted.iter().zip(envelopes).zip(combined)
-        {
+        for ((record, envelope), combined) in wanted.iter().zip(envelopes).zip(combined) {
             let combined = combined.map_err(|why| Error::NotCombined {
                 record: *record,
                 why,
@@ -629,17 +652,19 @@ impl Custodians {
 
 /// Every running custodian's release, with who sent it, and the last refusal. Receipts go on the
 /// chain.
-type Releases = (Vec<(OrgId, Release)>, Option<chartseal_node::NodeError>);
+type Releases = (Vec<(OrgId, Release)>, Option<NodeError>);
 
 fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases, Error> {
     let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
     for node in network.nodes_mut() {
         match node.release(&request.id, request.reader.public_key()) {
+            // A release is not signed: who sent it is known from whom it came.
+            Ok(released) if released.release.index() != node.index() => {}
             Ok(released) => {
                 releases.push((node.org(), released.release));
                 receipts.extend(released.receipt);
             }
-            Err(chartseal_node::NodeError::Stopped(_)) => {}
+            Err(NodeError::Stopped(_)) => {}
             Err(error) => refusal = Some(error),
         }
     }
@@ -647,6 +672,28 @@ fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases
         network.submit_all(receipts)?;
     }
     Ok((releases, refusal))
+}
+
+/// The permitted records that custodians still release. A record is withheld if so many leave it out
+/// that one of them is honest.
+fn still_released(
+    network: &Network,
+    request: &Request,
+    releases: &[(OrgId, Release)],
+) -> Result<Vec<RecordId>, Error> {
+    let state = network.state()?;
+    let decided = state.request(&request.id);
+    let decided = decided.ok_or(Error::Malformed("a request"))?;
+    let faulty = usize::try_from(state.committee().f()).unwrap_or(usize::MAX);
+    let is_released = |record: &RecordId| {
+        let permit = decided.permit(record);
+        let gives = |release: &Release| {
+            permit.is_some_and(|permit| release.items().any(|item| item.header.0 == permit.header.0))
+        };
+        let without = releases.iter().filter(|(_, release)| !gives(release)).count();
+        without <= faulty.min(releases.len().saturating_sub(1))
+    };
+    Ok(request.permitted.iter().copied().filter(is_released).collect())
 }
 
 fn find_envelope(

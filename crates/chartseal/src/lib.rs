@@ -43,7 +43,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `network` | [`Network`]: found, enrol, submit |
+//! | `network` | [`Network`]: found, reopen, enrol, submit |
 //! | `patient` | [`Patient`]: grant, restrict, revoke, erase, list, be told, export |
 //! | `clinician` | [`Clinician`]: file, amend, ask, open, declare an emergency, review |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |

@@ -13,6 +13,7 @@ use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Conduct, Node, NodeKeys, Stores};
 use chartseal_policy::{Set, Symbol, Window};
 use chartseal_wire::{ChainId, OrgId, SealedText, Time, TxId};
+use zeroize::Zeroizing;
 
 use crate::clinician::Clinician;
 use crate::error::Error;
@@ -81,6 +82,34 @@ impl Network {
         Ok(network)
     }
 
+    /// The network that [`create`](Self::create) left in a folder, where it stopped.
+    ///
+    /// Its offices' keys are on no node, so nobody is enrolled by it any more; people who are go on.
+    ///
+    /// # Errors
+    /// [`Error`] if something is missing, in use, or damaged.
+    pub fn open(dir: &Path, clock: Clock) -> Result<Self, Error> {
+        let genesis: Genesis = chartseal_codec::from_bytes(&read(&dir.join("genesis"))?)
+            .map_err(|_| Error::Malformed("the genesis"))?;
+        let mut nodes = Vec::with_capacity(ORGANIZATIONS);
+        for (at, member) in (1..).zip(genesis.committee().members()) {
+            let place = dir.join(at.to_string());
+            let keys = NodeKeys::from_secret_bytes(&read(&place.join("node.keys"))?)
+                .map_err(|_| Error::Malformed("a node's file of keys"))?;
+            let stores = Stores::open(&place)?;
+            nodes.push(Node::open(&genesis, member.org, keys, stores, clock.clone())?);
+        }
+        let mut sequencer = Sequencer::new(nodes);
+        // A node that was stopped before the others lacks their last blocks.
+        sequencer.catch_up()?;
+        Ok(Self {
+            sequencer,
+            genesis,
+            offices: BTreeMap::new(),
+            clock,
+        })
+    }
+
     fn found(
         clock: Clock,
         params: Params,
@@ -147,6 +176,12 @@ impl Network {
     /// What the chain starts from. For nodes and auditors, not for practitioners.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
+    }
+
+    /// An organization's enrolment key, which its office keeps away from every node; `None` for an
+    /// organization whose office is not here.
+    pub fn enrolment_key(&self, org: &OrgId) -> Option<&SigningKeyPair> {
+        self.offices.get(org).map(|office| &office.keys)
     }
 
     /// The founding organizations' nodes, in the committee's order.
@@ -362,6 +397,15 @@ impl Network {
 
 fn new_org() -> Result<OrgId, Error> {
     Ok(OrgId(RandomId::random()?.0))
+}
+
+/// Reads a small file, which may hold secrets.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let read = std::fs::read(path).map(Zeroizing::new);
+    read.map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })
 }
 
 /// Writes a file that only its owner may read.

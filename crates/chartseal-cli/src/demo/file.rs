@@ -1,0 +1,171 @@
+//! Step 3: every clinical resource sealed, dealt and anchored.
+
+use std::collections::BTreeMap;
+
+use chartseal::{Class, Document, Filed};
+use chartseal_ledger::state::Deposited;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::demo::page::Outcome;
+use crate::demo::visit::{MINUTE, Visit, plural};
+use crate::failure::Failure;
+
+/// Step 3.
+pub fn records(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    visit
+        .page
+        .step("The family doctor files every clinical resource")?;
+    let resources: Vec<_> = visit.bundle.clinical().cloned().collect();
+    let documents: Vec<Document<'_>> = resources.iter().filter_map(Document::from_fhir).collect();
+    let bar = progress_bar(documents.len());
+    let (network, people) = visit.cast()?;
+    let kit = people.patient.filing_kit();
+    let filed = people
+        .author
+        .file(network, &kit, &documents, |done| {
+            bar.set_position(done as u64)
+        })
+        .map_err(Failure::new)?;
+    bar.finish_and_clear();
+    visit.filed = resources.into_iter().zip(filed).collect();
+
+    let sealed = visit
+        .filed
+        .iter()
+        .filter(|(_, filed)| filed.header.is_some())
+        .count();
+    let classes = by_class(visit);
+    let words: Vec<String> = classes
+        .iter()
+        .map(|(class, count)| format!("{count} {class}"))
+        .collect();
+    let what = format!(
+        "{} sealed, dealt to four custodians, anchored",
+        plural(sealed, "record")
+    );
+    visit.page.line(&what, Outcome::Good, &words.join(", "))?;
+    let administrative = visit.bundle.resources().len() - visit.filed.len();
+    if administrative > 0 {
+        let what = format!(
+            "{} about organizations and staff: context, not sealed",
+            plural(administrative, "resource")
+        );
+        visit.page.line(&what, Outcome::Note, "")?;
+    }
+    if !classes.contains_key(Class::LABORATORY.as_str()) {
+        // A bundle without laboratory results: the visit is about its most frequent class.
+        let most = classes.iter().max_by_key(|(_, count)| **count);
+        visit.granted_class = most
+            .and_then(|(class, _)| Class::from_name(class))
+            .unwrap_or(Class::OTHER);
+    }
+    check_durable(visit)?;
+    check_duplicates(visit, &documents)?;
+    first_export(visit)?;
+    visit.network.clock().advance_ms(MINUTE);
+    Ok(())
+}
+
+fn by_class(visit: &Visit<'_>) -> BTreeMap<&'static str, usize> {
+    let mut classes = BTreeMap::new();
+    for labels in visit
+        .filed
+        .iter()
+        .filter_map(|(resource, _)| resource.labels())
+    {
+        *classes.entry(labels.class.as_str()).or_insert(0) += 1;
+    }
+    classes
+}
+
+/// All custodians hold and acknowledged their share of every record.
+fn check_durable(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let node = visit
+        .network
+        .nodes()
+        .first()
+        .ok_or_else(|| Failure::new("no node"))?;
+    let state = node.state();
+    let durable = visit.filed.iter().all(|(_, filed)| {
+        let record = state.record(&filed.record);
+        let deposit = record.and_then(|record| state.deposit(&record.header));
+        deposit.is_some_and(|deposit| deposit.status() == Deposited::Durable)
+    });
+    visit.checks.check(
+        "P7",
+        durable,
+        "every record's key shares are with all four custodians",
+    );
+    Ok(())
+}
+
+/// Filing everything again files nothing.
+fn check_duplicates(visit: &mut Visit<'_>, documents: &[Document<'_>]) -> Result<(), Failure> {
+    let expected: Vec<_> = visit.filed.iter().map(|(_, filed)| filed.record).collect();
+    let (network, people) = visit.cast()?;
+    let before = people.patient.records(network).map_err(Failure::new)?.len();
+    let kit = people.patient.filing_kit();
+    let again: Vec<Filed> = people
+        .author
+        .file(network, &kit, documents, |_| ())
+        .map_err(Failure::new)?;
+    let after = people.patient.records(network).map_err(Failure::new)?.len();
+    let same = again.iter().map(|filed| filed.record).eq(expected);
+    let held = same && before == after && again.iter().all(|filed| filed.header.is_none());
+    visit.checks.check(
+        "P10",
+        held,
+        "filing the whole bundle a second time adds no record",
+    );
+
+    let duplicates = visit.bundle.duplicates();
+    if let Some(duplicate) = duplicates.first() {
+        let what = format!(
+            "{} in the bundle",
+            plural(duplicates.len(), "repeated resource")
+        );
+        let result = format!(
+            "one record each: {} is the same as {}",
+            duplicate.path, duplicate.first
+        );
+        visit.page.line(&what, Outcome::Good, &result)?;
+    }
+    let stored: std::collections::BTreeSet<_> =
+        visit.filed.iter().map(|(_, filed)| filed.record).collect();
+    let held = stored.len() == visit.filed.len();
+    visit
+        .checks
+        .check("P10", held, "each different resource is one record");
+    Ok(())
+}
+
+/// What the patient's app keeps, to be sure later that nothing before was changed.
+fn first_export(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let trust = visit.trust()?;
+    let (network, people) = visit.cast()?;
+    let export = people.patient.export(network, None).map_err(Failure::new)?;
+    let verdict = chartseal::verify(&export, &trust, None, &chartseal::Options::default());
+    let chartseal::Verdict::Proved(report) = verdict else {
+        visit.checks.check(
+            "P4",
+            false,
+            format!("the first export is proved ({verdict})"),
+        );
+        return Ok(());
+    };
+    visit
+        .checks
+        .check("P4", true, "the history is proved right after filing");
+    visit.kept = Some((export, report.kept));
+    Ok(())
+}
+
+fn progress_bar(len: usize) -> ProgressBar {
+    // On stderr, and only if that is a terminal.
+    let bar = ProgressBar::new(len as u64);
+    if let Ok(style) = ProgressStyle::with_template("sealing {bar:40} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_position(0);
+    bar
+}

@@ -1,0 +1,309 @@
+//! The people of the visit, and what every step needs.
+
+use std::collections::BTreeMap;
+
+use chartseal::{
+    Ask, Class, Clinician, Filed, Kept, Network, Patient, RecordId, Request, Time, TrustPolicy,
+};
+use chartseal_fhir::{Bundle, Resource};
+use chartseal_node::Clock;
+use chartseal_wire::{Event, OrgId};
+
+use crate::demo::directory::Directory;
+use crate::demo::page::{Outcome, Page};
+use crate::demo::report::{Attempt, Checks, Report, SCHEMA, Sizes, Verdict};
+use crate::failure::Failure;
+
+/// One step of the visit.
+pub type Step = fn(&mut Visit<'_>) -> Result<(), Failure>;
+
+/// One minute, in ms.
+pub const MINUTE: u64 = 60_000;
+/// One hour, in ms.
+pub const HOUR: u64 = 60 * MINUTE;
+/// How long before now the visit begins: an emergency role counts a day after its enrolment, and the
+/// clock is moved by hand so that nobody waits for it.
+const BEGINS_BEFORE: u64 = 27 * HOUR;
+
+/// The visit, as far as it has come.
+pub struct Visit<'a> {
+    /// Where it is kept.
+    pub directory: &'a Directory,
+    /// What is printed.
+    pub page: Page,
+    /// The file.
+    pub source: &'a [u8],
+    /// The file's resources.
+    pub bundle: &'a Bundle<'a>,
+    /// Whether it is the bundle that is built in.
+    pub built_in: bool,
+    /// What was checked.
+    pub checks: Checks,
+    /// Access attempts.
+    pub attempts: Vec<Attempt>,
+    /// How long steps took.
+    pub timings: BTreeMap<&'static str, u64>,
+    /// When the visit ends, by the real clock.
+    pub ends: Time,
+    /// The network.
+    pub network: Network,
+    /// The people, once they are enrolled.
+    pub people: Option<People>,
+    /// Each clinical resource of the bundle with what it was filed as.
+    pub filed: Vec<(Resource<'a>, Filed)>,
+    /// The laboratory results: what the patient grants. Another class if there are none.
+    pub granted_class: Class,
+    /// What the patient's app kept of the first export.
+    pub kept: Option<(String, Kept)>,
+    /// What the verifier said last.
+    pub verdict: Option<Verdict>,
+    /// The length of the last export.
+    pub export_bytes: u64,
+}
+
+/// The people of the visit.
+pub struct People {
+    /// A hospital without a node.
+    pub hospital: OrgId,
+    /// Files the records.
+    pub author: Clinician,
+    /// Is granted access.
+    pub doctor: Clinician,
+    /// Breaks the glass.
+    pub emergency: Clinician,
+    /// Reviews it.
+    pub privacy: Clinician,
+    /// Decides.
+    pub patient: Patient,
+}
+
+impl<'a> Visit<'a> {
+    /// A visit that has not begun; its network is founded in the first step's time.
+    pub fn new(
+        directory: &'a Directory,
+        page: Page,
+        source: &'a [u8],
+        bundle: &'a Bundle<'a>,
+        built_in: bool,
+    ) -> Result<Self, Failure> {
+        let ends = Clock::System.now();
+        let clock = Clock::manual(Time(ends.0.saturating_sub(BEGINS_BEFORE)));
+        let network =
+            Network::create(&directory.path().join("nodes"), clock).map_err(Failure::new)?;
+        Ok(Self {
+            directory,
+            page,
+            source,
+            bundle,
+            built_in,
+            checks: Checks::default(),
+            attempts: Vec::new(),
+            timings: BTreeMap::new(),
+            ends,
+            network,
+            people: None,
+            filed: Vec::new(),
+            granted_class: Class::LABORATORY,
+            kept: None,
+            verdict: None,
+            export_bytes: 0,
+        })
+    }
+
+    /// The network and the people, to act.
+    pub fn cast(&mut self) -> Result<(&mut Network, &mut People), Failure> {
+        let people = self
+            .people
+            .as_mut()
+            .ok_or_else(|| Failure::new("nobody is enrolled yet"))?;
+        Ok((&mut self.network, people))
+    }
+
+    /// Writes down an access attempt as the chain has it, and gives it.
+    pub fn attempt(&mut self, actor: &'static str, request: &Request) -> Result<Attempt, Failure> {
+        let (network, people) = self.cast()?;
+        let entries = people.patient.history(network).map_err(Failure::new)?;
+        let access = entries.into_iter().find_map(|entry| match entry.event {
+            Event::Access(access) if entry.tx == request.id() => Some((entry.height, access)),
+            _ => None,
+        });
+        let (height, access) = access
+            .ok_or_else(|| Failure::new("an access attempt is not in the patient's history"))?;
+        let permitted = access.records.iter().find(|outcome| outcome.permitted);
+        let decisive = permitted.or(access.records.first());
+        let attempt = Attempt {
+            actor,
+            purpose: access.purpose.to_string(),
+            effect: if permitted.is_some() {
+                "permit"
+            } else {
+                "deny"
+            },
+            code: decisive.map_or_else(String::new, |outcome| outcome.code.to_string()),
+            height,
+            records: access.records.len(),
+        };
+        self.attempts.push(attempt.clone());
+        Ok(attempt)
+    }
+
+    /// Makes a request that must be denied with `code`, prints it, and checks it for `promise`.
+    pub fn denied(
+        &mut self,
+        actor: &'static str,
+        who: fn(&mut People) -> &mut Clinician,
+        ask: &Ask<'_>,
+        code: &str,
+        promise: &'static str,
+        why: &str,
+    ) -> Result<(), Failure> {
+        let (network, people) = self.cast()?;
+        let request = who(people).request(network, ask).map_err(Failure::new)?;
+        let opened = who(people).open(network, &request).is_ok();
+        let attempt = self.attempt(actor, &request)?;
+        let held = attempt.effect == "deny" && attempt.code == code && !opened;
+        let count = plural(ask.records.len(), "record");
+        let what = format!(
+            "{actor} asks for {count}, purpose {}: {why}",
+            attempt.purpose
+        );
+        let result = format!(
+            "{} ({}), on the chain at height {}",
+            attempt.effect, attempt.code, attempt.height
+        );
+        self.page.line(&what, Outcome::Refused, &result)?;
+        self.checks.check(
+            promise,
+            held,
+            format!("{why}: denied with {code}, and nothing opens"),
+        );
+        Ok(())
+    }
+
+    /// The records of the granted class, at most as many as one request may name, newest version each.
+    pub fn granted_records(&self) -> Vec<RecordId> {
+        let of_class = self.filed.iter().filter(|(resource, _)| {
+            resource
+                .labels()
+                .is_some_and(|l| l.class == self.granted_class && l.tags.is_empty())
+        });
+        let records = of_class.map(|(_, filed)| filed.record);
+        records
+            .take(chartseal_wire::history::MAX_REQUEST_RECORDS)
+            .collect()
+    }
+
+    /// The bytes of the resource that a record was filed from.
+    pub fn source_of(&self, record: &RecordId) -> Option<&'a [u8]> {
+        let filed = self.filed.iter().find(|(_, filed)| filed.record == *record);
+        filed.map(|(resource, _)| resource.raw())
+    }
+
+    /// The policy against which exports are checked.
+    pub fn trust(&self) -> Result<TrustPolicy, Failure> {
+        TrustPolicy::parse(&self.network.trust_policy()).map_err(Failure::new)
+    }
+
+    /// The report, at the end.
+    pub fn finish(mut self) -> Result<Report, Failure> {
+        let roots: Vec<String> = self
+            .network
+            .nodes()
+            .iter()
+            .map(|node| node.head().map().root().to_string())
+            .collect();
+        let agree = roots.iter().all(|root| Some(root) == roots.first());
+        self.checks.check(
+            "P6",
+            agree,
+            "all four organizations have the same state root at the end",
+        );
+        for (promise, what) in WANTED {
+            self.checks.want(promise, what);
+        }
+        let state_root = roots.into_iter().next().unwrap_or_default();
+        let sizes = self.sizes()?;
+        let verdict = self
+            .verdict
+            .take()
+            .ok_or_else(|| Failure::new("no export was verified"))?;
+
+        self.page.summary(&self.checks)?;
+        if let Some(path) = self.directory.kept_path() {
+            let place = format!("Kept in {}: exports/, keys/, nodes/", path.display());
+            self.page.line(&place, Outcome::Note, "")?;
+        }
+        Ok(Report {
+            schema: SCHEMA,
+            records: self
+                .filed
+                .iter()
+                .filter(|(_, filed)| filed.header.is_some())
+                .count(),
+            duplicates: self.bundle.duplicates().len()
+                + self
+                    .filed
+                    .iter()
+                    .filter(|(_, filed)| filed.header.is_none())
+                    .count(),
+            attempts: self.attempts,
+            promises: self.checks.into_promises(),
+            verdict,
+            state_root,
+            sizes,
+            timings_ms: self.timings,
+        })
+    }
+
+    fn sizes(&self) -> Result<Sizes, Failure> {
+        let node = self
+            .network
+            .nodes()
+            .first()
+            .ok_or_else(|| Failure::new("no node"))?;
+        let state = node.state();
+        let records = self
+            .filed
+            .iter()
+            .filter_map(|(_, filed)| state.record(&filed.record));
+        Ok(Sizes {
+            bundle: self.source.len() as u64,
+            plaintext: self
+                .filed
+                .iter()
+                .map(|(resource, _)| resource.raw().len() as u64)
+                .sum(),
+            ciphertext: records.map(|record| record.length).sum(),
+            chain: node.chain_bytes().map_err(Failure::new)?,
+            export: self.export_bytes,
+        })
+    }
+}
+
+/// A promise of which nothing was checked is not one that held.
+const WANTED: [(&str, &str); 10] = [
+    ("P1", "confidentiality"),
+    ("P2", "no read without a trace"),
+    ("P3", "every attempt on the chain"),
+    ("P4", "a history that proves itself"),
+    ("P5", "revocation and expiry"),
+    ("P6", "immutability"),
+    ("P7", "one bad node"),
+    ("P8", "no PHI on the chain"),
+    ("P9", "erasure"),
+    ("P10", "no duplicates"),
+];
+
+/// "1 record", "2 records".
+pub fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A moment as a person reads it, to the minute.
+pub fn clock(time: Time) -> String {
+    // `Time` displays as RFC 3339.
+    time.to_string()
+        .get(..16)
+        .unwrap_or_default()
+        .replace('T', " ")
+}

@@ -1,0 +1,65 @@
+//! Why a command could not do its work: one clear line on stderr, exit code 3.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// What went wrong: which file, what was wrong, what would be right. It quotes no content.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure in words.
+    pub fn new(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+
+    /// A file that can't be used.
+    pub fn bad(file: &Path, why: impl std::fmt::Display) -> Self {
+        Self(format!("{}: {why}", file.display()))
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Output that can't be written: a closed pipe, a full disk.
+    fn from(error: io::Error) -> Self {
+        Self(format!("cannot write the output: {error}"))
+    }
+}
+
+/// A whole file of at most `max` bytes.
+pub fn read_file(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
+    let mut file = File::open(path).map_err(|error| Failure::bad(path, cannot_read(&error)))?;
+    let mut bytes = Vec::new();
+    // One byte more than allowed tells "too long" from "just fits", whatever the metadata says.
+    let read = file.by_ref().take(max + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Failure::bad(path, cannot_read(&error)))?;
+    if bytes.len() as u64 > max {
+        return Err(Failure::bad(path, format!("longer than {max} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// A whole text file of at most `max` bytes.
+pub fn read_text(path: &Path, max: u64) -> Result<String, Failure> {
+    let bytes = read_file(path, max)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::bad(path, format!("not UTF-8 text (at byte {at})"))
+    })
+}
+
+fn cannot_read(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".into(),
+        io::ErrorKind::IsADirectory => "a directory; a file is needed".into(),
+        io::ErrorKind::PermissionDenied => "no permission to read it".into(),
+        _ => format!("cannot read it: {error}"),
+    }
+}
