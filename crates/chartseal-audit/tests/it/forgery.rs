@@ -6,6 +6,7 @@ use chartseal_audit::{Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{Bytes, from_bytes, to_bytes};
 use chartseal_merkle::{Hash, leaf_hash};
 use chartseal_wire::history::Access;
+use chartseal_wire::note::KeyKind;
 use chartseal_wire::{Entry, Event, Export, Subject, TxId};
 use proptest::prelude::*;
 
@@ -181,7 +182,7 @@ fn a_key_that_takes_a_validators_name_is_refuted() {
     let net = Network::visit();
     let parts = net.export();
     let mut file = parts.file();
-    let (name, kind) = (cosigner(2).0, chartseal_wire::note::KeyKind::Cosigner);
+    let (name, kind) = (cosigner(2).0, KeyKind::Cosigner);
     let imposter = named(name.name(), kind, 0x99);
     file.checkpoint.signatures[3] = sign(imposter, &file.checkpoint.text, parts.signed_at);
     let verdict = verify(&file.to_string(), &net.policy(), None, &Options::default());
@@ -204,12 +205,25 @@ fn a_second_log_signature_is_one_too_many() {
 }
 
 #[test]
+fn another_logs_key_signs_nothing_here_although_the_policy_lists_it() {
+    let net = Network::visit();
+    let other = named("chartseal/chain/other", KeyKind::Log, 0x77);
+    let text = format!("log {}\n{}", other.0, net.policy_text());
+    let policy = TrustPolicy::parse(&text).unwrap();
+    let mut file = net.export().file();
+    assert!(is_proved(&file.to_string(), &policy));
+    file.checkpoint.signatures[0] = sign(other, &file.checkpoint.text, 0);
+    let verdict = verify(&file.to_string(), &policy, None, &Options::default());
+    assert_breaks(verdict, Rule::LogSignature);
+}
+
+#[test]
 fn a_log_signature_is_no_cosignature() {
     // The same secret, wrongly used for both: what it signs as the one is not valid as the other.
     let net = Network::visit();
     let text = net.export().checkpoint.to_string();
     let (vkey, key) = cosigner(0);
-    let log = named(vkey.name(), chartseal_wire::note::KeyKind::Log, 0x60);
+    let log = named(vkey.name(), KeyKind::Log, 0x60);
     assert_eq!(log.0.key(), vkey.key());
     let line = sign((log.0.clone(), key), &text, 0);
     assert!(log.0.verify(&text, &line).is_ok());
