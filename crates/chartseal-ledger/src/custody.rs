@@ -37,8 +37,8 @@ pub enum NotReleasable {
     /// There is no such request in this chain, or not yet.
     #[error("there is no such access request at this height")]
     UnknownRequest,
-    /// The request was denied for all its records.
-    #[error("the request was denied")]
+    /// The request was denied for all its records, or is for an action that opens none.
+    #[error("the request has no permit to open a record")]
     Denied,
     /// The permit's time is over.
     #[error("the permit ended at {}", .until.0)]

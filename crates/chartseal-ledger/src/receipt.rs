@@ -32,6 +32,6 @@ pub struct Decided {
     pub patient: PatientId,
     /// Each record asked for, in the request's order.
     pub records: Vec<Outcome>,
-    /// Until when custodians may release, if anything was permitted.
+    /// Until when custodians may release, if anything was permitted to be read or exported.
     pub release_until: Option<Time>,
 }

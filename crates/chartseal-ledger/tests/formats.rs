@@ -1,6 +1,7 @@
 //! The formats: frozen to the byte, read in one form only, and total on any bytes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::too_many_lines, reason = "a table of one body of each kind")]
 
 mod common;
 

@@ -28,11 +28,13 @@ fn reloading_gives_the_head_and_the_chain_goes_on() {
     chain.ok(&actor_key(10), chain.record(21));
 }
 
+type State = Vec<(MapKey, Vec<u8>)>;
+
 /// A store that lies in one place.
 struct Damaged {
     store: MemoryStore,
     header: fn(u64, Option<Vec<u8>>) -> Option<Vec<u8>>,
-    state: fn(Vec<(MapKey, Vec<u8>)>) -> Vec<(MapKey, Vec<u8>)>,
+    state: fn(State) -> State,
 }
 
 impl LedgerStore for Damaged {
@@ -54,7 +56,7 @@ impl LedgerStore for Damaged {
         Ok((self.header)(height, self.store.header(height)?))
     }
 
-    fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, Self::Error> {
+    fn state(&self) -> Result<State, Self::Error> {
         Ok((self.state)(self.store.state()?))
     }
 

@@ -5,8 +5,8 @@
 mod common;
 
 use chartseal_ledger::body::{
-    DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, Erased,
-    KeyRotated, Relabelled, Relabelling, Released,
+    AccessRequested, DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared,
+    EmergencyReviewed, Erased, KeyRotated, Relabelled, Relabelling, Released,
 };
 use chartseal_ledger::state::Deposited;
 use chartseal_ledger::{Body, INBOX, Label, Labels, NotReleasable, releasable};
@@ -171,6 +171,41 @@ fn a_custodian_that_is_behind_or_has_a_wrong_clock_releases_nothing() {
     );
     let (denied, _) = chain.ask(&actor_key(11), ask(1, &[20], "HPAYMT"));
     assert_eq!(release(&chain, &denied), Err(NotReleasable::Denied));
+}
+
+#[test]
+fn a_permit_to_search_or_to_add_releases_no_key() {
+    let mut chain = Chain::populated();
+    chain.ok(&actor_key(10), chain.record(20));
+    let all = ["read", "search", "create", "amend", "export"];
+    let Terms::Grant(mut any) = grant(11, None) else {
+        panic!()
+    };
+    let actions = all.map(|action| action.parse().unwrap());
+    any.scope.actions = Some(chartseal_policy::Set::new(actions).unwrap());
+    chain.ok(&patient_key(1), directive(1, Terms::Grant(any)));
+    for action in all {
+        let body = AccessRequested {
+            action: token(action),
+            ..ask(1, &[20], "TREAT")
+        };
+        let (request, outcomes) = chain.ask(&actor_key(11), body);
+        assert_eq!(codes(&outcomes), ["granted"]);
+        let opens = ["read", "export"].contains(&action);
+        let expected = if opens {
+            Ok(1)
+        } else {
+            Err(NotReleasable::Denied)
+        };
+        assert_eq!(release(&chain, &request), expected, "{action}");
+        if !opens {
+            let receipt = Released {
+                request,
+                records: vec![record_id(20)],
+            };
+            assert_eq!(chain.refused(&custodian(1), receipt), "CS-LED-45");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
-use chartseal_policy::{Code, Decision, Effect, Obligation, Request, Symbol, decide};
+use chartseal_policy::{Action, Code, Decision, Effect, Obligation, Request, Symbol, decide};
 use chartseal_wire::history::{self, Outcome, OwnAccess, OwnOutcome, Token, outcome_commitment};
 use chartseal_wire::{DirectiveId, Event, PatientId, RecordId, Subject, Time, TxId};
 
@@ -106,6 +106,7 @@ struct Judged {
 fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
     let world = LedgerWorld::new(cx.state(), cx.now());
     let window_end = cx.now().plus_ms(cx.shared.params.release_window_ms);
+    let action: Option<Action> = body.action.as_str().parse().ok();
     let judge = |record: &RecordId| {
         let decision = decide(
             &world,
@@ -113,7 +114,7 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
                 actor: symbol(&cx.actor.0),
                 patient: symbol(&body.patient.0),
                 record: symbol(&record.0),
-                action: body.action.as_str().parse().ok(),
+                action,
                 purpose: body.purpose.as_str().parse().ok(),
                 time: policy_time(cx.now()),
                 position: cx.position(),
@@ -125,7 +126,7 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
         let until = decision
             .valid_until
             .map_or(window_end, |end| window_end.min(Time(end.0)));
-        let permit = header.filter(|_| permitted);
+        let permit = header.filter(|_| permitted && opens(action));
         let permit = permit.map(|header| Permit {
             record: *record,
             header,
@@ -151,6 +152,12 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
         }
     };
     body.records.iter().map(judge).collect()
+}
+
+/// Whether an action is to see the content. To be allowed to find, to add or to amend a record is not
+/// to be given its key.
+fn opens(action: Option<Action>) -> bool {
+    matches!(action, Some(Action::Read | Action::Export))
 }
 
 /// Enters an attempt everywhere it belongs: with the patient whom it named, if there is one; with each

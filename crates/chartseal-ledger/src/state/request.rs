@@ -24,7 +24,8 @@ pub struct RequestState {
     pub decided: Time,
     /// Its position.
     pub position: Position,
-    /// The records that were permitted, in the request's order.
+    /// The records that were permitted to be read or exported, in the request's order. A permit to
+    /// search, create or amend releases nothing.
     pub permits: Vec<Permit>,
     /// The declaration on which a permit rests, if one rests on any.
     pub emergency: Option<DirectiveId>,
@@ -52,7 +53,7 @@ impl RequestState {
         self.permits.iter().find(|permit| permit.record == *record)
     }
 
-    /// Until when something may be released; `None` if nothing was permitted.
+    /// Until when something may be released; `None` if nothing may.
     pub fn release_until(&self) -> Option<Time> {
         self.permits.iter().map(|permit| permit.until).max()
     }
