@@ -70,7 +70,8 @@ pub trait Ordering {
     /// that is later.
     ///
     /// # Errors
-    /// [`OrderingError`]. No block is committed on which the replicas did not agree.
+    /// [`OrderingError`]. No block is committed on which the replicas did not agree. What is not in a
+    /// block then is dropped: its sender knows of the failure and may send it again.
     fn finalize(
         &mut self,
         now: Time,

@@ -121,9 +121,8 @@ impl<R: Replica> Sequencer<R> {
             .ok_or(too_few)?;
         let org = proposer.organization();
         let time = now.max(proposer.head().time);
-        let proposed = proposer.propose(time, &candidates);
-        let (block, rejected) =
-            proposed.map_err(|source| OrderingError::Replica { org, source })?;
+        let outcome = proposer.propose(time, &candidates);
+        let (block, rejected) = outcome.map_err(|source| OrderingError::Replica { org, source })?;
 
         if !block.transactions.is_empty() {
             let mut roots: Vec<Hash> = Vec::with_capacity(running.len());
@@ -185,7 +184,10 @@ impl<R: Replica> Ordering for Sequencer<R> {
     fn finalize(&mut self, now: Time) -> Result<Finalized, OrderingError<R::Error>> {
         let mut finalized = Finalized::default();
         while !self.pool.is_empty() {
-            self.order_block(now, &mut finalized)?;
+            if let Err(error) = self.order_block(now, &mut finalized) {
+                self.pool.clear();
+                return Err(error);
+            }
         }
         Ok(finalized)
     }

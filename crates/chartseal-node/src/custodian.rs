@@ -1,8 +1,10 @@
 //! The custodian's work: take shares in, give them out on a final permit, destroy them.
 
+use std::collections::BTreeMap;
+
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{
-    Deal, Dealing, HeldShare, KemPublicKey, Release, VerifyingKey, accept_all, release,
+    Deal, Dealing, HeldShare, KemPublicKey, Release, ShareFault, VerifyingKey, accept_all, release,
 };
 use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
 use chartseal_ledger::state::RecordState;
@@ -19,6 +21,16 @@ use crate::node::Node;
 /// final without this node knowing.
 pub const MAX_LAG_MS: u64 = 60_000;
 
+/// What a custodian took in.
+#[derive(Debug)]
+pub struct Deposited {
+    /// What to put on the chain: one acknowledgement for each record that fits and is not
+    /// acknowledged yet.
+    pub acknowledgements: Vec<SignedTransaction>,
+    /// The records that do not fit what is anchored, and why.
+    pub refused: Vec<(RecordId, DepositFault)>,
+}
+
 /// What a custodian gives for a request.
 #[derive(Debug)]
 pub struct ReleasedShares {
@@ -30,70 +42,91 @@ pub struct ReleasedShares {
 
 impl Node {
     /// Takes in sealed records with this custodian's shares of their keys, and acknowledges those
-    /// that fit. Everything is stored before anything is acknowledged.
+    /// that fit, unless the chain has that already. Everything is stored before anything is
+    /// acknowledged, and one record that does not fit keeps no other one out.
     ///
     /// # Errors
-    /// [`NodeError`]. Nothing is acknowledged then.
-    pub fn deposit(
-        &mut self,
-        envelopes: &[Envelope],
-        deal: &Deal,
-    ) -> Result<Vec<SignedTransaction>, NodeError> {
+    /// [`NodeError`] if the deal as a whole is refused or can't be stored. Nothing is acknowledged
+    /// then.
+    pub fn deposit(&mut self, envelopes: &[Envelope], deal: &Deal) -> Result<Deposited, NodeError> {
         self.check_running()?;
-        let mut dealings = Vec::with_capacity(envelopes.len());
-        for envelope in envelopes {
-            dealings.push(self.check_envelope(envelope)?);
-        }
+        let dealings: Vec<Dealing> = envelopes
+            .iter()
+            .map(|envelope| Dealing::initial(&envelope.front.header))
+            .collect();
         let dealings: Vec<&Dealing> = dealings.iter().collect();
         let accepted = accept_all(&self.keys.kem, self.index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
-        if let Some((item, why)) = accepted.refused.first() {
-            let refused = envelopes
-                .iter()
-                .find(|e| e.front.header.digest() == item.header);
-            let record = refused.map_or([0; 16], |envelope| envelope.front.header.record_id().0);
-            return Err(NodeError::Deposit {
-                record: RecordId(record),
-                why: DepositFault::Share(*why),
-            });
-        }
-
-        let bodies: Vec<&[u8]> = envelopes
+        let held: BTreeMap<_, _> = accepted
+            .held
             .iter()
-            .map(|envelope| envelope.body.as_slice())
+            .map(|held| (held.dealing().header(), held))
             .collect();
-        self.stores.blobs.put_batch(&bodies)?;
-        let fronts: Vec<(SideKey, Vec<u8>)> = envelopes
+        let faults: BTreeMap<_, _> = accepted
+            .refused
             .iter()
-            .map(|e| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
+            .map(|(item, why)| (item.header, *why))
+            .collect();
+
+        let (mut taken, mut refused) = (Vec::new(), Vec::new());
+        for envelope in envelopes {
+            let header = envelope.front.header.digest();
+            // A record that the deal leaves out comes without a share.
+            let share = held
+                .get(&header)
+                .ok_or_else(|| faults.get(&header).copied().unwrap_or(ShareFault::Foreign));
+            let share = share.map_err(DepositFault::Share);
+            match self.check_envelope(envelope).and(share) {
+                Ok(share) => taken.push((envelope, *share)),
+                Err(why) => {
+                    refused.push((RecordId(envelope.front.header.record_id().0), why));
+                }
+            }
+        }
+        self.store_deposit(&taken)?;
+        let acknowledgements = taken
+            .iter()
+            .filter(|(envelope, _)| !self.has_acknowledged(envelope))
+            .map(|(envelope, _)| DepositAcknowledged {
+                record: RecordId(envelope.front.header.record_id().0),
+                header: chartseal_wire::HeaderDigest(envelope.front.header.digest().0),
+                index: u64::from(self.index.get()),
+            });
+        let acknowledgements: Vec<_> = acknowledgements.collect();
+        Ok(Deposited {
+            acknowledgements: acknowledgements
+                .into_iter()
+                .map(|body| self.transaction(body))
+                .collect(),
+            refused,
+        })
+    }
+
+    /// Shares last: who has one has what it opens.
+    fn store_deposit(&self, taken: &[(&Envelope, &HeldShare)]) -> Result<(), NodeError> {
+        let bodies: Vec<&[u8]> = taken.iter().map(|(e, _)| e.body.as_slice()).collect();
+        self.stores.blobs.put_batch(&bodies)?;
+        let fronts: Vec<(SideKey, Vec<u8>)> = taken
+            .iter()
+            .map(|(e, _)| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
             .collect();
         self.put_side(&fronts)?;
-        let shares: Vec<_> = accepted
-            .held
+        let shares: Vec<_> = taken
             .iter()
-            .map(HeldShare::to_storage_bytes)
+            .map(|(_, held)| (held.dealing().header().0, held.to_storage_bytes()))
             .collect();
-        let keys = accepted
-            .held
+        let shares: Vec<(ShareKey, &[u8])> = shares
             .iter()
-            .map(|held| ShareKey(held.dealing().header().0));
-        let shares: Vec<(ShareKey, &[u8])> = keys
-            .zip(&shares)
-            .map(|(key, bytes)| (key, bytes.as_slice()))
+            .map(|(header, bytes)| (ShareKey(*header), bytes.as_slice()))
             .collect();
-        self.stores.shares.put_batch(&shares)?;
+        Ok(self.stores.shares.put_batch(&shares)?)
+    }
 
-        let index = u64::from(self.index.get());
-        let acknowledge = |envelope: &Envelope| DepositAcknowledged {
-            record: RecordId(envelope.front.header.record_id().0),
-            header: chartseal_wire::HeaderDigest(envelope.front.header.digest().0),
-            index,
-        };
-        let acknowledgements: Vec<_> = envelopes.iter().map(acknowledge).collect();
-        Ok(acknowledgements
-            .into_iter()
-            .map(|body| self.transaction(body))
-            .collect())
+    fn has_acknowledged(&self, envelope: &Envelope) -> bool {
+        let header = chartseal_wire::HeaderDigest(envelope.front.header.digest().0);
+        let bit = 1 << (self.index.get() - 1);
+        let deposit = self.state().deposit(&header);
+        deposit.is_some_and(|deposit| deposit.acknowledged & bit != 0)
     }
 
     /// Releases this custodian's shares for a request, on nobody's word but its own newest state:
@@ -139,16 +172,18 @@ impl Node {
         let held: Vec<&HeldShare> = held.iter().collect();
         let release = release(&held, chartseal_envelope::RequestId(request.0), reader)?;
 
+        // What is receipted already is not receipted again, whatever else is released now.
         let bit = 1 << (self.index.get() - 1);
-        let receipted = asked.is_some_and(|asked| {
-            may.iter().all(|item| {
-                asked
-                    .permit(&item.record)
-                    .is_some_and(|p| p.released & bit != 0)
-            })
-        });
-        let records: Vec<RecordId> = may.iter().map(|item| item.record).collect();
-        let receipt = (!receipted).then(|| {
+        let is_receipted = |record: &RecordId| {
+            let permit = asked.as_ref().and_then(|asked| asked.permit(record));
+            permit.is_some_and(|permit| permit.released & bit != 0)
+        };
+        let records: Vec<RecordId> = may
+            .iter()
+            .map(|item| item.record)
+            .filter(|record| !is_receipted(record))
+            .collect();
+        let receipt = (!records.is_empty()).then(|| {
             self.transaction(Released {
                 request: *request,
                 records,
@@ -237,20 +272,19 @@ impl Node {
         Ok(false)
     }
 
-    /// Compares an envelope with its anchor, and gives the deal that its header names.
-    fn check_envelope(&self, envelope: &Envelope) -> Result<Dealing, NodeError> {
+    /// Compares an envelope with its anchor.
+    fn check_envelope(&self, envelope: &Envelope) -> Result<(), DepositFault> {
         let header = &envelope.front.header;
-        let id = RecordId(header.record_id().0);
-        let fault = |why| NodeError::Deposit { record: id, why };
         let state = self.state();
-        let anchored = state
-            .record(&id)
-            .filter(|record| record.header.0 == header.digest().0);
-        let anchored = anchored.ok_or_else(|| fault(DepositFault::NotAnchored))?;
+        let anchored = state.record(&RecordId(header.record_id().0));
+        let anchored = anchored.ok_or(DepositFault::NotAnchored)?;
         if anchored.erased {
-            return Err(fault(DepositFault::Erased));
+            return Err(DepositFault::Erased);
         }
-        let differs = |what| fault(DepositFault::Differs(what));
+        if anchored.header.0 != header.digest().0 {
+            return Err(DepositFault::NotAnchored);
+        }
+        let differs = DepositFault::Differs;
         if header.subject().0 != anchored.patient.0 {
             return Err(differs("the patient"));
         }
@@ -278,9 +312,8 @@ impl Node {
         let author = self
             .author_key(&anchored)
             .ok_or_else(|| differs("the author"))?;
-        let seal = envelope.front.seal.verify(header, &envelope.body, &author);
-        seal.map_err(|why| fault(DepositFault::Seal(why)))?;
-        Ok(Dealing::initial(header))
+        seal.verify(header, &envelope.body, &author)
+            .map_err(DepositFault::Seal)
     }
 
     /// The signing key of a record's author.

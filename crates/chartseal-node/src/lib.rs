@@ -17,7 +17,8 @@
 //!
 //! # Limits
 //! The block log's leaves and the state map are held in memory. Deposits are checked on the record's
-//! newest version only: an author resends before amending.
+//! newest version only: who amends before every custodian has the old version leaves that one to those
+//! who do.
 
 mod clock;
 mod conduct;
@@ -34,7 +35,7 @@ mod stores;
 
 pub use clock::Clock;
 pub use conduct::Conduct;
-pub use custodian::{MAX_LAG_MS, ReleasedShares};
+pub use custodian::{Deposited, MAX_LAG_MS, ReleasedShares};
 pub use envelope::{Envelope, EnvelopeFront};
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;

@@ -181,10 +181,10 @@ impl Node {
             return Ok(None);
         };
         let key = KemPublicKey::from_bytes(bytes.expose())?;
-        if key.key_id().0 != *id {
-            Err(NodeError::Text)
-        } else {
+        if key.key_id().0 == *id {
             Ok(Some(key))
+        } else {
+            Err(NodeError::Text)
         }
     }
 

@@ -45,7 +45,9 @@
 //! |---|---|
 //! | `network` | [`Network`]: found, reopen, enrol, submit |
 //! | `patient` | [`Patient`]: grant, restrict, revoke, erase, list, be told, export |
-//! | `clinician` | [`Clinician`]: file, amend, ask, open, declare an emergency, review |
+//! | `clinician` | [`Clinician`]: accept, declare an emergency, review |
+//! | `filing` | [`Clinician::file`], [`Clinician::amend`]: seal, deal, anchor |
+//! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `invitation` | [`Invitation`]: what a grantee is told |
 //! | `trust` | the trust policy, signed exports |
@@ -62,11 +64,14 @@ mod clinician;
 mod document;
 pub mod domain;
 mod error;
+mod filing;
 mod invitation;
 mod labels;
 mod network;
 mod patient;
 mod person;
+mod reading;
+mod texts;
 mod trust;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
@@ -74,11 +79,13 @@ pub use chartseal_fhir::{Class, Tag};
 pub use chartseal_policy::{Action, Confidentiality, Purpose};
 pub use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId, Time};
 
-pub use clinician::{Ask, Clinician, Filed, OpenedRecord, Opening, Request};
+pub use clinician::Clinician;
 pub use document::{Document, FHIR_JSON, Filing};
 pub use error::Error;
+pub use filing::Filed;
 pub use invitation::{GrantReceipt, Invitation, MAX_INVITED_RECORDS};
 pub use labels::LabelTable;
 pub use network::Network;
 pub use patient::{FilingKit, ListedRecord, Notice, Offer, Patient};
 pub use person::Person;
+pub use reading::{Ask, OpenedRecord, Opening, Request};

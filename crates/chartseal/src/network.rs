@@ -97,7 +97,13 @@ impl Network {
             let keys = NodeKeys::from_secret_bytes(&read(&place.join("node.keys"))?)
                 .map_err(|_| Error::Malformed("a node's file of keys"))?;
             let stores = Stores::open(&place)?;
-            nodes.push(Node::open(&genesis, member.org, keys, stores, clock.clone())?);
+            nodes.push(Node::open(
+                &genesis,
+                member.org,
+                keys,
+                stores,
+                clock.clone(),
+            )?);
         }
         let mut sequencer = Sequencer::new(nodes);
         // A node that was stopped before the others lacks their last blocks.

@@ -11,18 +11,19 @@ use chartseal_policy::{
     Confidentiality, Grant, Grantee, Purpose, Restriction, Revocation, Scope, Set, Symbol, Terms,
     Window,
 };
-use chartseal_wire::history::{Access, EmergencyDeclared};
+use chartseal_wire::history::{Access, EmergencyDeclared, Token};
 use chartseal_wire::{
     ActorId, DirectiveId, Entry, Event, Hash, PatientId, RecordId, SealedText, Subject, Time, TxId,
 };
 
-use crate::clinician::{Clinician, seal_for};
+use crate::clinician::Clinician;
 use crate::domain;
 use crate::error::Error;
 use crate::invitation::{GrantReceipt, Invitation, MAX_INVITED_RECORDS};
 use crate::labels::{LabelTable, Secret};
 use crate::network::Network;
 use crate::person::Person;
+use crate::texts::seal_for;
 
 /// A patient: grants, restricts, revokes, erases, and looks back.
 #[derive(Debug)]
@@ -202,7 +203,7 @@ impl Patient {
             ..Grant::default()
         };
         let commitment = invitation.commitment();
-        let grant = self.direct(network, Terms::Grant(terms), Some(invitation))?;
+        let grant = self.direct(network, Terms::Grant(terms), Some(&invitation))?;
         Ok(GrantReceipt {
             grant,
             invitation: commitment,
@@ -349,7 +350,7 @@ impl Patient {
                 .records
                 .iter()
                 .flat_map(|o| &o.obligations)
-                .map(|o| o.as_str())
+                .map(Token::as_str)
                 .collect();
             if obligations.contains("notify_patient") {
                 notices.push(Notice {
@@ -370,12 +371,12 @@ impl Patient {
     /// # Errors
     /// [`Error`] if a node's store is damaged.
     pub fn reason(&self, network: &Network, entry: &Entry) -> Result<Option<String>, Error> {
-        let commitment = match &entry.event {
-            Event::Access(Access { reason, .. })
-            | Event::Emergency(EmergencyDeclared { reason, .. }) => reason,
-            _ => return Ok(None),
+        let (Event::Access(Access { reason, .. })
+        | Event::Emergency(EmergencyDeclared { reason, .. })) = &entry.event
+        else {
+            return Ok(None);
         };
-        match network.text(commitment) {
+        match network.text(reason) {
             Ok(text) => Ok(self.open_reason(&entry.actor, &text)),
             Err(Error::NoText(_)) => Ok(None),
             Err(error) => Err(error),
@@ -412,9 +413,9 @@ impl Patient {
         &mut self,
         network: &mut Network,
         terms: Terms,
-        text: Option<SealedText>,
+        text: Option<&SealedText>,
     ) -> Result<DirectiveId, Error> {
-        let sealed: Option<Hash> = text.as_ref().map(SealedText::commitment);
+        let sealed: Option<Hash> = text.map(SealedText::commitment);
         let body = DirectiveIssued {
             patient: self.id(),
             terms,
@@ -423,7 +424,8 @@ impl Patient {
         let signed = self
             .person
             .transaction(network.chain(), network.expiry()?, body);
-        network.submit(signed, text.as_slice())
+        let texts: Vec<SealedText> = text.cloned().into_iter().collect();
+        network.submit(signed, &texts)
     }
 }
 

@@ -1,0 +1,327 @@
+//! An author's work: seal, deal, anchor, amend.
+
+use std::sync::Arc;
+
+use chartseal_codec::to_bytes;
+use chartseal_envelope::{
+    Content, Deal, Dealer, Header, KemPublicKey, RecordInfo, RecordVersion, SubjectId, Suite,
+    Threshold, deal, seal,
+};
+use chartseal_ledger::Labels;
+use chartseal_ledger::body::{CustodianSet, RecordAdded};
+use chartseal_node::{DepositFault, Envelope, EnvelopeFront, NodeError};
+use chartseal_wire::{HeaderDigest, OrgId, RecordId};
+
+use crate::clinician::Clinician;
+use crate::document::Document;
+use crate::domain;
+use crate::error::Error;
+use crate::labels::Secret;
+use crate::network::Network;
+use crate::patient::FilingKit;
+
+/// How many documents are sealed, anchored and deposited at a time: bounds what is in memory.
+const BATCH: usize = 256;
+
+/// A record that was filed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filed {
+    /// The record.
+    pub record: RecordId,
+    /// The envelope's header; `None` if it was filed before and not filed again.
+    pub header: Option<Header>,
+}
+
+/// Sealed records and the deal of one custodian's shares of their keys.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    to: OrgId,
+    envelopes: Arc<Vec<Envelope>>,
+    deal: Deal,
+}
+
+impl Clinician {
+    /// Files documents about a patient: each is sealed under a fresh key, dealt to the custodians,
+    /// and anchored. One that this author filed before is not filed again.
+    ///
+    /// `progress` is told, after each batch, how many documents are done.
+    ///
+    /// # Errors
+    /// [`Error`]. Batches before the failing one are filed; filing again continues.
+    pub fn file(
+        &mut self,
+        network: &mut Network,
+        kit: &FilingKit,
+        documents: &[Document<'_>],
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<Filed>, Error> {
+        let mut filed = Vec::with_capacity(documents.len());
+        for batch in documents.chunks(BATCH) {
+            filed.extend(self.file_batch(network, kit, batch)?);
+            progress(filed.len());
+        }
+        Ok(filed)
+    }
+
+    /// Files a new version of a record: it names the version that it replaces, keeps the record's id
+    /// and may not drop a label or lower the confidentiality.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn amend(
+        &mut self,
+        network: &mut Network,
+        kit: &FilingKit,
+        previous: &Header,
+        document: &Document<'_>,
+    ) -> Result<Filed, Error> {
+        let record = RecordId(previous.record_id().0);
+        let version = RecordVersion::after(previous).map_err(|_| Error::Malformed("a version"))?;
+        // The first version's labels stay, decoys included.
+        let old = network
+            .state()?
+            .record(&record)
+            .ok_or(Error::NoRecord(record))?;
+        let fingerprint = self.fingerprint(kit, document);
+        let plan = Plan {
+            document,
+            record,
+            version,
+            labels: old.labels,
+            fingerprint,
+        };
+        let mut headers = self.seal_and_deposit(network, kit, &[plan])?;
+        Ok(Filed {
+            record,
+            header: headers.pop(),
+        })
+    }
+
+    /// Sends again what custodians have not acknowledged. Gives how many parcels are still waiting:
+    /// until there are none, records are not durable yet.
+    ///
+    /// # Errors
+    /// [`Error`] if a custodian refuses or fails. What it did not take still waits then, and the
+    /// others have theirs.
+    pub fn deliver(&mut self, network: &mut Network) -> Result<usize, Error> {
+        let mut acknowledgements = Vec::new();
+        let mut delivered = Vec::with_capacity(self.outbox.len());
+        let mut failure = None;
+        for parcel in &self.outbox {
+            let node = network
+                .nodes_mut()
+                .iter_mut()
+                .find(|node| node.org() == parcel.to);
+            let taken = match node.map(|node| node.deposit(&parcel.envelopes, &parcel.deal)) {
+                Some(Ok(taken)) => taken,
+                Some(Err(NodeError::Stopped(_))) | None => {
+                    delivered.push(false);
+                    continue;
+                }
+                Some(Err(error)) => {
+                    failure = failure.or(Some(error));
+                    delivered.push(false);
+                    continue;
+                }
+            };
+            delivered.push(true);
+            acknowledgements.extend(taken.acknowledgements);
+            // Amended or erased since it was sent: nobody needs this share any more.
+            let is_outdated = |why: &DepositFault| {
+                matches!(why, DepositFault::NotAnchored | DepositFault::Erased)
+            };
+            let refused = taken.refused.into_iter().find(|(_, why)| !is_outdated(why));
+            let refused = refused.map(|(record, why)| NodeError::Deposit { record, why });
+            failure = failure.or(refused);
+        }
+        if !acknowledgements.is_empty() {
+            network.submit_all(acknowledgements)?;
+        }
+        let mut delivered = delivered.into_iter();
+        self.outbox.retain(|_| delivered.next() != Some(true));
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(self.outbox.len()),
+        }
+    }
+
+    /// The fingerprint of a document for one patient: nobody else's key gives it.
+    fn fingerprint(&self, kit: &FilingKit, document: &Document<'_>) -> [u8; 32] {
+        let key = self.person.secret(domain::FINGERPRINT_KEY);
+        let key = Secret::new(key.derive(domain::FINGERPRINT_KEY, kit.patient.as_ref()));
+        key.derive(domain::FINGERPRINT, document.content)
+    }
+
+    fn file_batch(
+        &mut self,
+        network: &mut Network,
+        kit: &FilingKit,
+        documents: &[Document<'_>],
+    ) -> Result<Vec<Filed>, Error> {
+        let mut plans: Vec<Plan<'_, '_>> = Vec::with_capacity(documents.len());
+        let mut ids = Vec::with_capacity(documents.len());
+        for document in documents {
+            let fingerprint = self.fingerprint(kit, document);
+            let state = network.state()?;
+            let known = state.fingerprint(&self.id(), &kit.patient, &fingerprint);
+            let again = plans.iter().find(|plan| plan.fingerprint == fingerprint);
+            if let Some(record) = known.or(again.map(|plan| plan.record)) {
+                ids.push((record, false));
+                continue;
+            }
+            let record = RecordId(chartseal_envelope::RecordId::random()?.0);
+            let labels = kit.labels.of_record(record, document.class, &document.tags);
+            let labels = labels.ok_or_else(|| Error::NoLabel(document.class.to_string()))?;
+            ids.push((record, true));
+            let version = RecordVersion::FIRST;
+            plans.push(Plan {
+                document,
+                record,
+                version,
+                labels,
+                fingerprint,
+            });
+        }
+        let mut headers = self.seal_and_deposit(network, kit, &plans)?.into_iter();
+        let filed = ids.into_iter().map(|(record, is_new)| Filed {
+            record,
+            header: if is_new { headers.next() } else { None },
+        });
+        Ok(filed.collect())
+    }
+
+    fn seal_and_deposit(
+        &mut self,
+        network: &mut Network,
+        kit: &FilingKit,
+        plans: &[Plan<'_, '_>],
+    ) -> Result<Vec<Header>, Error> {
+        if plans.is_empty() {
+            return Ok(Vec::new());
+        }
+        let custodians = Custodians::of(network)?;
+        let (now, chain, expires) = (network.now(), network.chain(), network.expiry()?);
+        let mut anchors = Vec::with_capacity(plans.len());
+        let mut envelopes = Vec::with_capacity(plans.len());
+        let mut dealers = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let info = RecordInfo {
+                suite: Suite::XWing,
+                record_id: chartseal_envelope::RecordId(plan.record.0),
+                subject: SubjectId(kit.patient.0),
+                version: plan.version,
+                custodians: custodians.envelope_set,
+            };
+            let document = plan.document;
+            let content = Content {
+                media_type: document.media_type,
+                attributes: &to_bytes(&document.filing()),
+                bytes: document.content,
+            };
+            let sealed = seal(&info, &content, self.person.signing())?;
+            let body = RecordAdded {
+                record: plan.record,
+                patient: kit.patient,
+                version: plan.version.number(),
+                header: HeaderDigest(sealed.header.digest().0),
+                supersedes: plan
+                    .version
+                    .supersedes()
+                    .map(|digest| HeaderDigest(digest.0)),
+                body: sealed.seal.body_digest().0,
+                length: sealed.seal.body_len(),
+                confidentiality: document.confidentiality,
+                labels: plan.labels,
+                encounter: document
+                    .encounter
+                    .as_ref()
+                    .map(|encounter| kit.encounter(encounter)),
+                authored: document.authored.map_or(now, |authored| authored.min(now)),
+                release_at: document.release_at,
+                custodians: custodians.ledger_set,
+                fingerprint: plan.fingerprint,
+            };
+            anchors.push(self.person.transaction(chain, expires, body));
+            let front = EnvelopeFront {
+                header: sealed.header,
+                seal: sealed.seal,
+            };
+            envelopes.push(Envelope {
+                front,
+                body: sealed.body,
+            });
+            dealers.push(sealed.dealer);
+        }
+        network.submit_all(anchors)?;
+
+        let dealers: Vec<&Dealer> = dealers.iter().collect();
+        let deals = deal(&dealers, &custodians.kem_keys)?;
+        let headers = envelopes
+            .iter()
+            .map(|envelope| envelope.front.header.clone())
+            .collect();
+        let envelopes = Arc::new(envelopes);
+        for (to, deal) in custodians.orgs.into_iter().zip(deals) {
+            self.outbox.push(Parcel {
+                to,
+                envelopes: Arc::clone(&envelopes),
+                deal,
+            });
+        }
+        self.deliver(network)?;
+        Ok(headers)
+    }
+}
+
+/// One document on its way into an envelope.
+struct Plan<'d, 'c> {
+    document: &'d Document<'c>,
+    record: RecordId,
+    version: RecordVersion,
+    labels: Labels,
+    fingerprint: [u8; 32],
+}
+
+/// To whom shares are dealt.
+struct Custodians {
+    envelope_set: chartseal_envelope::CustodianSet,
+    ledger_set: CustodianSet,
+    orgs: Vec<OrgId>,
+    kem_keys: Vec<KemPublicKey>,
+}
+
+impl Custodians {
+    fn of(network: &Network) -> Result<Self, Error> {
+        let state = network.state()?;
+        let committee = state.committee();
+        let (t, n) = (committee.quorum(), committee.n());
+        let narrow = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
+        let threshold = Threshold::new(narrow(t), narrow(n));
+        let envelope_set = chartseal_envelope::CustodianSet {
+            id: chartseal_envelope::SetId(committee.hash().0),
+            epoch: committee.epoch(),
+            threshold: threshold.map_err(|_| Error::Malformed("the committee"))?,
+        };
+        let orgs: Vec<OrgId> = committee
+            .members()
+            .iter()
+            .map(|member| member.org)
+            .collect();
+        let key = |org: &OrgId| {
+            let org = state.org(org).ok_or(Error::NoOffice(*org))?;
+            network.kem_key(&org.custodian_kem)
+        };
+        let kem_keys = orgs.iter().map(key).collect::<Result<_, _>>()?;
+        let ledger_set = CustodianSet {
+            epoch: committee.epoch(),
+            t,
+            n,
+        };
+        Ok(Self {
+            envelope_set,
+            ledger_set,
+            orgs,
+            kem_keys,
+        })
+    }
+}

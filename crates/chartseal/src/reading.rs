@@ -1,0 +1,313 @@
+//! A reader's work: ask, collect releases, combine, open.
+
+use std::collections::BTreeMap;
+
+use chartseal_codec::from_bytes;
+use chartseal_envelope::{Dealing, Fault, Header, KemKeyPair, Opened, Release, combine_all, open};
+use chartseal_ledger::body::AccessRequested;
+use chartseal_node::{Envelope, EnvelopeFront, NodeError};
+use chartseal_policy::{Action, Purpose};
+use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId};
+
+use crate::clinician::Clinician;
+use crate::document::Filing;
+use crate::error::Error;
+use crate::network::Network;
+use crate::texts::{reason_text, token};
+
+/// What a clinician asks for, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// Whose records.
+    pub patient: PatientId,
+    /// Which, at most 512.
+    pub records: &'a [RecordId],
+    /// What to do with them.
+    pub action: Action,
+    /// For which purpose of use.
+    pub purpose: Purpose,
+    /// Why, as a short code without spaces.
+    pub reason_code: &'a str,
+    /// Why, in words that only the patient can read.
+    pub reason: &'a str,
+}
+
+impl<'a> Ask<'a> {
+    /// A request to read.
+    pub fn read(patient: PatientId, records: &'a [RecordId], purpose: Purpose) -> Self {
+        let action = Action::Read;
+        Self {
+            patient,
+            records,
+            action,
+            purpose,
+            reason_code: "visit",
+            reason: "visit",
+        }
+    }
+
+    /// The same, for this reason.
+    #[must_use]
+    pub fn because(self, reason_code: &'a str, reason: &'a str) -> Self {
+        Self {
+            reason_code,
+            reason,
+            ..self
+        }
+    }
+}
+
+/// A request that was decided, with the ephemeral key of whoever made it. Dropping it destroys the
+/// key, and with it every release.
+#[derive(Debug)]
+pub struct Request {
+    id: RequestId,
+    height: u64,
+    reader: KemKeyPair,
+    permitted: Vec<RecordId>,
+}
+
+impl Request {
+    /// The request's id.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The block that decided it.
+    pub fn height(&self) -> u64 {
+        self.height
+    }
+
+    /// The records that may be opened. Why others may not is for the patient's history to tell.
+    pub fn permitted(&self) -> &[RecordId] {
+        &self.permitted
+    }
+}
+
+/// A record that was opened.
+#[derive(Debug)]
+pub struct OpenedRecord {
+    /// The record.
+    pub record: RecordId,
+    /// Its header, which an amendment supersedes.
+    pub header: Header,
+    /// Who wrote it, as the chain says.
+    pub author: ActorId,
+    opened: Opened,
+}
+
+impl OpenedRecord {
+    /// The content, byte for byte as it was filed.
+    pub fn content(&self) -> &[u8] {
+        self.opened.content()
+    }
+
+    /// The content's media type.
+    pub fn media_type(&self) -> &str {
+        self.opened.media_type()
+    }
+
+    /// What it was filed under; `None` if its author said nothing readable.
+    pub fn filing(&self) -> Option<Filing> {
+        from_bytes(self.opened.attributes()).ok()
+    }
+}
+
+/// What came of opening a permitted request.
+#[derive(Debug)]
+pub struct Opening {
+    /// The records, in the request's order.
+    pub records: Vec<OpenedRecord>,
+    /// Custodians that gave wrong shares, each once, by name.
+    pub liars: Vec<(OrgId, Fault)>,
+}
+
+impl Clinician {
+    /// Asks for records. Whatever the decision is, it is final and in the histories.
+    ///
+    /// # Errors
+    /// [`Error`] if the request can't be made. A denial is no error here: see
+    /// [`Request::permitted`].
+    pub fn request(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Request, Error> {
+        let reader = KemKeyPair::generate()?;
+        let reason = reason_text(network, &ask.patient, &self.id(), ask.reason)?;
+        let body = AccessRequested {
+            patient: ask.patient,
+            records: ask.records.to_vec(),
+            action: token(ask.action.as_str())?,
+            purpose: token(ask.purpose.as_str())?,
+            reason_code: token(ask.reason_code)?,
+            reason: reason.commitment(),
+            reader: reader.key_id().0,
+        };
+        let signed = self
+            .person
+            .transaction(network.chain(), network.expiry()?, body);
+        let id = network.submit(signed, &[reason])?;
+        let state = network.state()?;
+        let decided = state.request(&id).ok_or(Error::Malformed("a request"))?;
+        let permitted = decided.permits.iter().map(|permit| permit.record).collect();
+        Ok(Request {
+            id,
+            height: decided.position.height,
+            reader,
+            permitted,
+        })
+    }
+
+    /// Opens what a request was permitted: collects releases, names liars, combines, decrypts.
+    ///
+    /// A record for which the permit counts no more (erased, or forbidden since) is left out, if
+    /// others are still permitted.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] if nothing was permitted, [`Error::NotReleased`] if no custodian releases
+    /// (any more), [`Error::NotCombined`] with the count of missing shares.
+    pub fn open(&mut self, network: &mut Network, request: &Request) -> Result<Opening, Error> {
+        let first = *request.permitted.first().ok_or(Error::Denied(request.id))?;
+        let (releases, refusal) = collect_releases(network, request)?;
+        if releases.is_empty() {
+            let why = Box::new(refusal.ok_or(Error::NobodyThere)?);
+            return Err(Error::NotReleased {
+                request: request.id,
+                why,
+            });
+        }
+        let wanted = still_released(network, request, &releases)?;
+        let envelopes = wanted
+            .iter()
+            .map(|record| find_envelope(network, request, record));
+        let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
+        let dealings: Vec<Dealing> = envelopes
+            .iter()
+            .map(|envelope| Dealing::initial(&envelope.front.header))
+            .collect();
+        let dealings: Vec<&Dealing> = dealings.iter().collect();
+        let by_custodian: Vec<Release> = releases
+            .iter()
+            .map(|(_, release)| release.clone())
+            .collect();
+        let id = chartseal_envelope::RequestId(request.id.0);
+        let combined = combine_all(&request.reader, id, &dealings, &by_custodian);
+
+        let mut liars: BTreeMap<OrgId, Fault> = BTreeMap::new();
+        let mut records = Vec::with_capacity(envelopes.len());
+        for ((record, envelope), combined) in wanted.iter().zip(envelopes).zip(combined) {
+            let combined = combined.map_err(|why| Error::NotCombined {
+                record: *record,
+                why,
+            })?;
+            for fault in combined.faults {
+                let sender = releases
+                    .iter()
+                    .find(|(_, release)| release.index() == fault.custodian);
+                if let Some((org, _)) = sender {
+                    liars.entry(*org).or_insert(fault);
+                }
+            }
+            let state = network.state()?;
+            let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
+            let author = network
+                .running()
+                .find_map(|node| node.author_key(&anchored));
+            let author_key = author.ok_or(Error::NoRecord(*record))?;
+            let EnvelopeFront { header, seal } = envelope.front;
+            let opened = open(&header, &envelope.body, &seal, &author_key, &combined.key);
+            let opened = opened.map_err(|why| Error::NotOpened {
+                record: *record,
+                why,
+            })?;
+            records.push(OpenedRecord {
+                record: *record,
+                header,
+                author: anchored.author,
+                opened,
+            });
+        }
+        if records.is_empty() {
+            return Err(Error::NoRecord(first));
+        }
+        Ok(Opening {
+            records,
+            liars: liars.into_iter().collect(),
+        })
+    }
+
+    /// Asks for records and opens them.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request) and [`open`](Self::open).
+    pub fn read(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Opening, Error> {
+        let request = self.request(network, ask)?;
+        self.open(network, &request)
+    }
+}
+
+/// Every running custodian's release, with who sent it, and the last refusal. Receipts go on the
+/// chain.
+type Releases = (Vec<(OrgId, Release)>, Option<NodeError>);
+
+fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases, Error> {
+    let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
+    for node in network.nodes_mut() {
+        match node.release(&request.id, request.reader.public_key()) {
+            // A release is not signed: who sent it is known from whom it came.
+            Ok(given) if given.release.index() != node.index() => {}
+            Ok(given) => {
+                releases.push((node.org(), given.release));
+                receipts.extend(given.receipt);
+            }
+            Err(NodeError::Stopped(_)) => {}
+            Err(error) => refusal = Some(error),
+        }
+    }
+    if !receipts.is_empty() {
+        network.submit_all(receipts)?;
+    }
+    Ok((releases, refusal))
+}
+
+/// The permitted records that custodians still release. A record is withheld if so many leave it out
+/// that one of them is honest.
+fn still_released(
+    network: &Network,
+    request: &Request,
+    releases: &[(OrgId, Release)],
+) -> Result<Vec<RecordId>, Error> {
+    let state = network.state()?;
+    let decided = state.request(&request.id);
+    let decided = decided.ok_or(Error::Malformed("a request"))?;
+    let faulty = usize::try_from(state.committee().f()).unwrap_or(usize::MAX);
+    let is_released = |record: &RecordId| {
+        let permit = decided.permit(record);
+        let gives = |release: &Release| {
+            permit
+                .is_some_and(|permit| release.items().any(|item| item.header.0 == permit.header.0))
+        };
+        let without = releases
+            .iter()
+            .filter(|(_, release)| !gives(release))
+            .count();
+        without <= faulty.min(releases.len().saturating_sub(1))
+    };
+    Ok(request
+        .permitted
+        .iter()
+        .copied()
+        .filter(is_released)
+        .collect())
+}
+
+fn find_envelope(
+    network: &Network,
+    request: &Request,
+    record: &RecordId,
+) -> Result<Envelope, Error> {
+    // Which copy is served does not matter: seal and digest are checked before it is opened.
+    let mut copies = network
+        .running()
+        .map(|node| node.envelope(&request.id, record));
+    copies
+        .find_map(Result::ok)
+        .ok_or(Error::NoCiphertext(*record))
+}
