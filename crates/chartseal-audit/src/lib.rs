@@ -33,7 +33,7 @@
 //! let next = verify(newer, &policy, Some(&kept), &Options::default());
 //! let Verdict::Proved(next) = next else { panic!("{next}") };
 //! let replayed = verify(file, &policy, Some(&next.kept), &Options::default());
-//! assert!(replayed.to_string().contains("CS-AUD-17"));
+//! assert!(replayed.to_string().contains("CS-AUD-18"));
 //! # Ok::<(), chartseal_wire::FormatError>(())
 //! ```
 //!

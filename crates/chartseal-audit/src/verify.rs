@@ -278,10 +278,12 @@ fn check_history(
 ) -> Result<Result<Judged, Doubt>, Stop> {
     let subject = section.subject;
     let refute = |rule, found: &str| Stop::refute(rule, format!("{}: {found}", Name(&subject)));
-    let slot = subject.slot();
+    // The value at the slot; a slot without one is a history without entries.
+    let value = to_bytes(&section.log);
+    let value = (section.log.size() > 0).then_some(value.as_slice());
     section
         .proof
-        .check_path(header.state_root, &slot)
+        .verify(header.state_root, &subject.slot(), value)
         .map_err(|e| refute(Rule::Slot, &e.to_string()))?;
 
     let known = kept.and_then(|kept| Some((kept.height, kept.history(&subject)?)));
@@ -297,19 +299,21 @@ fn check_history(
             }));
         }
     };
+    let (found, expected) = (section.entries.len() as u64, section.log.size());
+    if section.first.checked_add(found) != Some(expected) {
+        let found = format!(
+            "{found} entries from entry {} on, of {expected}",
+            section.first
+        );
+        return Err(refute(Rule::Count, &found));
+    }
     let mut continues = log.size() == known_size;
     for bytes in &section.entries {
         log.append(Entry::leaf(bytes.as_ref()));
         continues |= known.is_some_and(|(_, known)| *known == log);
     }
-    let value = to_bytes(&log);
-    let value = (log.size() > 0).then_some(value.as_slice());
-    if section
-        .proof
-        .verify(header.state_root, &slot, value)
-        .is_err()
-    {
-        let found = format!("{} entries that give another value", log.size());
+    if log != section.log {
+        let found = format!("{expected} entries that are not those of the slot");
         return Err(refute(Rule::Complete, &found));
     }
 

@@ -75,10 +75,8 @@ pub enum AdmissionError {
         /// How many there are.
         found: usize,
     },
-    /// `CS-LED-16`: an emergency role without another organization's good countersignature.
-    #[error(
-        "an emergency role needs the countersignature of another enrolled organization's office"
-    )]
+    /// `CS-LED-16`: an emergency role without another committee member's good countersignature.
+    #[error("an emergency role needs the countersignature of another committee member's office")]
     Countersignature,
     /// `CS-LED-17`: the patient's agreement does not verify.
     #[error("the patient's agreement does not verify under the enrolled key")]

@@ -399,7 +399,7 @@ fn cs_led_15_a_practitioner_has_sixteen_roles_at_most() {
 }
 
 #[test]
-fn cs_led_16_an_emergency_role_is_countersigned_by_another_organization() {
+fn cs_led_16_an_emergency_role_is_countersigned_by_another_member_of_the_committee() {
     let mut chain = Chain::populated();
     let id = chain.head.head().chain;
     let good = enrol(&chain, 50, &["emergency"]);
@@ -413,6 +413,13 @@ fn cs_led_16_an_emergency_role_is_countersigned_by_another_organization() {
     });
     let mut unknown = good.clone();
     unknown.countersignature.as_mut().unwrap().org = org(9);
+    // Enrolled by one member's office, and no member itself.
+    let organization = organization(9);
+    let mut puppet = good.clone();
+    puppet.countersignature = Some(chartseal_ledger::body::Countersignature {
+        org: org(9),
+        signature: office(9).sign(&puppet.to_countersign(&id, &org(1))),
+    });
     let mut forged = good.clone();
     forged.countersignature.as_mut().unwrap().signature.0[0] ^= 1;
     let mut moved = good.clone();
@@ -420,6 +427,8 @@ fn cs_led_16_an_emergency_role_is_countersigned_by_another_organization() {
     for bad in [missing, own, unknown, forged, moved] {
         assert_eq!(chain.refused(&office(1), bad), "CS-LED-16");
     }
+    chain.ok(&office(1), OrganizationEnrolled { organization });
+    assert_eq!(chain.refused(&office(1), puppet), "CS-LED-16");
     // Signed for organization 1, so no other one enrols by it.
     assert_eq!(chain.refused(&office(3), good.clone()), "CS-LED-16");
     chain.ok(&office(1), good);

@@ -104,6 +104,7 @@ impl Node {
             histories.push(HistorySection {
                 subject: *subject,
                 first: *first,
+                log: self.head.state().frontier(subject),
                 entries,
                 proof,
             });

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use chartseal_codec::{
     Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, to_bytes,
 };
-use chartseal_merkle::{Hash, MAX_PROOF, MapProof};
+use chartseal_merkle::{Frontier, Hash, MAX_PROOF, MapProof};
 
 use crate::block::{BlockHeader, HEADER_VERSION};
 use crate::history::{Subject, text_commitment};
@@ -45,11 +45,15 @@ pub struct HistorySection {
     pub subject: Subject,
     /// How many entries are left out because the verifier has checked them before.
     pub first: u64,
+    /// The value at the history's slot: how many entries there are, and the peaks over them. Empty
+    /// if the slot is.
+    pub log: Frontier,
     /// The bytes of each entry from `first` on.
     pub entries: Vec<Bytes>,
-    /// Proves the value at the history's slot under the header's state root.
+    /// Proves that value under the header's state root.
     pub proof: MapProof,
 }
+
 /// Shows that the block log under the new checkpoint begins with the one under the old.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
@@ -78,17 +82,18 @@ impl SealedText {
 
 impl Encode for HistorySection {
     fn encode(&self, e: &mut Encoder) {
-        e.array(4).item(&self.subject).uint(self.first);
-        e.item(&self.entries).item(&self.proof);
+        e.array(5).item(&self.subject).uint(self.first);
+        e.item(&self.log).item(&self.entries).item(&self.proof);
     }
 }
 
 impl Decode for HistorySection {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        d.at("history").array_exact(4)?;
+        d.at("history").array_exact(5)?;
         Ok(Self {
             subject: Subject::decode(d.at("history.subject"))?,
             first: d.at("history.first").uint()?,
+            log: Frontier::decode(d.at("history.log"))?,
             entries: d.at("history.entries").list(MAX_ENTRIES)?,
             proof: MapProof::decode(d.at("history.proof"))?,
         })

@@ -250,8 +250,8 @@ impl Network {
         Ok(id)
     }
 
-    /// Enrols a practitioner of an organization in these roles. The role `emergency` needs another
-    /// organization's countersignature, which the first other one gives, and counts after a delay.
+    /// Enrols a practitioner of an organization in these roles. The role `emergency` needs a
+    /// countersignature, which another member of the committee gives, and counts after a delay.
     ///
     /// # Errors
     /// [`Error`].
@@ -271,11 +271,13 @@ impl Network {
             countersignature: None,
         };
         if roles.contains(&chartseal_ledger::EMERGENCY_ROLE) {
-            let other = self.offices.iter().find(|(other, _)| *other != org);
-            let (other, office) = other.ok_or(Error::NoOffice(*org))?;
+            let mut members = self.nodes().iter().map(Node::org);
+            let other = members.find(|other| other != org);
+            let other = other.ok_or(Error::NoOffice(*org))?;
+            let office = self.offices.get(&other).ok_or(Error::NoOffice(other))?;
             let signature = sign(&office.keys, &body.to_countersign(&chain, org));
             body.countersignature = Some(Countersignature {
-                org: *other,
+                org: other,
                 signature,
             });
         }

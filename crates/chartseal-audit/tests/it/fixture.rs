@@ -230,10 +230,15 @@ impl Network {
         let histories = subjects.iter().map(|(subject, first)| {
             let all = self.histories.get(subject).map_or(&[][..], Vec::as_slice);
             let entries = all.iter().filter(|(at, _)| *at <= height as u64);
+            let mut log = Frontier::new();
+            for (_, entry) in entries.clone() {
+                log.append(Entry::leaf(entry));
+            }
             let entries = entries.skip(usize::try_from(*first).unwrap());
             HistorySection {
                 subject: *subject,
                 first: *first,
+                log,
                 entries: entries.map(|(_, entry)| Bytes(entry.clone())).collect(),
                 proof: self.states[height].prove(&subject.slot()),
             }

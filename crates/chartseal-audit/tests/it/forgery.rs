@@ -25,7 +25,7 @@ fn breaks(rule: Rule, change: impl FnOnce(&Network, &mut Parts)) {
 #[test]
 fn an_entry_dropped_is_noticed_wherever_it_was() {
     for at in 0..VISIT_LEN {
-        breaks(Rule::Complete, |_, parts| {
+        breaks(Rule::Count, |_, parts| {
             parts.entries().remove(at);
         });
     }
@@ -34,14 +34,14 @@ fn an_entry_dropped_is_noticed_wherever_it_was() {
 #[test]
 fn a_history_cut_off_at_its_end_is_noticed() {
     for keep in 0..VISIT_LEN {
-        breaks(Rule::Complete, |_, parts| parts.entries().truncate(keep));
+        breaks(Rule::Count, |_, parts| parts.entries().truncate(keep));
     }
 }
 
 #[test]
 fn an_entry_added_is_noticed_wherever_it_is() {
     for at in 0..=VISIT_LEN {
-        breaks(Rule::Complete, |_, parts| {
+        breaks(Rule::Count, |_, parts| {
             let mut entry: Entry = from_bytes(parts.entries()[0].as_ref()).unwrap();
             entry.tx = TxId([0xee; 32]);
             parts.entries().insert(at, Bytes(to_bytes(&entry)));
@@ -65,7 +65,7 @@ fn an_entry_altered_is_noticed() {
 fn entries_swapped_or_repeated_are_noticed() {
     for at in 0..VISIT_LEN - 1 {
         breaks(Rule::Complete, |_, parts| parts.entries().swap(at, at + 1));
-        breaks(Rule::Complete, |_, parts| {
+        breaks(Rule::Count, |_, parts| {
             let again = parts.entries()[at].clone();
             parts.entries().insert(at, again);
         });
@@ -81,14 +81,13 @@ fn another_patients_history_is_not_this_ones() {
         parts.export.histories[0].subject = subject();
     });
     // And with this patient's.
-    breaks(Rule::Complete, |net, parts| {
+    breaks(Rule::Count, |net, parts| {
         let strange = net.export_of(&[(other, 0)], net.headers.len() - 1);
         parts.export.histories[0].entries = strange.export.histories[0].entries.clone();
         parts.export.texts.clear();
     });
     // A patient's history is not that of an actor with the same id.
-    // In a state this small the proof shows that the actor's slot is empty.
-    breaks(Rule::Complete, |_, parts| {
+    breaks(Rule::Slot, |_, parts| {
         parts.export.histories[0].subject = Subject::Actor(PATIENT.into());
     });
 }
@@ -109,7 +108,7 @@ fn a_shadow_log_that_the_state_does_not_have_is_refuted() {
 
 #[test]
 fn an_old_state_root_proves_nothing_about_now() {
-    breaks(Rule::Complete, |net, parts| {
+    breaks(Rule::Count, |net, parts| {
         // An old block's header and proof with the newest entries.
         let old = net.export_of(&[(subject(), 0)], 8);
         let entries = parts.entries().clone();

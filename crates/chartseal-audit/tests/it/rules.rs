@@ -101,10 +101,16 @@ const CASES: &[Case] = &[
         parts.export.histories[0].proof = net.states[8].prove(&subject().slot());
         net.verify(&parts)
     }),
-    (Rule::Complete, || {
+    (Rule::Count, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.entries().remove(0);
+        net.verify(&parts)
+    }),
+    (Rule::Complete, || {
+        let net = Network::visit();
+        let mut parts = net.export();
+        parts.entries().swap(0, 1);
         net.verify(&parts)
     }),
     (Rule::Entry, || {

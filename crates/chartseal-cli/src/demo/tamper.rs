@@ -38,7 +38,7 @@ pub fn forgeries(export: &str) -> Result<Vec<Forgery>, FormatError> {
         Forgery {
             what: "one entry is dropped",
             file: with(drop_entry)?,
-            rule: Rule::Complete,
+            rule: Rule::Count,
         },
         Forgery {
             what: "two entries are swapped",

@@ -117,7 +117,8 @@ pub(super) fn put_key(cx: &mut Context<'_, '_>, key: &PublicKey, holder: Holder)
     );
 }
 
-/// An emergency role needs the office of another enrolled organization.
+/// An emergency role needs the office of another member of the committee: an organization that one
+/// office alone enrolled would be no second opinion.
 fn check_countersignature(
     cx: &Context<'_, '_>,
     body: &PractitionerEnrolled,
@@ -126,7 +127,7 @@ fn check_countersignature(
     let by = body
         .countersignature
         .as_ref()
-        .filter(|by| by.org != cx.org)
+        .filter(|by| by.org != cx.org && cx.shared.committee.index_of(&by.org).is_some())
         .ok_or(refused.clone())?;
     let office = cx
         .state()

@@ -4,5 +4,6 @@
 mod binary;
 mod domains;
 mod golden;
+mod keys;
 mod sample;
 mod text;

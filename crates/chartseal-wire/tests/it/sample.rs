@@ -1,7 +1,7 @@
 //! One value of every published type.
 
 use chartseal_codec::{Bytes, to_bytes};
-use chartseal_merkle::{Hash, Map, MapProof};
+use chartseal_merkle::{Frontier, Hash, Map, MapProof};
 use chartseal_wire::export::Growth;
 use chartseal_wire::history::{
     Access, Destroyed, DirectiveIssued, EmergencyDeclared, Enrolled, Erased, KeyChanged, Outcome,
@@ -174,6 +174,14 @@ pub(crate) fn proof() -> MapProof {
     map.prove(&slots[0])
 }
 
+fn log() -> Frontier {
+    let mut log = Frontier::new();
+    for leaf in 0..3 {
+        log.append(Hash([leaf; 32]));
+    }
+    log
+}
+
 pub(crate) fn export() -> Export {
     let entries = events()
         .into_iter()
@@ -183,6 +191,7 @@ pub(crate) fn export() -> Export {
         histories: vec![HistorySection {
             subject: Subject::Patient(PATIENT),
             first: 7,
+            log: log(),
             entries: entries.collect(),
             proof: proof(),
         }],
