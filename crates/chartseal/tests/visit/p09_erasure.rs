@@ -1,0 +1,205 @@
+//! P9: erasure works: shares, ciphertext, texts and salts are gone; chain and history still verify.
+
+use chartseal::{Ask, Error, Purpose, RecordId};
+use chartseal_node::{Conduct, NodeError};
+use chartseal_vault::{FileSecretStore, SecretStore, ShareKey};
+use chartseal_wire::{Event, HeaderDigest};
+
+use crate::fixture::*;
+use crate::leaks::Search;
+
+/// One part of everything that goes with a record: of each share, of the ciphertext, of each reason
+/// and its salt.
+fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) -> (Search, Visit) {
+    let mut search = Search::default();
+    let (entry, access) = visit.attempts().pop().unwrap();
+    let node = &visit.network.nodes()[0];
+    let envelope = node.envelope(&entry.tx, &record).unwrap();
+    for part in envelope.body.chunks(32).filter(|part| part.len() == 32) {
+        search.bytes("ciphertext", part);
+    }
+    let text = node.text(&access.reason).unwrap().unwrap();
+    search.bytes("a reason's salt", &text.salt);
+    search.bytes("a sealed reason", &text.sealed.as_ref()[100..160]);
+    let header = HeaderDigest(envelope.front.header.digest().0);
+    let seal = chartseal_codec::to_bytes(&envelope.front.seal);
+    search.bytes("an author's seal", &seal[seal.len() - 64..]);
+
+    let Visit {
+        network,
+        hospital,
+        author,
+        doctor,
+        patient,
+    } = visit;
+    let clock = network.clock().clone();
+    drop(network);
+    for at in 1..=4 {
+        let shares = FileSecretStore::<ShareKey>::open(dir.join(format!("{at}/shares"))).unwrap();
+        let share = shares.get(&ShareKey(header.0)).unwrap().unwrap();
+        // It ends with the share and its salt.
+        let secret = share.expose().last_chunk::<64>().unwrap();
+        search.bytes(&format!("share {at}"), &secret[..32]);
+        search.bytes(&format!("the salt of share {at}"), &secret[32..]);
+    }
+    let network = chartseal::Network::open(dir, clock).unwrap();
+    (
+        search,
+        Visit {
+            network,
+            hospital,
+            author,
+            doctor,
+            patient,
+        },
+    )
+}
+
+#[test]
+fn p9_an_erased_record_is_gone_from_every_file_and_chain_and_history_still_verify() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut visit = Visit::in_dir(dir.path());
+    let (kept, erased) = (visit.file_result("kept"), visit.file_result("to be erased"));
+    visit.grant();
+    let records = [erased];
+    let ask = Ask::read(visit.patient.id(), &records, Purpose::Treat).because("visit", "a reason");
+    visit.doctor.read(&mut visit.network, &ask).unwrap();
+    let before = visit.report();
+    let (search, mut visit) = look_for_belongings(dir.path(), visit, erased);
+    let found = search.in_dir(dir.path());
+    for what in [
+        "ciphertext",
+        "a reason's salt",
+        "a sealed reason",
+        "an author's seal",
+    ] {
+        let files = found.iter().filter(|(_, name)| name.starts_with(what));
+        assert!(files.count() >= 4, "each node has {what} before: {found:?}");
+    }
+    for share in 1..=4 {
+        for what in [
+            format!("share {share}"),
+            format!("the salt of share {share}"),
+        ] {
+            assert!(
+                found.iter().any(|(_, name)| name.starts_with(&what)),
+                "{what}"
+            );
+        }
+    }
+
+    visit.patient.erase(&mut visit.network, erased).unwrap();
+    assert_eq!(
+        search.in_dir(dir.path()),
+        [],
+        "in files while the nodes run"
+    );
+    for node in visit.network.nodes() {
+        assert!(!node.holds_anything_of(&erased).unwrap());
+        assert!(node.holds_anything_of(&kept).unwrap());
+    }
+    // Nobody opens it again, and the rest is as it was.
+    assert!(matches!(visit.read(&[erased]), Err(Error::Denied(_))));
+    assert_eq!(contents(&visit.read(&[kept]).unwrap()), [b"kept"]);
+    let listed = visit.patient.records(&visit.network).unwrap();
+    let is_erased = |record| {
+        listed
+            .iter()
+            .find(|one| one.record == record)
+            .unwrap()
+            .erased
+    };
+    assert!(is_erased(erased) && !is_erased(kept));
+
+    // The history still verifies, and still says who, when, which record and to what effect.
+    let report = visit.report();
+    let history = &report.histories[0];
+    assert_eq!((history.erasures, history.redacted), (1, 1));
+    assert!(report.anomalies.is_empty(), "{:?}", report.anomalies);
+    let old = &before.histories[0].entries;
+    assert_eq!(&history.entries[..old.len()], old.as_slice());
+    let destroyed: Vec<u64> = history
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            Event::Destroyed(destroyed) if destroyed.record == erased => Some(destroyed.custodian),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(destroyed, [1, 2, 3, 4]);
+    let (entry, _) = visit.attempts().remove(0);
+    assert_eq!(
+        visit.patient.reason(&visit.network, &entry).unwrap(),
+        None,
+        "its reason is gone"
+    );
+
+    // The chain itself is read back and verified, and it is still gone.
+    let visit = visit.restarted(dir.path());
+    assert_eq!(visit.report().histories[0].entries, visit.history());
+    assert_eq!(search.in_dir(dir.path()), [], "in files after a restart");
+}
+
+#[test]
+fn p9_every_version_of_an_erased_record_is_gone() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("one");
+    visit.grant();
+    let old = visit.read(&[record]).unwrap().records.remove(0).header;
+    let kit = visit.patient.filing_kit();
+    let document = chartseal::Document::new(chartseal::Class::LABORATORY, "text/plain", b"two");
+    visit
+        .author
+        .amend(&mut visit.network, &kit, &old, &document)
+        .unwrap();
+    assert_eq!(visit.network.nodes()[0].versions(&record).len(), 2);
+    visit.patient.erase(&mut visit.network, record).unwrap();
+    for node in visit.network.nodes() {
+        assert!(!node.holds_anything_of(&record).unwrap());
+    }
+}
+
+#[test]
+fn p9_a_node_that_was_stopped_erases_when_it_is_back() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("one");
+    visit.network.set_conduct(1, Conduct::Stopped).unwrap();
+    visit.patient.erase(&mut visit.network, record).unwrap();
+    assert!(visit.network.nodes()[1].holds_anything_of(&record).unwrap());
+    visit.network.set_conduct(1, Conduct::Honest).unwrap();
+    visit.patient.erase(&mut visit.network, record).unwrap();
+    assert!(!visit.network.nodes()[1].holds_anything_of(&record).unwrap());
+    let destroyed = visit
+        .network
+        .head()
+        .unwrap()
+        .state()
+        .record(&record)
+        .unwrap()
+        .destroyed;
+    assert_eq!(destroyed, 0b1111);
+    // Once everybody has, asking again changes nothing.
+    let height = visit.network.head().unwrap().height();
+    visit.patient.erase(&mut visit.network, record).unwrap();
+    assert_eq!(visit.network.head().unwrap().height(), height);
+}
+
+#[test]
+fn p9_nothing_is_destroyed_before_the_patient_erases() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("one");
+    for node in visit.network.nodes_mut() {
+        let refused = node.destroy(&record);
+        assert!(
+            matches!(refused, Err(NodeError::NotErased(id)) if id == record),
+            "{refused:?}"
+        );
+        assert!(node.holds_anything_of(&record).unwrap());
+    }
+    let hospital = visit.hospital;
+    let mut other = visit.network.enrol_patient(&hospital).unwrap();
+    let refused = other.erase(&mut visit.network, record);
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    visit.grant();
+    assert!(visit.read(&[record]).is_ok());
+}
