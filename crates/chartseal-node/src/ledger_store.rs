@@ -12,6 +12,9 @@ use thiserror::Error;
 /// The version of the tables below. A later program opens it, or says what to do.
 const VERSION: u64 = 1;
 
+/// What redb may keep of the file in memory. The state map is in memory anyway.
+const CACHE_BYTES: usize = 8 << 20;
+
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// Height → a block's canonical bytes.
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
@@ -88,7 +91,11 @@ impl RedbLedger {
     /// # Errors
     /// [`LedgerStoreError`] if the file is in use, damaged, of another version, or can't be written.
     pub fn open(file: &Path) -> Result<Self, LedgerStoreError> {
-        Self::with(Database::create(file)?)
+        Self::with(
+            Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(file)?,
+        )
     }
 
     /// A chain that ends with the process.

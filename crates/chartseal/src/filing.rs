@@ -20,8 +20,10 @@ use crate::labels::Secret;
 use crate::network::Network;
 use crate::patient::FilingKit;
 
-/// How many documents are sealed, anchored and deposited at a time: bounds what is in memory.
+/// The most documents, and the most bytes of content beyond the first, that are sealed, anchored and
+/// deposited at a time: bounds what is in memory.
 const BATCH: usize = 256;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// A record that was filed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,9 +58,14 @@ impl Clinician {
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<Filed>, Error> {
         let mut filed = Vec::with_capacity(documents.len());
-        for batch in documents.chunks(BATCH) {
+        let mut rest = documents;
+        while let Some((batch, later)) = rest.split_at_checked(batch_len(rest)) {
+            if batch.is_empty() {
+                break;
+            }
             filed.extend(self.file_batch(network, kit, batch)?);
             progress(filed.len());
+            rest = later;
         }
         Ok(filed)
     }
@@ -271,6 +278,17 @@ impl Clinician {
         self.deliver(network)?;
         Ok(headers)
     }
+}
+
+/// How many of these documents make the next batch: one at least.
+fn batch_len(documents: &[Document<'_>]) -> usize {
+    let mut bytes = 0;
+    let fits = documents.iter().take(BATCH).take_while(|document| {
+        let first = bytes == 0;
+        bytes += document.content.len();
+        first || bytes <= BATCH_BYTES
+    });
+    fits.count()
 }
 
 /// One document on its way into an envelope.
