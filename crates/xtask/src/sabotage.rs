@@ -2,6 +2,7 @@ mod patch;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -38,13 +39,11 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         }
     }
     if args.list {
-        for patch in &patches {
-            println!("{:<32} {}", patch.name, patch.what);
-        }
+        print!("{}", table(&patches));
         return Ok(true);
     }
     let lab = Lab {
-        tree: Tree::new(root, root.join("target/sabotage/tree")),
+        tree: Tree::read(root, root.join("target/sabotage/tree"))?,
         target: root.join("target/sabotage/target"),
     };
     let outcomes = lab.try_all(&patches, |patch, outcome| {
@@ -68,6 +67,22 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         println!("{killed} of {} killed", entries.len());
     }
     Ok(killed == entries.len())
+}
+
+/// The patches as a table in Markdown, as `docs/sabotage.md` has it.
+fn table(patches: &[Patch]) -> String {
+    let rows = patches.iter().map(|patch| {
+        let Patch {
+            name,
+            what,
+            package,
+            test,
+            ..
+        } = patch;
+        format!("| `{name}` | {what} | {package} | `{test}` |\n")
+    });
+    let head = "| patch | what the code no longer does right | crate | the test that fails |\n|---|---|---|---|\n";
+    iter::once(head.to_owned()).chain(rows).collect()
 }
 
 /// Where patches are tried: a copy of the tree, with build artefacts of its own.
@@ -121,11 +136,16 @@ impl Lab {
         })
     }
 
-    /// Runs all tests of the patch's crate whose names contain the one that it names.
+    /// Runs the tests of the patch's crate, or of one target of it, whose names contain the one that
+    /// it names.
     fn test(&self, patch: &Patch) -> Result<Run, String> {
         let cargo = |words: &[&str]| {
-            let mut command = cargo(self.tree.path(), &["test", "--release", "--tests"]);
-            command.args(["-p", &patch.package]).args(words);
+            let mut command = cargo(self.tree.path(), &["test", "--release"]);
+            command.args(["-p", &patch.package]);
+            if patch.target.is_empty() {
+                command.arg("--tests");
+            }
+            command.args(&patch.target).args(words);
             command.env("CARGO_TARGET_DIR", &self.target);
             captured(&mut command)
         };

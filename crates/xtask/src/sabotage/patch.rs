@@ -10,6 +10,8 @@ pub(crate) struct Patch {
     pub(crate) what: String,
     /// The package whose test has to fail.
     pub(crate) package: String,
+    /// In which of its targets the test is, in cargo's words (`--test NAME`); without: in any.
+    pub(crate) target: Vec<String>,
     /// The test's full name, as the test runner prints it.
     pub(crate) test: String,
 }
@@ -43,15 +45,18 @@ impl Patch {
         };
         let what = field("# what:")?.to_owned();
         let kills = field("# kills:")?;
-        let (package, test) = kills
-            .split_once(' ')
-            .ok_or_else(|| format!("{}: `# kills:` wants CRATE TEST", path.display()))?;
+        let words: Vec<String> = kills.split_whitespace().map(str::to_owned).collect();
+        let [package, target @ .., test] = words.as_slice() else {
+            let expected = "CRATE [--lib | --test NAME] TEST";
+            return Err(format!("{}: `# kills:` wants {expected}", path.display()));
+        };
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self {
             name: name.into_owned(),
             what,
-            package: package.to_owned(),
-            test: test.trim().to_owned(),
+            package: package.clone(),
+            target: target.to_vec(),
+            test: test.clone(),
             path,
         })
     }

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use super::patch::Patch;
 use super::tree::Tree;
-use super::{Lab, Outcome, Run};
+use super::{Lab, Outcome, Run, table};
+use crate::command::captured;
 
 const LIB: &str = "\
 pub fn is_adult(age: u8) -> bool {
@@ -71,7 +72,7 @@ fn a_patch_must_apply_compile_and_be_killed_by_its_own_test() {
     write_patch(dir.path(), "6_fails_anyway", "tests::fails_anyway", age);
 
     let lab = Lab {
-        tree: Tree::new(&original, dir.path().join("copy")),
+        tree: Tree::read(&original, dir.path().join("copy")).unwrap(),
         target: dir.path().join("target"),
     };
     let patches = Patch::read_all(dir.path()).unwrap();
@@ -106,7 +107,7 @@ fn restoring_takes_patches_and_stray_files_back_and_touches_nothing_else() {
         .current_dir(&original)
         .status();
     assert!(init.unwrap().success());
-    let tree = Tree::new(&original, dir.path().join("copy"));
+    let tree = Tree::read(&original, dir.path().join("copy")).unwrap();
     tree.restore().unwrap();
     let time = || {
         fs::metadata(tree.path().join("kept.rs"))
@@ -116,6 +117,7 @@ fn restoring_takes_patches_and_stray_files_back_and_touches_nothing_else() {
     };
     let before = time();
     write(tree.path(), "below/patched.rs", "broken");
+    write(&original, "below/patched.rs", "edited meanwhile");
     write(tree.path(), "below/stray.rs", "stray");
     tree.restore().unwrap();
     assert_eq!(
@@ -133,6 +135,47 @@ fn a_run_is_read_from_the_runners_lines() {
     );
     assert_eq!(run.passed, ["a::b".to_owned()].into());
     assert_eq!(run.failed, ["c".to_owned()].into());
+}
+
+#[test]
+fn every_patch_applies_to_the_code_as_it_is_and_names_a_test_that_is_there() {
+    let root = crate::root().unwrap();
+    let patches = Patch::read_all(&root.join("crates/xtask/sabotage")).unwrap();
+    assert!(patches.len() >= 30);
+    for patch in &patches {
+        let mut git = Command::new("git");
+        git.args(["apply", "--check"]).arg(&patch.path);
+        let (applies, _, why) = captured(git.current_dir(&root)).unwrap();
+        assert!(applies, "{} has to be made again: {why}", patch.name);
+        let test = patch.test.rsplit("::").next().unwrap();
+        let package = root.join("crates").join(&patch.package);
+        assert!(
+            has_function(&package, test),
+            "{}: {} has no test {test}",
+            patch.name,
+            patch.package
+        );
+    }
+    let page = fs::read_to_string(root.join("docs/sabotage.md")).unwrap();
+    assert!(
+        page.contains(&table(&patches)),
+        "docs/sabotage.md wants the table that `cargo xtask sabotage --list` prints"
+    );
+}
+
+/// Whether a source file below `dir` has a function of this name.
+fn has_function(dir: &Path, name: &str) -> bool {
+    fs::read_dir(dir).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return has_function(&path, name);
+        }
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        is_source
+            && fs::read_to_string(&path)
+                .unwrap()
+                .contains(&format!("fn {name}("))
+    })
 }
 
 /// A patch that replaces the third line of [`LIB`].
