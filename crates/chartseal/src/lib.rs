@@ -76,7 +76,7 @@ mod trust;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
 pub use chartseal_fhir::{Class, Tag};
-pub use chartseal_policy::{Action, Confidentiality, Purpose};
+pub use chartseal_policy::{Action, Confidentiality, Obligation, Purpose};
 pub use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId, Time};
 
 pub use clinician::Clinician;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chartseal_codec::from_bytes;
 use chartseal_envelope::{Dealing, Fault, Header, KemKeyPair, Opened, Release, combine_all, open};
+use chartseal_fhir::Tag;
 use chartseal_ledger::body::AccessRequested;
 use chartseal_node::{Envelope, EnvelopeFront, NodeError};
-use chartseal_policy::{Action, Purpose};
+use chartseal_policy::{Action, Obligation, Purpose};
 use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
@@ -105,6 +106,16 @@ impl OpenedRecord {
     /// The content's media type.
     pub fn media_type(&self) -> &str {
         self.opened.media_type()
+    }
+
+    /// What goes with the record because of its category: the chain sees none, so the reader's app
+    /// attaches it (42 CFR Part 2 for substance use records, as the policy semantics say).
+    pub fn obligations(&self) -> Vec<Obligation> {
+        let part2 = self
+            .filing()
+            .is_some_and(|filing| filing.tags.contains(&Tag::Sud));
+        let obligations = [Obligation::AttachPart2Notice, Obligation::AttachConsentCopy];
+        obligations.into_iter().filter(|_| part2).collect()
     }
 
     /// What it was filed under; `None` if its author said nothing readable.

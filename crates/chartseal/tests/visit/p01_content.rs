@@ -1,6 +1,6 @@
 //! P1: content is readable only by holders of its key; nodes, stores and chain hold ciphertext.
 
-use chartseal::{Ask, Class, Error, Purpose};
+use chartseal::{Ask, Class, Document, Error, Obligation, Offer, Purpose, Tag};
 use chartseal_envelope::{CombineError, Dealing, KemKeyPair, ShareFault, combine};
 use chartseal_ledger::body::AccessRequested;
 use chartseal_wire::history::Token;
@@ -149,4 +149,29 @@ fn p1_somebody_without_a_grant_is_denied_and_opens_nothing() {
         assert!(matches!(opened, Err(Error::Denied(id)) if id == request.id()));
     }
     assert!(visit.read(&[record]).is_ok());
+}
+
+#[test]
+fn p1_what_goes_with_a_substance_use_record_is_attached_when_it_is_opened() {
+    let mut visit = Visit::new();
+    let mut document = Document::new(Class::CONDITION, "text/plain", b"opioid use disorder");
+    document.tags = vec![Tag::Sud];
+    let kit = visit.patient.filing_kit();
+    let filed = visit
+        .author
+        .file(&mut visit.network, &kit, &[document], |_| ())
+        .unwrap();
+    let mut offer = Offer::of(Class::CONDITION, visit.network.now().plus_ms(60_000));
+    offer.tags = vec![Tag::Sud];
+    visit
+        .patient
+        .grant(&mut visit.network, &visit.doctor, &offer)
+        .unwrap();
+    let opening = visit.read(&[filed[0].record]).unwrap();
+    let expected = [Obligation::AttachPart2Notice, Obligation::AttachConsentCopy];
+    assert_eq!(opening.records[0].obligations(), expected);
+
+    let plain = visit.file_result("HbA1c 6.1 %");
+    visit.grant();
+    assert_eq!(visit.read(&[plain]).unwrap().records[0].obligations(), []);
 }
