@@ -1,0 +1,198 @@
+//! The chain in a redb file: the contract of ledger stores, reopened and damaged.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+use std::path::Path;
+
+use chartseal_ledger::store::{Commit, Damage, LedgerStore, ReloadError, conformance, reload};
+use chartseal_ledger::{Genesis, Params, propose};
+use chartseal_node::{LedgerStoreError, NodeKeys, RedbLedger};
+use chartseal_wire::{OrgId, PublicKey, Time};
+use redb::{Database, ReadableTable, TableDefinition};
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
+
+/// A chain of three blocks in `file`; gives its newest header's bytes.
+fn write_chain(file: &Path) -> Vec<u8> {
+    let keys = NodeKeys::generate().unwrap();
+    let org = keys.organization(OrgId([1; 16]), PublicKey([7; 32]));
+    let ids = [org.id];
+    let genesis = Genesis::new(Time(1_000), [9; 32], Params::default(), vec![org], &ids).unwrap();
+    let mut ledger = RedbLedger::open(file).unwrap();
+    let mut executed = genesis.executed();
+    ledger
+        .commit(&Commit::new(&genesis.block(), &executed))
+        .unwrap();
+    for at in 1..3 {
+        let next = propose(&executed.overlay, Time(1_000 + at), []);
+        ledger
+            .commit(&Commit::new(&next.block, &next.executed))
+            .unwrap();
+        executed = next.executed;
+    }
+    executed.overlay.head().bytes()
+}
+
+/// Changes the database of `file` behind the program's back.
+fn alter(file: &Path, change: impl FnOnce(&redb::WriteTransaction)) {
+    let db = Database::create(file).unwrap();
+    let write = db.begin_write().unwrap();
+    change(&write);
+    write.commit().unwrap();
+}
+
+fn damage(file: &Path) -> Damage {
+    match reload(&RedbLedger::open(file).unwrap()) {
+        Err(ReloadError::Damaged(damage)) => damage,
+        other => panic!("not noticed: {other:?}"),
+    }
+}
+
+#[test]
+fn a_file_keeps_the_contract_of_ledger_stores() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = 0;
+    conformance::run(|| {
+        files += 1;
+        RedbLedger::open(&dir.path().join(format!("{files}.redb"))).unwrap()
+    });
+    assert!(files > 1);
+}
+
+#[test]
+fn a_chain_is_the_same_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    let head = write_chain(&file);
+    for _ in 0..2 {
+        let ledger = RedbLedger::open(&file).unwrap();
+        let reloaded = reload(&ledger).unwrap();
+        assert_eq!(reloaded.overlay.head().bytes(), head);
+        assert_eq!(reloaded.log.size(), 3);
+    }
+}
+
+#[test]
+fn a_file_in_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    write_chain(&file);
+    let _first = RedbLedger::open(&file).unwrap();
+    let second = RedbLedger::open(&file);
+    assert!(
+        matches!(second, Err(LedgerStoreError::Database(_))),
+        "{second:?}"
+    );
+}
+
+#[test]
+fn a_file_of_another_version_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    write_chain(&file);
+    alter(&file, |write| {
+        write
+            .open_table(META)
+            .unwrap()
+            .insert("version", 2)
+            .unwrap();
+    });
+    let opened = RedbLedger::open(&file);
+    assert!(
+        matches!(opened, Err(LedgerStoreError::Version { found: 2 })),
+        "{opened:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    std::fs::write(&file, [0x55; 100_000]).unwrap();
+    assert!(matches!(
+        RedbLedger::open(&file),
+        Err(LedgerStoreError::Database(_))
+    ));
+    // One that was cut off is not taken for a shorter chain.
+    let cut = dir.path().join("cut.redb");
+    write_chain(&cut);
+    let bytes = std::fs::read(&cut).unwrap();
+    for keep in [100, 4_096, bytes.len() / 2] {
+        std::fs::write(&cut, &bytes[..keep]).unwrap();
+        let opened = RedbLedger::open(&cut);
+        assert!(
+            matches!(opened, Err(LedgerStoreError::Database(_))),
+            "{keep}: {opened:?}"
+        );
+    }
+}
+
+#[test]
+fn an_altered_state_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    write_chain(&file);
+    alter(&file, |write| {
+        let mut state = write.open_table(STATE).unwrap();
+        state.insert(&[3; 32], &[1, 2, 3][..]).unwrap();
+    });
+    assert_eq!(damage(&file), Damage::StateRoot);
+}
+
+#[test]
+fn a_missing_altered_or_swapped_block_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let block = |write: &redb::WriteTransaction, at: u64| {
+        let blocks = write.open_table(BLOCKS).unwrap();
+        blocks.get(at).unwrap().unwrap().value().to_vec()
+    };
+    let put = |write: &redb::WriteTransaction, at: u64, bytes: &[u8]| {
+        write.open_table(BLOCKS).unwrap().insert(at, bytes).unwrap();
+    };
+
+    let missing = dir.path().join("missing.redb");
+    write_chain(&missing);
+    alter(&missing, |write| {
+        write.open_table(BLOCKS).unwrap().remove(1).unwrap();
+    });
+    assert_eq!(damage(&missing), Damage::MissingHeader { height: 1 });
+
+    let swapped = dir.path().join("swapped.redb");
+    write_chain(&swapped);
+    alter(&swapped, |write| {
+        let other = block(write, 0);
+        put(write, 1, &other);
+    });
+    assert_eq!(damage(&swapped), Damage::BadHeader { height: 1 });
+
+    let altered = dir.path().join("altered.redb");
+    write_chain(&altered);
+    alter(&altered, |write| {
+        let mut other: chartseal_ledger::Block =
+            chartseal_codec::from_bytes(&block(write, 1)).unwrap();
+        other.header.time = Time(1_002);
+        put(write, 1, &other.bytes());
+    });
+    assert_eq!(damage(&altered), Damage::LogRoot { height: 2 });
+
+    let garbled = dir.path().join("garbled.redb");
+    write_chain(&garbled);
+    alter(&garbled, |write| put(write, 1, &[1, 2, 3]));
+    let reloaded = reload(&RedbLedger::open(&garbled).unwrap());
+    let is_named = matches!(
+        reloaded,
+        Err(ReloadError::Store(LedgerStoreError::Damaged {
+            what: "block",
+            ..
+        }))
+    );
+    assert!(is_named, "{reloaded:?}");
+}

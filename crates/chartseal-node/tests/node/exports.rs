@@ -1,0 +1,89 @@
+//! A node signs checkpoints of its own chain only, and exports under its newest.
+
+use chartseal_node::{ExportRequest, NodeError};
+use chartseal_wire::{Checkpoint, SignedNote, Subject};
+
+use crate::fixture::*;
+
+fn note(chain: &Chain, checkpoint: &Checkpoint) -> SignedNote {
+    SignedNote {
+        text: checkpoint.to_string(),
+        signatures: vec![
+            chain
+                .node(0)
+                .sign_checkpoint(&chain.node(0).checkpoint())
+                .unwrap(),
+        ],
+    }
+}
+
+#[test]
+fn a_checkpoint_of_the_own_chain_is_signed_old_ones_too() {
+    let mut chain = Chain::new();
+    let old = chain.node(0).checkpoint();
+    chain.grant();
+    let new = chain.node(0).checkpoint();
+    assert!(new.size > old.size);
+    for checkpoint in [&old, &new] {
+        let line = chain.node(1).cosign_checkpoint(checkpoint).unwrap();
+        let key = chain
+            .node(1)
+            .keys()
+            .cosigner_vkey(&chain.node(1).org())
+            .unwrap();
+        assert_eq!(
+            key.verify(&checkpoint.to_string(), &line),
+            Ok(START.0 / 1_000)
+        );
+        let line = chain.node(1).sign_checkpoint(checkpoint).unwrap();
+        let key = chain.node(1).keys().log_vkey(&checkpoint.origin).unwrap();
+        assert!(key.verify(&checkpoint.to_string(), &line).is_ok());
+    }
+}
+
+#[test]
+fn a_foreign_a_forked_or_a_future_checkpoint_is_signed_by_nobody() {
+    let chain = Chain::new();
+    let own = chain.node(0).checkpoint();
+    let foreign = Chain::new().node(0).checkpoint();
+    let mut forked = own.clone();
+    forked.root.0[0] ^= 1;
+    let mut future = own.clone();
+    future.size += 1;
+    let mut renamed = own.clone();
+    renamed.origin.clone_from(&foreign.origin);
+    for checkpoint in [foreign, forked, future, renamed] {
+        for signed in [
+            chain.node(1).cosign_checkpoint(&checkpoint),
+            chain.node(1).sign_checkpoint(&checkpoint),
+        ] {
+            assert!(
+                matches!(signed, Err(NodeError::Checkpoint)),
+                "{checkpoint:?}"
+            );
+        }
+    }
+    assert!(chain.node(1).cosign_checkpoint(&own).is_ok());
+}
+
+#[test]
+fn an_export_is_made_under_the_newest_checkpoint_only() {
+    let mut chain = Chain::new();
+    let request = ExportRequest {
+        histories: vec![(Subject::Patient(PATIENT), 0)],
+        log_size: None,
+    };
+    let old = chain.node(0).checkpoint();
+    chain.grant();
+    let refused = chain.node(0).export(&request, note(&chain, &old));
+    assert!(matches!(refused, Err(NodeError::Checkpoint)), "{refused:?}");
+    let new = chain.node(0).checkpoint();
+    let file = chain.node(0).export(&request, note(&chain, &new)).unwrap();
+    assert_eq!(file.index, chain.node(0).head().height());
+    let beyond = ExportRequest {
+        log_size: Some(new.size + 1),
+        ..request
+    };
+    let refused = chain.node(0).export(&beyond, note(&chain, &new));
+    assert!(matches!(refused, Err(NodeError::Checkpoint)), "{refused:?}");
+}

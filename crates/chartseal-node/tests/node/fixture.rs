@@ -1,0 +1,306 @@
+//! Four nodes, an author and a patient, without the facade: every byte can be made wrong.
+
+use std::collections::BTreeMap;
+
+use chartseal_consensus::{Ordering, Sequencer};
+use chartseal_envelope::{
+    Content, CustodianSet as EnvelopeSet, Deal, Dealer, Header, KemKeyPair, KemPublicKey,
+    RecordInfo, RecordVersion, SetId, SigningKeyPair, SubjectId, Suite, Threshold, deal, seal,
+};
+use chartseal_ledger::body::{
+    AccessRequested, CustodianSet, DirectiveIssued, Erased, PatientEnrolled, PractitionerEnrolled,
+    RecordAdded,
+};
+use chartseal_ledger::{
+    AdmissionError, Body, Genesis, Label, Labels, Params, SignedTransaction, TRANSACTION_VERSION,
+    Transaction,
+};
+use chartseal_node::keys::{public, sign};
+use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeKeys, Stores};
+use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Terms};
+use chartseal_wire::history::Token;
+use chartseal_wire::{ActorId, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId};
+
+pub(crate) const START: Time = Time(1_772_442_000_000);
+pub(crate) const PATIENT: PatientId = PatientId([0x50; 16]);
+pub(crate) const AUTHOR: ActorId = ActorId([0x41; 16]);
+
+pub(crate) struct Chain {
+    pub(crate) genesis: Genesis,
+    pub(crate) sequencer: Sequencer<Node>,
+    pub(crate) clock: Clock,
+    pub(crate) author: SigningKeyPair,
+    pub(crate) patient: SigningKeyPair,
+    sequences: BTreeMap<[u8; 32], u64>,
+}
+
+/// A sealed record, with the secrets that deal it.
+pub(crate) struct Sealed {
+    pub(crate) envelope: Envelope,
+    pub(crate) dealer: Dealer,
+    pub(crate) anchor: RecordAdded,
+}
+
+pub(crate) fn org(at: usize) -> OrgId {
+    OrgId([u8::try_from(at).unwrap() + 1; 16])
+}
+
+/// What four organizations start from, with their nodes' keys.
+pub(crate) fn found() -> (Genesis, Vec<NodeKeys>, SigningKeyPair) {
+    let keys: Vec<NodeKeys> = (0..4).map(|_| NodeKeys::generate().unwrap()).collect();
+    let office = SigningKeyPair::generate().unwrap();
+    let organizations = keys.iter().enumerate().map(|(at, keys)| {
+        let own = SigningKeyPair::generate().unwrap();
+        keys.organization(org(at), public(if at == 0 { &office } else { &own }))
+    });
+    let organizations: Vec<_> = organizations.collect();
+    let ids: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
+    let genesis = Genesis::new(START, [3; 32], Params::default(), organizations, &ids);
+    (genesis.unwrap(), keys, office)
+}
+
+impl Chain {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| Stores::in_memory().unwrap())
+    }
+
+    /// An enrolled author and patient, and the doctor who may read everything is the author.
+    pub(crate) fn with(mut stores: impl FnMut(usize) -> Stores) -> Self {
+        let (genesis, keys, office) = found();
+        let clock = Clock::manual(START);
+        let nodes = keys.into_iter().enumerate().map(|(at, keys)| {
+            Node::open(&genesis, org(at), keys, stores(at), clock.clone()).unwrap()
+        });
+        let sequencer = Sequencer::new(nodes.collect());
+        let mut chain = Self {
+            genesis,
+            sequencer,
+            clock,
+            author: SigningKeyPair::generate().unwrap(),
+            patient: SigningKeyPair::generate().unwrap(),
+            sequences: BTreeMap::new(),
+        };
+        let author = PractitionerEnrolled {
+            actor: AUTHOR,
+            key: public(&chain.author),
+            kem: [1; 32],
+            roles: Set::one(Symbol::new(b"physician").unwrap()),
+            credential: chartseal_policy::Window::default(),
+            countersignature: None,
+        };
+        let mut patient = PatientEnrolled {
+            patient: PATIENT,
+            key: public(&chain.patient),
+            kem: [2; 32],
+            history_salt: [4; 32],
+            agreement: None,
+            adult_from: Time(0),
+            minor_consent_from: None,
+        };
+        let agreed = patient.to_agree(&chain.genesis.chain_id());
+        patient.agreement = Some(sign(&chain.patient, &agreed));
+        let author = chain.signed(&office, author);
+        let patient = chain.signed(&office, patient);
+        chain.order(vec![author, patient]);
+        chain
+    }
+
+    pub(crate) fn nodes(&mut self) -> &mut [Node] {
+        self.sequencer.replicas_mut()
+    }
+
+    pub(crate) fn node(&self, at: usize) -> &Node {
+        &self.sequencer.replicas()[at]
+    }
+
+    pub(crate) fn signed(
+        &mut self,
+        by: &SigningKeyPair,
+        body: impl Into<Body>,
+    ) -> SignedTransaction {
+        let seq = self.sequences.entry(public(by).0).or_default();
+        *seq += 1;
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain: self.genesis.chain_id(),
+            actor_key: public(by),
+            seq: *seq,
+            expires: 1_000_000,
+            body: body.into(),
+        };
+        transaction.sign(|message| sign(by, message))
+    }
+
+    pub(crate) fn order(&mut self, transactions: Vec<SignedTransaction>) {
+        assert_eq!(self.try_order(transactions), []);
+    }
+
+    /// What was not admitted.
+    pub(crate) fn try_order(
+        &mut self,
+        transactions: Vec<SignedTransaction>,
+    ) -> Vec<AdmissionError> {
+        for transaction in transactions {
+            self.sequencer.submit(transaction);
+        }
+        let finalized = self.sequencer.finalize(self.clock.now()).unwrap();
+        finalized
+            .rejected
+            .into_iter()
+            .map(|rejection| rejection.why)
+            .collect()
+    }
+
+    pub(crate) fn by_author(&mut self, body: impl Into<Body>) -> TxId {
+        let (author, body) = (copy(&self.author), body.into());
+        let transaction = self.signed(&author, body);
+        let id = transaction.id();
+        self.order(vec![transaction]);
+        id
+    }
+
+    pub(crate) fn by_patient(&mut self, body: impl Into<Body>) -> TxId {
+        let (patient, body) = (copy(&self.patient), body.into());
+        let transaction = self.signed(&patient, body);
+        let id = transaction.id();
+        self.order(vec![transaction]);
+        id
+    }
+
+    pub(crate) fn info(&self, record: u8) -> RecordInfo {
+        let committee = self.genesis.committee();
+        RecordInfo {
+            suite: Suite::XWing,
+            record_id: chartseal_envelope::RecordId([record; 16]),
+            subject: SubjectId(PATIENT.0),
+            version: RecordVersion::FIRST,
+            custodians: EnvelopeSet {
+                id: SetId(committee.hash().0),
+                epoch: 0,
+                threshold: Threshold::new(3, 4).unwrap(),
+            },
+        }
+    }
+
+    /// A record as an honest author makes it, not anchored yet.
+    pub(crate) fn seal(&self, record: u8) -> Sealed {
+        Self::seal_as(&self.info(record), &self.author)
+    }
+
+    pub(crate) fn seal_as(info: &RecordInfo, author: &SigningKeyPair) -> Sealed {
+        let content = Content {
+            media_type: "text/plain",
+            attributes: &[],
+            bytes: b"HbA1c 6.1 %",
+        };
+        let sealed = seal(info, &content, author).unwrap();
+        let anchor = RecordAdded {
+            record: RecordId(info.record_id.0),
+            patient: PATIENT,
+            version: info.version.number(),
+            header: digest(&sealed.header),
+            supersedes: info
+                .version
+                .supersedes()
+                .map(|header| HeaderDigest(header.0)),
+            body: sealed.seal.body_digest().0,
+            length: sealed.seal.body_len(),
+            confidentiality: Confidentiality::N,
+            labels: Labels::new([Label([info.record_id.0[0]; 16]); Labels::COUNT]),
+            encounter: None,
+            authored: START,
+            release_at: None,
+            custodians: CustodianSet {
+                epoch: 0,
+                t: 3,
+                n: 4,
+            },
+            fingerprint: sealed.seal.body_digest().0,
+        };
+        Sealed {
+            envelope: Envelope {
+                front: EnvelopeFront {
+                    header: sealed.header,
+                    seal: sealed.seal,
+                },
+                body: sealed.body,
+            },
+            dealer: sealed.dealer,
+            anchor,
+        }
+    }
+
+    /// The deals of some records, one for each node.
+    pub(crate) fn deal(&self, records: &[&Sealed]) -> Vec<Deal> {
+        let dealers: Vec<&Dealer> = records.iter().map(|record| &record.dealer).collect();
+        let keys: Vec<KemPublicKey> = self
+            .sequencer
+            .replicas()
+            .iter()
+            .map(|node| node.keys().kem.public_key().clone())
+            .collect();
+        deal(&dealers, &keys).unwrap()
+    }
+
+    /// A record that every custodian has, and the acknowledgements are on the chain.
+    pub(crate) fn record(&mut self, record: u8) -> Sealed {
+        let sealed = self.seal(record);
+        self.by_author(sealed.anchor.clone());
+        let deals = self.deal(&[&sealed]);
+        let mut acknowledgements = Vec::new();
+        for (node, deal) in self.nodes().iter_mut().zip(&deals) {
+            let deposited = node
+                .deposit(std::slice::from_ref(&sealed.envelope), deal)
+                .unwrap();
+            assert_eq!(deposited.refused, []);
+            acknowledgements.extend(deposited.acknowledgements);
+        }
+        assert_eq!(acknowledgements.len(), 4);
+        self.order(acknowledgements);
+        sealed
+    }
+
+    /// The author may read the patient's records 0 to 15.
+    pub(crate) fn grant(&mut self) -> TxId {
+        let labels = (0..16).map(|label| Symbol::new([label; 16]).unwrap());
+        let mut grant = Grant::to(Grantee::actor(AUTHOR.0).unwrap(), Purpose::Treat);
+        grant.scope.tags = Some(Set::new(labels).unwrap());
+        self.by_patient(DirectiveIssued {
+            patient: PATIENT,
+            terms: Terms::Grant(grant),
+            sealed: None,
+        })
+    }
+
+    pub(crate) fn request(&mut self, records: &[u8]) -> (TxId, KemKeyPair) {
+        let reader = KemKeyPair::generate().unwrap();
+        let body = AccessRequested {
+            patient: PATIENT,
+            records: records
+                .iter()
+                .map(|record| RecordId([*record; 16]))
+                .collect(),
+            action: Token::new("read").unwrap(),
+            purpose: Token::new("TREAT").unwrap(),
+            reason_code: Token::new("visit").unwrap(),
+            reason: Hash([1; 32]),
+            reader: reader.key_id().0,
+        };
+        (self.by_author(body), reader)
+    }
+
+    pub(crate) fn erase(&mut self, record: u8) {
+        self.by_patient(Erased {
+            record: RecordId([record; 16]),
+        });
+    }
+}
+
+pub(crate) fn digest(header: &Header) -> HeaderDigest {
+    HeaderDigest(header.digest().0)
+}
+
+/// The same key pair again.
+pub(crate) fn copy(keys: &SigningKeyPair) -> SigningKeyPair {
+    SigningKeyPair::from_secret_bytes(keys.expose_secret_bytes())
+}

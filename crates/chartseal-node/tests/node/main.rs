@@ -1,0 +1,17 @@
+//! What one organization's node promises on its own: to itself after a restart, to authors, to
+//! patients, to other nodes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod agreement;
+mod deposit;
+mod exports;
+mod fixture;
+mod release;
+mod restart;
