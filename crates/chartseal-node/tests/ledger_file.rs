@@ -116,7 +116,7 @@ fn a_file_of_another_version_is_named() {
 fn a_file_that_is_no_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ledger.redb");
-    std::fs::write(&file, [0x55; 100_000]).unwrap();
+    std::fs::write(&file, vec![0x55; 100_000]).unwrap();
     assert!(matches!(
         RedbLedger::open(&file),
         Err(LedgerStoreError::Database(_))
