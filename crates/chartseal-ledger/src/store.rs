@@ -10,8 +10,9 @@ use alloc::vec::Vec;
 
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Subject, TxId};
+use thiserror::Error;
 
-pub use memory::{MemoryError, MemoryStore};
+pub use memory::MemoryStore;
 pub use reload::{Damage, ReloadError, Reloaded, reload};
 
 use crate::block::Block;
@@ -84,4 +85,32 @@ impl<'a> Commit<'a> {
             entries: &executed.entries,
         }
     }
+}
+
+/// Why a store refuses a commit, whatever it keeps it in. Nothing of it is kept then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OutOfOrder {
+    /// The commit is not for the next height, nor the head again.
+    #[error("commit is for height {found}, expected {expected}")]
+    Height {
+        /// The next height.
+        expected: u64,
+        /// The commit's.
+        found: u64,
+    },
+    /// Another block than the head is committed at its height.
+    #[error("another block is already committed at height {height}")]
+    OtherBlock {
+        /// The head's height.
+        height: u64,
+    },
+    /// A history's entry is not the next.
+    #[error("an entry is for index {found} of a history, expected {expected}")]
+    EntryIndex {
+        /// The history's length.
+        expected: u64,
+        /// The entry's index.
+        found: u64,
+    },
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use chartseal_codec::{DecodeError, from_bytes, to_bytes};
 use chartseal_ledger::Block;
-use chartseal_ledger::store::{Commit, LedgerStore, TxPlace};
+use chartseal_ledger::store::{Commit, LedgerStore, OutOfOrder, TxPlace};
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Subject, TxId};
 use redb::backends::InMemoryBackend;
@@ -55,28 +55,9 @@ pub enum LedgerStoreError {
         /// What the decoder said.
         why: DecodeError,
     },
-    /// The commit is not for the next height.
-    #[error("commit is for height {found}, expected {expected}")]
-    Height {
-        /// The next height.
-        expected: u64,
-        /// The commit's.
-        found: u64,
-    },
-    /// Another block than the head is committed at its height.
-    #[error("another block is already committed at height {height}")]
-    OtherBlock {
-        /// The head's height.
-        height: u64,
-    },
-    /// A history's entry is not the next.
-    #[error("an entry is for index {found} of a history, expected {expected}")]
-    EntryIndex {
-        /// The history's length.
-        expected: u64,
-        /// The entry's index.
-        found: u64,
-    },
+    /// The commit is not the next.
+    #[error(transparent)]
+    OutOfOrder(OutOfOrder),
 }
 
 impl<E: Into<redb::Error>> From<E> for LedgerStoreError {
@@ -142,14 +123,16 @@ impl RedbLedger {
                 return if again {
                     Ok(())
                 } else {
-                    Err(LedgerStoreError::OtherBlock { height })
+                    Err(LedgerStoreError::OutOfOrder(OutOfOrder::OtherBlock {
+                        height,
+                    }))
                 };
             }
             if height != expected {
-                return Err(LedgerStoreError::Height {
+                return Err(LedgerStoreError::OutOfOrder(OutOfOrder::Height {
                     expected,
                     found: height,
-                });
+                }));
             }
             blocks.insert(height, commit.block.bytes().as_slice())?;
 
@@ -168,10 +151,10 @@ impl RedbLedger {
                     .get(subject.as_slice())?
                     .map_or(0, |length| length.value());
                 if *found != expected {
-                    return Err(LedgerStoreError::EntryIndex {
+                    return Err(LedgerStoreError::OutOfOrder(OutOfOrder::EntryIndex {
                         expected,
                         found: *found,
-                    });
+                    }));
                 }
                 history.insert((subject.as_slice(), *found), entry.as_slice())?;
                 lengths.insert(subject.as_slice(), *found + 1)?;

@@ -3,9 +3,8 @@ use alloc::vec::Vec;
 
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Subject, TxId};
-use thiserror::Error;
 
-use super::{Commit, LedgerStore, TxPlace};
+use super::{Commit, LedgerStore, OutOfOrder, TxPlace};
 use crate::block::Block;
 
 /// A store that forgets with the process: for tests and tools.
@@ -15,34 +14,6 @@ pub struct MemoryStore {
     state: BTreeMap<MapKey, Vec<u8>>,
     histories: BTreeMap<Subject, Vec<Vec<u8>>>,
     transactions: BTreeMap<TxId, TxPlace>,
-}
-
-/// Why a [`MemoryStore`] refuses a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// The commit is not for the next height, nor the head again.
-    #[error("commit is for height {found}, expected {expected}")]
-    Height {
-        /// The next height.
-        expected: u64,
-        /// The commit's.
-        found: u64,
-    },
-    /// Another block than the head is committed at its height.
-    #[error("another block is already committed at height {height}")]
-    OtherBlock {
-        /// The head's height.
-        height: u64,
-    },
-    /// A history's entry is not the next.
-    #[error("an entry is for index {found} of a history, expected {expected}")]
-    EntryIndex {
-        /// The history's length.
-        expected: u64,
-        /// The entry's index.
-        found: u64,
-    },
 }
 
 impl MemoryStore {
@@ -55,7 +26,7 @@ impl MemoryStore {
         self.blocks.get(usize::try_from(height).ok()?)
     }
 
-    fn check_entries(&self, commit: &Commit<'_>) -> Result<(), MemoryError> {
+    fn check_entries(&self, commit: &Commit<'_>) -> Result<(), OutOfOrder> {
         let mut next = BTreeMap::new();
         for (subject, found, _) in commit.entries {
             let kept = self
@@ -64,7 +35,7 @@ impl MemoryStore {
                 .map_or(0, |entries| entries.len() as u64);
             let expected = next.entry(subject).or_insert(kept);
             if found != expected {
-                return Err(MemoryError::EntryIndex {
+                return Err(OutOfOrder::EntryIndex {
                     expected: *expected,
                     found: *found,
                 });
@@ -76,20 +47,20 @@ impl MemoryStore {
 }
 
 impl LedgerStore for MemoryStore {
-    type Error = MemoryError;
+    type Error = OutOfOrder;
 
-    fn commit(&mut self, commit: &Commit<'_>) -> Result<(), MemoryError> {
+    fn commit(&mut self, commit: &Commit<'_>) -> Result<(), OutOfOrder> {
         let (found, expected) = (commit.block.header.height, self.blocks.len() as u64);
         if found.checked_add(1) == Some(expected) {
             let again = self.blocks.last() == Some(commit.block);
             return if again {
                 Ok(())
             } else {
-                Err(MemoryError::OtherBlock { height: found })
+                Err(OutOfOrder::OtherBlock { height: found })
             };
         }
         if found != expected {
-            return Err(MemoryError::Height { expected, found });
+            return Err(OutOfOrder::Height { expected, found });
         }
         self.check_entries(commit)?;
         for (key, value) in commit.changes {
@@ -117,19 +88,19 @@ impl LedgerStore for MemoryStore {
         Ok(())
     }
 
-    fn head(&self) -> Result<Option<BlockHeader>, MemoryError> {
+    fn head(&self) -> Result<Option<BlockHeader>, OutOfOrder> {
         Ok(self.blocks.last().map(|block| block.header.clone()))
     }
 
-    fn block(&self, height: u64) -> Result<Option<Block>, MemoryError> {
+    fn block(&self, height: u64) -> Result<Option<Block>, OutOfOrder> {
         Ok(self.block_at(height).cloned())
     }
 
-    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, MemoryError> {
+    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, OutOfOrder> {
         Ok(self.block_at(height).map(|block| block.header.bytes()))
     }
 
-    fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, MemoryError> {
+    fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, OutOfOrder> {
         Ok(self
             .state
             .iter()
@@ -142,13 +113,13 @@ impl LedgerStore for MemoryStore {
         subject: &Subject,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<Vec<u8>>, MemoryError> {
+    ) -> Result<Vec<Vec<u8>>, OutOfOrder> {
         let entries = self.histories.get(subject).map_or(&[][..], Vec::as_slice);
         let skip = usize::try_from(from).unwrap_or(usize::MAX);
         Ok(entries.iter().skip(skip).take(limit).cloned().collect())
     }
 
-    fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, MemoryError> {
+    fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, OutOfOrder> {
         Ok(self.transactions.get(id).copied())
     }
 }
