@@ -15,7 +15,8 @@
 //!
 //! # Limits
 //! The sequencer is one process: whoever runs it can withhold transactions. It can't alter one, forge
-//! a decision, or make replicas disagree unnoticed.
+//! a decision, or make replicas disagree unnoticed. Every running replica must agree: one that executes
+//! wrongly is named, and nothing is ordered until it is stopped.
 
 mod ordering;
 mod sequencer;
