@@ -266,3 +266,36 @@ fn a_hundred_thousand_directives_of_each_hostile_kind_are_borne() {
     }
     assert_eq!(ask(&world, "a0").code, Code::NoGrant);
 }
+
+#[test]
+fn many_grants_passed_on_from_one_that_many_strangers_revoke_cost_no_more_than_their_sum() {
+    // Each of the 50,000 rests on the root, and whether the root was ended takes 50,000 looks: asked
+    // once it is nothing, asked for each it would be 2,500,000,000.
+    let mut world = world(1);
+    let root = Grant {
+        delegable: 1,
+        ..grant("a0")
+    };
+    world
+        .apply(says("root", 1, "ann", Terms::Grant(root)))
+        .unwrap();
+    for i in 0..50_000 {
+        let child = Grant {
+            parent: Some(symbol("root")),
+            ..grant("friend")
+        };
+        let end = Revocation {
+            target: symbol("root"),
+        };
+        for directive in [
+            says(format!("c{i}"), 2, "a0", Terms::Grant(child)),
+            says(format!("r{i}"), 3, "stranger", Terms::Revoke(end)),
+        ] {
+            world.apply(directive).unwrap();
+        }
+    }
+    world.actors.insert(symbol("friend"), Actor::default());
+    let started = std::time::Instant::now();
+    assert_eq!(ask(&world, "friend").by.len(), 50_000);
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}

@@ -4,14 +4,15 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 
 use super::horizon::Horizon;
-use crate::{Approval, Directive, Grant, Patient, Request, Status, Symbol, Terms};
+use crate::{Approval, Directive, Grant, Patient, Position, Status, Symbol, Terms, Time};
 
 /// The most grants in a chain of delegation, the first included. A longer one is void.
 pub(super) const MAX_CHAIN: usize = 32;
 
-/// A patient's directives that come before the request.
+/// A patient's directives that come before a position.
 pub(super) struct Docket<'a> {
-    request: &'a Request,
+    before: Position,
+    id: &'a Symbol,
     patient: &'a Patient,
     directives: &'a [Directive],
     /// What revocations and supersessions say, sorted by target.
@@ -19,7 +20,16 @@ pub(super) struct Docket<'a> {
     /// Approvals, sorted by what they approve.
     approvals: Vec<(&'a Directive, &'a Approval)>,
     /// Grants by id; built when a delegation is met.
-    grants: OnceCell<Vec<(&'a Directive, &'a Grant)>>,
+    grants: OnceCell<Vec<Granted<'a>>>,
+}
+
+/// A grant, and what every grant that was passed on from it asks of it: found once for all of them.
+pub(super) struct Granted<'a> {
+    pub(super) directive: &'a Directive,
+    pub(super) grant: &'a Grant,
+    /// Whether its issuer might make it, whatever the time.
+    pub(super) basis: OnceCell<Result<(), Status>>,
+    has_ended: OnceCell<bool>,
 }
 
 /// A directive that ends another, if it may.
@@ -30,12 +40,13 @@ struct End<'a> {
 
 impl<'a> Docket<'a> {
     pub(super) fn new(
-        request: &'a Request,
-        patient: &'a Patient,
+        before: Position,
+        (id, patient): (&'a Symbol, &'a Patient),
         directives: &'a [Directive],
     ) -> Self {
         let mut docket = Self {
-            request,
+            before,
+            id,
             patient,
             directives,
             ends: Vec::new(),
@@ -71,30 +82,42 @@ impl<'a> Docket<'a> {
         docket
     }
 
-    /// Whether a directive comes before the request, and speaks of its patient.
+    /// Whether a directive comes before the position, and speaks of the patient.
     pub(super) fn counts(&self, directive: &Directive) -> bool {
-        directive.position < self.request.position && directive.patient == self.request.patient
+        directive.position < self.before && directive.patient == *self.id
+    }
+
+    /// Whether this actor is the patient.
+    pub(super) fn is_of(&self, actor: &Symbol) -> bool {
+        actor == self.id
     }
 
     /// A grant by its id, if exactly one counts.
-    pub(super) fn grant(&self, id: &Symbol) -> Option<(&'a Directive, &'a Grant)> {
-        let grants = self.grants.get_or_init(|| {
-            let counting = self.directives.iter().filter(|one| self.counts(one));
-            let mut grants: Vec<_> = counting
-                .filter_map(|directive| match &directive.terms {
-                    Terms::Grant(grant) => Some((directive, grant)),
-                    _ => None,
-                })
-                .collect();
-            grants.sort_unstable_by(|a, b| a.0.id.cmp(&b.0.id));
-            grants
-        });
-        let start = grants.partition_point(|(directive, _)| directive.id < *id);
+    pub(super) fn grant(&self, id: &Symbol) -> Option<&Granted<'a>> {
+        let grants = self.grants.get_or_init(|| self.by_id());
+        let start = grants.partition_point(|one| one.directive.id < *id);
         let mut named = grants
             .iter()
             .skip(start)
-            .take_while(|(directive, _)| directive.id == *id);
-        named.next().filter(|_| named.next().is_none()).copied()
+            .take_while(|one| one.directive.id == *id);
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    fn by_id(&self) -> Vec<Granted<'a>> {
+        let counting = self.directives.iter().filter(|one| self.counts(one));
+        let mut grants: Vec<_> = counting
+            .filter_map(|directive| match &directive.terms {
+                Terms::Grant(grant) => Some(Granted {
+                    directive,
+                    grant,
+                    basis: OnceCell::new(),
+                    has_ended: OnceCell::new(),
+                }),
+                _ => None,
+            })
+            .collect();
+        grants.sort_unstable_by(|a, b| a.directive.id.cmp(&b.directive.id));
+        grants
     }
 
     /// The approvals of a grant.
@@ -111,7 +134,12 @@ impl<'a> Docket<'a> {
     }
 
     /// How a grant or a restriction was ended, for good, if it was.
-    pub(super) fn ended(&self, target: &Directive, horizon: &mut Horizon) -> Option<Status> {
+    pub(super) fn ended(
+        &self,
+        target: &Directive,
+        time: Time,
+        horizon: &mut Horizon,
+    ) -> Option<Status> {
         let start = self.ends.partition_point(|end| *end.target < target.id);
         let ends = self
             .ends
@@ -123,14 +151,27 @@ impl<'a> Docket<'a> {
             .find_map(|end| {
                 let by = end.by.id.clone();
                 if matches!(end.by.terms, Terms::Revoke(_)) {
-                    let counts = self.may_revoke(end.by, target, horizon);
+                    let counts = self.may_revoke(end.by, target, time, horizon);
                     return counts.then_some(Status::Revoked { by });
                 }
                 (end.by.issuer == target.issuer).then_some(Status::Superseded { by })
             })
     }
 
-    fn may_revoke(&self, by: &Directive, target: &Directive, horizon: &mut Horizon) -> bool {
+    /// Whether a grant that others were passed on from has ended; no time changes that of a grant.
+    pub(super) fn has_ended(&self, granted: &Granted<'_>, time: Time) -> bool {
+        let ended = || self.ended(granted.directive, time, &mut Horizon::after(time));
+        *granted.has_ended.get_or_init(|| ended().is_some())
+    }
+
+    /// Whether a revocation counts that comes after its target.
+    pub(super) fn may_revoke(
+        &self,
+        by: &Directive,
+        target: &Directive,
+        time: Time,
+        horizon: &mut Horizon,
+    ) -> bool {
         if by.issuer == target.issuer {
             return true;
         }
@@ -139,7 +180,7 @@ impl<'a> Docket<'a> {
             if is_patient {
                 horizon.at(self.patient.adult_from);
             }
-            return is_patient && self.patient.is_adult(self.request.time);
+            return is_patient && self.patient.is_adult(time);
         };
         is_patient
             || self
@@ -150,8 +191,8 @@ impl<'a> Docket<'a> {
     /// The grants that this one was passed on from, the nearest first.
     fn ancestors(&self, grant: &Grant) -> impl Iterator<Item = &'a Directive> {
         let parent = |grant: &Grant| grant.parent.as_ref().and_then(|id| self.grant(id));
-        core::iter::successors(parent(grant), move |(_, grant)| parent(grant))
-            .map(|(directive, _)| directive)
+        core::iter::successors(parent(grant), move |above| parent(above.grant))
+            .map(|above| above.directive)
             .take(MAX_CHAIN)
     }
 }

@@ -2,19 +2,20 @@
 
 use alloc::collections::BTreeSet;
 
-use super::active::{Docket, MAX_CHAIN};
+use super::active::{Docket, Granted, MAX_CHAIN};
 use super::horizon::Horizon;
 use crate::{
-    Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Request, Scope, Set, Status,
-    Symbol, Time, World,
+    Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Scope, Set, Status, Symbol, Time,
+    World,
 };
 
-/// Checks authority over one record of one patient.
+/// Checks authority over a patient's records at one time.
 pub(super) struct Authority<'a, W: ?Sized> {
     pub(super) world: &'a W,
-    pub(super) request: &'a Request,
+    pub(super) time: Time,
     pub(super) patient: &'a Patient,
-    pub(super) record: &'a Record,
+    /// The record that is asked for; `None`: any that is not the minor's private matter.
+    pub(super) record: Option<&'a Record>,
     pub(super) docket: &'a Docket<'a>,
 }
 
@@ -37,32 +38,48 @@ impl<W: World + ?Sized> Authority<'_, W> {
         grant: &Grant,
         horizon: &mut Horizon,
     ) -> Result<(), Status> {
+        self.has_basis(directive, grant)?;
         let (mut directive, mut grant) = (directive, grant);
-        for _ in 0..MAX_CHAIN {
+        for _ in 1..MAX_CHAIN {
             let Some(parent) = &grant.parent else {
-                return self.is_own_authority(directive, grant);
+                return Ok(());
             };
-            let (above, parent) = self.docket.grant(parent).ok_or(Status::NoParent)?;
-            if above.position >= directive.position {
-                return Err(Status::NoParent);
-            }
-            let Issuer::Actor(delegator) = &directive.issuer else {
-                return Err(Status::NotDelegable);
-            };
-            let may_pass_on = names(&parent.scope, delegator)
-                && parent.delegable > grant.delegable
-                && parent.except.is_empty();
-            if !may_pass_on {
-                return Err(Status::NotDelegable);
-            }
-            if !is_within(grant, parent) {
-                return Err(Status::WiderThanParent);
-            }
-            self.is_active(above, parent, horizon)?;
-            self.is_in_standing(delegator, horizon)?;
-            (directive, grant) = (above, parent);
+            let above = self.docket.grant(parent).ok_or(Status::NoParent)?;
+            self.is_active(above, horizon)?;
+            self.is_in_standing(&directive.issuer, horizon)?;
+            let basis = || self.has_basis(above.directive, above.grant);
+            above.basis.get_or_init(basis).clone()?;
+            (directive, grant) = (above.directive, above.grant);
         }
-        Err(Status::NotDelegable)
+        match grant.parent {
+            None => Ok(()),
+            Some(_) => Err(Status::NotDelegable),
+        }
+    }
+
+    /// Whether a grant's issuer might make it: by own authority, or as a delegate within the parent.
+    fn has_basis(&self, directive: &Directive, grant: &Grant) -> Result<(), Status> {
+        let Some(parent) = &grant.parent else {
+            return self.is_own_authority(directive, grant);
+        };
+        let above = self.docket.grant(parent).ok_or(Status::NoParent)?;
+        if above.directive.position >= directive.position {
+            return Err(Status::NoParent);
+        }
+        let Issuer::Actor(delegator) = &directive.issuer else {
+            return Err(Status::NotDelegable);
+        };
+        let parent = above.grant;
+        let may_pass_on = names(&parent.scope, delegator)
+            && parent.delegable > grant.delegable
+            && parent.except.is_empty();
+        if !may_pass_on {
+            return Err(Status::NotDelegable);
+        }
+        if !is_within(grant, parent) {
+            return Err(Status::WiderThanParent);
+        }
+        Ok(())
     }
 
     /// Whether a restriction's issuer may also grant by it: of age, or a guardian over a record that
@@ -91,14 +108,16 @@ impl<W: World + ?Sized> Authority<'_, W> {
             return false;
         };
         let patient = self.patient;
-        if *issuer == self.request.patient {
+        if self.docket.is_of(issuer) {
             let names_tags = tags.is_some_and(|tags| !tags.is_empty());
             return patient.is_adult(at) || (patient.may_consent(at) && names_tags);
         }
         // A private tag may be one that is not gated: then the record bears it unnamed.
         let private = &patient.minor_private_tags;
         let is_private = tags.is_some_and(|tags| tags.intersects(private))
-            || self.record.tags.intersects(private);
+            || self
+                .record
+                .is_some_and(|record| record.tags.intersects(private));
         patient.has_guardian(issuer, at) && !(is_private && patient.may_consent(at))
     }
 
@@ -118,10 +137,11 @@ impl<W: World + ?Sized> Authority<'_, W> {
             .approvals(&directive.id)
             .filter(|(by, approval)| by.position <= directive.position && in_time(approval.at));
         let approving: BTreeSet<&Issuer> = good.map(|(by, _)| &by.issuer).collect();
-        let counts = |member: &&Symbol| {
-            !names(&grant.scope, member) && approving.contains(&Issuer::Actor((*member).clone()))
+        let counts = |issuer: &&&Issuer| match issuer {
+            Issuer::Actor(member) => is_member(quorum, grant, member),
+            Issuer::Quorum => false,
         };
-        let found = quorum.members.iter().filter(counts).count();
+        let found = approving.iter().filter(counts).count();
         let found = u32::try_from(found).unwrap_or(u32::MAX);
         let needed = quorum.k.max(1);
         if found >= needed {
@@ -131,29 +151,25 @@ impl<W: World + ?Sized> Authority<'_, W> {
         }
     }
 
-    fn is_active(
-        &self,
-        directive: &Directive,
-        grant: &Grant,
-        horizon: &mut Horizon,
-    ) -> Result<(), Status> {
-        let has_ended = self.docket.ended(directive, horizon).is_some();
-        horizon.window(&grant.window);
-        if has_ended || !grant.window.contains(self.request.time) {
+    fn is_active(&self, above: &Granted<'_>, horizon: &mut Horizon) -> Result<(), Status> {
+        let has_ended = self.docket.has_ended(above, self.time);
+        horizon.window(&above.grant.window);
+        if has_ended || !above.grant.window.contains(self.time) {
             return Err(Status::AncestorInactive {
-                id: directive.id.clone(),
+                id: above.directive.id.clone(),
             });
         }
         Ok(())
     }
 
-    fn is_in_standing(&self, delegator: &Symbol, horizon: &mut Horizon) -> Result<(), Status> {
-        let actor = self
-            .world
-            .actor(delegator)
-            .ok_or(Status::DelegatorStanding)?;
+    fn is_in_standing(&self, delegator: &Issuer, horizon: &mut Horizon) -> Result<(), Status> {
+        let actor = match delegator {
+            Issuer::Actor(id) => self.world.actor(id),
+            Issuer::Quorum => None,
+        };
+        let actor = actor.ok_or(Status::DelegatorStanding)?;
         horizon.standing(&actor);
-        if actor.in_standing(self.request.time) {
+        if actor.in_standing(self.time) {
             Ok(())
         } else {
             Err(Status::DelegatorStanding)
@@ -161,15 +177,20 @@ impl<W: World + ?Sized> Authority<'_, W> {
     }
 }
 
+/// Whether an actor's approval of a grant counts: a member whom it does not name directly.
+pub(super) fn is_member(quorum: &Quorum, grant: &Grant, actor: &Symbol) -> bool {
+    quorum.members.contains(actor) && !names(&grant.scope, actor)
+}
+
 /// When a directive counts as made: `issued`, else where its window begins, else 0.
-fn issue_time(directive: &Directive, from: Option<Time>) -> Time {
+pub(super) fn issue_time(directive: &Directive, from: Option<Time>) -> Time {
     directive.issued.or(from).unwrap_or_default()
 }
 
 /// Whether a grant names this actor directly.
 fn names(scope: &Scope, actor: &Symbol) -> bool {
-    let is_named = |one: &Grantee| matches!(one, Grantee::Actor(named) if named == actor);
-    scope.to.iter().flatten().any(is_named)
+    let named = Grantee::Actor(actor.clone());
+    scope.to.as_ref().is_some_and(|to| to.contains(&named))
 }
 
 /// Whether a grant stays within its parent in every dimension.

@@ -29,12 +29,12 @@ pub(super) fn judge<'a, W: World + ?Sized>(
     subject: &Subject<'_>,
     directives: &'a [Directive],
 ) -> Judged<'a> {
-    let docket = Docket::new(request, patient, directives);
+    let docket = Docket::new(request.position, (&request.patient, patient), directives);
     let authority = Authority {
         world,
-        request,
+        time: request.time,
         patient,
-        record: subject.record,
+        record: Some(subject.record),
         docket: &docket,
     };
     let judge = Judge {
@@ -184,7 +184,8 @@ impl<W: World + ?Sized> Judge<'_, W> {
         horizon: &mut Horizon,
     ) -> Result<(), Status> {
         self.has_not_ended_by_time(window)?;
-        self.docket.ended(directive, horizon).map_or(Ok(()), Err)
+        let ended = self.docket.ended(directive, self.request.time, horizon);
+        ended.map_or(Ok(()), Err)
     }
 
     fn has_not_ended_by_time(&self, window: &Window) -> Result<(), Status> {
