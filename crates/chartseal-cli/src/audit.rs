@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-use chartseal_audit::{Freshness, Kept, Options, Report, TrustPolicy, Verdict, verify};
+use chartseal_audit::{
+    Freshness, Kept, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify,
+};
 use chartseal_node::Clock;
 use serde_json::{Value, json};
 
@@ -27,7 +29,7 @@ pub fn run(command: &Audit) -> Result<Exit, Failure> {
 fn audit_verify(args: &AuditVerify) -> Result<Exit, Failure> {
     let policy = read_text(&args.trust, MAX_POLICY)?;
     let policy = TrustPolicy::parse(&policy).map_err(|why| Failure::bad(&args.trust, why))?;
-    let file = read_text(&args.file, MAX_EXPORT)?;
+    let file = read_file(&args.file, MAX_EXPORT)?;
     // Held until the new state is written, so that two verifiers don't overwrite each other.
     let _lock = args.state.as_deref().map(lock).transpose()?;
     let kept = args.state.as_deref().map(read_state).transpose()?.flatten();
@@ -39,7 +41,15 @@ fn audit_verify(args: &AuditVerify) -> Result<Exit, Failure> {
         freshness,
         ..Options::default()
     };
-    let verdict = verify(&file, &policy, kept.as_ref(), &options);
+    let verdict = match std::str::from_utf8(&file) {
+        Ok(file) => verify(file, &policy, kept.as_ref(), &options),
+        // As with every other damage: the file was read, and is not what it should be.
+        Err(error) => Verdict::Refuted(Refutation {
+            rule: Rule::File,
+            detail: format!("no UTF-8 text at byte {}", error.valid_up_to()),
+            equivocation: None,
+        }),
+    };
 
     if let (Verdict::Proved(report), Some(state)) = (&verdict, &args.state) {
         write_state(state, &report.kept)?;

@@ -6,30 +6,47 @@ use std::path::Path;
 
 /// What went wrong: which file, what was wrong, what would be right. It quotes no content.
 #[derive(Debug)]
-pub struct Failure(String);
+pub enum Failure {
+    /// With a file, a directory or what is in it.
+    Input(String),
+    /// With the output: a closed pipe, a full disk.
+    Output(io::Error),
+}
 
 impl Failure {
     /// A failure in words.
     pub fn new(why: impl std::fmt::Display) -> Self {
-        Self(why.to_string())
+        Self::Input(why.to_string())
     }
 
     /// A file that can't be used.
     pub fn bad(file: &Path, why: impl std::fmt::Display) -> Self {
-        Self(format!("{}: {why}", file.display()))
+        Self::Input(format!("{}: {why}", file.display()))
+    }
+
+    /// The same, with the directory in which it happened, unless it names that already.
+    pub fn within(self, directory: &Path) -> Self {
+        match self {
+            Self::Input(why) if !why.contains(&*directory.join("").to_string_lossy()) => {
+                Self::bad(directory, why)
+            }
+            other => other,
+        }
     }
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        match self {
+            Self::Input(why) => f.write_str(why),
+            Self::Output(error) => write!(f, "cannot write the output: {error}"),
+        }
     }
 }
 
 impl From<io::Error> for Failure {
-    /// Output that can't be written: a closed pipe, a full disk.
     fn from(error: io::Error) -> Self {
-        Self(format!("cannot write the output: {error}"))
+        Self::Output(error)
     }
 }
 

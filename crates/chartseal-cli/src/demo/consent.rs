@@ -1,6 +1,6 @@
 //! Steps 4, 5 and 6: a granted read, a refused one, revocation and expiry.
 
-use chartseal::{Ask, Network, Offer, Opening, Purpose, RecordId, RequestId};
+use chartseal::{Ask, Network, Opening, PatientId, Purpose, RecordId, Request, RequestId};
 use chartseal_envelope::KemKeyPair;
 use chartseal_fhir::Resource;
 use chartseal_ledger::NotReleasable;
@@ -8,7 +8,7 @@ use chartseal_node::NodeError;
 use chartseal_wire::{Event, TxId};
 
 use crate::demo::page::Outcome;
-use crate::demo::visit::{HOUR, MINUTE, Visit, clock, plural};
+use crate::demo::visit::{HOUR, MINUTE, Visit, clock, decision, plural, purpose};
 use crate::failure::Failure;
 
 /// How many opened results the page shows.
@@ -16,65 +16,16 @@ const SHOWN: usize = 4;
 
 /// Step 4.
 pub fn granted_read(visit: &mut Visit<'_>) -> Result<(), Failure> {
-    let class = visit.granted_class;
+    let class = visit.granted_class();
     visit.page.step(&format!(
         "The new doctor reads what the patient granted: {class}"
     ))?;
-    let until = visit.network.now().plus_ms(HOUR);
-    let (network, people) = visit.cast()?;
-    let grant = people
-        .patient
-        .grant(network, &people.doctor, &Offer::of(class, until))
-        .map_err(Failure::new)?;
-    let invited = people
-        .doctor
-        .accept(network, &grant.invitation)
-        .map_err(Failure::new)?;
-    let what = format!("the patient grants the new doctor: read {class}, purpose TREAT");
-    visit.page.line(
-        &what,
-        Outcome::Good,
-        &format!("until {} UTC, when the appointment ends", clock(until)),
-    )?;
-
-    // Nobody releases for a request that was never made.
-    let (network, _) = visit.cast()?;
-    let stray = KemKeyPair::generate().map_err(Failure::new)?;
-    let refused = network.nodes_mut().iter_mut().all(|node| {
-        matches!(
-            node.release(&TxId([0; 32]), stray.public_key()),
-            Err(NodeError::NotReleasable {
-                why: NotReleasable::UnknownRequest,
-                ..
-            })
-        )
-    });
-    visit.checks.check(
-        "P2",
-        refused,
-        "no custodian releases for a request that is not on the chain",
-    );
+    let patient = grant(visit, &class)?;
+    no_release_without_a_request(visit)?;
 
     let records = visit.granted_records();
-    let covered = |record: &RecordId| visit.filed.iter().any(|(_, filed)| filed.record == *record);
-    let opened = !invited.records.is_empty() && invited.records.iter().all(covered);
-    visit.checks.check(
-        "P1",
-        opened,
-        "the invitation opens for the doctor to whom it is sealed",
-    );
-    let stranger = visit
-        .people
-        .as_ref()
-        .map(|people| people.emergency.accept(&visit.network, &grant.invitation));
-    visit.checks.check(
-        "P1",
-        matches!(stranger, Some(Err(_))),
-        "and for nobody else",
-    );
-
-    let ask = Ask::read(invited.patient, &records, Purpose::Treat)
-        .because("appointment", "first appointment");
+    let ask =
+        Ask::read(patient, &records, Purpose::Treat).because("appointment", "first appointment");
     let (network, people) = visit.cast()?;
     let request = people.doctor.request(network, &ask).map_err(Failure::new)?;
     let opening = people
@@ -83,15 +34,13 @@ pub fn granted_read(visit: &mut Visit<'_>) -> Result<(), Failure> {
         .map_err(Failure::new)?;
     let attempt = visit.attempt("the new doctor", &request)?;
     let what = format!(
-        "the new doctor asks for {}, purpose {}",
+        "the new doctor asks for {}, {}",
         plural(records.len(), "record"),
-        attempt.purpose
+        purpose(&attempt.purpose)
     );
     let result = format!(
-        "{} ({}) at height {}; opened with shares of {} custodians",
-        attempt.effect,
-        attempt.code,
-        attempt.height,
+        "{}; opened with the shares of {} custodians",
+        decision(&attempt),
         visit.network.quorum()
     );
     visit.page.line(&what, Outcome::Good, &result)?;
@@ -116,7 +65,70 @@ pub fn granted_read(visit: &mut Visit<'_>) -> Result<(), Failure> {
         let rest = format!("… and {} more", opening.records.len() - SHOWN);
         visit.page.line(&rest, Outcome::Note, "")?;
     }
+    no_release_to_another_key(visit, &request)
+}
 
+/// The patient grants the class; gives whose records the doctor was invited to.
+fn grant(visit: &mut Visit<'_>, class: &str) -> Result<PatientId, Failure> {
+    let until = visit.network.now().plus_ms(HOUR);
+    let offer = visit.offer(until);
+    let (network, people) = visit.cast()?;
+    let grant = people
+        .patient
+        .grant(network, &people.doctor, &offer)
+        .map_err(Failure::new)?;
+    let invited = people
+        .doctor
+        .accept(network, &grant.invitation)
+        .map_err(Failure::new)?;
+    let what = format!("the patient lets the new doctor read {class}, for treatment (TREAT)");
+    visit.page.line(
+        &what,
+        Outcome::Good,
+        &format!("until {} UTC, when the appointment ends", clock(until)),
+    )?;
+
+    let covered = |record: &RecordId| visit.filed.iter().any(|(_, filed)| filed.record == *record);
+    let opened = !invited.records.is_empty() && invited.records.iter().all(covered);
+    visit.checks.check(
+        "P1",
+        opened,
+        "the invitation opens for the doctor to whom it is sealed",
+    );
+    let stranger = visit
+        .people
+        .as_ref()
+        .map(|people| people.emergency.accept(&visit.network, &grant.invitation));
+    visit.checks.check(
+        "P1",
+        matches!(stranger, Some(Err(_))),
+        "and for nobody else",
+    );
+    Ok(invited.patient)
+}
+
+/// Nobody releases for a request that was never made.
+fn no_release_without_a_request(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let (network, _) = visit.cast()?;
+    let stray = KemKeyPair::generate().map_err(Failure::new)?;
+    let refused = network.nodes_mut().iter_mut().all(|node| {
+        matches!(
+            node.release(&TxId([0; 32]), stray.public_key()),
+            Err(NodeError::NotReleasable {
+                why: NotReleasable::UnknownRequest,
+                ..
+            })
+        )
+    });
+    visit.checks.check(
+        "P2",
+        refused,
+        "no custodian releases for a request that is not on the chain",
+    );
+    Ok(())
+}
+
+fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let another = KemKeyPair::generate().map_err(Failure::new)?;
     let (network, _) = visit.cast()?;
     let refused = network.nodes_mut().iter_mut().all(|node| {
@@ -138,18 +150,16 @@ pub fn outside_the_grant(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit
         .page
         .step("She asks for something outside the grant")?;
-    let granted = visit.granted_class;
-    let other = visit.filed.iter().filter(|(resource, _)| {
-        resource
-            .labels()
-            .is_some_and(|labels| labels.class != granted || !labels.tags.is_empty())
-    });
+    let other = visit
+        .filed
+        .iter()
+        .filter(|(resource, _)| !visit.is_granted(resource));
     // A sensitive record, if there is one.
     let other =
         other.max_by_key(|(resource, _)| resource.labels().map_or(0, |labels| labels.tags.len()));
     let Some(record) = other.map(|(_, filed)| filed.record) else {
         visit.page.line(
-            "the bundle has one class of records only: nothing to refuse",
+            "the grant covers every record of the bundle: nothing to refuse",
             Outcome::Note,
             "",
         )?;
@@ -185,7 +195,6 @@ pub fn revocation(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit
         .page
         .step("The patient revokes; another grant expires")?;
-    let class = visit.granted_class;
     let records: Vec<RecordId> = visit.granted_records();
     let until = visit.network.now().plus_ms(HOUR);
     let (network, people) = visit.cast()?;
@@ -224,17 +233,18 @@ pub fn revocation(visit: &mut Visit<'_>) -> Result<(), Failure> {
         "the same read, revoked",
     )?;
 
+    let soon = visit.network.now().plus_ms(10 * MINUTE);
+    let offer = visit.offer(soon.min(until));
     let (network, people) = visit.cast()?;
-    let soon = network.now().plus_ms(10 * MINUTE);
     people
         .patient
-        .grant(network, &people.doctor, &Offer::of(class, soon.min(until)))
+        .grant(network, &people.doctor, &offer)
         .map_err(Failure::new)?;
     let earlier = people.doctor.request(network, &ask).map_err(Failure::new)?;
     network.clock().advance_ms(11 * MINUTE);
     visit.attempt("the new doctor", &earlier)?;
     visit.page.line(
-        "the patient grants it again, for ten minutes; eleven pass",
+        "the patient grants it again, for ten minutes; eleven minutes pass",
         Outcome::Good,
         "",
     )?;
@@ -270,11 +280,7 @@ fn own_grants(
 }
 
 /// Whether every custodian refuses an older permit because of what came after it.
-fn refusals(
-    network: &mut Network,
-    doctor: &mut chartseal::Clinician,
-    request: &chartseal::Request,
-) -> bool {
+fn refusals(network: &mut Network, doctor: &mut chartseal::Clinician, request: &Request) -> bool {
     let permitted = !request.permitted().is_empty();
     let refused = matches!(
         doctor.open(network, request),

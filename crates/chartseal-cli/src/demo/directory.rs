@@ -1,7 +1,7 @@
 //! Where a demo keeps its files, and what a killed one leaves.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -10,6 +10,10 @@ use thiserror::Error;
 const MARKER: &str = "chartseal-demo";
 const RUNNING: &str = "running\n";
 const FINISHED: &str = "finished\n";
+/// What a demo puts there besides.
+const FOLDERS: [&str; 3] = ["exports", "keys", "nodes"];
+/// How temporary folders' names begin.
+const PREFIX: &str = "chartseal-demo-";
 
 /// A demo's folder: kept for inspection, or gone with this value.
 #[derive(Debug)]
@@ -17,9 +21,11 @@ pub struct Directory {
     path: PathBuf,
     /// Deletes the folder when it is dropped.
     temporary: Option<tempfile::TempDir>,
-    /// The folder was made by us, so a failed demo may take it away.
-    made: bool,
+    /// The folders that were made by us, the innermost first, so a failed demo may take them away.
+    made: Vec<PathBuf>,
     finished: bool,
+    /// Locked as long as the demo runs: a marker that says "running" and isn't locked is stale.
+    marker: File,
 }
 
 /// Why a folder can't be used.
@@ -31,6 +37,12 @@ pub enum DirectoryError {
         "{0}: a demo that did not finish left this directory (stale); delete it, or name another"
     )]
     Stale(PathBuf),
+    /// A demo is running here.
+    #[error("{0}: another demo is running in this directory; name another")]
+    Running(PathBuf),
+    /// It is something else.
+    #[error("{0}: not a directory; name an empty or a new one")]
+    NotADirectory(PathBuf),
     /// A finished demo is kept here.
     #[error("{0}: a finished demo is kept here; delete it, or name another directory")]
     Finished(PathBuf),
@@ -52,49 +64,40 @@ pub enum DirectoryError {
 impl Directory {
     /// A folder to keep: made if missing, refused if anything is in it.
     pub fn keep(path: &Path) -> Result<Self, DirectoryError> {
-        let made = !path.exists();
-        let io = |what| {
-            move |source| DirectoryError::Io {
-                path: path.into(),
-                what,
-                source,
-            }
-        };
-        fs::create_dir_all(path).map_err(io("make the directory"))?;
-        let mut entries = fs::read_dir(path).map_err(io("read the directory"))?;
-        match fs::read_to_string(path.join(MARKER)) {
-            Ok(state) if state == FINISHED => return Err(DirectoryError::Finished(path.into())),
-            Ok(_) => return Err(DirectoryError::Stale(path.into())),
-            Err(_) if entries.next().is_some() => {
-                return Err(DirectoryError::NotEmpty(path.into()));
-            }
-            Err(_) => {}
-        }
-        let directory = Self {
+        let made = make(path)?;
+        let taken = taken(path).and_then(|taken| taken.map_or(Ok(()), Err));
+        let marker = taken.and_then(|()| mark_running(path));
+        let marker = marker.inspect_err(|_| unmake(&made))?;
+        Ok(Self {
             path: path.into(),
             temporary: None,
             made,
             finished: false,
-        };
-        directory.mark(RUNNING)?;
-        Ok(directory)
+            marker,
+        })
     }
 
     /// A folder that is gone afterwards.
     pub fn temporary() -> Result<Self, DirectoryError> {
-        let temporary = tempfile::Builder::new().prefix("chartseal-demo-").tempdir();
-        let temporary = temporary.map_err(|source| DirectoryError::Io {
-            path: std::env::temp_dir(),
-            what: "make a temporary directory",
-            source,
-        })?;
-        let path = temporary.path().to_owned();
+        let temporary = tempfile::Builder::new().prefix(PREFIX).tempdir();
+        let temporary =
+            temporary.map_err(io(&std::env::temp_dir(), "make a temporary directory"))?;
         Ok(Self {
-            path,
+            path: temporary.path().to_owned(),
+            marker: mark_running(temporary.path())?,
             temporary: Some(temporary),
-            made: false,
+            made: Vec::new(),
             finished: false,
         })
+    }
+
+    /// The temporary folders of demos that were killed.
+    pub fn stale() -> Vec<PathBuf> {
+        let entries = fs::read_dir(std::env::temp_dir());
+        let entries = entries.into_iter().flatten().flatten();
+        let ours = entries.filter(|e| e.file_name().to_string_lossy().starts_with(PREFIX));
+        let stale = |path: &PathBuf| matches!(taken(path), Ok(Some(DirectoryError::Stale(_))));
+        ours.map(|entry| entry.path()).filter(stale).collect()
     }
 
     /// Where it is.
@@ -142,15 +145,15 @@ impl Directory {
     /// Says that the demo came to its end.
     pub fn finish(mut self) -> Result<(), DirectoryError> {
         self.finished = true;
-        if self.temporary.is_none() {
-            self.mark(FINISHED)
-        } else {
-            Ok(())
+        if self.temporary.is_some() {
+            return Ok(());
         }
-    }
-
-    fn mark(&self, state: &str) -> Result<(), DirectoryError> {
-        self.write(MARKER, state.as_bytes())
+        let write = |mut marker: &File| {
+            marker.set_len(0)?;
+            marker.rewind()?;
+            marker.write_all(FINISHED.as_bytes())
+        };
+        write(&self.marker).map_err(io(&self.path.join(MARKER), "write the file"))
     }
 }
 
@@ -161,19 +164,82 @@ impl Drop for Directory {
         if self.finished || self.temporary.is_some() {
             return;
         }
-        if self.made {
-            let _ = fs::remove_dir_all(&self.path);
-        } else if let Ok(entries) = fs::read_dir(&self.path) {
-            for entry in entries.flatten() {
-                let path = entry.path();
-                let _ = if path.is_dir() {
-                    fs::remove_dir_all(path)
-                } else {
-                    fs::remove_file(path)
-                };
-            }
+        // Ours alone: somebody may have put something beside it.
+        for folder in FOLDERS {
+            let _ = fs::remove_dir_all(self.path.join(folder));
         }
+        let _ = fs::remove_file(self.path.join(MARKER));
+        unmake(&self.made);
     }
+}
+
+/// What the system refused, and where.
+fn io(path: &Path, what: &'static str) -> impl Fn(io::Error) -> DirectoryError {
+    let path = path.to_owned();
+    move |source| DirectoryError::Io {
+        path: path.clone(),
+        what,
+        source,
+    }
+}
+
+/// Makes a folder and those above it; gives those that were missing, the innermost first.
+fn make(path: &Path) -> Result<Vec<PathBuf>, DirectoryError> {
+    let missing = path.ancestors().take_while(|p| fs::metadata(p).is_err());
+    let missing: Vec<PathBuf> = missing
+        .filter(|p| !p.as_os_str().is_empty())
+        .map(PathBuf::from)
+        .collect();
+    if missing.is_empty() && !path.is_dir() {
+        return Err(DirectoryError::NotADirectory(path.into()));
+    }
+    fs::create_dir_all(path).map_err(|error| {
+        unmake(&missing);
+        io(path, "make the directory")(error)
+    })?;
+    Ok(missing)
+}
+
+/// Takes folders away again that are empty.
+fn unmake(made: &[PathBuf]) {
+    for folder in made {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Why no demo may begin here, if there is a reason.
+fn taken(path: &Path) -> Result<Option<DirectoryError>, DirectoryError> {
+    let mut entries = fs::read_dir(path).map_err(io(path, "read the directory"))?;
+    let marker = path.join(MARKER);
+    Ok(match fs::read_to_string(&marker) {
+        Ok(state) if state == FINISHED => Some(DirectoryError::Finished(path.into())),
+        Ok(_) => {
+            let lock = File::open(&marker).map(|marker| marker.try_lock());
+            let running = matches!(lock, Ok(Err(TryLockError::WouldBlock)));
+            Some(if running {
+                DirectoryError::Running(path.into())
+            } else {
+                DirectoryError::Stale(path.into())
+            })
+        }
+        Err(_) if entries.next().is_some() => Some(DirectoryError::NotEmpty(path.into())),
+        Err(_) => None,
+    })
+}
+
+/// Writes the marker, and locks it for as long as the demo runs.
+fn mark_running(path: &Path) -> Result<File, DirectoryError> {
+    let path = path.join(MARKER);
+    // Two demos that begin here at once: one of them makes the file.
+    let mut file = File::create_new(&path).map_err(io(&path, "make the file"))?;
+    let written = file
+        .lock()
+        .and_then(|()| file.write_all(RUNNING.as_bytes()));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&path);
+        io(&path, "write the file")(error)
+    })?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -185,7 +251,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b");
         drop(Directory::keep(&path).unwrap());
-        assert!(!path.exists());
+        assert!(!root.path().join("a").exists());
 
         let kept = Directory::keep(&path).unwrap();
         kept.write("exports/x", b"x").unwrap();
@@ -201,7 +267,14 @@ mod tests {
     #[test]
     fn what_a_killed_demo_leaves_is_named_stale() {
         let root = tempfile::tempdir().unwrap();
-        std::mem::forget(Directory::keep(root.path()).unwrap());
+        let running = Directory::keep(root.path()).unwrap();
+        assert!(matches!(
+            Directory::keep(root.path()),
+            Err(DirectoryError::Running(_))
+        ));
+        // A killed process runs no destructor, and loses its locks.
+        running.marker.unlock().unwrap();
+        std::mem::forget(running);
         assert!(matches!(
             Directory::keep(root.path()),
             Err(DirectoryError::Stale(_))

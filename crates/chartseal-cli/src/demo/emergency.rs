@@ -1,10 +1,10 @@
 //! Step 7: the broken glass.
 
-use chartseal::{Ask, Class, Purpose, RecordId};
+use chartseal::{Ask, Class, Purpose, RecordId, Request};
 
 use crate::demo::consent::{check_bytes, traced};
 use crate::demo::page::Outcome;
-use crate::demo::visit::{MINUTE, Visit, clock, plural};
+use crate::demo::visit::{MINUTE, Visit, clock, decision, plural};
 use crate::failure::Failure;
 
 /// What an emergency card lists: at most so many records of these classes.
@@ -43,7 +43,6 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
         .emergency
         .open(network, &request)
         .map_err(Failure::new)?;
-    let id = people.emergency.id();
     let attempt = visit.attempt(physician, &request)?;
     visit.page.line(
         "the emergency physician declares an emergency, with a reason",
@@ -51,13 +50,10 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
         "",
     )?;
     let what = format!(
-        "{physician} asks for {} on the emergency card, purpose BTG",
+        "{physician} asks for {} on the emergency card, to break the glass (BTG)",
         plural(records.len(), "record")
     );
-    let result = format!(
-        "{} ({}) at height {}, flagged",
-        attempt.effect, attempt.code, attempt.height
-    );
+    let result = format!("{}, flagged", decision(&attempt));
     visit.page.line(&what, Outcome::Flagged, &result)?;
     let exact = check_bytes(visit, &opening) && attempt.code == "emergency";
     visit.checks.check(
@@ -72,19 +68,19 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
         "the emergency read has its permit and receipts on the chain too",
     );
 
+    patient_is_told(visit, &request)?;
+    review(visit, &request)
+}
+
+/// The patient's app shows who, when and why.
+fn patient_is_told(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
+    let physician = people.emergency.id();
     let notices = people.patient.notices(network).map_err(Failure::new)?;
     let notice = notices
         .iter()
-        .find(|notice| notice.request == request.id() && notice.actor == id);
+        .find(|notice| notice.request == request.id() && notice.actor == physician);
     let told = notice.is_some_and(|notice| notice.reason.as_deref() == Some(REASON));
-    let due = people.hospital;
-    let state = network.head().map_err(Failure::new)?.state();
-    let open = state
-        .emergencies(&due)
-        .into_iter()
-        .find(|emergency| emergency.unreviewed > 0);
-    let until = open.map(|open| open.until.plus_ms(state.params().review_within_ms));
     visit.page.line(
         "the patient's phone: who, when, and the reason, which only the patient can read",
         Outcome::Flagged,
@@ -95,6 +91,19 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
         told,
         "the patient is notified of the emergency and reads its reason",
     );
+    Ok(())
+}
+
+/// A review is due, and is made.
+fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
+    let (network, people) = visit.cast()?;
+    let due = people.hospital;
+    let state = network.head().map_err(Failure::new)?.state();
+    let open = state
+        .emergencies(&due)
+        .into_iter()
+        .find(|emergency| emergency.unreviewed > 0);
+    let until = open.map(|open| open.until.plus_ms(state.params().review_within_ms));
     let what = until.map_or_else(
         || "no review is due".into(),
         |until| format!("a review is due by {} UTC", clock(until)),

@@ -7,7 +7,7 @@ use chartseal_node::NodeError;
 use crate::demo::leaks;
 use crate::demo::lookback::prove;
 use crate::demo::page::Outcome;
-use crate::demo::visit::Visit;
+use crate::demo::visit::{Visit, decision};
 use crate::failure::Failure;
 
 /// Step 11.
@@ -70,10 +70,7 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit.page.line(
         "the new doctor asks for it again",
         Outcome::Refused,
-        &format!(
-            "{} ({}); nothing opens, for anybody, ever",
-            attempt.effect, attempt.code
-        ),
+        &format!("{}; nothing opens, for anybody, ever", decision(&attempt)),
     )?;
     visit
         .checks

@@ -1,6 +1,6 @@
 //! Step 8: a custodian that is stopped, one that lies, and both at once.
 
-use chartseal::{Ask, Error, Offer, Purpose, RecordId};
+use chartseal::{Ask, Error, Purpose, RecordId};
 use chartseal_envelope::CombineError;
 use chartseal_node::Conduct;
 
@@ -18,12 +18,12 @@ pub fn faults(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit
         .page
         .step("One custodian is stopped, another lies, then both")?;
-    let class = visit.granted_class;
     let until = visit.network.now().plus_ms(HOUR);
+    let offer = visit.offer(until);
     let (network, people) = visit.cast()?;
     people
         .patient
-        .grant(network, &people.doctor, &Offer::of(class, until))
+        .grant(network, &people.doctor, &offer)
         .map_err(Failure::new)?;
     visit.page.line(
         "the patient grants the new doctor another hour",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartseal::{Class, Document, Filed};
+use chartseal::{Class, Document, Filed, Offer};
 use chartseal_ledger::state::Deposited;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -23,7 +23,7 @@ pub fn records(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let filed = people
         .author
         .file(network, &kit, &documents, |done| {
-            bar.set_position(done as u64)
+            bar.set_position(done as u64);
         })
         .map_err(Failure::new)?;
     bar.finish_and_clear();
@@ -52,18 +52,43 @@ pub fn records(visit: &mut Visit<'_>) -> Result<(), Failure> {
         );
         visit.page.line(&what, Outcome::Note, "")?;
     }
-    if !classes.contains_key(Class::LABORATORY.as_str()) {
-        // A bundle without laboratory results: the visit is about its most frequent class.
-        let most = classes.iter().max_by_key(|(_, count)| **count);
-        visit.granted_class = most
-            .and_then(|(class, _)| Class::from_name(class))
-            .unwrap_or(Class::OTHER);
-    }
+    visit.granted = choose(&documents, visit.granted.clone());
     check_durable(visit)?;
     check_duplicates(visit, &documents)?;
     first_export(visit)?;
     visit.network.clock().advance_ms(MINUTE);
     Ok(())
+}
+
+/// What the patient will grant: laboratory results, if there are ordinary ones; else the ordinary records
+/// of the most frequent class; if every record is sensitive, those that are as the first one.
+fn choose(documents: &[Document<'_>], laboratory: Offer) -> Offer {
+    let ordinary = documents
+        .iter()
+        .filter(|d| d.tags.is_empty() && d.confidentiality <= laboratory.confidentiality);
+    let mut counts: BTreeMap<Class, usize> = BTreeMap::new();
+    for document in ordinary {
+        *counts.entry(document.class).or_default() += 1;
+    }
+    if counts.contains_key(&Class::LABORATORY) {
+        return laboratory;
+    }
+    match (
+        counts.iter().max_by_key(|(_, count)| **count),
+        documents.first(),
+    ) {
+        (Some((class, _)), _) => Offer {
+            classes: vec![*class],
+            ..laboratory
+        },
+        (None, Some(first)) => Offer {
+            classes: vec![first.class],
+            tags: first.tags.clone(),
+            confidentiality: first.confidentiality,
+            ..laboratory
+        },
+        (None, None) => laboratory,
+    }
 }
 
 fn by_class(visit: &Visit<'_>) -> BTreeMap<&'static str, usize> {

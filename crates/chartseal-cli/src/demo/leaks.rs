@@ -8,12 +8,18 @@ use std::path::{Path, PathBuf};
 use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use chartseal::Purpose;
 use chartseal_fhir::Bundle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Shorter texts are found in random bytes by chance, or are words that everybody uses.
 const SHORTEST: usize = 6;
+/// Of a longer text or hash its beginning is searched, in bytes: whoever leaks it all leaks that.
+const BEGINNING: usize = 32;
+/// The search takes some 16 KiB of memory for each text. So many are searched at most, spread evenly
+/// over all: a leak is of a place in the code, hence of more than one text.
+const MOST: usize = 2048;
 
 /// What was found.
 pub struct Found {
@@ -23,8 +29,8 @@ pub struct Found {
 
 /// The names, dates, identifiers, codes and texts of a bundle's patient, each once.
 ///
-/// FHIR's own vocabulary (lower-case code words, URLs of code systems) tells nothing of a person and
-/// is left out.
+/// FHIR's own vocabulary (lower-case code words, URLs of code systems) and purposes of use, which the
+/// chain names in plain, tell nothing of a person and are left out.
 pub fn needles(bundle: &Bundle<'_>) -> BTreeSet<String> {
     let mut needles = BTreeSet::new();
     for resource in bundle.clinical() {
@@ -32,7 +38,8 @@ pub fn needles(bundle: &Bundle<'_>) -> BTreeSet<String> {
             collect(&value, &mut needles);
         }
     }
-    needles
+    let every = needles.len().div_ceil(MOST).max(1);
+    needles.into_iter().step_by(every).collect()
 }
 
 fn collect(value: &Value, needles: &mut BTreeSet<String>) {
@@ -54,7 +61,8 @@ fn tells_something(text: &str) -> bool {
     let vocabulary = text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
         || text.starts_with("http://")
         || text.starts_with("https://")
-        || text.starts_with("urn:oid:");
+        || text.starts_with("urn:oid:")
+        || text.parse::<Purpose>().is_ok();
     text.len() >= SHORTEST && !vocabulary
 }
 
@@ -98,9 +106,13 @@ fn automaton(needles: &BTreeSet<String>) -> Option<AhoCorasick> {
 fn forms(text: &[u8]) -> Vec<Vec<u8>> {
     let sha256: [u8; 32] = Sha256::digest(text).into();
     let blake3 = *blake3::hash(text).as_bytes();
-    let mut forms = vec![text.to_vec(), hex(text), hex(&sha256), hex(&blake3)];
+    let text = text.get(..BEGINNING).unwrap_or(text);
+    let mut forms = vec![text.to_vec(), hex(text)];
     forms.extend((0..3).filter_map(|shift| base64_at(text, shift)));
-    forms.extend([sha256.to_vec(), blake3.to_vec()]);
+    for hash in [sha256, blake3] {
+        let hash = hash.get(..BEGINNING / 2).unwrap_or(&hash);
+        forms.extend([hash.to_vec(), hex(hash)]);
+    }
     forms
 }
 
@@ -114,10 +126,10 @@ fn hex(bytes: &[u8]) -> Vec<u8> {
 /// What base64 writes of `text` when `shift` bytes come before it: only the characters that depend on
 /// `text` alone.
 fn base64_at(text: &[u8], shift: usize) -> Option<Vec<u8>> {
-    let padded = [&[0, 0][..shift.min(2)], text].concat();
+    let padded = [vec![0; shift].as_slice(), text].concat();
     let encoded = STANDARD_NO_PAD.encode(padded);
     let first = [0, 2, 3].get(shift).copied()?;
-    let last = encoded.len() - usize::from((text.len() + shift) % 3 != 0);
+    let last = encoded.len() - usize::from(!(text.len() + shift).is_multiple_of(3));
     let own = encoded.get(first..last)?;
     (own.len() >= SHORTEST).then(|| own.as_bytes().to_vec())
 }
@@ -129,9 +141,9 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
     }

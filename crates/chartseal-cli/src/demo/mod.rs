@@ -65,9 +65,14 @@ pub fn run(command: &Demo) -> Result<Exit, Failure> {
     // Bad input is found before anything is stored.
     let bundle = Bundle::parse(source).map_err(|why| Failure::bad(name, why))?;
 
-    let directory = match &command.dir {
-        Some(path) => Directory::keep(path),
-        None => Directory::temporary(),
+    let directory = if let Some(path) = &command.dir {
+        Directory::keep(path)
+    } else {
+        for path in Directory::stale() {
+            let path = path.display();
+            eprintln!("chartseal: note: a demo that was killed left {path} (stale); delete it");
+        }
+        Directory::temporary()
     };
     let directory = directory.map_err(Failure::new)?;
     let colour =
@@ -75,17 +80,22 @@ pub fn run(command: &Demo) -> Result<Exit, Failure> {
     let page = Page::new(command.json, colour);
     page.title(
         "A clinic visit under Chartseal",
-        "Not audited, no medical device: synthetic data only. Four organizations, one process.",
+        "Not audited, no medical device: synthetic data only. Four organizations, one\n\
+         process. \"ok\" was done or permitted; \"refused\" had to be refused; \"flagged\" was\n\
+         permitted, and somebody must look at it.",
     )?;
 
-    let mut visit = Visit::new(&directory, page, source, &bundle, command.bundle.is_none())?;
+    // A store that has no room, say, doesn't know which directory a person gave.
+    let within = |why: Failure| why.within(directory.path());
+    let visit = Visit::new(&directory, page, source, &bundle, command.bundle.is_none());
+    let mut visit = visit.map_err(within)?;
     for (name, step) in STEPS {
         let begun = Instant::now();
-        step(&mut visit)?;
+        step(&mut visit).map_err(within)?;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         visit.timings.insert(name, ms);
     }
-    let report = visit.finish()?;
+    let report = visit.finish().map_err(within)?;
     let held = report.promises.values().all(|promise| promise.held);
     if command.json {
         let mut out = io::stdout().lock();

@@ -1,8 +1,27 @@
 //! The page that a physician can follow: who, what, why, outcome.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::demo::report::Checks;
+use crate::demo::visit::plural;
+
+/// Characters a line, as every terminal has and a sheet of paper takes.
+const WIDTH: usize = 80;
+
+/// What each promise is called on the page.
+const NAMES: [(&str, &str); 10] = [
+    ("P1", "only holders of its key can read a record"),
+    ("P2", "no read without a trace"),
+    ("P3", "every attempt is on the chain, the refused ones too"),
+    ("P4", "the patient's history proves itself"),
+    ("P5", "what is revoked or expired stays closed"),
+    ("P6", "what is final is never altered"),
+    ("P7", "one bad organization leaks, forges and stops nothing"),
+    ("P8", "the chain holds nothing about the patient"),
+    ("P9", "what is erased is gone"),
+    ("P10", "the same record is never stored twice"),
+];
 
 /// Prints a page step by step; nothing if a JSON document is wanted instead.
 #[derive(Debug)]
@@ -57,14 +76,14 @@ impl Page {
         };
         let mark = self.paint(colour, mark);
         let indent = " ".repeat(12);
-        let what = wrap(what, 84, &indent);
+        let what = wrap(what, WIDTH - 12, &indent);
         let result = if result.is_empty() {
             String::new()
         } else {
             format!(
                 "{indent}{} {}\n",
                 self.paint("2", "→"),
-                wrap(result, 82, &format!("{indent}  "))
+                wrap(result, WIDTH - 14, &format!("{indent}  "))
             )
         };
         self.print(&format!("    {mark} {what}\n{result}"))
@@ -73,30 +92,43 @@ impl Page {
     /// What became of the promises.
     pub fn summary(&self, checks: &Checks) -> io::Result<()> {
         self.print(&format!("\n{}\n", self.paint("1", "Promises")))?;
-        let mut promises: Vec<_> = checks.promises().iter().collect();
-        // P10 comes last, not second.
-        promises.sort_by_key(|(promise, _)| (promise.len(), **promise));
-        for (promise, result) in promises {
+        let mut broken = 0;
+        for (promise, name) in NAMES {
+            let Some(result) = checks.promises().get(promise) else {
+                continue;
+            };
             let (mark, colour) = if result.held {
-                ("held", "32")
+                ("held  ", "32")
             } else {
+                broken += 1;
                 ("BROKEN", "31")
             };
-            let count = result.checks.len();
-            let noun = if count == 1 { "check" } else { "checks" };
-            self.print(&format!(
-                "    {promise:4}{} ({count} {noun})\n",
-                self.paint(colour, mark)
-            ))?;
-            for failed in result
-                .checks
-                .iter()
-                .filter(|check| check.starts_with("FAILED"))
-            {
-                self.print(&format!("            {failed}\n"))?;
+            let checks = plural(result.checks.len(), "check");
+            let mark = self.paint(colour, mark);
+            self.print(&format!("    {promise:3} {mark} {name} ({checks})\n"))?;
+            let failed = |check: &&String| check.starts_with("FAILED");
+            for failed in result.checks.iter().filter(failed) {
+                let failed = wrap(failed, WIDTH - 15, &" ".repeat(15));
+                self.print(&format!("{:15}{failed}\n", ""))?;
             }
         }
-        Ok(())
+        match broken {
+            0 => self.print("Every promise that was checked held.\n"),
+            _ => self.print(&format!("{} did NOT hold.\n", plural(broken, "promise"))),
+        }
+    }
+
+    /// Where everything stays, and how to check it.
+    pub fn kept(&self, path: &Path) -> io::Result<()> {
+        let exports = path.join("exports");
+        // Not wrapped: paths and commands are to be copied.
+        self.print(&format!(
+            "\nKept in {}: exports/, keys/, nodes/. To verify the history yourself:\n    \
+             chartseal audit verify {} --trust {}\n",
+            path.display(),
+            exports.join("patient.tlog-proof").display(),
+            exports.join("trust.policy").display(),
+        ))
     }
 
     fn paint(&self, code: &str, text: &str) -> String {

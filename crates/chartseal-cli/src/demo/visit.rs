@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chartseal::{
-    Ask, Class, Clinician, Filed, Kept, Network, Patient, RecordId, Request, Time, TrustPolicy,
+    Ask, Class, Clinician, Document, Filed, Kept, Network, Offer, Patient, RecordId, Request, Time,
+    TrustPolicy,
 };
 use chartseal_fhir::{Bundle, Resource};
 use chartseal_node::Clock;
@@ -51,8 +52,8 @@ pub struct Visit<'a> {
     pub people: Option<People>,
     /// Each clinical resource of the bundle with what it was filed as.
     pub filed: Vec<(Resource<'a>, Filed)>,
-    /// The laboratory results: what the patient grants. Another class if there are none.
-    pub granted_class: Class,
+    /// What the patient grants: laboratory results, or what else there is. (`until` comes with each grant.)
+    pub granted: Offer,
     /// What the patient's app kept of the first export.
     pub kept: Option<(String, Kept)>,
     /// What the verifier said last.
@@ -103,7 +104,7 @@ impl<'a> Visit<'a> {
             network,
             people: None,
             filed: Vec::new(),
-            granted_class: Class::LABORATORY,
+            granted: Offer::of(Class::LABORATORY, ends),
             kept: None,
             verdict: None,
             export_bytes: 0,
@@ -163,14 +164,9 @@ impl<'a> Visit<'a> {
         let attempt = self.attempt(actor, &request)?;
         let held = attempt.effect == "deny" && attempt.code == code && !opened;
         let count = plural(ask.records.len(), "record");
-        let what = format!(
-            "{actor} asks for {count}, purpose {}: {why}",
-            attempt.purpose
-        );
-        let result = format!(
-            "{} ({}), on the chain at height {}",
-            attempt.effect, attempt.code, attempt.height
-        );
+        let purpose = purpose(&attempt.purpose);
+        let what = format!("{actor} asks for {count}, {purpose}: {why}");
+        let result = format!("{}, on the chain", decision(&attempt));
         self.page.line(&what, Outcome::Refused, &result)?;
         self.checks.check(
             promise,
@@ -180,14 +176,39 @@ impl<'a> Visit<'a> {
         Ok(())
     }
 
-    /// The records of the granted class, at most as many as one request may name, newest version each.
+    /// What the patient grants, until then.
+    pub fn offer(&self, until: Time) -> Offer {
+        Offer {
+            until: Some(until),
+            ..self.granted.clone()
+        }
+    }
+
+    /// What the patient grants, as the page calls it.
+    pub fn granted_class(&self) -> String {
+        let classes = self.granted.classes.iter();
+        classes.map(ToString::to_string).collect()
+    }
+
+    /// Whether the grant covers a resource.
+    pub fn is_granted(&self, resource: &Resource<'_>) -> bool {
+        Document::from_fhir(resource).is_some_and(|document| {
+            self.granted.classes.contains(&document.class)
+                && document
+                    .tags
+                    .iter()
+                    .all(|tag| self.granted.tags.contains(tag))
+                && document.confidentiality <= self.granted.confidentiality
+        })
+    }
+
+    /// The records that the grant covers, at most as many as one request may name.
     pub fn granted_records(&self) -> Vec<RecordId> {
-        let of_class = self.filed.iter().filter(|(resource, _)| {
-            resource
-                .labels()
-                .is_some_and(|l| l.class == self.granted_class && l.tags.is_empty())
-        });
-        let records = of_class.map(|(_, filed)| filed.record);
+        let covered = self
+            .filed
+            .iter()
+            .filter(|(resource, _)| self.is_granted(resource));
+        let records = covered.map(|(_, filed)| filed.record);
         records
             .take(chartseal_wire::history::MAX_REQUEST_RECORDS)
             .collect()
@@ -230,8 +251,7 @@ impl<'a> Visit<'a> {
 
         self.page.summary(&self.checks)?;
         if let Some(path) = self.directory.kept_path() {
-            let place = format!("Kept in {}: exports/, keys/, nodes/", path.display());
-            self.page.line(&place, Outcome::Note, "")?;
+            self.page.kept(path)?;
         }
         Ok(Report {
             schema: SCHEMA,
@@ -293,6 +313,26 @@ const WANTED: [(&str, &str); 10] = [
     ("P9", "erasure"),
     ("P10", "no duplicates"),
 ];
+
+/// A purpose of use as a person says it, and as HL7 does.
+pub fn purpose(code: &str) -> String {
+    match code {
+        "TREAT" => "for treatment (TREAT)".into(),
+        "HRESCH" => "for research (HRESCH)".into(),
+        "BTG" => "to break the glass (BTG)".into(),
+        other => format!("purpose {other}"),
+    }
+}
+
+/// What was decided, with the code, and where.
+pub fn decision(attempt: &Attempt) -> String {
+    let effect = if attempt.effect == "permit" {
+        "permitted"
+    } else {
+        "denied"
+    };
+    format!("{effect} ({}) in block {}", attempt.code, attempt.height)
+}
 
 /// "1 record", "2 records".
 pub fn plural(count: usize, noun: &str) -> String {

@@ -1,0 +1,27 @@
+//! The program as a person runs it: its outputs, files and exit codes.
+//!
+//! | module | what |
+//! |---|---|
+//! | `demo` | the page, the JSON document, the promises, colour, memory |
+//! | `bundles` | other people's bundles: all twelve patients, and those that are refused |
+//! | `directory` | what is kept, what a killed demo leaves, what belongs to somebody else |
+//! | `bad_input` | bad bundles and files; disks without room, without permission, read-only |
+//! | `audit`, `policy` | the other commands |
+//! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod audit;
+mod bad_input;
+mod bundles;
+mod demo;
+mod directory;
+mod policy;
+mod schema;
+mod support;
