@@ -5,8 +5,12 @@ mod authority;
 mod horizon;
 mod judge;
 mod matching;
+mod validity;
 
 use alloc::vec::Vec;
+
+pub(crate) use self::validity::Bench;
+pub use self::validity::validity;
 
 use self::horizon::Horizon;
 use self::judge::{Judged, judge};

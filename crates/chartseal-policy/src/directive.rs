@@ -1,6 +1,9 @@
 use chartseal_codec::{canonical_enum, canonical_struct};
 
-use crate::{Exceptions, Grantee, Override, Position, Purpose, Scope, Set, Symbol, Time, Window};
+use crate::{
+    EmergencyPolicy, Exceptions, Grantee, Override, Position, Purpose, Scope, Set, Symbol, Time,
+    Window,
+};
 
 /// A statement about a patient's records, and where it stands in the order of all.
 ///
@@ -184,6 +187,14 @@ canonical_struct!(Declaration {
 });
 
 impl Declaration {
+    /// When it is open, unless closed before.
+    pub(crate) fn window(&self, policy: &EmergencyPolicy) -> Window {
+        Window {
+            from: Some(self.from),
+            until: self.from.after(policy.ttl),
+        }
+    }
+
     /// Whether a reason is blank: nothing but space, tab, CR and LF.
     pub fn is_blank(reason: &str) -> bool {
         reason

@@ -37,4 +37,10 @@ pub enum PolicyError {
     /// A directive's id is taken.
     #[error("directive's id is already in use for this patient")]
     DuplicateDirective,
+    /// A patient has as many directives as a state holds of one.
+    #[error(
+        "patient already has {max} directives",
+        max = crate::PolicyState::MAX_PER_PATIENT
+    )]
+    TooManyDirectives,
 }

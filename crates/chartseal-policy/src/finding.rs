@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use crate::Symbol;
 
-/// What became of one directive in a decision.
+/// What became of one directive: in a decision, or by [`dead_grants`](crate::dead_grants).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The directive.
@@ -131,4 +131,24 @@ pub enum Status {
     /// A declaration that was closed.
     #[error("was closed")]
     Closed,
+
+    /// A selector that is empty where that matches nothing, or a window that ends before it begins.
+    /// Told by [`validity`](crate::validity), as are those that follow.
+    #[error("is void: it can match nothing")]
+    MatchesNothing,
+    /// A directive about a patient whom nobody knows.
+    #[error("is void: its patient is not known")]
+    NoPatient,
+    /// A revocation or an approval whose target is missing, or of a kind that it can't be about.
+    #[error("is void: its target is missing, or of a kind that it does not concern")]
+    NoTarget,
+    /// A revocation that comes no later than its target.
+    #[error("is void: it comes no later than its target")]
+    NotAfterTarget,
+    /// An approval that comes after the grant, or is too old for it.
+    #[error("was not given in time for the grant")]
+    NotInTime,
+    /// A declaration in a network where glass is never broken.
+    #[error("is void: the network has no emergency policy")]
+    NoEmergencies,
 }

@@ -1,3 +1,4 @@
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
@@ -48,6 +49,21 @@ impl Grantee {
     /// As [`Symbol::new`].
     pub fn actor(id: impl AsRef<[u8]>) -> Result<Self, PolicyError> {
         Symbol::new(id).map(Self::Actor)
+    }
+
+    /// Every grantee that speaks of this actor.
+    pub(crate) fn all_of(id: &Symbol, actor: &Actor) -> Vec<Self> {
+        let mut all = Vec::from([Self::Any, Self::Actor(id.clone())]);
+        all.extend(actor.roles.iter().cloned().map(Self::Role));
+        if let Some(org) = &actor.org {
+            all.push(Self::Org(org.clone()));
+            let at_org = |role: &Symbol| OrgRole {
+                org: org.clone(),
+                role: role.clone(),
+            };
+            all.extend(actor.roles.iter().map(at_org).map(Self::OrgRole));
+        }
+        all
     }
 
     /// Whether it speaks of this actor.

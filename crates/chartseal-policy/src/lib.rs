@@ -176,6 +176,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod analysis;
 mod codes;
 mod decide;
 mod decision;
@@ -186,14 +187,20 @@ mod grantee;
 #[cfg(feature = "json")]
 pub mod json;
 mod memory;
+mod persistent;
 mod scope;
 mod set;
+mod state;
 mod symbol;
 mod time;
 mod world;
 
+pub use analysis::{
+    Access, Diff, Expiring, Listing, OverdueReviews, Readable, Reader, dead_grants, diff, expiring,
+    overdue_reviews, what_can_i_see, who_can_see,
+};
 pub use codes::{Action, Code, Confidentiality, Effect, Override, Purpose};
-pub use decide::decide;
+pub use decide::{decide, validity};
 pub use decision::{Decision, Obligation, OpaqueDecision, Request};
 pub use directive::{
     Approval, Declaration, Directive, Grant, Issuer, Restriction, Revocation, Terms,
@@ -204,8 +211,9 @@ pub use grantee::{Grantee, OrgRole};
 pub use memory::MemoryWorld;
 pub use scope::{Exception, Exceptions, Scope};
 pub use set::Set;
+pub use state::PolicyState;
 pub use symbol::Symbol;
-pub use time::{Millis, Position, Time, Window};
+pub use time::{Millis, Moment, Position, Time, Window};
 pub use world::{
     Actor, EmergencyPolicy, Guardian, LawRule, Network, Patient, Quorum, Record, World,
 };

@@ -2,7 +2,10 @@ use alloc::borrow::Cow;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::{Actor, Directive, Network, Patient, PolicyError, Record, Symbol, World};
+use crate::{
+    Actor, Directive, Grantee, Listing, Network, Patient, PolicyError, PolicyState, Record, Symbol,
+    World,
+};
 
 /// A [`World`] in memory: for apps that use this crate alone, for tools and for tests.
 ///
@@ -27,14 +30,8 @@ pub struct MemoryWorld {
     pub gated: BTreeSet<Symbol>,
     /// Reviews overdue, by organization.
     pub overdue: BTreeMap<Symbol, u32>,
-    directives: BTreeMap<Symbol, Held>,
-}
-
-/// One patient's directives, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Held {
-    ids: BTreeSet<Symbol>,
-    directives: Vec<Directive>,
+    /// The directives. Applying them here is the same as [`MemoryWorld::apply`].
+    pub policy: PolicyState,
 }
 
 /// The gated tags of the semantics page, HL7's sensitivity codes and `INBOX`.
@@ -59,24 +56,16 @@ impl MemoryWorld {
                 .filter_map(|tag| Symbol::new(tag).ok())
                 .collect(),
             overdue: BTreeMap::new(),
-            directives: BTreeMap::new(),
+            policy: PolicyState::new(),
         }
     }
 
     /// Adds a directive. Whether it has any effect is judged at each decision.
     ///
     /// # Errors
-    /// [`PolicyError::DuplicateDirective`] if the patient has one of the same id.
+    /// As [`PolicyState::apply`].
     pub fn apply(&mut self, directive: Directive) -> Result<(), PolicyError> {
-        let held = self
-            .directives
-            .entry(directive.patient.clone())
-            .or_default();
-        if !held.ids.insert(directive.id.clone()) {
-            return Err(PolicyError::DuplicateDirective);
-        }
-        held.directives.push(directive);
-        Ok(())
+        self.policy.apply(directive)
     }
 }
 
@@ -106,7 +95,42 @@ impl World for MemoryWorld {
     }
 
     fn directives(&self, patient: &Symbol) -> Cow<'_, [Directive]> {
-        let held = self.directives.get(patient);
-        Cow::Borrowed(held.map_or(&[], |held| held.directives.as_slice()))
+        Cow::Borrowed(self.policy.directives(patient))
+    }
+}
+
+impl Listing for MemoryWorld {
+    fn actor_ids(&self) -> Vec<Symbol> {
+        self.actors.keys().cloned().collect()
+    }
+
+    fn record_ids(&self, patient: &Symbol) -> Vec<Symbol> {
+        let theirs = self
+            .records
+            .iter()
+            .filter(|(_, record)| record.patient == *patient);
+        theirs.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn patient_ids_open_to(&self, id: &Symbol) -> Vec<Symbol> {
+        let mut patients: BTreeSet<_> = self
+            .patients
+            .get_key_value(id)
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        if let Some(actor) = self.actors.get(id) {
+            for grantee in Grantee::all_of(id, actor) {
+                patients.extend(self.policy.naming(&grantee));
+            }
+            let wards = self.patients.iter().filter(|(_, patient)| {
+                patient
+                    .guardians
+                    .iter()
+                    .any(|guardian| guardian.actor == *id)
+            });
+            patients.extend(wards.map(|(ward, _)| ward));
+        }
+        patients.into_iter().cloned().collect()
     }
 }

@@ -34,6 +34,26 @@ pub struct Position {
     pub index: u32,
 }
 
+impl Position {
+    /// The next one; the last has none.
+    pub(crate) fn next(self) -> Option<Self> {
+        let (height, index) = match self.index.checked_add(1) {
+            Some(index) => (self.height, index),
+            None => (self.height.checked_add(1)?, 0),
+        };
+        Some(Self { height, index })
+    }
+}
+
+/// When an analysis looks: as a request of that time and position would. One in the past replays it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// The time at which windows, ages and standing are judged.
+    pub time: Time,
+    /// The position; directives count that come strictly before it.
+    pub position: Position,
+}
+
 /// The half-open window `[from, until)`; a missing bound is unbounded.
 ///
 /// ```
@@ -60,6 +80,12 @@ impl Window {
     /// Whether `time` is inside.
     pub fn contains(&self, time: Time) -> bool {
         self.from.is_none_or(|from| from <= time) && self.until.is_none_or(|until| time < until)
+    }
+
+    /// Whether no instant is inside.
+    pub(crate) fn is_empty(&self) -> bool {
+        let from = self.from.unwrap_or_default();
+        self.until.is_some_and(|until| until <= from)
     }
 
     /// Whether nothing of it lies outside `outer`, bound by bound.

@@ -1,7 +1,7 @@
 //! The engine and the executable model agree on generated states, and the states reach everything.
 //!
-//! `CHARTSEAL_MODEL_STATES` sets how many states are tried, with five requests each, and
-//! `CHARTSEAL_MODEL_SEED` from which number they grow.
+//! It tries 5,000 states with five requests each, or with `CHARTSEAL_LONG=1` a million.
+//! `CHARTSEAL_MODEL_STATES` sets another number, `CHARTSEAL_MODEL_SEED` from which number they grow.
 #![cfg(feature = "json")]
 #![expect(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ mod states;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use chartseal_policy::{Code, Decision, Request, Time, decide, json};
+use chartseal_policy::{Code, Decision, MemoryWorld, Request, Time, decide, json};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -49,12 +49,16 @@ impl State {
         )
     }
 
-    fn cases(&self) -> Vec<json::Case> {
+    /// The world with its directives, and the requests.
+    fn read(&self) -> (MemoryWorld, Vec<Request>) {
         let cases = self.requests.iter().enumerate().map(|(n, request)| {
-            json!({"n": n, "directives": self.directives, "overrides": {}, "request": request})
+            let directives: &[Value] = if n == 0 { &self.directives } else { &[] };
+            json!({"n": n, "directives": directives, "overrides": {}, "request": request})
         });
         let document = json!({"world": self.world, "cases": cases.collect::<Vec<_>>()});
-        json::read(document.to_string().as_bytes()).unwrap()
+        let cases = json::read(document.to_string().as_bytes()).unwrap();
+        let requests = cases.iter().map(|case| case.request.clone()).collect();
+        (cases[0].world.clone(), requests)
     }
 
     fn model(&self, request: &Value) -> model::Answer {
@@ -102,8 +106,9 @@ fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseEr
             format!("kind {}", directive["kind"].as_str().unwrap()),
         );
     }
-    for (case, request) in state.cases().iter().zip(&state.requests) {
-        let decision = decide(&case.world, &case.request);
+    let (world, requests) = state.read();
+    for (asked, request) in requests.iter().zip(&state.requests) {
+        let decision = decide(&world, asked);
         let answer = state.model(request);
         prop_assert_eq!(said(&decision), meant(&answer), "{:#}", request);
         note(coverage, format!("code {}", answer.code));
@@ -114,10 +119,12 @@ fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseEr
             note(coverage, format!("status {name}"));
         }
 
-        // Until `valid_until` the answer stays; the model is asked at every round time before it.
-        let now = case.request.time.0;
+        // Until `valid_until` the answer stays: the model is asked at round times before it, all of
+        // them in a long run, and at its last instant.
+        let now = asked.time.0;
         let until = decision.valid_until.map_or(4_100, |until| until.0);
-        for t in (now..until).step_by(100).skip(1) {
+        let step = if states::cases(0, 1) == 1 { 100 } else { 500 };
+        for t in (now..until).step_by(step).skip(1).chain([until - 1]) {
             let later = states::merge(request.clone(), &json!({"t": t}));
             prop_assert_eq!(
                 meant(&state.model(&later)),
@@ -130,9 +137,9 @@ fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseEr
         if until < 4_100 {
             let then = Request {
                 time: Time(until),
-                ..case.request.clone()
+                ..asked.clone()
             };
-            let changed = said(&decide(&case.world, &then)) != said(&decision);
+            let changed = said(&decide(&world, &then)) != said(&decision);
             note(
                 coverage,
                 if changed {
@@ -152,7 +159,7 @@ fn number(variable: &str) -> Option<u32> {
 
 #[test]
 fn the_engine_and_the_model_agree_and_everything_is_reached() {
-    let cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(8_000);
+    let cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(states::cases(5_000, 1_000_000));
     let seed = [number("CHARTSEAL_MODEL_SEED").unwrap_or(1).to_le_bytes(); 8].concat();
     let config = Config {
         cases,

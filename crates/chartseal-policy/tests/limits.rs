@@ -222,8 +222,14 @@ fn nothing_below_an_exception_that_does_not_match_is_reached() {
     assert_eq!(ask(&world, "a0").code, Code::Granted);
 }
 
+/// A million directives for one patient in a long run, a hundred thousand ordinarily.
 #[test]
-fn a_hundred_thousand_directives_of_each_hostile_kind_are_borne() {
+fn masses_of_directives_of_each_hostile_kind_are_borne() {
+    let of_each = if std::env::var_os("CHARTSEAL_LONG").is_some() {
+        250_000
+    } else {
+        25_000
+    };
     let mut world = world(1);
     let members = Set::new((0..100).map(|i| symbol(format!("m{i}")))).unwrap();
     let patient = world.patients.get_mut(&symbol("ann")).unwrap();
@@ -232,8 +238,8 @@ fn a_hundred_thousand_directives_of_each_hostile_kind_are_borne() {
         members,
         ttl: None,
     });
-    for i in 0..100_000 {
-        let parent = Some(symbol(format!("g{}", (i + 1) % 100_000)));
+    for i in 0..of_each {
+        let parent = Some(symbol(format!("g{}", (i + 1) % of_each)));
         let around = Grant {
             delegable: 1,
             parent,
@@ -269,8 +275,8 @@ fn a_hundred_thousand_directives_of_each_hostile_kind_are_borne() {
 
 #[test]
 fn many_grants_passed_on_from_one_that_many_strangers_revoke_cost_no_more_than_their_sum() {
-    // Each of the 50,000 rests on the root, and whether the root was ended takes 50,000 looks: asked
-    // once it is nothing, asked for each it would be 2,500,000,000.
+    // Each of the 20,000 rests on the root, and whether the root was ended takes 20,000 looks: asked
+    // once it is nothing, asked for each it would be 400,000,000.
     let mut world = world(1);
     let root = Grant {
         delegable: 1,
@@ -279,7 +285,7 @@ fn many_grants_passed_on_from_one_that_many_strangers_revoke_cost_no_more_than_t
     world
         .apply(says("root", 1, "ann", Terms::Grant(root)))
         .unwrap();
-    for i in 0..50_000 {
+    for i in 0..20_000 {
         let child = Grant {
             parent: Some(symbol("root")),
             ..grant("friend")
@@ -296,6 +302,6 @@ fn many_grants_passed_on_from_one_that_many_strangers_revoke_cost_no_more_than_t
     }
     world.actors.insert(symbol("friend"), Actor::default());
     let started = std::time::Instant::now();
-    assert_eq!(ask(&world, "friend").by.len(), 50_000);
+    assert_eq!(ask(&world, "friend").by.len(), 20_000);
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
 }

@@ -92,6 +92,12 @@ impl<'a> Docket<'a> {
         actor == self.id
     }
 
+    /// A directive of any kind by its id: a search through all of them.
+    pub(super) fn find(&self, id: &Symbol) -> Option<&'a Directive> {
+        let mut all = self.directives.iter();
+        all.find(|one| one.id == *id && self.counts(one))
+    }
+
     /// A grant by its id, if exactly one counts.
     pub(super) fn grant(&self, id: &Symbol) -> Option<&Granted<'a>> {
         let grants = self.grants.get_or_init(|| self.by_id());

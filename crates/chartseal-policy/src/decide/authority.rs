@@ -5,21 +5,21 @@ use alloc::collections::BTreeSet;
 use super::active::{Docket, Granted, MAX_CHAIN};
 use super::horizon::Horizon;
 use crate::{
-    Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Scope, Set, Status, Symbol, Time,
-    World,
+    Approval, Directive, Grant, Grantee, Issuer, Patient, Quorum, Record, Scope, Set, Status,
+    Symbol, Time, World,
 };
 
 /// Checks authority over a patient's records at one time.
-pub(super) struct Authority<'a, W: ?Sized> {
+pub(super) struct Authority<'a, 'd, W: ?Sized> {
     pub(super) world: &'a W,
     pub(super) time: Time,
     pub(super) patient: &'a Patient,
     /// The record that is asked for; `None`: any that is not the minor's private matter.
     pub(super) record: Option<&'a Record>,
-    pub(super) docket: &'a Docket<'a>,
+    pub(super) docket: &'a Docket<'d>,
 }
 
-impl<W: World + ?Sized> Authority<'_, W> {
+impl<W: World + ?Sized> Authority<'_, '_, W> {
     /// Whether a restriction's issuer may restrict: the patient, or a guardian of that time.
     pub(super) fn may_restrict(&self, directive: &Directive, from: Option<Time>) -> bool {
         let Issuer::Actor(issuer) = &directive.issuer else {
@@ -128,14 +128,9 @@ impl<W: World + ?Sized> Authority<'_, W> {
         grant: &Grant,
         at: Time,
     ) -> Result<(), Status> {
-        let in_time = |given: Time| {
-            let age = at.since(given);
-            age.is_some_and(|age| quorum.ttl.is_none_or(|ttl| age <= ttl))
-        };
-        let good = self
-            .docket
-            .approvals(&directive.id)
-            .filter(|(by, approval)| by.position <= directive.position && in_time(approval.at));
+        let approvals = self.docket.approvals(&directive.id);
+        let good =
+            approvals.filter(|(by, approval)| is_in_time(quorum, (by, approval), directive, at));
         let approving: BTreeSet<&Issuer> = good.map(|(by, _)| &by.issuer).collect();
         let counts = |issuer: &&&Issuer| match issuer {
             Issuer::Actor(member) => is_member(quorum, grant, member),
@@ -180,6 +175,17 @@ impl<W: World + ?Sized> Authority<'_, W> {
 /// Whether an actor's approval of a grant counts: a member whom it does not name directly.
 pub(super) fn is_member(quorum: &Quorum, grant: &Grant, actor: &Symbol) -> bool {
     quorum.members.contains(actor) && !names(&grant.scope, actor)
+}
+
+/// Whether an approval comes at or before the grant, and is not too old for it.
+pub(super) fn is_in_time(
+    quorum: &Quorum,
+    (by, approval): (&Directive, &Approval),
+    grant: &Directive,
+    issued: Time,
+) -> bool {
+    let age = issued.since(approval.at);
+    by.position <= grant.position && age.is_some_and(|age| quorum.ttl.is_none_or(|ttl| age <= ttl))
 }
 
 /// When a directive counts as made: `issued`, else where its window begins, else 0.

@@ -6,6 +6,7 @@ use super::active::Docket;
 use super::authority::Authority;
 use super::horizon::Horizon;
 use super::matching::Subject;
+use super::validity::is_not_over;
 use crate::{
     Declaration, Directive, Effect, Finding, Grant, Patient, Purpose, Request, Restriction, Status,
     Terms, Window, World,
@@ -75,7 +76,7 @@ struct Judge<'a, W: ?Sized> {
     request: &'a Request,
     subject: &'a Subject<'a>,
     docket: &'a Docket<'a>,
-    authority: Authority<'a, W>,
+    authority: Authority<'a, 'a, W>,
 }
 
 impl<W: World + ?Sized> Judge<'_, W> {
@@ -167,11 +168,8 @@ impl<W: World + ?Sized> Judge<'_, W> {
         if declaration.closed.is_some_and(|closed| closed <= now) {
             return Err(Status::Closed);
         }
-        let window = Window {
-            from: Some(declaration.from),
-            until: declaration.from.after(policy.ttl),
-        };
-        self.has_not_ended_by_time(&window)?;
+        let window = declaration.window(policy);
+        is_not_over(&window, now)?;
         horizon.at_some(declaration.closed);
         self.has_begun(&window, horizon)?;
         Ok(Status::Declares)
@@ -183,14 +181,9 @@ impl<W: World + ?Sized> Judge<'_, W> {
         window: &Window,
         horizon: &mut Horizon,
     ) -> Result<(), Status> {
-        self.has_not_ended_by_time(window)?;
+        is_not_over(window, self.request.time)?;
         let ended = self.docket.ended(directive, self.request.time, horizon);
         ended.map_or(Ok(()), Err)
-    }
-
-    fn has_not_ended_by_time(&self, window: &Window) -> Result<(), Status> {
-        let over = window.until.is_some_and(|until| until <= self.request.time);
-        if over { Err(Status::Expired) } else { Ok(()) }
     }
 
     fn has_begun(&self, window: &Window, horizon: &mut Horizon) -> Result<(), Status> {

@@ -7,6 +7,15 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
+/// How many cases a test tries: more in a long run, which `CHARTSEAL_LONG` asks for.
+pub(crate) fn cases(ordinary: u32, long: u32) -> u32 {
+    if std::env::var_os("CHARTSEAL_LONG").is_some() {
+        long
+    } else {
+        ordinary
+    }
+}
+
 /// An object of the fields that are there.
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let present = fields
