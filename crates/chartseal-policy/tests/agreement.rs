@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use chartseal_policy::{Code, Decision, MemoryWorld, Request, Time, decide, json};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 /// How often something was reached.
@@ -123,7 +123,7 @@ fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseEr
         // them in a long run, and at its last instant.
         let now = asked.time.0;
         let until = decision.valid_until.map_or(4_100, |until| until.0);
-        let step = if states::cases(0, 1) == 1 { 100 } else { 500 };
+        let step = if states::is_long() { 100 } else { 500 };
         for t in (now..until).step_by(step).skip(1).chain([until - 1]) {
             let later = states::merge(request.clone(), &json!({"t": t}));
             prop_assert_eq!(
@@ -159,13 +159,9 @@ fn number(variable: &str) -> Option<u32> {
 
 #[test]
 fn the_engine_and_the_model_agree_and_everything_is_reached() {
-    let cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(states::cases(5_000, 1_000_000));
     let seed = [number("CHARTSEAL_MODEL_SEED").unwrap_or(1).to_le_bytes(); 8].concat();
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let mut config = states::config(5_000, 1_000_000);
+    config.cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(config.cases);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let coverage = RefCell::new(Coverage::new());
     TestRunner::new_with_rng(config, rng)

@@ -18,7 +18,7 @@ use chartseal_policy::{
     diff, expiring, json, overdue_reviews, validity, what_can_i_see, who_can_see,
 };
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 /// A state, a directive that somebody thinks of, and when; the requester of a plausible request.
@@ -108,16 +108,11 @@ impl Reached {
 
 /// Tries scenes, and expects to have met everything `expected` some ten times at least.
 fn holds(
-    cases: u32,
+    config: ProptestConfig,
     expected: &[&str],
     test: impl Fn(Scene, &Reached) -> Result<(), TestCaseError>,
 ) {
     let reached = Reached::default();
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
     TestRunner::new_with_rng(config, rng)
         .run(&scenes(), |scene| test(scene, &reached))
@@ -134,9 +129,9 @@ fn holds(
 
 #[test]
 fn who_can_see_answers_exactly_the_pairs_for_which_decide_permits_a_read() {
-    let cases = states::cases(150, 100_000);
+    let config = states::config(150, 100_000);
     holds(
-        cases,
+        config,
         &["readers"],
         |Scene { world, moment, .. }, reached| {
             for record in world.records.keys() {
@@ -163,9 +158,9 @@ fn who_can_see_answers_exactly_the_pairs_for_which_decide_permits_a_read() {
 
 #[test]
 fn what_can_i_see_answers_exactly_the_reads_that_decide_permits() {
-    let cases = states::cases(150, 100_000);
+    let config = states::config(150, 100_000);
     holds(
-        cases,
+        config,
         &["readable"],
         |Scene { world, moment, .. }, reached| {
             for actor in world.actors.keys().chain([&symbol("ghost")]) {
@@ -196,9 +191,9 @@ fn what_can_i_see_answers_exactly_the_reads_that_decide_permits() {
 
 #[test]
 fn diff_answers_exactly_what_decide_says_otherwise_with_the_directive() {
-    let cases = states::cases(150, 10_000);
+    let config = states::config(150, 10_000);
     holds(
-        cases,
+        config,
         &["gained", "lost"],
         |Scene {
              world,
@@ -270,7 +265,7 @@ fn times_from(time: Time) -> impl Iterator<Item = Time> {
 fn a_grant_is_dead_if_it_is_valid_at_no_later_time() {
     let reached = ["dead", "alive"];
     holds(
-        states::cases(400, 100_000),
+        states::config(400, 100_000),
         &reached,
         |Scene { world, moment, .. }, reached| {
             let patient = symbol("P");
@@ -335,7 +330,7 @@ fn a_grant_whose_delegator_will_be_in_standing_again_in_time_is_not_dead() {
 fn what_is_void_decides_nothing_and_what_decides_is_valid() {
     let reached = ["valid", "void", "revoked", "emergency"];
     holds(
-        states::cases(400, 100_000),
+        states::config(400, 100_000),
         &reached,
         |Scene {
              mut world,
@@ -388,7 +383,7 @@ fn what_is_void_decides_nothing_and_what_decides_is_valid() {
 fn grants_that_expire_soon_are_those_that_are_valid_now_and_not_at_the_end() {
     let within = Millis(500);
     holds(
-        states::cases(400, 100_000),
+        states::config(400, 100_000),
         &["soon"],
         |Scene { world, moment, .. }, reached| {
             let patient = symbol("P");
@@ -422,7 +417,7 @@ fn grants_that_expire_soon_are_those_that_are_valid_now_and_not_at_the_end() {
 #[test]
 fn a_past_position_is_replayed_as_it_was() {
     holds(
-        states::cases(150, 100_000),
+        states::config(150, 100_000),
         &["readers", "changed"],
         |Scene {
              world,
@@ -466,7 +461,7 @@ fn a_past_position_is_replayed_as_it_was() {
 #[test]
 fn an_organization_that_is_late_with_reviews_is_named_once_and_barred_from_the_limit_on() {
     holds(
-        states::cases(200, 10_000),
+        states::config(200, 10_000),
         &["late", "barred", "not barred"],
         |Scene { world, .. }, reached| {
             let late = overdue_reviews(&world);

@@ -58,7 +58,7 @@ fn plain(kind: &'static str) -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(states::cases(400, 100_000)))]
+    #![proptest_config(states::config(400, 100_000))]
 
     #[test]
     fn adding_a_restriction_never_opens((world, directives, request) in state(), new in plain("restrict")) {

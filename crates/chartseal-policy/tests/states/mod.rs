@@ -7,12 +7,20 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-/// How many cases a test tries: more in a long run, which `CHARTSEAL_LONG` asks for.
-pub(crate) fn cases(ordinary: u32, long: u32) -> u32 {
-    if std::env::var_os("CHARTSEAL_LONG").is_some() {
-        long
-    } else {
-        ordinary
+/// Whether `CHARTSEAL_LONG` asks for a long run.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("CHARTSEAL_LONG").is_some()
+}
+
+/// How a test tries so many cases, and so many in a long run. What a strategy or an assumption throws
+/// away does not count, however much it is.
+pub(crate) fn config(ordinary: u32, long: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases: if is_long() { long } else { ordinary },
+        max_local_rejects: u32::MAX,
+        max_global_rejects: u32::MAX,
+        failure_persistence: None,
+        ..ProptestConfig::default()
     }
 }
 
