@@ -10,7 +10,8 @@ pub(crate) struct Patch {
     pub(crate) what: String,
     /// The package whose test has to fail.
     pub(crate) package: String,
-    /// In which of its targets the test is, in cargo's words (`--test NAME`); without: in any.
+    /// In which target the test is and what it needs, in cargo's words (`--test NAME`, `--features F`);
+    /// without: in any target.
     pub(crate) target: Vec<String>,
     /// The test's full name, as the test runner prints it.
     pub(crate) test: String,
@@ -47,7 +48,7 @@ impl Patch {
         let kills = field("# kills:")?;
         let words: Vec<String> = kills.split_whitespace().map(str::to_owned).collect();
         let [package, target @ .., test] = words.as_slice() else {
-            let expected = "CRATE [--lib | --test NAME] TEST";
+            let expected = "CRATE [WORDS FOR CARGO] TEST";
             return Err(format!("{}: `# kills:` wants {expected}", path.display()));
         };
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
