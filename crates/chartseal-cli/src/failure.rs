@@ -1,8 +1,10 @@
-//! Why a command could not do its work: one clear line on stderr, exit code 3.
+//! Why a command could not do its work: one clear line on stderr.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+
+use crate::exit::Exit;
 
 /// What went wrong: which file, what was wrong, what would be right. It quotes no content.
 #[derive(Debug)]
@@ -11,9 +13,19 @@ pub enum Failure {
     Input(String),
     /// With the output: a closed pipe, a full disk.
     Output(io::Error),
+    /// With what the network did: a promise did not hold.
+    Unmet(String),
 }
 
 impl Failure {
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Input(_) | Self::Output(_) => Exit::Misuse,
+            Self::Unmet(_) => Exit::Refuted,
+        }
+    }
+
     /// A failure in words.
     pub fn new(why: impl std::fmt::Display) -> Self {
         Self::Input(why.to_string())
@@ -38,8 +50,18 @@ impl Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Input(why) => f.write_str(why),
+            Self::Input(why) | Self::Unmet(why) => f.write_str(why),
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
+        }
+    }
+}
+
+impl From<chartseal::Error> for Failure {
+    fn from(error: chartseal::Error) -> Self {
+        if error.is_local() {
+            Self::new(error)
+        } else {
+            Self::Unmet(format!("a promise did not hold: {error}"))
         }
     }
 }

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("chartseal: {failure}");
-        Exit::Misuse
+        failure.exit()
     });
     exit.into()
 }

@@ -109,3 +109,29 @@ pub enum Error {
     #[error("{0} is not in its format")]
     Malformed(&'static str),
 }
+
+impl Error {
+    /// Whether the machine refused (no room, no permission, no randomness, a damaged file), and not a
+    /// rule of the network.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Io { .. } | Self::Randomness(_) => true,
+            Self::Node(error) | Self::Ordering(OrderingError::Replica { source: error, .. }) => {
+                is_local(error)
+            }
+            Self::NotReleased { why, .. } => is_local(why),
+            _ => false,
+        }
+    }
+}
+
+fn is_local(error: &NodeError) -> bool {
+    matches!(
+        error,
+        NodeError::Vault(_)
+            | NodeError::Ledger(_)
+            | NodeError::Reload(_)
+            | NodeError::Damaged { .. }
+            | NodeError::Randomness(_)
+    )
+}

@@ -24,10 +24,7 @@ pub fn amendment(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let previous = previous.ok_or_else(|| Failure::new("the record was not filed"))?;
     let (network, people) = visit.cast()?;
     let kit = people.patient.filing_kit();
-    let filed = people
-        .author
-        .amend(network, &kit, &previous, &document)
-        .map_err(Failure::new)?;
+    let filed = people.author.amend(network, &kit, &previous, &document)?;
     let (record, patient) = (filed.record, people.patient.id());
     let header = filed
         .header
@@ -51,11 +48,8 @@ pub fn amendment(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let ask =
         Ask::read(patient, &records, Purpose::Treat).because("appointment", "corrected result");
     let (network, people) = visit.cast()?;
-    let request = people.doctor.request(network, &ask).map_err(Failure::new)?;
-    let opening = people
-        .doctor
-        .open(network, &request)
-        .map_err(Failure::new)?;
+    let request = people.doctor.request(network, &ask)?;
+    let opening = people.doctor.open(network, &request)?;
     visit.attempt("the new doctor", &request)?;
     let reads_new = opening
         .records

@@ -27,11 +27,8 @@ pub fn granted_read(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let ask =
         Ask::read(patient, &records, Purpose::Treat).because("appointment", "first appointment");
     let (network, people) = visit.cast()?;
-    let request = people.doctor.request(network, &ask).map_err(Failure::new)?;
-    let opening = people
-        .doctor
-        .open(network, &request)
-        .map_err(Failure::new)?;
+    let request = people.doctor.request(network, &ask)?;
+    let opening = people.doctor.open(network, &request)?;
     let attempt = visit.attempt("the new doctor", &request)?;
     let what = format!(
         "the new doctor asks for {}, {}",
@@ -73,14 +70,8 @@ fn grant(visit: &mut Visit<'_>, class: &str) -> Result<PatientId, Failure> {
     let until = visit.network.now().plus_ms(HOUR);
     let offer = visit.offer(until);
     let (network, people) = visit.cast()?;
-    let grant = people
-        .patient
-        .grant(network, &people.doctor, &offer)
-        .map_err(Failure::new)?;
-    let invited = people
-        .doctor
-        .accept(network, &grant.invitation)
-        .map_err(Failure::new)?;
+    let grant = people.patient.grant(network, &people.doctor, &offer)?;
+    let invited = people.doctor.accept(network, &grant.invitation)?;
     let what = format!("the patient lets the new doctor read {class}, for treatment (TREAT)");
     visit.page.line(
         &what,
@@ -200,13 +191,10 @@ pub fn revocation(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let patient = people.patient.id();
     let ask = Ask::read(patient, &records, Purpose::Treat).because("appointment", "once more");
-    let earlier = people.doctor.request(network, &ask).map_err(Failure::new)?;
+    let earlier = people.doctor.request(network, &ask)?;
     let grants: Vec<TxId> = own_grants(network, people)?;
     for grant in grants {
-        people
-            .patient
-            .revoke(network, grant)
-            .map_err(Failure::new)?;
+        people.patient.revoke(network, grant)?;
     }
     let refused = refusals(network, &mut people.doctor, &earlier);
     visit.attempt("the new doctor", &earlier)?;
@@ -236,11 +224,8 @@ pub fn revocation(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let soon = visit.network.now().plus_ms(10 * MINUTE);
     let offer = visit.offer(soon.min(until));
     let (network, people) = visit.cast()?;
-    people
-        .patient
-        .grant(network, &people.doctor, &offer)
-        .map_err(Failure::new)?;
-    let earlier = people.doctor.request(network, &ask).map_err(Failure::new)?;
+    people.patient.grant(network, &people.doctor, &offer)?;
+    let earlier = people.doctor.request(network, &ask)?;
     network.clock().advance_ms(11 * MINUTE);
     visit.attempt("the new doctor", &earlier)?;
     visit.page.line(
@@ -271,7 +256,7 @@ fn own_grants(
     network: &Network,
     people: &crate::demo::visit::People,
 ) -> Result<Vec<TxId>, Failure> {
-    let entries = people.patient.history(network).map_err(Failure::new)?;
+    let entries = people.patient.history(network)?;
     let grants = entries.into_iter().filter_map(|entry| match entry.event {
         Event::Directive(directive) if directive.kind.as_str() == "grant" => Some(entry.tx),
         _ => None,
@@ -306,10 +291,7 @@ pub fn traced(visit: &Visit<'_>, request: &RequestId) -> Result<bool, Failure> {
         .people
         .as_ref()
         .ok_or_else(|| Failure::new("nobody is enrolled yet"))?;
-    let entries = people
-        .patient
-        .history(&visit.network)
-        .map_err(Failure::new)?;
+    let entries = people.patient.history(&visit.network)?;
     let permitted = entries.iter().any(|entry| {
         entry.tx == *request
             && matches!(&entry.event, Event::Access(access) if access.records.iter().all(|o| o.permitted))

@@ -33,16 +33,9 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     people
         .emergency
-        .declare_emergency(network, patient, "accident", REASON)
-        .map_err(Failure::new)?;
-    let request = people
-        .emergency
-        .request(network, &ask)
-        .map_err(Failure::new)?;
-    let opening = people
-        .emergency
-        .open(network, &request)
-        .map_err(Failure::new)?;
+        .declare_emergency(network, patient, "accident", REASON)?;
+    let request = people.emergency.request(network, &ask)?;
+    let opening = people.emergency.open(network, &request)?;
     let attempt = visit.attempt(physician, &request)?;
     visit.page.line(
         "the emergency physician declares an emergency, with a reason",
@@ -76,7 +69,7 @@ pub fn emergency(visit: &mut Visit<'_>) -> Result<(), Failure> {
 fn patient_is_told(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let physician = people.emergency.id();
-    let notices = people.patient.notices(network).map_err(Failure::new)?;
+    let notices = people.patient.notices(network)?;
     let notice = notices
         .iter()
         .find(|notice| notice.request == request.id() && notice.actor == physician);
@@ -98,7 +91,7 @@ fn patient_is_told(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failu
 fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let due = people.hospital;
-    let state = network.head().map_err(Failure::new)?.state();
+    let state = network.head()?.state();
     let open = state
         .emergencies(&due)
         .into_iter()
@@ -115,11 +108,8 @@ fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
 
     let (network, people) = visit.cast()?;
     network.clock().advance_ms(30 * MINUTE);
-    people
-        .privacy
-        .review(network, request.id(), true)
-        .map_err(Failure::new)?;
-    let state = network.head().map_err(Failure::new)?.state();
+    people.privacy.review(network, request.id(), true)?;
+    let state = network.head()?.state();
     let reviewed = state
         .request(&request.id())
         .is_some_and(|request| request.reviewed);

@@ -21,11 +21,8 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let ask = Ask::read(people.patient.id(), &records, Purpose::Treat)
         .because("appointment", "before it is erased");
-    let earlier = people.doctor.request(network, &ask).map_err(Failure::new)?;
-    people
-        .patient
-        .erase(network, record)
-        .map_err(Failure::new)?;
+    let earlier = people.doctor.request(network, &ask)?;
+    people.patient.erase(network, record)?;
     visit.attempt("the new doctor", &earlier)?;
 
     let mut left = false;
@@ -44,7 +41,7 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
         !left,
         "no organization holds a share, the ciphertext, a sealed reason or a salt of it",
     );
-    let state = visit.network.head().map_err(Failure::new)?.state();
+    let state = visit.network.head()?.state();
     let attested = state
         .record(&record)
         .map_or(0, |record| record.destroyed.count_ones());
@@ -64,7 +61,7 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
         "a read that was permitted just before the erasure opens nothing",
     );
     let (network, people) = visit.cast()?;
-    let again = people.doctor.request(network, &ask).map_err(Failure::new)?;
+    let again = people.doctor.request(network, &ask)?;
     let opened = people.doctor.open(network, &again);
     let attempt = visit.attempt("the new doctor", &again)?;
     visit.page.line(
@@ -84,7 +81,7 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
         .advance_ms(visit.ends.0.saturating_sub(now.0));
     let trust = visit.trust()?;
     let (network, people) = visit.cast()?;
-    let export = people.patient.export(network, None).map_err(Failure::new)?;
+    let export = people.patient.export(network, None)?;
     let proved = prove(visit, &export, &trust, None)?.is_some();
     visit.checks.check(
         "P9",

@@ -21,10 +21,7 @@ pub fn faults(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let until = visit.network.now().plus_ms(HOUR);
     let offer = visit.offer(until);
     let (network, people) = visit.cast()?;
-    people
-        .patient
-        .grant(network, &people.doctor, &offer)
-        .map_err(Failure::new)?;
+    people.patient.grant(network, &people.doctor, &offer)?;
     visit.page.line(
         "the patient grants the new doctor another hour",
         Outcome::Good,
@@ -101,11 +98,8 @@ fn read(visit: &mut Visit<'_>) -> Result<(bool, Vec<(usize, String)>), Failure> 
     let (network, people) = visit.cast()?;
     let ask =
         Ask::read(people.patient.id(), &records, Purpose::Treat).because("appointment", "control");
-    let request = people.doctor.request(network, &ask).map_err(Failure::new)?;
-    let opening = people
-        .doctor
-        .open(network, &request)
-        .map_err(Failure::new)?;
+    let request = people.doctor.request(network, &ask)?;
+    let opening = people.doctor.open(network, &request)?;
     visit.attempt("the new doctor", &request)?;
     let place = |org| {
         visit
@@ -127,7 +121,7 @@ fn shortage(visit: &mut Visit<'_>) -> Result<(bool, String), Failure> {
     let (network, people) = visit.cast()?;
     let ask =
         Ask::read(people.patient.id(), &records, Purpose::Treat).because("appointment", "control");
-    let request = people.doctor.request(network, &ask).map_err(Failure::new)?;
+    let request = people.doctor.request(network, &ask)?;
     let opened = people.doctor.open(network, &request);
     visit.attempt("the new doctor", &request)?;
     let Err(Error::NotCombined {

@@ -20,12 +20,9 @@ pub fn records(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let bar = progress_bar(documents.len());
     let (network, people) = visit.cast()?;
     let kit = people.patient.filing_kit();
-    let filed = people
-        .author
-        .file(network, &kit, &documents, |done| {
-            bar.set_position(done as u64);
-        })
-        .map_err(Failure::new)?;
+    let filed = people.author.file(network, &kit, &documents, |done| {
+        bar.set_position(done as u64);
+    })?;
     bar.finish_and_clear();
     visit.filed = resources.into_iter().zip(filed).collect();
 
@@ -128,13 +125,10 @@ fn check_durable(visit: &mut Visit<'_>) -> Result<(), Failure> {
 fn check_duplicates(visit: &mut Visit<'_>, documents: &[Document<'_>]) -> Result<(), Failure> {
     let expected: Vec<_> = visit.filed.iter().map(|(_, filed)| filed.record).collect();
     let (network, people) = visit.cast()?;
-    let before = people.patient.records(network).map_err(Failure::new)?.len();
+    let before = people.patient.records(network)?.len();
     let kit = people.patient.filing_kit();
-    let again: Vec<Filed> = people
-        .author
-        .file(network, &kit, documents, |_| ())
-        .map_err(Failure::new)?;
-    let after = people.patient.records(network).map_err(Failure::new)?.len();
+    let again: Vec<Filed> = people.author.file(network, &kit, documents, |_| ())?;
+    let after = people.patient.records(network)?.len();
     let same = again.iter().map(|filed| filed.record).eq(expected);
     let held = same && before == after && again.iter().all(|filed| filed.header.is_none());
     visit.checks.check(
@@ -168,7 +162,7 @@ fn check_duplicates(visit: &mut Visit<'_>, documents: &[Document<'_>]) -> Result
 fn first_export(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let trust = visit.trust()?;
     let (network, people) = visit.cast()?;
-    let export = people.patient.export(network, None).map_err(Failure::new)?;
+    let export = people.patient.export(network, None)?;
     let verdict = chartseal::verify(&export, &trust, None, &chartseal::Options::default());
     let chartseal::Verdict::Proved(report) = verdict else {
         visit.checks.check(

@@ -53,14 +53,14 @@ pub fn enrolment(visit: &mut Visit<'_>) -> Result<(), Failure> {
         .first()
         .map(chartseal_node::Node::org)
         .ok_or_else(|| Failure::new("no node"))?;
-    let hospital = network.enrol_organization().map_err(Failure::new)?;
+    let hospital = network.enrol_organization()?;
     let mut enrol =
         |org: &OrgId, roles: &[&str]| network.enrol_practitioner(org, roles).map_err(Failure::new);
     let author = enrol(&clinic, &["physician"])?;
     let doctor = enrol(&hospital, &["physician"])?;
     let emergency = enrol(&hospital, &["physician", "emergency"])?;
     let privacy = enrol(&hospital, &["privacy"])?;
-    let patient = network.enrol_patient(&clinic).map_err(Failure::new)?;
+    let patient = network.enrol_patient(&clinic)?;
     // An emergency role counts only a day after a second organization agreed to it.
     network.clock().advance_ms(25 * HOUR);
 

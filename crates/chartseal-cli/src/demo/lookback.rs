@@ -17,7 +17,7 @@ pub fn look_back(visit: &mut Visit<'_>) -> Result<(), Failure> {
         .step("The patient looks back: the history, verified by chartseal-audit alone")?;
     let trust = visit.trust()?;
     let (network, people) = visit.cast()?;
-    let export = people.patient.export(network, None).map_err(Failure::new)?;
+    let export = people.patient.export(network, None)?;
     let kept = prove(visit, &export, &trust, None)?;
     every_attempt_is_there(visit, &export, &trust);
     grown_from_the_first(visit, &trust)?;
@@ -180,10 +180,7 @@ fn grown_from_the_first(visit: &mut Visit<'_>, trust: &TrustPolicy) -> Result<()
         return Ok(());
     };
     let (network, people) = visit.cast()?;
-    let newer = people
-        .patient
-        .export(network, Some(&kept))
-        .map_err(Failure::new)?;
+    let newer = people.patient.export(network, Some(&kept))?;
     let grown = matches!(
         verify(&newer, trust, Some(&kept), &Options::default()),
         Verdict::Proved(_)

@@ -89,8 +89,7 @@ impl<'a> Visit<'a> {
     ) -> Result<Self, Failure> {
         let ends = Clock::System.now();
         let clock = Clock::manual(Time(ends.0.saturating_sub(BEGINS_BEFORE)));
-        let network =
-            Network::create(&directory.path().join("nodes"), clock).map_err(Failure::new)?;
+        let network = Network::create(&directory.path().join("nodes"), clock)?;
         Ok(Self {
             directory,
             page,
@@ -123,7 +122,7 @@ impl<'a> Visit<'a> {
     /// Writes down an access attempt as the chain has it, and gives it.
     pub fn attempt(&mut self, actor: &'static str, request: &Request) -> Result<Attempt, Failure> {
         let (network, people) = self.cast()?;
-        let entries = people.patient.history(network).map_err(Failure::new)?;
+        let entries = people.patient.history(network)?;
         let access = entries.into_iter().find_map(|entry| match entry.event {
             Event::Access(access) if entry.tx == request.id() => Some((entry.height, access)),
             _ => None,
@@ -159,7 +158,7 @@ impl<'a> Visit<'a> {
         why: &str,
     ) -> Result<(), Failure> {
         let (network, people) = self.cast()?;
-        let request = who(people).request(network, ask).map_err(Failure::new)?;
+        let request = who(people).request(network, ask)?;
         let opened = who(people).open(network, &request).is_ok();
         let attempt = self.attempt(actor, &request)?;
         let held = attempt.effect == "deny" && attempt.code == code && !opened;
