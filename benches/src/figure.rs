@@ -1,14 +1,14 @@
 //! One measured number beside another.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// What ours takes, what the other takes, and how far apart the two may be.
+/// What ours takes, what the other takes, and how the two must compare.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// Its name: `crate/what`.
+    /// Its name.
     pub id: &'static str,
     /// What ours takes, in `unit`.
     pub ours: f64,
@@ -18,22 +18,48 @@ pub struct Figure {
     pub other: &'static str,
     /// What both are measured in; less is better.
     pub unit: &'static str,
-    /// The most that ours ÷ theirs may be; `None` if the figure is only stated.
-    pub required: Option<f64>,
+    /// How the two must compare; `None` if the figure is only stated.
+    pub required: Option<Required>,
+}
+
+/// How ours and the other must compare.
+#[derive(Clone, Copy, Debug)]
+pub enum Required {
+    /// Ours is at least this many times as fast: the ratio is theirs ÷ ours.
+    Faster(f64),
+    /// Ours takes at most this many times as much: the ratio is ours ÷ theirs.
+    Within(f64),
 }
 
 impl Figure {
-    /// Ours ÷ theirs.
+    /// Theirs ÷ ours where ours must be faster; else ours ÷ theirs.
     pub fn ratio(&self) -> f64 {
-        self.ours / self.theirs
+        match self.required {
+            Some(Required::Faster(_)) => self.theirs / self.ours,
+            Some(Required::Within(_)) | None => self.ours / self.theirs,
+        }
+    }
+
+    /// Whether what is required holds.
+    pub fn holds(&self) -> bool {
+        match self.required {
+            Some(Required::Faster(least)) => self.ratio() >= least,
+            Some(Required::Within(most)) => self.ratio() <= most,
+            None => true,
+        }
     }
 
     /// Its entry in the document that `cargo xtask bench --json` prints.
     pub fn entry(&self) -> Value {
-        let holds = self.required.is_none_or(|most| self.ratio() <= most);
+        let (required, bound) = match self.required {
+            Some(Required::Faster(least)) => (Some(least), Some("at least")),
+            Some(Required::Within(most)) => (Some(most), Some("at most")),
+            None => (None, None),
+        };
         json!({
             "id": self.id, "ours": self.ours, "theirs": self.theirs, "other": self.other,
-            "unit": self.unit, "ratio": self.ratio(), "required": self.required, "holds": holds,
+            "unit": self.unit, "ratio": self.ratio(), "bound": bound, "required": required,
+            "holds": self.holds(),
         })
     }
 }
@@ -48,21 +74,27 @@ pub fn in_turns<A, B>(
     const ROUNDS: usize = 31;
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        a.push(nanoseconds(&mut ours));
-        b.push(nanoseconds(&mut theirs));
+        a.push(time(&mut ours));
+        b.push(time(&mut theirs));
     }
     (median(a) / f64::from(n), median(b) / f64::from(n))
 }
 
-fn nanoseconds<T>(work: &mut impl FnMut() -> T) -> f64 {
+/// How long some work takes once.
+pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let start = Instant::now();
-    black_box(work());
-    start.elapsed().as_secs_f64() * 1e9
+    // Given out of the timing, so that freeing a result is not measured.
+    let result = black_box(work());
+    let elapsed = start.elapsed();
+    drop(result);
+    elapsed
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
+/// The median of some times, in nanoseconds.
+pub fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    let middle = times.get(times.len() / 2);
+    middle.map_or(f64::NAN, |time| time.as_secs_f64() * 1e9)
 }
 
 #[cfg(test)]
@@ -70,28 +102,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_holds_up_to_what_is_required_and_always_if_nothing_is() {
+    fn a_figure_holds_within_its_bound_and_always_if_there_is_none() {
         let figure = |required| Figure {
             id: "a",
-            ours: 3.0,
-            theirs: 2.0,
+            ours: 2.0,
+            theirs: 3.0,
             other: "b",
             unit: "ns",
             required,
         };
-        for (required, holds) in [(None, true), (Some(1.5), true), (Some(1.4), false)] {
-            assert_eq!(figure(required).entry()["holds"], holds);
+        for (required, ratio, holds) in [
+            (None, 2.0 / 3.0, true),
+            (Some(Required::Faster(1.5)), 1.5, true),
+            (Some(Required::Faster(1.6)), 1.5, false),
+            (Some(Required::Within(0.7)), 2.0 / 3.0, true),
+            (Some(Required::Within(0.6)), 2.0 / 3.0, false),
+        ] {
+            let entry = figure(required).entry();
+            assert_eq!(entry["ratio"], ratio);
+            assert_eq!(entry["holds"], holds);
+            assert_eq!(entry["required"].is_null(), required.is_none());
         }
     }
 
     #[test]
     fn one_slow_round_does_not_move_a_median() {
-        assert!((median(vec![9000.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
-        let (a, b) = in_turns(
-            10,
-            || std::thread::sleep(std::time::Duration::from_micros(100)),
-            || (),
-        );
+        let times = [9000, 1, 2].map(Duration::from_nanos);
+        assert!((median(times.to_vec()) - 2.0).abs() < 1e-6);
+        let (a, b) = in_turns(10, || std::thread::sleep(Duration::from_micros(100)), || ());
         assert!(a > 9_000.0 && b < a);
     }
 }

@@ -6,5 +6,6 @@
 pub mod codec;
 pub mod figure;
 pub mod merkle;
+pub mod visit;
 
-pub use figure::{Figure, in_turns};
+pub use figure::{Figure, Required, in_turns, median, time};

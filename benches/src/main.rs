@@ -1,21 +1,31 @@
 //! Prints each figure as one line of JSON: all of them, or the one that is named.
 
-use chartseal_benches::{Figure, codec, merkle};
+use std::error::Error;
 
-type Measure = fn() -> Figure;
+use chartseal_benches::{Figure, codec, merkle, visit};
 
-const FIGURES: [(&str, Measure); 4] = [
-    ("codec/encode", codec::encode),
-    ("codec/decode", codec::decode),
-    ("merkle/append", merkle::append),
-    ("merkle/map-update", merkle::update),
+/// What is measured together, by the figures' names.
+type Measure = fn() -> Result<Vec<Figure>, Box<dyn Error>>;
+
+const MEASURES: [(&[&str], Measure); 6] = [
+    (&["codec/encode"], || Ok(vec![codec::encode()])),
+    (&["codec/decode"], || Ok(vec![codec::decode()])),
+    (&["merkle/append"], || Ok(vec![merkle::append()])),
+    (&["merkle/map-update"], || Ok(vec![merkle::update()])),
+    (&visit::TIMES, visit::times),
+    (&visit::SIZES, visit::sizes),
 ];
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let only = std::env::args().nth(1);
-    for (id, measure) in FIGURES {
-        if only.as_deref().is_none_or(|only| only == id) {
-            println!("{}", measure().entry());
+    let is_wanted = |id: &str| only.as_deref().is_none_or(|only| only == id);
+    for (ids, measure) in MEASURES {
+        if !ids.iter().any(|id| is_wanted(id)) {
+            continue;
+        }
+        for figure in measure()?.iter().filter(|figure| is_wanted(figure.id)) {
+            println!("{}", figure.entry());
         }
     }
+    Ok(())
 }

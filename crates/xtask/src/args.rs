@@ -1,6 +1,8 @@
 /// What stands behind a task's name.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Args {
+    pub(crate) check: bool,
     pub(crate) peers: bool,
     pub(crate) list: bool,
     pub(crate) json: bool,
@@ -17,6 +19,7 @@ impl Args {
                 return Err(format!("{word} is not one of: {}", allowed.join(", ")));
             }
             match word.as_str() {
+                "--check" => args.check = true,
                 "--peers" => args.peers = true,
                 "--list" => args.list = true,
                 "--json" => args.json = true,

@@ -1,8 +1,10 @@
-//! Chartseal's tasks: `cargo xtask test`, `bench`, `sabotage`.
+//! Chartseal's tasks: `cargo xtask test`, `graph`, `bench`, `sabotage`.
 
 mod args;
 mod bench;
 mod command;
+mod graph;
+mod layers;
 mod sabotage;
 mod test;
 
@@ -13,6 +15,7 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test                                     all that must pass before a commit
+  graph [--check]                          the crates' graph in docs/architecture.md, and their order
   bench [--peers] [--only ID] [--json]     the figures, ours and the other in turns
   sabotage [--only NAME] [--list] [--json] the checks that tests would miss if they were gone";
 
@@ -39,6 +42,7 @@ fn run() -> Result<bool, String> {
             args::Args::parse(&rest, &[])?;
             test::run(&root)
         }
+        Some("graph") => graph::run(&root, args::Args::parse(&rest, &["--check"])?.check),
         Some("bench") => bench::run(
             &root,
             &args::Args::parse(&rest, &["--peers", "--only", "--json"])?,

@@ -45,7 +45,7 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     install_needs()?;
     let mut closing = Vec::new();
     let mut failed = None;
-    for mut stage in stages(root) {
+    for mut stage in stages(root)? {
         eprintln!("\n== {}: {}", stage.name, typed(&stage.command));
         let (passed, lines) = succeeds_shown(&mut stage.command)?;
         closing.extend(closing_lines(&lines));
@@ -68,16 +68,29 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     Ok(failed.is_none())
 }
 
-fn stages(root: &Path) -> Vec<Stage> {
+fn stages(root: &Path) -> Result<Vec<Stage>, String> {
     let stage = |name, words: &[&str]| Stage {
         name,
         command: cargo(root, words),
     };
     let mut stages = vec![
+        Stage {
+            name: "crate graph",
+            command: this(root, &["graph", "--check"])?,
+        },
         stage("format", &["fmt", "--all", "--check"]),
         stage(
             "format of the fuzzers",
             &["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"],
+        ),
+        stage(
+            "format of the peers",
+            &[
+                "fmt",
+                "--check",
+                "--manifest-path",
+                "benches/peers/Cargo.toml",
+            ],
         ),
         stage(
             "lints",
@@ -126,7 +139,15 @@ fn stages(root: &Path) -> Vec<Stage> {
         let words = ["deny", "check", "licenses", "bans", "sources"];
         stages.push(stage("licences", &words));
     }
-    stages
+    Ok(stages)
+}
+
+/// This program with another task.
+fn this(root: &Path, words: &[&str]) -> Result<Command, String> {
+    let program = std::env::current_exe().map_err(|error| format!("where is xtask? {error}"))?;
+    let mut command = Command::new(program);
+    command.args(words).current_dir(root);
+    Ok(command)
 }
 
 fn install_needs() -> Result<(), String> {
