@@ -167,6 +167,12 @@ fn refined_class(node: &Node<'_>, resource_type: ResourceType, class: Class) -> 
         .unwrap_or(class)
 }
 
+/// The category codes that file an Observation or a report under a class.
+pub(crate) fn category_codes(class: Class) -> &'static [&'static str] {
+    let row = CATEGORY.iter().find(|(_, filed)| *filed == class);
+    row.map_or(&[], |(codes, _)| codes)
+}
+
 /// Codes of HL7's observation-category and of v2 table 0074 (diagnostic service sections).
 const CATEGORY: &[(&[&str], Class)] = &[
     (

@@ -28,11 +28,15 @@
 //! | [`Bundle`] | the resources of exactly one patient, each once; bundles within it taken apart |
 //! | [`Resource`] | its bytes, type, id, where it stands; a title and a line for whoever opened it |
 //! | [`Labels`] | [`Class`], [`Tag`]s, [`Confidentiality`], author, encounter, [`Timestamp`] |
+//! | [`Consent`] | a FHIR Consent of R4, R5 or IHE PCF into policy directives, and directives into PCF |
+//! | [`SmartScopes`] | SMART v2 scopes into record classes and actions, and back |
 //! | [`BundleError`] | what was wrong, at which entry, and what would be right; never PHI |
 //!
 //! # Limits
-//! - FHIR R4 (4.0.1) in JSON. Consent, `AuditEvent` and Provenance are sealed like any record, and
-//!   not yet interpreted.
+//! - FHIR R4 (4.0.1) in JSON; a Consent also in R5. `AuditEvent` and Provenance are sealed like any
+//!   record, and not yet interpreted.
+//! - A Consent is refused as a whole where it can't be read without guessing; the page on FHIR in the
+//!   repository's docs lists every refusal, and what became of HL7's and IHE's examples.
 //! - A resource isn't validated against its profile: only what is read must be right.
 //! - At most [`MAX_NESTING`] levels of JSON, [`MAX_BUNDLE_DEPTH`] bundles inside each other,
 //!   [`MAX_RESOURCE_BYTES`] a resource.
@@ -41,20 +45,28 @@
 //! - A signature over a whole bundle (a FHIR document) isn't kept when the bundle is taken apart.
 
 mod bundle;
+mod consent;
 mod display;
 mod error;
 mod json;
 mod labels;
+mod parts;
 mod resource;
 mod sensitive;
+mod smart;
 mod subject;
 mod time;
 mod types;
 
 pub use bundle::{Bundle, Duplicate, MAX_BUNDLE_DEPTH, Patient};
+pub use consent::{
+    Consent, ConsentError, ConsentOptions, Dialect, ExportError, Imported, PcfContext, Refusal,
+    UtcOffset,
+};
 pub use error::{BundleError, EntryPath, Place, Word};
 pub use json::MAX_NESTING;
 pub use labels::{Confidentiality, Labels, Tag};
 pub use resource::{Kind, MAX_RESOURCE_BYTES, Resource};
+pub use smart::{SmartError, SmartScopes};
 pub use time::Timestamp;
 pub use types::{Class, ResourceType};

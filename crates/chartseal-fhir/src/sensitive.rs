@@ -45,10 +45,7 @@ pub(crate) fn security(node: &Node<'_>, at: &EntryPath) -> Result<Security, Bund
             "http://terminology.hl7.org/CodeSystem/v3-ActCode"
             | "http://hl7.org/fhir/v3/ActCode"
             | "urn:oid:2.16.840.1.113883.5.4" => {
-                let tags = SENSITIVITY
-                    .iter()
-                    .filter(|(codes, _)| codes.contains(&code));
-                found.tags.extend(tags.map(|(_, tag)| *tag));
+                found.tags.extend(of_act_code(code));
                 Confidentiality::R
             }
             _ => continue,
@@ -56,6 +53,14 @@ pub(crate) fn security(node: &Node<'_>, at: &EntryPath) -> Result<Security, Bund
         found.confidentiality = found.confidentiality.max(Some(level));
     }
     Ok(found)
+}
+
+/// The tags that a record gets from a sensitivity code of v3-ActCode; none for any other code.
+pub(crate) fn of_act_code(code: &str) -> impl Iterator<Item = Tag> + '_ {
+    SENSITIVITY
+        .iter()
+        .filter(move |(codes, _)| codes.contains(&code))
+        .map(|(_, tag)| *tag)
 }
 
 /// The tags of every coding in a resource, at whatever depth.

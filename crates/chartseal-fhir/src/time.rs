@@ -39,6 +39,51 @@ impl Timestamp {
         Some(Self(midnight + within_day))
     }
 
+    /// The first instant that a FHIR value names and the first after it, in milliseconds.
+    ///
+    /// A date without a time of day lies in a zone `offset` minutes east of UTC; a time of day says
+    /// its own. A day, month or year ends when the next begins, a second or a millisecond likewise.
+    pub(crate) fn span(text: &str, offset: i64) -> Option<(i64, i64)> {
+        let first = Self::parse(text)?.0;
+        if let Some((_, time)) = text.split_once('T') {
+            let length = if time.contains('.') { 1 } else { 1000 };
+            return Some((first, first + length));
+        }
+        let mut parts = text.split('-');
+        let year = number(parts.next()?, 4)?;
+        let month = parts.next().and_then(|part| number(part, 2));
+        let days = match (month, parts.next()) {
+            (None, _) => days_since_epoch(year + 1, 1, 1) - days_since_epoch(year, 1, 1),
+            (Some(month), None) => days_in(year, month),
+            (Some(_), Some(_)) => 1,
+        };
+        let local = first - offset * 60_000;
+        Some((local, local + days * 86_400_000))
+    }
+
+    /// An instant as FHIR writes it, in UTC and to the millisecond; `None` outside of the years 1 to
+    /// 9999.
+    pub(crate) fn instant(millis: i64) -> Option<String> {
+        let (days, within) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+        // The mean year is 365.2425 days, so this guess is at most one year off.
+        let guess = 1970 + days * 400 / 146_097;
+        let year = (guess - 1..=guess + 1)
+            .rev()
+            .find(|year| days_since_epoch(*year, 1, 1) <= days)?;
+        if !(1..=9999).contains(&year) {
+            return None;
+        }
+        let month = (1..=12)
+            .rev()
+            .find(|month| days_since_epoch(year, *month, 1) <= days)?;
+        let day = days - days_since_epoch(year, month, 1) + 1;
+        let (hour, minute) = (within / 3_600_000, within / 60_000 % 60);
+        let (second, milli) = (within / 1000 % 60, within % 1000);
+        Some(format!(
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"
+        ))
+    }
+
     /// Milliseconds since the epoch.
     pub fn as_millis(self) -> i64 {
         self.0
@@ -150,6 +195,53 @@ mod tests {
         ] {
             assert_eq!(millis(text), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn an_instant_is_read_back_as_it_was_written() {
+        for millis in (-62_135_596_800_000..253_402_300_800_000_i64).step_by(86_399_999_977) {
+            let text = Timestamp::instant(millis).unwrap();
+            assert_eq!(super::tests::millis(&text), Some(millis), "{text}");
+        }
+        assert_eq!(Timestamp::instant(-62_135_596_800_001), None);
+        assert_eq!(Timestamp::instant(253_402_300_800_000), None);
+    }
+
+    #[test]
+    fn a_value_ends_where_the_next_of_its_kind_begins() {
+        let instant = |text| millis(text).unwrap();
+        for (text, offset, first, next) in [
+            ("2016", 0, "2016-01-01T00:00:00Z", "2017-01-01T00:00:00Z"),
+            ("2016-02", 0, "2016-02-01T00:00:00Z", "2016-03-01T00:00:00Z"),
+            (
+                "2016-12-31",
+                60,
+                "2016-12-31T00:00:00+01:00",
+                "2017-01-01T00:00:00+01:00",
+            ),
+            (
+                "2016-12-31",
+                -300,
+                "2016-12-31T05:00:00Z",
+                "2017-01-01T05:00:00Z",
+            ),
+            (
+                "2016-12-31T10:00:00Z",
+                60,
+                "2016-12-31T10:00:00Z",
+                "2016-12-31T10:00:01Z",
+            ),
+            (
+                "2016-12-31T10:00:00.5Z",
+                60,
+                "2016-12-31T10:00:00.500Z",
+                "2016-12-31T10:00:00.501Z",
+            ),
+        ] {
+            let span = Timestamp::span(text, offset);
+            assert_eq!(span, Some((instant(first), instant(next))), "{text}");
+        }
+        assert_eq!(Timestamp::span("2016-13", 0), None);
     }
 
     #[test]

@@ -155,6 +155,14 @@ impl ResourceType {
         })
     }
 
+    /// Every type, by name.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        TYPES.iter().map(|(name, class)| Self {
+            name,
+            class: *class,
+        })
+    }
+
     /// Its name, such as `Observation`.
     pub fn as_str(self) -> &'static str {
         self.name
