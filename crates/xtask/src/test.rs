@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
         closing.extend(closing_lines(&lines));
         failed = failed.or((!passed).then_some(stage.name));
         // All tests run, whichever fail.
-        if failed.is_some() && stage.name != "tests" {
+        if failed.is_some() && !stage.name.starts_with("tests") {
             break;
         }
     }
@@ -92,19 +92,16 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
                 "benches/peers/Cargo.toml",
             ],
         ),
-        stage(
-            "lints",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--release",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
     ];
+    let mut lints = stage(
+        "lints",
+        &["clippy", "--workspace", "--all-targets", "--release"],
+    );
+    let strict = lints_are_ours(root);
+    if strict {
+        lints.command.args(["--", "-D", "warnings"]);
+    }
+    stages.push(lints);
     if is_installed("cargo", &["nextest"]) {
         let words = [
             "nextest",
@@ -114,11 +111,28 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
             "--no-fail-fast",
         ];
         stages.push(stage("tests", &words));
+        let words = [
+            "nextest",
+            "run",
+            "--package=chartseal-envelope",
+            "--features=hazmat",
+            "--release",
+        ];
+        stages.push(stage("tests of the classical suite", &words));
     } else {
         let words = ["test", "--workspace", "--release", "--no-fail-fast"];
         let mut tests = stage("tests", &words);
         tests.command.args(["--lib", "--bins", "--tests"]);
         stages.push(tests);
+        let words = [
+            "test",
+            "--package=chartseal-envelope",
+            "--features=hazmat",
+            "--release",
+            "--lib",
+            "--tests",
+        ];
+        stages.push(stage("tests of the classical suite", &words));
     }
     stages.push(stage(
         "doctests",
@@ -133,7 +147,9 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         "documentation",
         &["doc", "--no-deps", "--workspace", "--release"],
     );
-    docs.command.env("RUSTDOCFLAGS", "-D warnings");
+    if strict {
+        docs.command.env("RUSTDOCFLAGS", "-D warnings");
+    }
     stages.push(docs);
     if is_installed("cargo", &["deny"]) {
         let words = ["deny", "check", "licenses", "bans", "sources"];
@@ -141,6 +157,17 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
     }
     Ok(stages)
 }
+
+/// Whether a warning is an error: with the compiler whose lints this code keeps. A newer one warns of
+/// more, which is no reason for a user's tests to fail.
+fn lints_are_ours(root: &Path) -> bool {
+    let mut rustc = Command::new("rustc");
+    let version = rustc.arg("--version").current_dir(root).output();
+    version.is_ok_and(|version| version.stdout.starts_with(LINTED_WITH.as_bytes()))
+}
+
+/// The compiler whose lints this code keeps.
+const LINTED_WITH: &str = "rustc 1.95.";
 
 /// This program with another task.
 fn this(root: &Path, words: &[&str]) -> Result<Command, String> {
