@@ -333,6 +333,34 @@ fn refused() -> Vec<(Dialect, Value, Refusal, &'static str)> {
         ),
         (
             R4,
+            consent(&with(
+                permit("period", json!({"end": "2026"})),
+                "provision",
+                json!([{"type": "permit", "period": {"end": "2027"}}]),
+            )),
+            Refusal::TwiceSelected,
+            "Consent.provision.provision[0]",
+        ),
+        (
+            R4,
+            consent(&with(
+                permit("data", data("authoredby", "Device/a")),
+                "provision",
+                json!([{"type": "permit", "data": data("authoredby", "Device/b")}]),
+            )),
+            Refusal::TwiceSelected,
+            "Consent.provision.provision[0]",
+        ),
+        (
+            R4,
+            consent(
+                &json!({"period": {"end": "2026"}, "provision": [{"type": "deny", "period": {"end": "2027"}}]}),
+            ),
+            Refusal::TwiceSelected,
+            "Consent.provision.provision[0]",
+        ),
+        (
+            R4,
             consent(&json!({"type": "permit"})),
             Refusal::NoPurpose,
             "Consent.provision",
@@ -527,6 +555,39 @@ fn a_frame_lends_its_period_to_what_is_nested_in_it() {
     let frame = json!({"period": {"end": "1970-01-01"}, "provision": [permit("id", json!("a"))]});
     let framed = with(consent(&frame), "policyRule", base_policy("OPTIN"));
     assert_eq!(grant(&framed).window.until, Some(Time(86_400_000)));
+}
+
+#[test]
+fn a_permit_nested_in_a_permit_adds_a_grant_within_the_outer_limits() {
+    let added = json!({"type": "permit", "purpose": [code("v3-ActReason", "HPAYMT")],
+                       "data": data("instance", "Observation/a")});
+    let root = with(
+        permit("period", json!({"end": "1970-01-01"})),
+        "provision",
+        json!([added]),
+    );
+    let root = with(root, "data", data("authoredby", "Practitioner/a"));
+    let both = read(&consent(&root), Dialect::R4).unwrap();
+    let [
+        _,
+        Imported {
+            terms: Terms::Grant(added),
+            ..
+        },
+    ] = &both[..]
+    else {
+        panic!("not two")
+    };
+    assert_eq!(added.window.until, Some(Time(86_400_000)));
+    assert_eq!(added.scope.purposes, Some(Set::one(Purpose::Hpaymt)));
+    assert_eq!(
+        added.scope.records,
+        Some(Set::one("Observation/a".parse().unwrap()))
+    );
+    assert_eq!(
+        added.scope.authors,
+        Some(Set::one("Practitioner/a".parse().unwrap()))
+    );
 }
 
 #[test]

@@ -89,6 +89,8 @@ refusals! {
     NoPurpose, "no_purpose", "a permit must name its purposes, itself or by the provision around it";
     /// A permit with additions and exceptions side by side.
     MixedNested, "mixed_nested", "a permit with both permits and denies nested in it does not say which counts where both match; nest one kind";
+    /// A provision and the one around it that select by the same.
+    TwiceSelected, "twice_selected", "selects by something that the provision around it selects by too, and it isn't said whether both must hold";
     /// A permit nested in a permit, deeper than the first level.
     PermitInPermit, "permit_in_permit", "a permit inside a permitting exception adds nothing that can be placed";
     /// Too many or too deep.

@@ -208,28 +208,23 @@ impl<'a> Selectors<'a> {
         )
     }
 
-    /// With what it does not say taken from the provision around it.
-    pub(super) fn within(self, outer: &Self) -> Self {
+    /// With what it does not say taken from the permit around it; an error if both select by the same.
+    ///
+    /// IHE's examples show that purposes and labels of an addition stand instead of the outer ones.
+    /// Of all else neither "both" nor "instead" is said.
+    pub(super) fn within(self, outer: &Self) -> Result<Self, Refusal> {
         let outer = outer.clone();
-        // Data of another meaning replaces the outer data as a whole.
-        let says_data =
-            self.records.is_some() || self.encounters.is_some() || self.authors.is_some();
-        let data = if says_data {
-            Self::default()
-        } else {
-            outer.clone()
-        };
-        Self {
-            to: self.to.or(outer.to),
+        Ok(Self {
+            to: either(self.to, outer.to)?,
             purposes: self.purposes.or(outer.purposes),
-            actions: self.actions.or(outer.actions),
-            types: self.types.or(outer.types),
-            records: self.records.or(data.records),
-            encounters: self.encounters.or(data.encounters),
-            authors: self.authors.or(data.authors),
-            data: self.data.or(outer.data),
+            actions: either(self.actions, outer.actions)?,
+            types: either(self.types, outer.types)?,
+            records: either(self.records, outer.records)?,
+            encounters: either(self.encounters, outer.encounters)?,
+            authors: either(self.authors, outer.authors)?,
+            data: either(self.data, outer.data)?,
             labels: self.labels.or(outer.labels),
-        }
+        })
     }
 
     pub(super) fn scope(
@@ -292,6 +287,14 @@ impl<'a> Selectors<'a> {
             classes.push(class.map_err(|_| element.refuse(Refusal::TooLarge))?);
         }
         set(element, classes).map(Some)
+    }
+}
+
+/// The one that is there; an error if both are.
+pub(super) fn either<T>(one: Option<T>, other: Option<T>) -> Result<Option<T>, Refusal> {
+    match (one, other) {
+        (Some(_), Some(_)) => Err(Refusal::TwiceSelected),
+        (one, other) => Ok(one.or(other)),
     }
 }
 

@@ -149,10 +149,8 @@ fn r4(
         (None, _) => {
             let mut terms = Vec::new();
             for mut rule in root.nested {
-                if root.period.is_some() && rule.period.is_some() {
-                    return Err(rule.element.refuse(Refusal::PeriodOnException));
-                }
-                rule.period = rule.period.or(root.period);
+                let refuse = |refusal| rule.element.refuse(refusal);
+                rule.period = rule::either(rule.period, root.period).map_err(refuse)?;
                 statements(rule, &mut terms)?;
             }
             Ok(terms)
@@ -261,8 +259,9 @@ fn grants(rule: Rule<'_>, terms: &mut Vec<Terms>) -> Result<(), ConsentError> {
         terms.push(Terms::Grant(grant));
         let outer: Selectors<'_> = rule.selectors;
         for mut added in rule.nested {
-            added.selectors = added.selectors.within(&outer);
-            added.period = added.period.or(rule.period);
+            let refuse = |refusal| added.element.refuse(refusal);
+            added.period = rule::either(added.period, rule.period).map_err(refuse)?;
+            added.selectors = added.selectors.within(&outer).map_err(refuse)?;
             grants(added, terms)?;
         }
         return Ok(());
