@@ -7,7 +7,7 @@ use chartseal_envelope::{
 use chartseal_ledger::{AdmissionError, GenesisError};
 use chartseal_node::NodeError;
 use chartseal_policy::PolicyError;
-use chartseal_wire::{Hash, OrgId, PatientId, RecordId, RequestId};
+use chartseal_wire::{ActorId, Hash, OrgId, PatientId, RecordId, RequestId};
 use thiserror::Error;
 
 /// Why a verb of the facade failed. It holds ids only: no secret, nothing of a record.
@@ -50,9 +50,12 @@ pub enum Error {
     /// No such organization, or its office is not here.
     #[error("organization {0} has no office here")]
     NoOffice(OrgId),
-    /// The chain has no such patient.
+    /// The chain has no such patient, or another key of theirs.
     #[error("patient {0} is not enrolled")]
     NoPatient(PatientId),
+    /// The chain has no such practitioner, or another key of theirs.
+    #[error("practitioner {0} is not enrolled with this key")]
+    NoPractitioner(ActorId),
     /// The chain has no such record.
     #[error("record {0} is not on the chain")]
     NoRecord(RecordId),

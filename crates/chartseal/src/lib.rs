@@ -58,7 +58,8 @@
 //!   of processes comes with the consensus engine.
 //! - Not audited, no medical device: synthetic data only, for now. `docs/promises.md` says what is
 //!   promised, and while what holds.
-//! - People's keys are in memory; [`Person::seed`] is for an encrypted keystore.
+//! - People's keys are in memory; keep [`Person::seed`] in an encrypted keystore, and come back with
+//!   [`Network::patient`] or [`Network::clinician`].
 
 mod clinician;
 mod document;
@@ -75,6 +76,7 @@ mod texts;
 mod trust;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
+pub use chartseal_envelope::KeySeed;
 pub use chartseal_fhir::{Class, Tag};
 pub use chartseal_policy::{Action, Confidentiality, Obligation, Purpose};
 pub use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId, Time};

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use chartseal_consensus::{Finalized, Ordering, Replica, Sequencer};
-use chartseal_envelope::{KemPublicKey, RecordId as RandomId, SigningKeyPair};
+use chartseal_envelope::{KemPublicKey, KeySeed, RecordId as RandomId, SigningKeyPair};
 use chartseal_ledger::body::{
     Countersignature, Organization, OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled,
 };
@@ -12,7 +12,7 @@ use chartseal_ledger::{
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Conduct, Node, NodeKeys, Stores};
 use chartseal_policy::{Set, Symbol, Window};
-use chartseal_wire::{ChainId, OrgId, SealedText, Time, TxId};
+use chartseal_wire::{ActorId, ChainId, OrgId, PatientId, SealedText, Time, TxId};
 use zeroize::Zeroizing;
 
 use crate::clinician::Clinician;
@@ -308,6 +308,36 @@ impl Network {
         Ok(patient)
     }
 
+    /// A patient who is enrolled, from the seed that their keystore holds.
+    ///
+    /// # Errors
+    /// [`Error::NoPatient`] unless the chain has the seed's key as theirs.
+    pub fn patient(&self, id: PatientId, seed: KeySeed) -> Result<Patient, Error> {
+        let state = self.state()?;
+        let person = person(state, id.into(), seed);
+        let known = state
+            .patient(&id)
+            .filter(|known| known.key == person.public_key());
+        known
+            .map(|_| Patient::new(person))
+            .ok_or(Error::NoPatient(id))
+    }
+
+    /// A practitioner who is enrolled, from the seed that their keystore holds.
+    ///
+    /// # Errors
+    /// [`Error::NoPractitioner`] unless the chain has the seed's key as theirs.
+    pub fn clinician(&self, id: ActorId, seed: KeySeed) -> Result<Clinician, Error> {
+        let state = self.state()?;
+        let person = person(state, id, seed);
+        let known = state
+            .actor(&id)
+            .filter(|known| known.key == person.public_key());
+        known
+            .map(|known| Clinician::new(person, known.org))
+            .ok_or(Error::NoPractitioner(id))
+    }
+
     /// Orders one transaction, with the sealed texts to which it commits.
     ///
     /// # Errors
@@ -401,6 +431,12 @@ impl Network {
         self.running()
             .try_for_each(|node| Ok(node.put_kem_key(key)?))
     }
+}
+
+/// A person who goes on after the last transaction that the chain has of them.
+fn person(state: State<'_>, id: ActorId, seed: KeySeed) -> Person {
+    let key = public(&seed.signing_key());
+    Person::from_seed(id, seed, state.sequence(&key))
 }
 
 fn new_org() -> Result<OrgId, Error> {

@@ -2,6 +2,7 @@
 
 use chartseal::{Class, Document, Error, RecordId};
 use chartseal_consensus::Replica;
+use chartseal_envelope::KeySeed;
 use chartseal_ledger::{AdmissionError, Body};
 use chartseal_wire::HeaderDigest;
 
@@ -99,4 +100,30 @@ fn p10_the_ledger_itself_refuses_the_second() {
     let refused = visit.network.submit(again, &[]);
     let expected = AdmissionError::DuplicateRecord { existing: own[0] };
     assert!(matches!(refused, Err(Error::Refused(why)) if why == expected));
+}
+
+#[test]
+fn p10_an_author_who_comes_back_from_a_seed_still_stores_nothing_twice() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("HbA1c 6.1 %");
+    let seed = |person: &chartseal::Person| KeySeed::from_bytes(*person.seed().expose_bytes());
+    let (author, patient) = (visit.author.id(), visit.patient.id());
+    let (a, p) = (seed(visit.author.person()), seed(visit.patient.person()));
+    visit.author = visit.network.clinician(author, a).unwrap();
+    visit.patient = visit.network.patient(patient, p).unwrap();
+
+    // The same fingerprint, the same labels, and a sequence that goes on.
+    assert_eq!(visit.file_result("HbA1c 6.1 %"), record);
+    visit.grant();
+    assert_eq!(contents(&visit.read(&[record]).unwrap()), [b"HbA1c 6.1 %"]);
+
+    let other = || KeySeed::from_bytes([7; 32]);
+    assert!(matches!(
+        visit.network.clinician(author, other()),
+        Err(Error::NoPractitioner(_))
+    ));
+    assert!(matches!(
+        visit.network.patient(patient, other()),
+        Err(Error::NoPatient(_))
+    ));
 }
