@@ -23,7 +23,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `hash` | [`Hash`], and the one-byte prefixes that keep leaves and nodes apart |
+//! | `hash` | [`struct@Hash`], and the one-byte prefixes that keep leaves and nodes apart |
 //! | `frontier` | [`Frontier`]: append and root in O(log n) memory |
 //! | `log` | [`Log`]: all leaf hashes, and proofs from them |
 //! | `proof` | [`verify_inclusion`], [`verify_consistency`] |
