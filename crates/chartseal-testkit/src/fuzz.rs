@@ -12,7 +12,7 @@ use chartseal_codec::{
     Bytes, Decode, Encode, canonical_enum, canonical_struct, from_bytes, to_bytes,
 };
 use chartseal_envelope::{ContentKey, HeldShare, cobblestone};
-use chartseal_fhir::{Bundle, Resource};
+use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartScopes};
 
 /// A fuzz target: whether these bytes were accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -44,6 +44,7 @@ targets! {
     wire_verifier_key => text(chartseal_wire::VerifierKey::parse), "a verifier key";
     policy_terms => canonical::<chartseal_policy::Terms>, "a directive's terms";
     policy_directive => canonical::<chartseal_policy::Directive>, "a directive";
+    policy_state => canonical::<chartseal_policy::PolicyState>, "all directives of a state";
     policy_json => policy_document, "a document of worlds and cases, and answers them";
     envelope_header => canonical::<chartseal_envelope::Header>, "a record's header";
     envelope_seal => canonical::<chartseal_envelope::Seal>, "an author's seal";
@@ -66,6 +67,8 @@ targets! {
     audit_verify => audit, "an export file, and verifies it";
     fhir_bundle => bundle, "a FHIR bundle";
     fhir_resource => resource, "a FHIR resource";
+    fhir_consent => consent, "a FHIR Consent, in each dialect";
+    fhir_smart => smart, "SMART scopes";
 }
 
 fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
@@ -216,3 +219,25 @@ pub enum Variant {
     Empty,
 }
 canonical_enum!(Variant { 1 => Full(_), 2 => Empty });
+
+fn consent(input: &[u8]) -> bool {
+    let dialects = [Dialect::R4, Dialect::R5, Dialect::Pcf];
+    let options = ConsentOptions::default();
+    let read = dialects.map(|dialect| Consent::import(input, dialect, &options).is_ok());
+    read.contains(&true)
+}
+
+fn smart(input: &[u8]) -> bool {
+    let scopes = std::str::from_utf8(input)
+        .ok()
+        .and_then(|text| SmartScopes::parse(text).ok());
+    scopes.is_some_and(|scopes| {
+        let written = scopes.to_string();
+        let again = SmartScopes::parse(&written).map(|scopes| scopes.to_string());
+        assert!(
+            again.is_ok_and(|again| again == written),
+            "what is written is read alike"
+        );
+        true
+    })
+}

@@ -12,7 +12,9 @@ use chartseal_ledger::body::{
 };
 use chartseal_ledger::{Block, Body, Genesis, Params, SignedTransaction, Transaction};
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
-use chartseal_policy::{Directive, Issuer, Position, Symbol, Terms, Time as PolicyTime};
+use chartseal_policy::{
+    Directive, Issuer, PolicyState, Position, Symbol, Terms, Time as PolicyTime,
+};
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::history::Token;
 use chartseal_wire::{
@@ -134,6 +136,23 @@ fn policy() -> Vec<Seed> {
         seeds.push(seed("policy_directive", &format!("{at:02}"), &directive));
         seeds.push(("policy_terms", format!("{at:02}"), bytes));
     }
+    let terms = from_bytes::<Terms>(&unhex(lines[1])).unwrap();
+    let mut state = PolicyState::new();
+    for id in ["a", "b"] {
+        let directive = Directive {
+            id: Symbol::new(id).unwrap(),
+            position: Position {
+                height: 7,
+                index: 1,
+            },
+            issued: None,
+            issuer: Issuer::Quorum,
+            patient: Symbol::new("ann").unwrap(),
+            terms: terms.clone(),
+        };
+        state.apply(directive).unwrap();
+    }
+    seeds.push(seed("policy_state", "two", &state));
     let cases = read("crates/chartseal-policy/tests/cases.json");
     seeds.push(("policy_json", "cases.json".into(), cases));
     seeds
@@ -273,6 +292,12 @@ fn fhir() -> Vec<Seed> {
       "category": [{"coding": [{"code": "laboratory"}]}], "effectiveDateTime": "2026-03-02T10:00:00+00:00",
       "valueQuantity": {"value": 1.10, "unit": "mg/dL"}}"#;
     let patient = r#"{"resourceType": "Patient", "id": "p", "name": [{"family": "T\u00e9st"}]}"#;
+    let consent = r#"{"resourceType": "Consent", "status": "active",
+      "scope": {"coding": [{"code": "patient-privacy",
+        "system": "http://terminology.hl7.org/CodeSystem/consentscope"}]},
+      "patient": {"reference": "Patient/ann"},
+      "provision": {"type": "permit", "period": {"end": "2026-12-31"}, "purpose": [
+        {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "TREAT"}]}}"#;
     let bundle = format!(
         r#"{{"resourceType": "Bundle", "type": "transaction", "entry": [
   {{"fullUrl": "urn:uuid:p", "resource": {patient}}},
@@ -286,6 +311,8 @@ fn fhir() -> Vec<Seed> {
         ),
         ("fhir_resource", "patient.json".into(), patient.into()),
         ("fhir_bundle", "two.json".into(), bundle.into()),
+        ("fhir_consent", "permit.json".into(), consent.into()),
+        ("fhir_smart", "read".into(), "patient/*.rs".into()),
     ]
 }
 
