@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{KemPublicKey, ShareIndex};
-use chartseal_ledger::store::{Commit, LedgerStore, reload};
+use chartseal_ledger::store::{Commit, LedgerStore, Reloaded, reload};
 use chartseal_ledger::{
     Block, Body, Executed, Genesis, Overlay, SignedTransaction, State, TRANSACTION_VERSION,
     Transaction,
@@ -62,15 +62,16 @@ impl Node {
                 .ledger
                 .commit(&Commit::new(&genesis.block(), &genesis.executed()))?;
         }
-        let head = reload(&stores.ledger)?.overlay;
+        let Reloaded {
+            overlay: head,
+            log: headers,
+        } = reload(&stores.ledger)?;
         if head.head().chain != genesis.chain_id() {
             return Err(NodeError::OtherChain);
         }
-        let mut headers = Log::new();
         let mut index_of_records = RecordIndex::default();
         for height in 0..=head.height() {
             if let Some(block) = stores.ledger.block(height)? {
-                headers.append(block.header.leaf());
                 index_of_records.add(&block);
             }
         }
