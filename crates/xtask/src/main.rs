@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod command;
 mod graph;
+mod interop;
 mod layers;
 mod sabotage;
 mod test;

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{cargo, is_installed, succeeds, succeeds_shown, typed};
+use crate::interop;
 
 /// The crates that others build on, which do without `std`.
 const CORE: [&str; 7] = [
@@ -43,6 +44,7 @@ struct Stage {
 /// Runs every stage up to the first that fails, and prints the test runners' closing lines last.
 pub(crate) fn run(root: &Path) -> Result<bool, String> {
     install_needs()?;
+    interop::install(root)?;
     let mut closing = Vec::new();
     let mut failed = None;
     for mut stage in stages(root)? {

@@ -1,0 +1,123 @@
+//! Other people's HPKE, which the envelope's tests talk to: installed under the target folder.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{is_installed, succeeds, typed};
+
+/// Where the scripts and the pinned versions lie.
+const SCRIPTS: &str = "crates/chartseal-envelope/tests/interop";
+
+/// One of them.
+struct Peer {
+    /// The files with its pinned versions. A copy of the last says that they are installed.
+    pins: &'static [&'static str],
+    /// What must answer to `--version` first.
+    tools: &'static [(&'static str, &'static [&'static str])],
+    /// Debian's packages with these tools.
+    packages: &'static [&'static str],
+    /// The commands, run in a folder with the pins.
+    install: &'static [&'static [&'static str]],
+}
+
+const PEERS: [Peer; 2] = [
+    Peer {
+        pins: &["requirements.txt"],
+        tools: &[("python3", &[]), ("python3", &["-m", "ensurepip"])],
+        packages: &["python3", "python3-venv"],
+        install: &[
+            &["python3", "-m", "venv", "--clear", "venv"],
+            &[
+                "venv/bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "-r",
+                "requirements.txt",
+            ],
+        ],
+    },
+    Peer {
+        pins: &["package.json", "package-lock.json"],
+        tools: &[("node", &[]), ("npm", &[])],
+        packages: &["nodejs", "npm"],
+        install: &[&["npm", "ci", "--ignore-scripts", "--silent"]],
+    },
+];
+
+/// Installs those that are not there yet.
+///
+/// In CI all must be. Elsewhere the tests say what is missing, and nothing is installed outside of
+/// the target folder.
+pub(crate) fn install(root: &Path) -> Result<(), String> {
+    let required = std::env::var_os("CI").is_some_and(|set| set == "true");
+    let (scripts, folder) = (root.join(SCRIPTS), root.join("target/interop"));
+    for peer in &PEERS {
+        match peer.install(&scripts, &folder, required) {
+            Err(why) if required => return Err(why),
+            Err(why) => eprintln!("tests of interoperation will be left out: {why}"),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+impl Peer {
+    fn install(
+        &self,
+        scripts: &Path,
+        folder: &Path,
+        may_install_tools: bool,
+    ) -> Result<(), String> {
+        let pins = self.pins.last().copied().unwrap_or_default();
+        let mark = folder.join(format!("{pins}.installed"));
+        let wanted = fs::read(scripts.join(pins)).map_err(|error| format!("{pins}: {error}"))?;
+        if fs::read(&mark).is_ok_and(|installed| installed == wanted) {
+            return Ok(());
+        }
+        if !self.has_tools() && may_install_tools {
+            let words = ["install", "--yes", "--no-install-recommends"];
+            run(Command::new("apt-get").args(words).args(self.packages))?;
+        }
+        if !self.has_tools() {
+            return Err(format!("{} is missing", self.packages.join(" or ")));
+        }
+        let copy = || -> std::io::Result<()> {
+            fs::create_dir_all(folder)?;
+            for name in self.pins {
+                fs::copy(scripts.join(name), folder.join(name))?;
+            }
+            Ok(())
+        };
+        copy().map_err(|error| format!("{}: {error}", folder.display()))?;
+        for words in self.install {
+            let Some((program, words)) = words.split_first() else {
+                continue;
+            };
+            // A program of the folder itself is found from wherever this runs.
+            let program = if program.contains('/') {
+                folder.join(program)
+            } else {
+                program.into()
+            };
+            run(Command::new(program).args(words).current_dir(folder))?;
+        }
+        fs::write(&mark, wanted).map_err(|error| format!("{}: {error}", mark.display()))
+    }
+
+    fn has_tools(&self) -> bool {
+        let mut tools = self.tools.iter();
+        tools.all(|(program, words)| is_installed(program, words))
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    eprintln!("installing: {}", typed(command));
+    if succeeds(command)? {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed", typed(command)))
+    }
+}
