@@ -31,7 +31,9 @@
 //! ```
 
 mod form;
+mod keys;
 mod read;
+mod write;
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -41,7 +43,7 @@ use core::fmt;
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::{Decision, MemoryWorld, Obligation, PolicyError, Request, Symbol, decide};
+use crate::{Decision, Directive, MemoryWorld, Obligation, PolicyError, Request, Symbol, decide};
 
 /// Why a document can't be read. It quotes nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -85,6 +87,18 @@ pub enum JsonError {
         /// Where in the document.
         place: Place,
     },
+    /// A directive by itself has a key that means nothing there, perhaps misspelt.
+    #[error("{key} is no key of a directive of this kind")]
+    UnknownKey {
+        /// The key if it is at most 40 lower-case letters and underscores, else `a key`.
+        key: String,
+    },
+    /// A directive by itself whose target nobody has made.
+    #[error("target: no such directive")]
+    NoTarget,
+    /// A directive that this form can't say: an id that is no text, or one that reads as another.
+    #[error("the directive has an id that the JSON form can't say")]
+    Unwritable,
 }
 
 /// A place in a document.
@@ -92,6 +106,8 @@ pub enum JsonError {
 pub enum Place {
     /// Its `world`.
     World,
+    /// The whole: a directive by itself.
+    Directive,
     /// A case, by its index from 0.
     Case(usize),
 }
@@ -100,6 +116,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::World => f.write_str("world"),
+            Self::Directive => f.write_str("directive"),
             Self::Case(index) => write!(f, "case at index {index}"),
         }
     }
@@ -110,6 +127,8 @@ impl fmt::Display for Place {
 pub struct Case {
     /// Its name, as JSON: a number or a quoted string.
     pub n: String,
+    /// Its title, if it has one.
+    pub title: Option<String>,
     /// The document's world with the case's overrides and directives.
     pub world: MemoryWorld,
     /// The request.
@@ -137,6 +156,39 @@ pub struct Expect {
 /// [`JsonError`] if any part of it can't be read: then nothing of it is answered.
 pub fn read(document: &[u8]) -> Result<Vec<Case>, JsonError> {
     read::document(document)
+}
+
+/// Reads one directive by itself, as it would stand in a case of this world.
+///
+/// Unlike a document's, its keys must all be known: a misspelt selector would select everything. A
+/// revocation or an approval is about the patient of its target, which the world must have.
+///
+/// ```
+/// use chartseal_policy::{MemoryWorld, json};
+///
+/// let world = MemoryWorld::new();
+/// let text = br#"{"kind":"grant","id":"G","seq":[1,0],"issuer":"P","patient":"P","to":["any:*"],"purposes":["TREAT"]}"#;
+/// let grant = json::read_directive(text, &world)?;
+/// assert_eq!(json::write_directive(&grant)?.as_bytes(), text);
+///
+/// let misspelt = String::from_utf8_lossy(text).replace("purposes", "purpose");
+/// assert!(json::read_directive(misspelt.as_bytes(), &world).is_err());
+/// # Ok::<(), json::JsonError>(())
+/// ```
+///
+/// # Errors
+/// [`JsonError`], as of a document; [`JsonError::UnknownKey`], [`JsonError::NoTarget`].
+pub fn read_directive(directive: &[u8], world: &MemoryWorld) -> Result<Directive, JsonError> {
+    read::directive_alone(directive, world)
+}
+
+/// Writes one directive on one line, in the form that cases hold. Of an emergency's reason only whether
+/// there is one is known, and written.
+///
+/// # Errors
+/// [`JsonError::Unwritable`] if it would be read as another directive: ids may be any bytes, JSON is text.
+pub fn write_directive(directive: &Directive) -> Result<String, JsonError> {
+    write::directive(directive)
 }
 
 /// Answers every case of a document.

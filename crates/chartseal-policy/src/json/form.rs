@@ -109,6 +109,7 @@ pub(super) struct UnlessForm {
 #[derive(Deserialize)]
 pub(super) struct CaseForm {
     pub(super) n: serde_json::Value,
+    pub(super) title: Option<serde_json::Value>,
     pub(super) directives: Vec<DirectiveForm>,
     #[serde(default)]
     pub(super) overrides: OverridesForm,

@@ -5,11 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::str::FromStr;
 
+use serde::Deserialize;
+
 use super::form::{
     ActorForm, CaseForm, ConsentForm, DirectiveForm, DocumentForm, EmergencyPolicyForm, LawForm,
     NodeForm, Nullable, OverridesForm, PatientForm, RecordForm, RequestForm, ScopeForm,
 };
-use super::{Case, Expect, JsonError, Place};
+use super::{Case, Expect, JsonError, Place, keys, text};
 use crate::{
     Actor, Approval, Declaration, Directive, Effect, EmergencyPolicy, Exception, Exceptions, Grant,
     Guardian, Issuer, LawRule, MemoryWorld, Millis, Override, Patient, PolicyError, Position,
@@ -31,14 +33,7 @@ impl<T> In<T> for Result<T, PolicyError> {
 }
 
 pub(super) fn document(bytes: &[u8]) -> Result<Vec<Case>, JsonError> {
-    let form: DocumentForm = serde_json::from_slice(bytes).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        if error.is_data() {
-            JsonError::Form { line, column }
-        } else {
-            JsonError::Syntax { line, column }
-        }
-    })?;
+    let form: DocumentForm = parse(bytes)?;
     let mut world = MemoryWorld::new();
     replace(
         &mut world,
@@ -58,6 +53,48 @@ pub(super) fn document(bytes: &[u8]) -> Result<Vec<Case>, JsonError> {
         .collect()
 }
 
+fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        if error.is_data() {
+            JsonError::Form { line, column }
+        } else {
+            JsonError::Syntax { line, column }
+        }
+    })
+}
+
+/// One directive by itself, all of whose keys must be known.
+pub(super) fn directive_alone(bytes: &[u8], world: &MemoryWorld) -> Result<Directive, JsonError> {
+    let form: DirectiveForm = parse(bytes)?;
+    keys::all_known(&form, &parse(bytes)?)?;
+    one(form, |target| {
+        let id = target.parse().ok()?;
+        let mut patients = world.policy.patients();
+        let held = patients.find(|patient| world.policy.directive(patient, &id).is_some());
+        held.map(text)
+    })
+}
+
+/// A directive as it was just written, for a patient whom some kinds leave to their target.
+pub(super) fn written(bytes: &[u8], patient: &str) -> Result<Directive, JsonError> {
+    one(parse(bytes)?, |_| Some(patient.into()))
+}
+
+/// A directive by itself, and the patient of its target if it has one.
+fn one(
+    form: DirectiveForm,
+    patient_of: impl Fn(&str) -> Option<String>,
+) -> Result<Directive, JsonError> {
+    let mut patients = BTreeMap::new();
+    if let DirectiveForm::Revoke { target, .. } | DirectiveForm::Approve { target, .. } = &form {
+        let patient = patient_of(target).ok_or(JsonError::NoTarget)?;
+        patients.insert(target.clone(), patient);
+    }
+    let directive = directive(form, &patients).map_err(at(Place::Directive))?;
+    directive.ok_or(JsonError::NoTarget)
+}
+
 fn at(place: Place) -> impl Fn(Fault) -> JsonError {
     move |(field, source)| JsonError::Value {
         place,
@@ -75,6 +112,7 @@ fn read_case(world: &MemoryWorld, place: Place, form: CaseForm) -> Result<Case, 
     add_directives(&mut world, form.directives).map_err(at(place))?;
     Ok(Case {
         n: form.n.to_string(),
+        title: form.title.and_then(|title| title.as_str().map(Into::into)),
         world,
         request: request(&form.request).field("request").map_err(at(place))?,
         expect: form.expect.map(|expect| Expect {
