@@ -46,6 +46,7 @@ targets! {
     policy_directive => canonical::<chartseal_policy::Directive>, "a directive";
     policy_state => canonical::<chartseal_policy::PolicyState>, "all directives of a state";
     policy_json => policy_document, "a document of worlds and cases, and answers them";
+    policy_json_directive => policy_directive_alone, "a directive in JSON, and writes it again";
     envelope_header => canonical::<chartseal_envelope::Header>, "a record's header";
     envelope_seal => canonical::<chartseal_envelope::Seal>, "an author's seal";
     envelope_dealing => canonical::<chartseal_envelope::Dealing>, "a dealing";
@@ -119,6 +120,17 @@ fn policy_document(input: &[u8]) -> bool {
         "a document that was read has an answer for each case"
     );
     true
+}
+
+fn policy_directive_alone(input: &[u8]) -> bool {
+    use chartseal_policy::{MemoryWorld, json};
+    let world = MemoryWorld::new();
+    json::read_directive(input, &world).is_ok_and(|directive| {
+        let written = json::write_directive(&directive).unwrap_or_default();
+        let again = json::read_directive(written.as_bytes(), &world);
+        assert!(again == Ok(directive), "what is written is read alike");
+        true
+    })
 }
 
 fn trust_policy(input: &[u8]) -> bool {
