@@ -22,6 +22,8 @@ pub const SALTS: &str = "chartseal/envelope/salts/1";
 pub const DEAL: &str = "chartseal/envelope/deal/1";
 /// HPKE context of a [`Release`](crate::Release).
 pub const RELEASE: &str = "chartseal/envelope/release/1";
+/// HPKE context of a slot in [`Slots`](crate::Slots).
+pub const SLOT: &str = "chartseal/envelope/slot/1";
 /// HPKE context of a [`SealedText`](crate::SealedText).
 pub const TEXT: &str = "chartseal/envelope/text/1";
 /// Id of an Ed25519 public key.
@@ -44,6 +46,7 @@ pub const ALL: &[&str] = &[
     SALTS,
     DEAL,
     RELEASE,
+    SLOT,
     TEXT,
     SIGNING_KEY_ID,
     KEM_KEY_ID,

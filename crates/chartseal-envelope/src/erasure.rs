@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::dealing::Dealing;
 use crate::header::Header;
 use crate::id::{CustodianSet, HeaderDigest, ShareIndex};
+use crate::keys::KeyId;
 
 /// One thing to destroy, restored backups included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +24,11 @@ pub enum ErasureItem {
         /// Which deal of the record, from 0.
         deal_epoch: u64,
     },
+    /// The slot of a recipient, wherever it was copied to, or that recipient's secret key.
+    Slot {
+        /// The KEM key that the record's key is sealed to.
+        recipient: KeyId,
+    },
     /// The body's ciphertext, in every store.
     Body,
     /// Sealed texts about the record.
@@ -33,9 +39,9 @@ pub enum ErasureItem {
 
 /// What must be destroyed for one header, and what was attested to be.
 ///
-/// That something was destroyed is attested, never proved. The key is gone when, for every deal,
-/// fewer than *t* shares are left: *n*−*t*+1 custodians are enough. The rest is so that no leak of
-/// shares brings it back.
+/// That something was destroyed is attested, never proved. The key is gone when no slot is left and,
+/// for every deal, fewer than *t* shares: *n*−*t*+1 custodians are enough. The rest is so that no leak
+/// of shares brings it back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErasureChecklist {
     header: HeaderDigest,
@@ -44,10 +50,15 @@ pub struct ErasureChecklist {
 }
 
 impl ErasureChecklist {
-    /// The list for one record version: the deal in its header, and **all** later ones.
+    /// The list for one record version: the deal in its header, **all** later ones, and the recipient of
+    /// **every** slot that it ever had.
     ///
     /// Deals of other records are ignored.
-    pub fn new(header: &Header, later: &[&Dealing]) -> Self {
+    pub fn new(
+        header: &Header,
+        later: &[&Dealing],
+        slots: impl IntoIterator<Item = KeyId>,
+    ) -> Self {
         let (first, header) = ((0, header.custodians()), header.digest());
         let own = later.iter().filter(|dealing| dealing.header() == header);
         let own = own.map(|deal| (deal.epoch(), deal.custodians()));
@@ -59,6 +70,8 @@ impl ErasureChecklist {
         ]
         .map(|item| (item, false))
         .into();
+        let slots = slots.into_iter();
+        items.extend(slots.map(|recipient| (ErasureItem::Slot { recipient }, false)));
         for (&deal_epoch, set) in &deals {
             items.insert(ErasureItem::KeptDeals { deal_epoch }, false);
             for custodian in set.threshold.indices() {
@@ -97,8 +110,12 @@ impl ErasureChecklist {
             .collect()
     }
 
-    /// Whether, if the attestations are true, too few shares are left of every deal.
+    /// Whether, if the attestations are true, no slot and too few shares of every deal are left.
     pub fn key_is_gone(&self) -> bool {
+        let is_slot = |item: &ErasureItem| matches!(item, ErasureItem::Slot { .. });
+        if self.items.iter().any(|(item, done)| is_slot(item) && !done) {
+            return false;
+        }
         self.deals.iter().all(|(&deal_epoch, set)| {
             let left = set.threshold.indices().filter(|&custodian| {
                 self.items.get(&ErasureItem::Share {

@@ -79,6 +79,7 @@
 //! | author | [`seal`], [`deal`], [`Opened::redeal`], [`Deposit`] |
 //! | custodian | [`accept`], [`accept_all`], [`release`], [`HeldShare::to_storage_bytes`] |
 //! | reader | [`combine`], [`combine_all`], [`open`], [`audit_deal`] |
+//! | a recipient of a slot | [`Slots::add`], [`Slots::open`], [`Slots::rotate`] |
 //! | store | [`Seal::verify`], [`ErasureChecklist`] |
 //! | anyone with a key | [`seal_text`], [`open_text`], [`SigningKeyPair::sign`], [`VerifyingKey::verify_strict`] |
 //!
@@ -121,6 +122,7 @@ mod record;
 mod rng;
 mod sharing;
 mod signing;
+mod slots;
 mod suite;
 mod text;
 
@@ -156,6 +158,7 @@ pub use record::{SealError, seal};
 #[cfg(feature = "getrandom")]
 pub use rng::{RandomnessError, SystemRng};
 pub use signing::{BadSignature, Signature, SigningKeyPair, VerifyingKey};
+pub use slots::{KeyHolder, MAX_SLOTS, SlotError, Slots};
 pub use suite::Suite;
 #[cfg(feature = "getrandom")]
 pub use text::seal_text;

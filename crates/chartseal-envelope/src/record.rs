@@ -112,6 +112,7 @@ pub fn open(
     seal.verify(header, body, author)?;
     let plain = body::open(body, header.digest(), key)?;
     Ok(Opened {
+        header: header.clone(),
         plain,
         key: key.duplicate(),
     })
@@ -119,11 +120,17 @@ pub fn open(
 
 /// A record's content. All of it is overwritten when it is dropped.
 pub struct Opened {
+    header: Header,
     plain: body::Plain,
     key: ContentKey,
 }
 
 impl Opened {
+    /// The header that it was opened under.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// The content, byte for byte as it was sealed.
     pub fn content(&self) -> &[u8] {
         self.plain
@@ -142,13 +149,24 @@ impl Opened {
         &self.plain.attributes
     }
 
+    /// The secrets of the deal in the header, to send a custodian its share once more.
+    ///
+    /// Custodians refuse it if its author cheated, which [`audit_deal`](crate::audit_deal) says.
+    pub fn dealer(&self) -> Dealer {
+        Dealer {
+            dealing: Dealing::initial(&self.header),
+            key: self.key.duplicate(),
+            coins: Coins(self.plain.coins.0),
+        }
+    }
+
     /// The secrets of another deal of this record, to the same custodians or to others.
     ///
     /// `epoch` counts a record's deals: 0 is the one in the header, so a re-deal's is not 0.
     /// Anchor `dealer.dealing()`'s epoch, set and root where readers find them.
-    pub fn redeal(&self, header: &Header, epoch: NonZeroU64, custodians: CustodianSet) -> Dealer {
+    pub fn redeal(&self, epoch: NonZeroU64, custodians: CustodianSet) -> Dealer {
         Dealer::again(
-            header,
+            &self.header,
             epoch,
             custodians,
             self.key.duplicate(),

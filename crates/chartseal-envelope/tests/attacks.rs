@@ -306,7 +306,7 @@ fn shares_of_two_deals_never_combine() {
     let opened = world.open(&record, &key).unwrap();
 
     let one = NonZeroU64::new(1).unwrap();
-    let dealer = opened.redeal(&record.header, one, world.set);
+    let dealer = opened.redeal(one, world.set);
     let new = world.hold(&dealer);
     // Two new shares and two old ones: neither deal has three.
     let mixed = [&new[0], &new[1], &old[2], &old[3]].map(|share| world.release(&[share]));
@@ -351,7 +351,7 @@ fn a_redeal_to_another_set_opens_and_a_false_root_is_the_dealers_fault() {
     let mut next = World::new(17, 5, 7);
     next.set.epoch = 4;
     let one = NonZeroU64::new(1).unwrap();
-    let dealer = opened.redeal(&record.header, one, next.set);
+    let dealer = opened.redeal(one, next.set);
     let held = next.hold(&dealer);
     let releases = next.release_each(&held[2..]);
     let key = combine(&next.reader, REQUEST, dealer.dealing(), &releases)

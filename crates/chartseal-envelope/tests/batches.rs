@@ -198,8 +198,9 @@ fn an_erasure_is_effective_when_every_deal_lacks_shares() {
         world.set,
         record.header.commitments(),
     );
-    let mut list = ErasureChecklist::new(&record.header, &[&later]);
-    assert_eq!(list.outstanding().len(), 3 + 2 * (1 + 4));
+    let recipient = world.reader.key_id();
+    let mut list = ErasureChecklist::new(&record.header, &[&later], [recipient]);
+    assert_eq!(list.outstanding().len(), 3 + 2 * (1 + 4) + 1);
     let share = |deal_epoch, i| ErasureItem::Share {
         deal_epoch,
         custodian: ShareIndex::new(i).unwrap(),
@@ -210,6 +211,8 @@ fn an_erasure_is_effective_when_every_deal_lacks_shares() {
         assert!(!list.key_is_gone(), "three of four shares are left");
         assert!(list.attest(share(deal_epoch, 2)));
     }
+    assert!(!list.key_is_gone(), "a slot is left");
+    assert!(list.attest(ErasureItem::Slot { recipient }));
     assert!(list.key_is_gone());
     assert!(!list.attest(share(0, 5)));
     assert!(!list.is_complete());

@@ -106,6 +106,25 @@ fn of_a_release() {
 }
 
 #[test]
+fn of_slots() {
+    let mut world = World::new(44, 2, 2);
+    let record = world.seal(b"small");
+    let mut slots = Slots::new(&record.header);
+    let (reader, to) = (&world.reader, world.reader.public_key());
+    slots
+        .add_with_rng(&record.dealer, to, &mut world.rng)
+        .unwrap();
+    assert!(slots.open(reader, &record.header).is_ok());
+    for (bit, flipped) in flips(&to_bytes(&slots)) {
+        let Ok(flipped) = from_bytes::<Slots>(&flipped) else {
+            continue;
+        };
+        let opened = flipped.open(reader, &record.header);
+        assert!(opened.is_err(), "bit {bit} of the slots");
+    }
+}
+
+#[test]
 fn of_a_stored_share() {
     let mut world = World::new(43, 2, 2);
     let record = world.seal(b"small");

@@ -72,6 +72,13 @@ fn no_byte_of_a_format_moved() {
     frozen("acknowledgement", to_bytes(&held.acknowledgement()));
     frozen("release", to_bytes(&release));
     frozen("sealed-text", to_bytes(&text));
+    let mut slots = Slots::new(&record.header);
+    for to in [&reader, keys.public_key()] {
+        slots
+            .add_with_rng(&record.dealer, to, &mut world.rng)
+            .unwrap();
+    }
+    frozen("slots", to_bytes(&slots));
     frozen("author-key", to_bytes(&world.author.verifying_key()));
     frozen("author-key-id", world.author.key_id());
     frozen("kem-key", to_bytes(&reader));
@@ -106,6 +113,11 @@ fn what_was_sealed_once_still_opens() {
     assert_eq!((shortage.have, shortage.faults.len()), (1, 0));
     seal.verify(&header, &body, &world.author.verifying_key())
         .unwrap();
+    let slots: Slots = from_bytes(&stored("slots")).unwrap();
+    for keys in [&world.reader, &world.custodians[0]] {
+        let key = slots.open(keys, &header).unwrap();
+        assert!(cobblestone::open(&key, header.digest().as_bytes(), &body).is_ok());
+    }
     let text: SealedText = from_bytes(&stored("sealed-text")).unwrap();
     assert_eq!(
         open_text(&world.reader, "test/1", b"aad", &text)

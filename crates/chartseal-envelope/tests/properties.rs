@@ -28,6 +28,7 @@ fn decodes_all_canonically(bytes: &[u8]) {
     decodes_canonically::<Dealing>(bytes);
     decodes_canonically::<Deal>(bytes);
     decodes_canonically::<Release>(bytes);
+    decodes_canonically::<Slots>(bytes);
     decodes_canonically::<SealedText>(bytes);
     decodes_canonically::<Acknowledgement>(bytes);
     decodes_canonically::<CustodianSet>(bytes);
@@ -46,6 +47,10 @@ fn objects() -> Vec<Vec<u8>> {
     let held = world.hold(&record.dealer).remove(0);
     let release = world.release(&[&held]);
     let key = world.reader.public_key().clone();
+    let mut slots = Slots::new(&record.header);
+    slots
+        .add_with_rng(&record.dealer, &key, &mut world.rng)
+        .unwrap();
     let text = seal_text_with_rng(&key, "test/1", b"", b"why", &mut world.rng).unwrap();
     vec![
         to_bytes(&record.header),
@@ -53,6 +58,7 @@ fn objects() -> Vec<Vec<u8>> {
         to_bytes(record.dealer.dealing()),
         to_bytes(&deal),
         to_bytes(&release),
+        to_bytes(&slots),
         to_bytes(&text),
         to_bytes(&held.acknowledgement()),
         to_bytes(&key),

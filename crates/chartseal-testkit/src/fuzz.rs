@@ -52,6 +52,7 @@ targets! {
     envelope_dealing => canonical::<chartseal_envelope::Dealing>, "a dealing";
     envelope_deal => canonical::<chartseal_envelope::Deal>, "a deal";
     envelope_release => canonical::<chartseal_envelope::Release>, "a release";
+    envelope_slots => canonical::<chartseal_envelope::Slots>, "the slots of a record";
     envelope_acknowledgement => canonical::<chartseal_envelope::Acknowledgement>, "an acknowledgement";
     envelope_sealed_text => canonical::<chartseal_envelope::SealedText>, "a sealed text";
     envelope_kem_key => canonical::<chartseal_envelope::KemPublicKey>, "a KEM public key";

@@ -177,6 +177,7 @@ fn envelope() -> Vec<Seed> {
         vector("envelope_dealing", "dealing"),
         vector("envelope_deal", "deal"),
         vector("envelope_release", "release"),
+        vector("envelope_slots", "slots"),
         vector("envelope_acknowledgement", "acknowledgement"),
         vector("envelope_sealed_text", "sealed-text"),
         vector("envelope_kem_key", "kem-key"),
