@@ -176,6 +176,48 @@ fn a_sealed_text_is_opened_by_others_and_theirs_by_us() {
     }
 }
 
+#[test]
+fn a_slot_is_opened_by_others_and_theirs_by_us() {
+    let mut world = World::new(132, 2, 3);
+    let record = world.seal(b"in a slot");
+    let to = world.reader.public_key();
+    let mut ours = Slots::new(&record.header);
+    ours.add_with_rng(&record.dealer, to, &mut world.rng)
+        .unwrap();
+    let key = ours.open(&world.reader, &record.header).unwrap();
+    let key = key.expose_bytes().to_vec();
+
+    // [1, suite, header digest, [[recipient, enc, ciphertext]]], and `aad` = [suite, header, recipient].
+    let mut start = Encoder::new();
+    start.array(4).uint(1).uint(1).item(&record.header.digest());
+    start.array(1).array(3).item(&to.key_id());
+    let start = start.finish();
+    let mut aad = Encoder::new();
+    aad.array(3).uint(1).item(&record.header.digest());
+    aad.item(&to.key_id());
+    let aad = aad.finish();
+    let messages = |data: &[u8]| Messages {
+        info: info("slot/1", to, b""),
+        each: vec![(aad.clone(), data.to_vec())],
+    };
+    for peer in peers() {
+        let bytes = to_bytes(&ours);
+        assert!(bytes.starts_with(&start));
+        let mut d = Decoder::new(&bytes[start.len()..]);
+        let enc = d.bytes(1120).unwrap();
+        let sealed = messages(d.bytes(48).unwrap());
+        assert_eq!(peer.open(&world.reader, enc, &sealed), [key.clone()]);
+
+        let (enc, ciphertexts) = peer.seal(to, &messages(&key));
+        let mut e = Encoder::new();
+        e.bytes(&enc).bytes(&ciphertexts[0]);
+        let theirs: Slots = from_bytes(&[start.clone(), e.finish()].concat()).unwrap();
+        let key = theirs.open(&world.reader, &record.header).unwrap();
+        let opened = world.open(&record, &key).unwrap();
+        assert_eq!(opened.content(), b"in a slot");
+    }
+}
+
 /// The parts of a deal's or a release's bytes.
 struct Package {
     enc: Vec<u8>,

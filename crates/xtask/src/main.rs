@@ -1,4 +1,4 @@
-//! Chartseal's tasks: `cargo xtask test`, `graph`, `bench`, `sabotage`.
+//! Chartseal's tasks: `cargo xtask test`, `graph`, `no-std`, `bench`, `sabotage`.
 
 mod args;
 mod bench;
@@ -6,6 +6,7 @@ mod command;
 mod graph;
 mod interop;
 mod layers;
+mod no_std;
 mod sabotage;
 mod test;
 
@@ -17,6 +18,7 @@ usage: cargo xtask TASK
 
   test                                     all that must pass before a commit
   graph [--check]                          the crates' graph in docs/architecture.md, and their order
+  no-std                                   the envelope in a program without std: links, runs
   bench [--peers] [--only ID] [--json]     the figures, ours and the other in turns
   sabotage [--only NAME] [--list] [--json] the checks that tests would miss if they were gone";
 
@@ -44,6 +46,10 @@ fn run() -> Result<bool, String> {
             test::run(&root)
         }
         Some("graph") => graph::run(&root, args::Args::parse(&rest, &["--check"])?.check),
+        Some("no-std") => {
+            args::Args::parse(&rest, &[])?;
+            no_std::run(&root)
+        }
         Some("bench") => bench::run(
             &root,
             &args::Args::parse(&rest, &["--peers", "--only", "--json"])?,

@@ -145,6 +145,10 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         .command
         .args(CORE.iter().flat_map(|name| ["-p", name]));
     stages.push(no_std);
+    stages.push(Stage {
+        name: "no_std program",
+        command: this(root, &["no-std"])?,
+    });
     let mut docs = stage(
         "documentation",
         &["doc", "--no-deps", "--workspace", "--release"],
