@@ -268,20 +268,19 @@ pub fn release_with_rng(
     reader: &KemPublicKey,
     rng: &mut impl CryptoRng,
 ) -> Result<Release, ReleaseError> {
-    let index = held.first().ok_or(ReleaseError::Records(0))?.index;
+    let first = held.first().ok_or(ReleaseError::Records(0))?;
+    let (index, suite) = (first.index, first.dealing.suite());
     if held.len() > MAX_RECORDS {
         return Err(ReleaseError::Records(held.len()));
     }
     if held.iter().any(|held| held.index != index) {
         return Err(ReleaseError::Indices);
     }
-    if held
-        .iter()
-        .any(|held| held.dealing.suite() != reader.suite())
-    {
+    let mixed = held.iter().any(|held| held.dealing.suite() != suite);
+    if mixed || reader.kem() != suite.kem() {
         return Err(ReleaseError::Suites);
     }
-    let packer = Packer::new(Use::Release(request), index, reader, rng);
+    let packer = Packer::new(suite, Use::Release(request), index, reader, rng);
     let mut packer = packer.map_err(|_| ReleaseError::Hpke)?;
     for held in held {
         let pushed = packer.push(&held.dealing, &held.share, &held.commitments);
@@ -316,7 +315,7 @@ pub enum ReleaseError {
     /// The shares are of different custodians.
     #[error("shares of one release have different indices (CS-ENV-46)")]
     Indices,
-    /// Shares and reader's key are of different suites.
+    /// Shares of different suites, or a reader's key of another KEM.
     #[error("shares and reader's key are of different suites (CS-ENV-06)")]
     Suites,
     /// HPKE refused to seal, which it does after 2⁹⁶ messages.

@@ -92,13 +92,9 @@ pub fn deal_with_rng(
         return Err(DealError::Sets);
     }
     let suite = first.suite();
-    let keys = custodians.iter().map(KemPublicKey::suite);
-    if dealers
-        .iter()
-        .map(|dealer| dealer.dealing.suite())
-        .chain(keys)
-        .any(|s| s != suite)
-    {
+    let mut records = dealers.iter().map(|dealer| dealer.dealing.suite());
+    let mut keys = custodians.iter().map(KemPublicKey::kem);
+    if records.any(|other| other != suite) || keys.any(|kem| kem != suite.kem()) {
         return Err(DealError::Suites);
     }
     let total = first.custodians().threshold.total();
@@ -112,7 +108,7 @@ pub fn deal_with_rng(
     let indices = first.custodians().threshold.indices();
     let mut packers = Vec::with_capacity(custodians.len());
     for (index, to) in indices.zip(custodians) {
-        let packer = Packer::new(Use::Deal, index, to, rng).map_err(|_| DealError::Hpke)?;
+        let packer = Packer::new(suite, Use::Deal, index, to, rng).map_err(|_| DealError::Hpke)?;
         packers.push(packer);
     }
     for dealer in dealers {
@@ -205,7 +201,7 @@ pub enum DealError {
     /// The records are for different sets or thresholds.
     #[error("records of one deal are for different custodian sets (CS-ENV-42)")]
     Sets,
-    /// Records or keys of different suites.
+    /// Records of different suites, or keys of another KEM.
     #[error("records and custodian keys are of different suites (CS-ENV-06)")]
     Suites,
     /// The number of keys is not the set's.

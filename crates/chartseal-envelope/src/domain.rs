@@ -10,6 +10,10 @@ pub const HEADER: &str = "chartseal/envelope/header/1";
 pub const SCOPE: &str = "chartseal/envelope/scope/1";
 /// What an author's signature covers.
 pub const SEAL: &str = "chartseal/envelope/seal/1";
+/// What both signatures of an author of suite 2 cover: neither is a signature of suite 1.
+pub const HYBRID_SEAL: &str = "chartseal/envelope/seal/ed25519-ml-dsa-65/1";
+/// FIPS 204 context of every ML-DSA-65 signature.
+pub const ML_DSA: &str = "chartseal/envelope/ml-dsa-65/1";
 /// Salted hash of one share.
 pub const SHARE: &str = "chartseal/envelope/share/1";
 /// Hash of the list of one deal's share commitments.
@@ -28,10 +32,14 @@ pub const SLOT: &str = "chartseal/envelope/slot/1";
 pub const TEXT: &str = "chartseal/envelope/text/1";
 /// Id of an Ed25519 public key.
 pub const SIGNING_KEY_ID: &str = "chartseal/envelope/key-id/ed25519/1";
+/// Id of a public key of suite 2, an Ed25519 key and an ML-DSA-65 key.
+pub const HYBRID_KEY_ID: &str = "chartseal/envelope/key-id/ed25519-ml-dsa-65/1";
 /// Id of a KEM public key.
 pub const KEM_KEY_ID: &str = "chartseal/envelope/key-id/kem/1";
 /// Derivation of a signing key from a person's seed.
 pub const SIGNING_KEY: &str = "chartseal/envelope/seed/ed25519/1";
+/// Derivation of an ML-DSA-65 key from a person's seed.
+pub const ML_DSA_KEY: &str = "chartseal/envelope/seed/ml-dsa-65/1";
 /// Derivation of a KEM key from a person's seed.
 pub const KEM_KEY: &str = "chartseal/envelope/seed/kem/1";
 
@@ -40,6 +48,8 @@ pub const ALL: &[&str] = &[
     HEADER,
     SCOPE,
     SEAL,
+    HYBRID_SEAL,
+    ML_DSA,
     SHARE,
     COMMITMENTS,
     COEFFICIENTS,
@@ -49,8 +59,10 @@ pub const ALL: &[&str] = &[
     SLOT,
     TEXT,
     SIGNING_KEY_ID,
+    HYBRID_KEY_ID,
     KEM_KEY_ID,
     SIGNING_KEY,
+    ML_DSA_KEY,
     KEM_KEY,
 ];
 

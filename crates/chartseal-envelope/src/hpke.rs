@@ -1,4 +1,4 @@
-//! HPKE (RFC 9180, base mode) of every suite behind one pair of contexts.
+//! HPKE (RFC 9180, base mode) with every KEM of ours behind one pair of contexts.
 //!
 //! HKDF-SHA256 and `ChaCha20Poly1305` throughout; X-Wing as draft-ietf-hpke-pq has it.
 
@@ -18,7 +18,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::Suite;
+use crate::suite;
 
 /// Bytes that an AEAD tag adds to what it seals.
 pub(crate) const TAG_LEN: usize = 16;
@@ -45,11 +45,11 @@ pub(crate) enum PublicKey {
 }
 
 impl PublicKey {
-    pub(crate) fn from_bytes(suite: Suite, bytes: &[u8]) -> Result<Self, Refused> {
-        Ok(match suite {
-            Suite::XWing => Self::XWing(Box::new(Deserializable::from_bytes(bytes)?)),
+    pub(crate) fn from_bytes(kem: suite::Kem, bytes: &[u8]) -> Result<Self, Refused> {
+        Ok(match kem {
+            suite::Kem::XWing => Self::XWing(Box::new(Deserializable::from_bytes(bytes)?)),
             #[cfg(feature = "hazmat")]
-            Suite::X25519 => Self::X25519(Deserializable::from_bytes(bytes)?),
+            suite::Kem::X25519 => Self::X25519(Deserializable::from_bytes(bytes)?),
         })
     }
 
@@ -61,11 +61,11 @@ impl PublicKey {
         }
     }
 
-    pub(crate) fn suite(&self) -> Suite {
+    pub(crate) fn kem(&self) -> suite::Kem {
         match self {
-            Self::XWing(_) => Suite::XWing,
+            Self::XWing(_) => suite::Kem::XWing,
             #[cfg(feature = "hazmat")]
-            Self::X25519(_) => Suite::X25519,
+            Self::X25519(_) => suite::Kem::X25519,
         }
     }
 }
@@ -80,11 +80,13 @@ pub(crate) enum SecretKey {
 impl SecretKey {
     /// Every 32 bytes are a secret key: X-Wing's is a seed, and X25519 clamps.
     #[expect(clippy::expect_used, reason = "32 bytes are the only requirement")]
-    pub(crate) fn from_bytes(suite: Suite, bytes: &[u8; 32]) -> Self {
-        match suite {
-            Suite::XWing => Self::XWing(Box::new(Deserializable::from_bytes(bytes).expect("32"))),
+    pub(crate) fn from_bytes(kem: suite::Kem, bytes: &[u8; 32]) -> Self {
+        match kem {
+            suite::Kem::XWing => {
+                Self::XWing(Box::new(Deserializable::from_bytes(bytes).expect("32")))
+            }
             #[cfg(feature = "hazmat")]
-            Suite::X25519 => Self::X25519(Deserializable::from_bytes(bytes).expect("32")),
+            suite::Kem::X25519 => Self::X25519(Deserializable::from_bytes(bytes).expect("32")),
         }
     }
 
@@ -223,9 +225,9 @@ mod tests {
         all
     }
 
-    fn opens(suite: Suite, vector: &Value) {
+    fn opens(kem: suite::Kem, vector: &Value) {
         let secret: [u8; 32] = hex(&vector["skRm"]).try_into().unwrap();
-        let secret = SecretKey::from_bytes(suite, &secret);
+        let secret = SecretKey::from_bytes(kem, &secret);
         assert_eq!(secret.public().to_bytes(), hex(&vector["pkRm"]));
         let (enc, info) = (hex(&vector["enc"]), hex(&vector["info"]));
         let mut receiver = Receiver::new(&secret, &enc, &info).unwrap();
@@ -263,8 +265,8 @@ mod tests {
     #[test]
     fn x_wing_with_our_kdf_and_aead_is_the_drafts() {
         for vector in vectors("hpke-pq-test-vectors.json", 0x647a) {
-            opens(Suite::XWing, &vector);
-            let public = PublicKey::from_bytes(Suite::XWing, &hex(&vector["pkRm"])).unwrap();
+            opens(suite::Kem::XWing, &vector);
+            let public = PublicKey::from_bytes(suite::Kem::XWing, &hex(&vector["pkRm"])).unwrap();
             let mut given = Given(hex(&vector["ikmE"]));
             let (enc, mut sender) =
                 Sender::new(&public, &hex(&vector["info"]), &mut given).unwrap();
@@ -281,7 +283,7 @@ mod tests {
     #[test]
     fn x25519_with_our_kdf_and_aead_is_rfc_9180s() {
         for vector in vectors("test-vectors.json", 0x0020) {
-            opens(Suite::X25519, &vector);
+            opens(suite::Kem::X25519, &vector);
         }
     }
 }

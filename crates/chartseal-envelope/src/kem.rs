@@ -10,11 +10,12 @@ use zeroize::Zeroizing;
 use crate::hash::{derive_32, sha256};
 use crate::hpke::{PublicKey, Receiver, Refused, SecretKey, Sender};
 use crate::keys::{InvalidKey, KeyId, KeySeed};
+use crate::suite::Kem;
 use crate::{Suite, domain};
 
-/// A public key that secrets are sealed to: 1216 bytes in suite 1 (X-Wing).
+/// A public key that secrets are sealed to: 1216 bytes with X-Wing.
 ///
-/// Its suite is told by its length; each suite has its own.
+/// Its KEM is told by its length; each KEM has its own. Suites 1 and 2 share theirs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KemPublicKey {
     key: PublicKey,
@@ -26,13 +27,13 @@ impl KemPublicKey {
     /// Each of [`InvalidKey`]'s KEM variants. Keys that would give away what is sealed to them, or
     /// whose classical half adds nothing, are refused here, once.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidKey> {
-        let suite = suite_of(bytes.len()).ok_or(InvalidKey::KemLength(bytes.len()))?;
+        let kem = kem_of(bytes.len()).ok_or(InvalidKey::KemLength(bytes.len()))?;
         if has_small_order_tail(bytes) {
             return Err(InvalidKey::KemSmallOrder);
         }
-        // In suite 1 the ML-KEM part comes first. Where all of it is zero, anyone decapsulates.
-        let zero_vector = suite == Suite::XWing && bytes.iter().take(1152).all(|b| *b == 0);
-        let key = PublicKey::from_bytes(suite, bytes);
+        // In X-Wing the ML-KEM part comes first. Where all of it is zero, anyone decapsulates.
+        let zero_vector = kem == Kem::XWing && bytes.iter().take(1152).all(|b| *b == 0);
+        let key = PublicKey::from_bytes(kem, bytes);
         let key = key
             .ok()
             .filter(|_| !zero_vector)
@@ -45,9 +46,9 @@ impl KemPublicKey {
         self.key.to_bytes()
     }
 
-    /// The suite whose KEM it is of.
-    pub fn suite(&self) -> Suite {
-        self.key.suite()
+    /// The KEM that it is of.
+    pub fn kem(&self) -> Kem {
+        self.key.kem()
     }
 
     /// The key's name.
@@ -87,7 +88,7 @@ impl Encode for KemPublicKey {
 
 impl Decode for KemPublicKey {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let bytes = d.bytes(Suite::XWing.kem_public_len())?;
+        let bytes = d.bytes(Kem::XWing.public_len())?;
         Self::from_bytes(bytes).map_err(|error| match error {
             InvalidKey::KemSmallOrder => {
                 d.invalid("KEM public key's X25519 part has small order (CS-ENV-14)")
@@ -110,21 +111,21 @@ pub struct KemKeyPair {
 }
 
 impl KemKeyPair {
-    /// The pair that `secret` is: in suite 1, X-Wing's 32-byte decapsulation seed.
+    /// The pair of the suite's KEM that `secret` is: X-Wing's 32-byte decapsulation seed.
     pub fn from_secret_bytes(suite: Suite, secret: &[u8; 32]) -> Self {
-        let secret = SecretKey::from_bytes(suite, secret);
+        let secret = SecretKey::from_bytes(suite.kem(), secret);
         let public = KemPublicKey::new(secret.public());
         Self { secret, public }
     }
 
-    /// A new pair.
+    /// A new pair of the suite's KEM.
     pub fn generate_with_rng(suite: Suite, rng: &mut impl CryptoRng) -> Self {
         let mut secret = Zeroizing::new([0; 32]);
         rng.fill_bytes(secret.as_mut_slice());
         Self::from_secret_bytes(suite, &secret)
     }
 
-    /// A new pair of suite 1, from the operating system's randomness.
+    /// A new pair of X-Wing, from the operating system's randomness.
     ///
     /// # Errors
     /// [`RandomnessError`](crate::RandomnessError) if there is none.
@@ -137,7 +138,7 @@ impl KemKeyPair {
     }
 
     pub(crate) fn from_seed(seed: &KeySeed, suite: Suite) -> Self {
-        let secret = derive_32(seed.expose_bytes(), domain::KEM_KEY, &[suite.id()]);
+        let secret = derive_32(seed.expose_bytes(), domain::KEM_KEY, &[suite.kem().id()]);
         Self::from_secret_bytes(suite, &secret)
     }
 
@@ -156,9 +157,9 @@ impl KemKeyPair {
         self.public.id
     }
 
-    /// The suite whose KEM it is of.
-    pub fn suite(&self) -> Suite {
-        self.public.suite()
+    /// The KEM that it is of.
+    pub fn kem(&self) -> Kem {
+        self.public.kem()
     }
 
     /// The HPKE context that `enc` was made for by [`KemPublicKey::sender`].
@@ -181,20 +182,17 @@ impl fmt::Debug for KemKeyPair {
     }
 }
 
-/// HPKE's `info`: which use, which suite, to whom, and what the use adds.
+/// HPKE's `info`: which use, which KEM, to whom, and what the use adds.
 fn info(domain: &str, to: &KemPublicKey, context: &[u8]) -> Vec<u8> {
-    let suite = [0, to.suite().id()];
-    [domain.as_bytes(), &suite, to.id.as_bytes(), context].concat()
+    let kem = [0, to.kem().id()];
+    [domain.as_bytes(), &kem, to.id.as_bytes(), context].concat()
 }
 
-fn suite_of(len: usize) -> Option<Suite> {
-    Suite::ALL
-        .iter()
-        .copied()
-        .find(|suite| suite.kem_public_len() == len)
+fn kem_of(len: usize) -> Option<Kem> {
+    Kem::ALL.iter().copied().find(|kem| kem.public_len() == len)
 }
 
-/// Whether the last 32 bytes, the X25519 part of every suite's keys and encapsulated keys, are a
+/// Whether the last 32 bytes, the X25519 part of every KEM's keys and encapsulated keys, are a
 /// point of small order. X-Wing as drafted accepts one; an honest party never sends one.
 fn has_small_order_tail(bytes: &[u8]) -> bool {
     bytes.last_chunk::<32>().is_some_and(|point| {

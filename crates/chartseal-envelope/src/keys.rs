@@ -8,6 +8,8 @@ use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Suite;
+#[cfg(feature = "pq-sign")]
+use crate::hybrid::HybridSigningKeyPair;
 use crate::kem::KemKeyPair;
 use crate::signing::SigningKeyPair;
 
@@ -96,6 +98,12 @@ impl KeySeed {
         SigningKeyPair::from_seed(self)
     }
 
+    /// The seed's signing key of suite 2. Its Ed25519 half is [`signing_key`](Self::signing_key).
+    #[cfg(feature = "pq-sign")]
+    pub fn hybrid_signing_key(&self) -> HybridSigningKeyPair {
+        HybridSigningKeyPair::from_seed(self)
+    }
+
     /// The seed's KEM key of `suite`.
     pub fn kem_key(&self, suite: Suite) -> KemKeyPair {
         KemKeyPair::from_seed(self, suite)
@@ -118,6 +126,10 @@ pub enum InvalidKey {
     /// The Ed25519 key has small order: anyone could sign for it.
     #[error("ed25519 public key has small order (CS-ENV-11)")]
     SmallOrder,
+    /// The ML-DSA key's t1 is zero: anyone could sign for it.
+    #[cfg(feature = "pq-sign")]
+    #[error("ML-DSA-65 public key is zero (CS-ENV-16)")]
+    MlDsaZero,
     /// No suite has KEM keys of this length.
     #[error("KEM public key has {0} bytes, should have 1216 (CS-ENV-12)")]
     KemLength(usize),

@@ -66,7 +66,14 @@ impl World {
         commitments: &[Commitment],
     ) -> Result<HeldShare, ShareFault> {
         let (keys, index) = (&self.custodians[0], ShareIndex::new(1).unwrap());
-        let mut packer = Packer::new(Use::Deal, index, keys.public_key(), &mut self.rng).unwrap();
+        let mut packer = Packer::new(
+            Suite::default(),
+            Use::Deal,
+            index,
+            keys.public_key(),
+            &mut self.rng,
+        )
+        .unwrap();
         packer.push(dealing, share, commitments).unwrap();
         accept(keys, index, dealing, &Deal(packer.finish()))
     }
@@ -157,7 +164,7 @@ fn crooked(world: &mut World) -> (SealedRecord, Vec<HeldShare>) {
     let commitments = scope.commit_all(&shares);
     let header = Header::new(&world.info, author, scope.root(&commitments));
     let body = body::seal(&CONTENT, &coins, header.digest(), &key, &mut world.rng);
-    let seal = Seal::sign(&header, &body, &world.author);
+    let seal = Seal::sign(&header, &body, &(&world.author).into(), &mut world.rng);
     let dealing = Dealing::initial(&header);
     let held =
         threshold
@@ -166,7 +173,8 @@ fn crooked(world: &mut World) -> (SealedRecord, Vec<HeldShare>) {
             .zip(&shares)
             .map(|((index, keys), share)| {
                 let to = keys.public_key();
-                let mut packer = Packer::new(Use::Deal, index, to, &mut world.rng).unwrap();
+                let mut packer =
+                    Packer::new(Suite::default(), Use::Deal, index, to, &mut world.rng).unwrap();
                 packer.push(&dealing, share, &commitments).unwrap();
                 accept(keys, index, &dealing, &Deal(packer.finish())).unwrap()
             });

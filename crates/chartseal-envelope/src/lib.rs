@@ -98,6 +98,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod author;
 mod body;
 pub mod cobblestone;
 mod content_key;
@@ -110,6 +111,8 @@ mod erasure;
 mod hash;
 mod header;
 mod hpke;
+#[cfg(feature = "pq-sign")]
+mod hybrid;
 mod id;
 mod kem;
 mod keys;
@@ -126,6 +129,7 @@ mod slots;
 mod suite;
 mod text;
 
+pub use author::{Author, AuthorKey};
 pub use body::{BodyError, Content, ContentError, MAX_ATTRIBUTES, MAX_MEDIA_TYPE};
 pub use cobblestone::CobblestoneError;
 pub use content_key::ContentKey;
@@ -142,6 +146,8 @@ pub use dealing::Dealing;
 pub use deposit::{Deposit, ForeignAcknowledgement};
 pub use erasure::{ErasureChecklist, ErasureItem};
 pub use header::{Header, RecordInfo, RecordVersion, VersionError};
+#[cfg(feature = "pq-sign")]
+pub use hybrid::{HybridSignature, HybridSigningKeyPair, HybridVerifyingKey};
 pub use id::{
     BodyDigest, CommitmentRoot, CustodianSet, HeaderDigest, MAX_CUSTODIANS, RecordId, RequestId,
     SetId, ShareIndex, SubjectId, Threshold, ThresholdError,
@@ -152,14 +158,14 @@ pub use package::ShareFault;
 pub use reader::{
     CombineError, Combined, DealVerdict, Fault, Shortage, audit_deal, combine, combine_all,
 };
-pub use record::{BadSeal, OpenError, Opened, Seal, SealedRecord, open, seal_with_rng};
 #[cfg(feature = "getrandom")]
-pub use record::{SealError, seal};
+pub use record::seal;
+pub use record::{BadSeal, OpenError, Opened, Seal, SealError, SealedRecord, open, seal_with_rng};
 #[cfg(feature = "getrandom")]
 pub use rng::{RandomnessError, SystemRng};
 pub use signing::{BadSignature, Signature, SigningKeyPair, VerifyingKey};
 pub use slots::{KeyHolder, MAX_SLOTS, SlotError, Slots};
-pub use suite::Suite;
+pub use suite::{Kem, Suite};
 #[cfg(feature = "getrandom")]
 pub use text::seal_text;
 pub use text::{MAX_PURPOSE, MAX_TEXT, SealedText, TextError, open_text, seal_text_with_rng};

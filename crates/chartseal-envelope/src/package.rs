@@ -73,7 +73,7 @@ pub(crate) struct Checked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ShareFault {
-    /// Package, record or key are of different suites.
+    /// Package and record are of different suites, or the key is of another KEM.
     #[error("share, record and key are of different suites (CS-ENV-06)")]
     Suite,
     /// It is sealed to another key, a past epoch's for example.
@@ -125,18 +125,18 @@ pub(crate) struct Packer {
 
 impl Packer {
     pub(crate) fn new(
+        suite: Suite,
         usage: Use,
         index: ShareIndex,
         to: &KemPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, Refused> {
         let (enc, sender) = to.sender(usage.domain(), &context(usage, index), rng)?;
-        let (suite, recipient) = (to.suite(), to.key_id());
         let package = Package {
             suite,
             usage,
             index,
-            recipient,
+            recipient: to.key_id(),
             enc,
             items: Vec::new(),
         };
@@ -176,7 +176,7 @@ impl Package {
         keys: &KemKeyPair,
         dealings: &BTreeMap<ItemId, &Dealing>,
     ) -> Result<Vec<Result<Checked, ShareFault>>, ShareFault> {
-        if keys.suite() != self.suite {
+        if keys.kem() != self.suite.kem() {
             return Err(ShareFault::Suite);
         }
         if keys.key_id() != self.recipient {
@@ -193,6 +193,9 @@ impl Package {
             }
             in_step = false;
             let dealing = dealings.get(&item.id).ok_or(ShareFault::Foreign)?;
+            if dealing.suite() != self.suite {
+                return Err(ShareFault::Suite);
+            }
             if !dealing.custodians().threshold.has(self.index) {
                 return Err(ShareFault::Index);
             }

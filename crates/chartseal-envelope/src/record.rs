@@ -8,13 +8,13 @@ use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 use rand_core::CryptoRng;
 use thiserror::Error;
 
+use crate::author::{Author, AuthorKey, AuthorSignature};
 use crate::body::{self, BodyError, Content, ContentError};
 use crate::deal::Dealer;
 use crate::dealing::{Dealing, Scope};
 use crate::header::{Header, RecordInfo, read_format};
-use crate::id::{BodyDigest, CustodianSet, HeaderDigest};
+use crate::id::{BodyDigest, CustodianSet};
 use crate::sharing::{self, Coins};
-use crate::signing::{Signature, SigningKeyPair, VerifyingKey};
 use crate::{ContentKey, Suite, domain};
 
 /// A record as its author has it right after sealing.
@@ -32,14 +32,20 @@ pub struct SealedRecord {
 
 /// Seals `content` under a fresh key, for which `sealed.dealer` makes deals.
 ///
+/// `author` is a [`SigningKeyPair`](crate::SigningKeyPair), or in suite 2 a `HybridSigningKeyPair`.
+///
 /// # Errors
-/// [`ContentError`] if the media type or the attributes are too long.
-pub fn seal_with_rng(
+/// [`SealError`].
+pub fn seal_with_rng<'a>(
     info: &RecordInfo,
     content: &Content<'_>,
-    author: &SigningKeyPair,
+    author: impl Into<Author<'a>>,
     rng: &mut impl CryptoRng,
-) -> Result<SealedRecord, ContentError> {
+) -> Result<SealedRecord, SealError> {
+    let author = author.into();
+    if !author.is_of(info.suite) {
+        return Err(SealError::Suite);
+    }
     body::check(content)?;
     let key = ContentKey::generate_with_rng(rng);
     let coins = Coins::generate(rng);
@@ -50,7 +56,7 @@ pub fn seal_with_rng(
     let header = Header::new(info, author.key_id(), root);
 
     let body = body::seal(content, &coins, header.digest(), &key, rng);
-    let seal = Seal::sign(&header, &body, author);
+    let seal = Seal::sign(&header, &body, &author, rng);
     let dealer = Dealer {
         dealing: Dealing::initial(&header),
         key,
@@ -67,30 +73,28 @@ pub fn seal_with_rng(
 /// As [`seal_with_rng`], with the operating system's randomness.
 ///
 /// # Errors
-/// As [`seal_with_rng`], and [`SealError::Randomness`].
+/// [`SealError`].
 #[cfg(feature = "getrandom")]
-pub fn seal(
+pub fn seal<'a>(
     info: &RecordInfo,
     content: &Content<'_>,
-    author: &SigningKeyPair,
+    author: impl Into<Author<'a>>,
 ) -> Result<SealedRecord, SealError> {
-    Ok(seal_with_rng(
-        info,
-        content,
-        author,
-        &mut crate::SystemRng::new()?,
-    )?)
+    seal_with_rng(info, content, author, &mut crate::SystemRng::new()?)
 }
 
 /// Why a record was not sealed.
-#[cfg(feature = "getrandom")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// The content doesn't fit.
     #[error(transparent)]
     Content(#[from] ContentError),
+    /// The author's key is not of the kind that the record's suite asks for.
+    #[error("record and author's key are of different suites (CS-ENV-06)")]
+    Suite,
     /// No randomness.
+    #[cfg(feature = "getrandom")]
     #[error(transparent)]
     Randomness(#[from] crate::RandomnessError),
 }
@@ -106,7 +110,7 @@ pub fn open(
     header: &Header,
     body: &[u8],
     seal: &Seal,
-    author: &VerifyingKey,
+    author: impl Into<AuthorKey>,
     key: &ContentKey,
 ) -> Result<Opened, OpenError> {
     seal.verify(header, body, author)?;
@@ -201,13 +205,13 @@ pub enum OpenError {
     Body(#[from] BodyError),
 }
 
-/// The author's signature over header and body. Anyone verifies it, without any secret.
+/// The author's signature over header and body, in suite 2 both signatures. Anyone verifies it, without any secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     suite: Suite,
     body_digest: BodyDigest,
     body_len: u64,
-    signature: Signature,
+    signature: AuthorSignature,
 }
 
 impl Seal {
@@ -232,7 +236,7 @@ impl Seal {
         &self,
         header: &Header,
         body: &[u8],
-        author: &VerifyingKey,
+        author: impl Into<AuthorKey>,
     ) -> Result<(), BadSeal> {
         self.verify_signature(header, author)?;
         if body.len() as u64 != self.body_len || digest(body) != self.body_digest {
@@ -245,22 +249,33 @@ impl Seal {
     ///
     /// # Errors
     /// [`BadSeal`], but never [`BadSeal::Body`].
-    pub fn verify_signature(&self, header: &Header, author: &VerifyingKey) -> Result<(), BadSeal> {
-        if self.suite != header.suite() {
+    pub fn verify_signature(
+        &self,
+        header: &Header,
+        author: impl Into<AuthorKey>,
+    ) -> Result<(), BadSeal> {
+        let author = author.into();
+        if self.suite != header.suite() || !author.is_of(self.suite) {
             return Err(BadSeal::Suite);
         }
         if author.key_id() != header.author() {
             return Err(BadSeal::Author);
         }
-        let message = message(header.digest(), self.body_digest, self.body_len);
+        let message = message(header, self.body_digest, self.body_len);
         author
-            .verify_strict(&message, &self.signature)
+            .verify(&message, &self.signature)
             .map_err(|_| BadSeal::Signature)
     }
 
-    pub(crate) fn sign(header: &Header, body: &[u8], author: &SigningKeyPair) -> Self {
+    /// `author` is of the header's suite.
+    pub(crate) fn sign(
+        header: &Header,
+        body: &[u8],
+        author: &Author<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
         let (body_digest, body_len) = (digest(body), body.len() as u64);
-        let signature = author.sign(&message(header.digest(), body_digest, body_len));
+        let signature = author.sign(&message(header, body_digest, body_len), rng);
         Self {
             suite: header.suite(),
             body_digest,
@@ -284,11 +299,12 @@ impl Decode for Seal {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.at("Seal").array_exact(5)?;
         read_format(d, Self::FORMAT)?;
+        let suite = Suite::decode(d)?;
         Ok(Self {
-            suite: Suite::decode(d)?,
+            suite,
             body_digest: BodyDigest::decode(d.at("body_digest"))?,
             body_len: d.at("body_len").uint()?,
-            signature: Signature::decode(d.at("signature"))?,
+            signature: AuthorSignature::read(suite, d.at("signature"))?,
         })
     }
 }
@@ -297,8 +313,8 @@ impl Decode for Seal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BadSeal {
-    /// Seal and header are of different suites.
-    #[error("seal and header are of different suites (CS-ENV-06)")]
+    /// Seal and header are of different suites, or the author's key is of another kind.
+    #[error("seal, header and author's key are of different suites (CS-ENV-06)")]
     Suite,
     /// The key that was given is not the one that the header names.
     #[error("header names another author key (CS-ENV-30)")]
@@ -315,12 +331,17 @@ fn digest(body: &[u8]) -> BodyDigest {
     BodyDigest(blake3::hash(body).into())
 }
 
-fn message(header: HeaderDigest, body: BodyDigest, len: u64) -> Vec<u8> {
+fn message(header: &Header, body: BodyDigest, len: u64) -> Vec<u8> {
     let len = len.to_be_bytes();
+    let domain = if header.suite().is_hybrid() {
+        domain::HYBRID_SEAL
+    } else {
+        domain::SEAL
+    };
     [
-        domain::SEAL.as_bytes(),
+        domain.as_bytes(),
         &[0],
-        header.as_bytes(),
+        header.digest().as_bytes(),
         body.as_bytes(),
         &len,
     ]
@@ -329,12 +350,18 @@ fn message(header: HeaderDigest, body: BodyDigest, len: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use chacha20::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
     use super::*;
-    use crate::{CommitmentRoot, RecordId, RecordVersion, SetId, SubjectId, Threshold};
+    use crate::{
+        CommitmentRoot, RecordId, RecordVersion, SetId, SigningKeyPair, SubjectId, Threshold,
+    };
 
     #[test]
     fn a_seal_with_another_length_than_its_body_has_is_refused() {
-        let author = SigningKeyPair::from_secret_bytes(&[1; 32]);
+        let keys = SigningKeyPair::from_secret_bytes(&[1; 32]);
+        let (author, mut rng) = (Author::from(&keys), ChaCha20Rng::from_seed([2; 32]));
         let info = RecordInfo {
             suite: Suite::default(),
             record_id: RecordId([1; 16]),
@@ -347,16 +374,16 @@ mod tests {
             },
         };
         let header = Header::new(&info, author.key_id(), CommitmentRoot([4; 32]));
-        let public = author.verifying_key();
-        let mut seal = Seal::sign(&header, b"body", &author);
+        let public = author.key();
+        let mut seal = Seal::sign(&header, b"body", &author, &mut rng);
         assert_eq!(seal.verify(&header, b"body", &public), Ok(()));
         seal.body_len = 5;
         assert_eq!(
             seal.verify(&header, b"body", &public),
             Err(BadSeal::Signature)
         );
-        let message = message(header.digest(), seal.body_digest, seal.body_len);
-        seal.signature = author.sign(&message);
+        let message = message(&header, seal.body_digest, seal.body_len);
+        seal.signature = author.sign(&message, &mut rng);
         assert_eq!(seal.verify(&header, b"body", &public), Err(BadSeal::Body));
     }
 }

@@ -73,11 +73,18 @@ impl Encode for VerifyingKey {
 
 impl Decode for VerifyingKey {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Self::from_bytes(&d.bytes_exact()?).map_err(|error| match error {
-            InvalidKey::SmallOrder => d.invalid("ed25519 public key has small order (CS-ENV-11)"),
-            _ => d.invalid("ed25519 public key is not a point on the curve (CS-ENV-10)"),
-        })
+        Self::from_bytes(&d.bytes_exact()?).map_err(|error| refused(d, error))
     }
+}
+
+/// A decoder's error for a public key of a signer.
+pub(crate) fn refused(d: &Decoder<'_>, error: InvalidKey) -> DecodeError {
+    d.invalid(match error {
+        InvalidKey::SmallOrder => "ed25519 public key has small order (CS-ENV-11)",
+        #[cfg(feature = "pq-sign")]
+        InvalidKey::MlDsaZero => "ML-DSA-65 public key is zero (CS-ENV-16)",
+        _ => "ed25519 public key is not a point on the curve (CS-ENV-10)",
+    })
 }
 
 /// A signature that the strict rule refuses.

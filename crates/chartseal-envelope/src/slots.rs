@@ -149,7 +149,7 @@ impl Slots {
         if self.header != header.digest() {
             return Err(SlotError::Header);
         }
-        if self.suite != header.suite() || self.suite != keys.suite() {
+        if self.suite != header.suite() || self.suite.kem() != keys.kem() {
             return Err(SlotError::Suite);
         }
         let place = self.find(keys.key_id()).ok();
@@ -206,7 +206,7 @@ impl Slots {
         to: &KemPublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Slot, SlotError> {
-        if to.suite() != self.suite {
+        if to.kem() != self.suite.kem() {
             return Err(SlotError::Suite);
         }
         let recipient = to.key_id();

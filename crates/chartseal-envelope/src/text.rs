@@ -9,11 +9,12 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::domain;
 use crate::header::read_format;
 use crate::hpke::TAG_LEN;
 use crate::kem::{KemKeyPair, KemPublicKey};
 use crate::keys::KeyId;
-use crate::{Suite, domain};
+use crate::suite::Kem;
 
 /// The longest text, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -23,7 +24,7 @@ pub const MAX_PURPOSE: usize = 255;
 /// A text sealed to one KEM key, padded to a multiple of 128 bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedText {
-    suite: Suite,
+    kem: Kem,
     recipient: KeyId,
     enc: Vec<u8>,
     ciphertext: Vec<u8>,
@@ -52,7 +53,7 @@ pub fn seal_text_with_rng(
         .map_err(|_| TextError::Hpke)?;
     let ciphertext = sender.seal(&plaintext, aad).map_err(|_| TextError::Hpke)?;
     Ok(SealedText {
-        suite: recipient.suite(),
+        kem: recipient.kem(),
         recipient: recipient.key_id(),
         enc,
         ciphertext,
@@ -84,7 +85,7 @@ pub fn open_text(
     aad: &[u8],
     sealed: &SealedText,
 ) -> Result<Zeroizing<Vec<u8>>, TextError> {
-    if keys.suite() != sealed.suite || keys.key_id() != sealed.recipient {
+    if keys.kem() != sealed.kem || keys.key_id() != sealed.recipient {
         return Err(TextError::Recipient);
     }
     let mut receiver = keys
@@ -117,7 +118,7 @@ impl Encode for SealedText {
     fn encode(&self, e: &mut Encoder) {
         e.array(5)
             .uint(Self::FORMAT)
-            .item(&self.suite)
+            .item(&self.kem)
             .item(&self.recipient);
         e.bytes(&self.enc).bytes(&self.ciphertext);
     }
@@ -127,11 +128,11 @@ impl Decode for SealedText {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.at("SealedText").array_exact(5)?;
         read_format(d, Self::FORMAT)?;
-        let suite = Suite::decode(d)?;
+        let kem = Kem::decode(d)?;
         let recipient = KeyId::decode(d.at("recipient"))?;
-        let enc = d.at("enc").bytes(suite.encapsulated_len())?;
-        if enc.len() != suite.encapsulated_len() {
-            return Err(d.invalid("encapsulated key is not of the suite's length (CS-ENV-07)"));
+        let enc = d.at("enc").bytes(kem.encapsulated_len())?;
+        if enc.len() != kem.encapsulated_len() {
+            return Err(d.invalid("encapsulated key is not of the KEM's length (CS-ENV-07)"));
         }
         let enc = enc.to_vec();
         let ciphertext = d
@@ -139,7 +140,7 @@ impl Decode for SealedText {
             .bytes(MAX_TEXT + BLOCK + TAG_LEN)?
             .to_vec();
         Ok(Self {
-            suite,
+            kem,
             recipient,
             enc,
             ciphertext,

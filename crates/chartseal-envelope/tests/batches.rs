@@ -263,7 +263,7 @@ fn unknown_formats_and_suites_are_refused() {
         let mut deal = to_bytes(&deal);
         for bytes in [&mut header, &mut seal, &mut deal] {
             assert_eq!(bytes[place], 1);
-            bytes[place] = 2;
+            bytes[place] = 3;
         }
         assert_eq!(refusal::<Header>(&header), rule);
         assert_eq!(refusal::<Seal>(&seal), rule);

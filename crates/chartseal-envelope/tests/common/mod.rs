@@ -20,6 +20,7 @@ pub(crate) fn rng(seed: u8) -> ChaCha20Rng {
 
 pub(crate) struct World {
     pub(crate) rng: ChaCha20Rng,
+    pub(crate) suite: Suite,
     pub(crate) author: SigningKeyPair,
     pub(crate) custodians: Vec<KemKeyPair>,
     pub(crate) keys: Vec<KemPublicKey>,
@@ -51,6 +52,7 @@ impl World {
         };
         Self {
             rng,
+            suite,
             author,
             custodians,
             keys,
@@ -61,7 +63,7 @@ impl World {
 
     pub(crate) fn info(&self) -> RecordInfo {
         RecordInfo {
-            suite: self.reader.suite(),
+            suite: self.suite,
             record_id: RecordId([0x1d; 16]),
             subject: SubjectId([0x50; 16]),
             version: RecordVersion::FIRST,
