@@ -9,8 +9,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use chartseal_merkle::Hash;
-use chartseal_wire::history::{Access, Destroyed, Erased, Outcome, Released, Token};
-use chartseal_wire::{ActorId, Entry, Event, RecordId, RequestId, Subject, Time, TxId};
+use chartseal_wire::history::{Access, Destroyed, Erased, Flood, Outcome, Released, Token};
+use chartseal_wire::{
+    ActorId, Entry, Event, HeaderDigest, RecordId, RequestId, Subject, Time, TxId,
+};
 
 use crate::report::{History, OpenReview};
 
@@ -64,6 +66,15 @@ pub enum AnomalyKind {
     TextMissing,
     /// A custodian attests the destruction of a record that was not erased.
     DestroyedWithoutErasure(RecordId),
+    /// Somebody sealed or dealt a record's key who is neither the patient nor the author, and names no
+    /// permitted read of their own.
+    KeyWithoutPermit(RecordId),
+    /// A record was erased while a legal hold stood.
+    ErasedUnderHold(RecordId),
+    /// A key was recovered that nobody had begun to recover, against a veto, or before its time.
+    RecoveryOutOfTurn(TxId),
+    /// A count of attempts that is empty, or from before its window's end.
+    FloodOutOfWindow,
 }
 
 impl fmt::Display for AnomalyKind {
@@ -100,6 +111,18 @@ impl fmt::Display for AnomalyKind {
                 f,
                 "destruction attested of record {id}, which was not erased"
             ),
+            Self::KeyWithoutPermit(id) => write!(
+                f,
+                "the key of record {id} was sealed or dealt by somebody who should not have it"
+            ),
+            Self::ErasedUnderHold(id) => write!(f, "record {id} erased under a legal hold"),
+            Self::RecoveryOutOfTurn(id) => {
+                write!(
+                    f,
+                    "a key recovered by {id}, which was not begun, or not due"
+                )
+            }
+            Self::FloodOutOfWindow => f.write_str("a count of attempts that is not of its window"),
         }
     }
 }
@@ -160,6 +183,16 @@ struct Scan<'a> {
     revoked: BTreeSet<TxId>,
     /// At which entry a record was last erased.
     erased: BTreeMap<RecordId, u64>,
+    /// Who wrote a version.
+    authors: BTreeMap<HeaderDigest, ActorId>,
+    /// The legal holds that stand, by the transaction that placed them.
+    holds: BTreeMap<TxId, RecordId>,
+    /// From when on the recovery that was begun may be completed.
+    recovery: Option<(TxId, Time)>,
+    /// Disputes and answers whose texts are not in the export.
+    unreadable: Vec<(u64, RecordId)>,
+    /// Whether another id was adopted: then entries may refer to that id's history.
+    has_adopted: bool,
 }
 
 struct Request<'a> {
@@ -205,8 +238,49 @@ impl<'a> Scan<'a> {
             Event::Directive(directive) if directive.kind.as_str() == "revoke" => {
                 self.revoked.extend(directive.target);
             }
+            Event::RecordAdded(added) => {
+                self.authors.insert(added.header, entry.actor);
+            }
+            Event::SlotAdded(slot) => {
+                let key = (slot.record, slot.header, slot.request);
+                self.key_used(entry, key, history, odd);
+            }
+            Event::Redealt(deal) => {
+                let key = (deal.record, deal.header, deal.request);
+                self.key_used(entry, key, history, odd);
+            }
+            Event::Disputed(one) if !context.texts.contains(&one.reason) => {
+                self.unreadable.push((at, one.record));
+            }
+            Event::DisputeAnswered(one) if !context.texts.contains(&one.reason) => {
+                self.unreadable.push((at, one.record));
+            }
+            Event::HoldPlaced(hold) => {
+                self.holds.insert(entry.tx, hold.record);
+            }
+            Event::HoldLifted(hold) => {
+                self.holds.remove(&hold.hold);
+            }
+            Event::RecoveryStarted(begun) => self.recovery = Some((entry.tx, begun.due)),
+            Event::RecoveryVetoed(_) => self.recovery = None,
+            Event::RecoveryCompleted(done) => {
+                let begun = self.recovery.take();
+                let is_due = |(tx, due)| tx == done.recovery && due <= entry.time;
+                match begun.map(is_due) {
+                    Some(true) => {}
+                    None if history.is_part() => history.unjudged += 1,
+                    _ => odd(AnomalyKind::RecoveryOutOfTurn(done.recovery)),
+                }
+            }
+            Event::Adopted(_) => self.has_adopted = true,
+            Event::Flood(flood) if !is_of_its_window(flood, entry.time) => {
+                odd(AnomalyKind::FloodOutOfWindow);
+            }
             Event::Erased(Erased { record }) => {
                 self.erased.insert(*record, at);
+                if self.holds.values().any(|held| held == record) {
+                    odd(AnomalyKind::ErasedUnderHold(*record));
+                }
             }
             Event::Destroyed(Destroyed { record, .. }) if !self.erased.contains_key(record) => {
                 if history.is_part() {
@@ -253,6 +327,37 @@ impl<'a> Scan<'a> {
             emergency_until: in_force.or((!is_unknown).then_some(asked.time)),
             is_reviewed: false,
         });
+    }
+
+    /// Who seals or deals a record's key must have it: the patient, the version's author, or a
+    /// reader by a permitted request.
+    fn key_used(
+        &self,
+        entry: &Entry,
+        (record, header, request): (RecordId, HeaderDigest, Option<RequestId>),
+        history: &mut History,
+        odd: &mut impl FnMut(AnomalyKind),
+    ) {
+        let is_patient = matches!(history.subject, Subject::Patient(id) if id.0 == entry.actor.0);
+        let may = match request {
+            None if is_patient => Some(true),
+            None => self
+                .authors
+                .get(&header)
+                .map(|author| *author == entry.actor),
+            Some(request) => self.places.get(&request).map(|at| {
+                let read = self.requests.get(*at);
+                read.is_some_and(|read| {
+                    let outcome = read.outcomes.get(&record);
+                    read.asked.actor == entry.actor && outcome.is_some_and(|one| one.permitted)
+                })
+            }),
+        };
+        match may {
+            Some(true) => {}
+            None if history.is_part() || self.has_adopted => history.unjudged += 1,
+            _ => odd(AnomalyKind::KeyWithoutPermit(record)),
+        }
     }
 
     fn released(
@@ -326,6 +431,13 @@ impl<'a> Scan<'a> {
         history: &mut History,
         mut odd: impl FnMut(u64, AnomalyKind),
     ) {
+        for (at, record) in &self.unreadable {
+            if self.erased.get(record).is_some_and(|erased| erased > at) {
+                history.redacted += 1;
+            } else {
+                odd(*at, AnomalyKind::TextMissing);
+            }
+        }
         for request in &self.requests {
             // The text of a claim to be asking for somebody else is sealed to that other patient.
             let is_readable = context.texts.contains(&request.access.reason);
@@ -360,6 +472,11 @@ impl<'a> Scan<'a> {
             .filter_map(|record| self.erased.get(record));
         erasures.any(|erased| *erased > request.at)
     }
+}
+
+/// What is counted is entered after its window.
+fn is_of_its_window(flood: &Flood, entered: Time) -> bool {
+    flood.count > 0 && flood.from < flood.until && flood.until <= entered
 }
 
 /// Whether a decision opened a record by breaking the glass.

@@ -65,7 +65,7 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// Access attempts of which at least one record was permitted.
     pub permitted: u64,
-    /// Access attempts of which none was.
+    /// Access attempts of which none was, counted ones included.
     pub denied: u64,
     /// Emergencies declared.
     pub declarations: u64,
@@ -137,6 +137,7 @@ impl History {
             Event::OwnAccess(access) => {
                 attempt(access.records.iter().any(|outcome| outcome.permitted));
             }
+            Event::Flood(flood) => self.denied = self.denied.saturating_add(flood.count),
             Event::Emergency(_) => self.declarations += 1,
             Event::Released(_) => self.releases += 1,
             Event::Erased(_) => self.erasures += 1,

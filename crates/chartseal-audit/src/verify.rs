@@ -346,6 +346,8 @@ fn check_texts(texts: &[SealedText], histories: &[History]) -> Result<BTreeSet<H
         .filter_map(|entry| match &entry.event {
             Event::Access(access) => Some(access.reason),
             Event::Emergency(declared) => Some(declared.reason),
+            Event::Disputed(disputed) => Some(disputed.reason),
+            Event::DisputeAnswered(answer) => Some(answer.reason),
             _ => None,
         })
         .collect();

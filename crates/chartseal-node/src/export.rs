@@ -141,6 +141,8 @@ fn text_commitment(entry: &[u8]) -> Option<Hash> {
     match from_bytes::<Entry>(entry).ok()?.event {
         Event::Access(access) => Some(access.reason),
         Event::Emergency(declared) => Some(declared.reason),
+        Event::Disputed(disputed) => Some(disputed.reason),
+        Event::DisputeAnswered(answer) => Some(answer.reason),
         _ => None,
     }
 }

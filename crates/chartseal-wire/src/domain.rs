@@ -31,6 +31,16 @@ pub const SEALED_TEXT: &str = "chartseal/sealed-text/1";
 pub const OUTCOME: &str = "chartseal/outcome/1";
 /// A key of the state map.
 pub const STATE_KEY: &str = "chartseal/state-key/1";
+/// A leaf of the log of attempts that are counted, not listed.
+pub const FLOOD_LEAF: &str = "chartseal/flood-leaf/1";
+/// A second organization's agreement to a guardian, a status or a legal hold.
+pub const SECOND_OFFICE: &str = "chartseal/second-office/1";
+/// A guardian's agreement to the recovery of a patient's key.
+pub const RECOVERY: &str = "chartseal/recovery/1";
+/// The agreement to an adoption, of who speaks for the adopted id.
+pub const ADOPTION: &str = "chartseal/adoption/1";
+/// A committee member's agreement to the next committee.
+pub const NEXT_COMMITTEE: &str = "chartseal/next-committee/1";
 /// The commitment to a requester's ephemeral key.
 pub const EPHEMERAL_KEY: &str = "chartseal/ephemeral-key/1";
 
@@ -49,6 +59,11 @@ pub const ALL: &[&str] = &[
     SEALED_TEXT,
     OUTCOME,
     STATE_KEY,
+    FLOOD_LEAF,
+    SECOND_OFFICE,
+    RECOVERY,
+    ADOPTION,
+    NEXT_COMMITTEE,
     EPHEMERAL_KEY,
 ];
 

@@ -4,6 +4,9 @@
 //! [`Frontier`](chartseal_merkle::Frontier). So the number of entries is fixed with their hashes, and
 //! a list of entries is complete if and only if appending them gives the slot's value.
 
+mod care;
+mod custody;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,11 +15,21 @@ use chartseal_codec::{
 };
 use chartseal_merkle::{Hash, MapKey, leaf_hash};
 
-use crate::domain::{ENTRY_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256};
+use crate::domain::{
+    ENTRY_LEAF, FLOOD_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256,
+};
 use crate::id::{
     ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
 };
 use crate::key::PublicKey;
+
+pub use care::{
+    Adopted, GuardianAppointed, GuardianRemoved, QuorumSet, RecoveryCompleted, RecoveryPlanned,
+    RecoveryStarted, RecoveryVetoed, StatusChanged,
+};
+pub use custody::{
+    DisputeAnswered, Disputed, DuplicateOf, HoldLifted, HoldPlaced, Redealt, SlotAdded, SlotRemoved,
+};
 
 /// The most records that one request names.
 pub const MAX_REQUEST_RECORDS: usize = 512;
@@ -107,6 +120,46 @@ pub enum Event {
     KeyChanged(KeyChanged),
     /// The patient gave records other labels.
     Relabelled(Relabelled),
+    /// A record's key was sealed to the patient.
+    SlotAdded(SlotAdded),
+    /// The patient had a slot removed.
+    SlotRemoved(SlotRemoved),
+    /// A record's key was dealt anew.
+    Redealt(Redealt),
+    /// Somebody became the patient's guardian.
+    GuardianAppointed(GuardianAppointed),
+    /// Somebody is the patient's guardian no more.
+    GuardianRemoved(GuardianRemoved),
+    /// Which guardians grant together.
+    QuorumSet(QuorumSet),
+    /// What the patient may do by themselves changed.
+    StatusChanged(StatusChanged),
+    /// The patient said who restores a lost key.
+    RecoveryPlanned(RecoveryPlanned),
+    /// Guardians began to replace a lost key.
+    RecoveryStarted(RecoveryStarted),
+    /// The old key objected.
+    RecoveryVetoed(RecoveryVetoed),
+    /// The lost key was replaced.
+    RecoveryCompleted(RecoveryCompleted),
+    /// Two ids are one person.
+    Adopted(Adopted),
+    /// A record repeats another one.
+    DuplicateOf(DuplicateOf),
+    /// Denied attempts that are counted, not listed.
+    Flood(Flood),
+    /// The patient says that a record is wrong.
+    Disputed(Disputed),
+    /// The author's side answered a dispute.
+    DisputeAnswered(DisputeAnswered),
+    /// A legal hold was placed on a record.
+    HoldPlaced(HoldPlaced),
+    /// A legal hold was lifted.
+    HoldLifted(HoldLifted),
+    /// The next committee was decided on.
+    CommitteeChanged(CommitteeChanged),
+    /// The patient gave directives other labels.
+    DirectivesRelabelled(DirectivesRelabelled),
 }
 
 canonical_enum!(Event {
@@ -122,6 +175,26 @@ canonical_enum!(Event {
     10 => Destroyed(_),
     11 => KeyChanged(_),
     12 => Relabelled(_),
+    13 => SlotAdded(_),
+    14 => SlotRemoved(_),
+    15 => Redealt(_),
+    16 => GuardianAppointed(_),
+    17 => GuardianRemoved(_),
+    18 => QuorumSet(_),
+    19 => StatusChanged(_),
+    20 => RecoveryPlanned(_),
+    21 => RecoveryStarted(_),
+    22 => RecoveryVetoed(_),
+    23 => RecoveryCompleted(_),
+    24 => Adopted(_),
+    25 => DuplicateOf(_),
+    26 => Flood(_),
+    27 => Disputed(_),
+    28 => DisputeAnswered(_),
+    29 => HoldPlaced(_),
+    30 => HoldLifted(_),
+    31 => CommitteeChanged(_),
+    32 => DirectivesRelabelled(_),
 });
 
 /// An enrolment.
@@ -159,7 +232,7 @@ canonical_struct!(RecordAdded {
 /// A directive; its id is the transaction's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectiveIssued {
-    /// `grant`, `restrict`, `revoke` or `approve`.
+    /// `grant`, `restrict`, `revoke`, `approve`, or `quorum_grant` for a grant by the guardians' quorum.
     pub kind: Token,
     /// What a revocation or approval is about.
     pub target: Option<DirectiveId>,
@@ -345,6 +418,74 @@ pub struct Relabelled {
     pub records: Vec<RecordId>,
 }
 canonical_struct!(Relabelled { records });
+
+/// Other labels in directives, and in what is a minor's own matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectivesRelabelled {
+    /// The directives.
+    pub directives: Vec<DirectiveId>,
+    /// Whether the labels of the minor's private matter were set.
+    pub private: bool,
+}
+canonical_struct!(DirectivesRelabelled {
+    directives,
+    private
+});
+
+/// Denied attempts by one actor on one patient that were too many to be listed one by one. The
+/// transaction of the entry is the last of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flood {
+    /// The patient on whom they were, for the actor's own history.
+    pub patient: PatientId,
+    /// The start of the window.
+    pub from: Time,
+    /// The end of the window, exclusive.
+    pub until: Time,
+    /// How many attempts were counted.
+    pub count: u64,
+    /// The RFC 6962 root over the ids of their transactions, in order: exactly `count` leaves.
+    pub root: Hash,
+}
+canonical_struct!(Flood {
+    patient,
+    from,
+    until,
+    count,
+    root
+});
+
+impl Flood {
+    /// The leaf of one counted attempt.
+    pub fn leaf(attempt: &RequestId) -> Hash {
+        leaf_hash(&tagged(FLOOD_LEAF, &attempt.0))
+    }
+
+    /// Whether just these attempts were counted, in this order.
+    pub fn is_of(&self, attempts: &[RequestId]) -> bool {
+        let mut log = chartseal_merkle::Frontier::new();
+        for attempt in attempts {
+            log.append(Self::leaf(attempt));
+        }
+        (log.size(), log.root()) == (self.count, self.root)
+    }
+}
+
+/// The organizations of the next epoch, in the history of the office that submitted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitteeChanged {
+    /// The next epoch.
+    pub epoch: u64,
+    /// The first height of it.
+    pub from: u64,
+    /// The organizations, in order.
+    pub members: Vec<OrgId>,
+}
+canonical_struct!(CommitteeChanged {
+    epoch,
+    from,
+    members
+});
 
 /// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
 /// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.

@@ -2,8 +2,11 @@
 
 use chartseal_audit::{AnomalyKind, Options, Report, verify};
 use chartseal_codec::to_bytes;
-use chartseal_wire::history::Destroyed;
-use chartseal_wire::{Event, Subject, Time, TxId};
+use chartseal_wire::history::{
+    Destroyed, DisputeAnswered, Disputed, Flood, HoldLifted, HoldPlaced, RecoveryCompleted,
+    RecoveryStarted, RecoveryVetoed, Redealt, SlotAdded,
+};
+use chartseal_wire::{Event, Hash, HeaderDigest, PublicKey, Subject, Time, TxId};
 
 use crate::fixture::*;
 
@@ -242,6 +245,142 @@ fn a_destruction_of_what_was_not_erased() {
         found(&net),
         [(1, AnomalyKind::DestroyedWithoutErasure(LAB))]
     );
+}
+
+fn slot(request: Option<TxId>) -> Event {
+    Event::SlotAdded(SlotAdded {
+        record: LAB,
+        header: HeaderDigest([3; 32]),
+        kem: [4; 32],
+        request,
+    })
+}
+
+#[test]
+fn a_key_sealed_or_dealt_by_somebody_who_should_not_have_it() {
+    let mut net = patient();
+    net.event(subject(), DOCTOR, added(LAB));
+    let ask = net.access(SURGEON, &[(LAB, true, "granted", None)]);
+    let denied = net.access(SURGEON, &[(LAB, false, "no_grant", None)]);
+    let redealt = |request| {
+        Event::Redealt(Redealt {
+            record: LAB,
+            header: HeaderDigest([3; 32]),
+            deal: 1,
+            request,
+        })
+    };
+    // The author, the patient, and a reader by their own permitted request.
+    net.event(subject(), DOCTOR, slot(None));
+    net.event(subject(), PATIENT.into(), slot(None));
+    net.event(subject(), SURGEON, redealt(Some(ask)));
+    // A stranger, by another's request, by a denied one.
+    net.event(subject(), SURGEON, slot(None));
+    net.event(subject(), REVIEWER, redealt(Some(ask)));
+    net.event(subject(), SURGEON, slot(Some(denied)));
+    let odd = |at| (at, AnomalyKind::KeyWithoutPermit(LAB));
+    assert_eq!(found(&net), [odd(7), odd(8), odd(9)]);
+}
+
+#[test]
+fn an_erasure_under_a_legal_hold() {
+    let mut net = patient();
+    let place = || {
+        Event::HoldPlaced(HoldPlaced {
+            record: LAB,
+            reason_code: token("litigation"),
+        })
+    };
+    let hold = net.event(subject(), REVIEWER, place());
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    net.event(subject(), PATIENT.into(), erased(NOTE));
+    let lift = Event::HoldLifted(HoldLifted { record: LAB, hold });
+    net.event(subject(), REVIEWER, lift);
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    assert_eq!(found(&net), [(2, AnomalyKind::ErasedUnderHold(LAB))]);
+}
+
+#[test]
+fn a_recovery_that_was_not_begun_vetoed_or_too_early() {
+    let mut net = patient();
+    let completed = |recovery| {
+        Event::RecoveryCompleted(RecoveryCompleted {
+            recovery,
+            bundle: Hash([5; 32]),
+        })
+    };
+    let started = |due| {
+        Event::RecoveryStarted(RecoveryStarted {
+            key: PublicKey([6; 32]),
+            guardians: vec![DOCTOR],
+            due,
+        })
+    };
+    let none = TxId([0xfe; 32]);
+    net.event(subject(), DOCTOR, completed(none));
+    let early = net.event(subject(), DOCTOR, started(Time(START + 3_600_000)));
+    net.event(subject(), DOCTOR, completed(early));
+    let vetoed = net.event(subject(), DOCTOR, started(net.now()));
+    let veto = Event::RecoveryVetoed(RecoveryVetoed { recovery: vetoed });
+    net.event(subject(), PATIENT.into(), veto);
+    net.event(subject(), DOCTOR, completed(vetoed));
+    let good = net.event(subject(), DOCTOR, started(net.now()));
+    net.event(subject(), DOCTOR, completed(good));
+    let odd = |at, tx| (at, AnomalyKind::RecoveryOutOfTurn(tx));
+    assert_eq!(found(&net), [odd(1, none), odd(3, early), odd(6, vetoed)]);
+}
+
+#[test]
+fn counted_attempts_are_denials_and_counted_after_their_window() {
+    let mut net = patient();
+    let attempts = [TxId([1; 32]), TxId([2; 32])];
+    let mut log = chartseal_merkle::Frontier::new();
+    for attempt in &attempts {
+        log.append(Flood::leaf(attempt));
+    }
+    let flood = |count, until| Flood {
+        patient: PATIENT,
+        from: Time(START),
+        until,
+        count,
+        root: log.root(),
+    };
+    let good = flood(2, net.now());
+    assert!(good.is_of(&attempts) && !good.is_of(&attempts[..1]));
+    assert!(!good.is_of(&[attempts[1], attempts[0]]));
+    net.event(subject(), SURGEON, Event::Flood(good));
+    net.event(subject(), SURGEON, Event::Flood(flood(0, net.now())));
+    let early = flood(1, net.now().plus_ms(1));
+    net.event(subject(), SURGEON, Event::Flood(early));
+    let report = net.report(&net.export());
+    assert_eq!(report.histories[0].denied, 3);
+    let odd = |at| (at, AnomalyKind::FloodOutOfWindow);
+    assert_eq!(kinds(report), [odd(2), odd(3)]);
+}
+
+#[test]
+fn a_dispute_without_its_text() {
+    let mut net = patient();
+    let reason = Hash([0x99; 32]);
+    let dispute = Event::Disputed(Disputed {
+        record: LAB,
+        version: 1,
+        reason,
+    });
+    let dispute = net.event(subject(), PATIENT.into(), dispute);
+    let answer = |record| {
+        Event::DisputeAnswered(DisputeAnswered {
+            record,
+            dispute,
+            rectified: None,
+            reason,
+        })
+    };
+    net.event(subject(), DOCTOR, answer(NOTE));
+    net.event(subject(), PATIENT.into(), erased(NOTE));
+    let report = net.report(&net.export());
+    assert_eq!(report.histories[0].redacted, 1);
+    assert_eq!(kinds(report), [(1, AnomalyKind::TextMissing)]);
 }
 
 #[test]

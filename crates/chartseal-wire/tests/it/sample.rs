@@ -4,8 +4,12 @@ use chartseal_codec::{Bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, Map, MapProof};
 use chartseal_wire::export::Growth;
 use chartseal_wire::history::{
-    Access, Destroyed, DirectiveIssued, EmergencyDeclared, Enrolled, Erased, KeyChanged, Outcome,
-    OwnAccess, OwnOutcome, RecordAdded, Relabelled, Released, Reviewed, Token,
+    Access, Adopted, CommitteeChanged, Destroyed, DirectiveIssued, DirectivesRelabelled,
+    DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared, Enrolled, Erased, Flood,
+    GuardianAppointed, GuardianRemoved, HoldLifted, HoldPlaced, KeyChanged, Outcome, OwnAccess,
+    OwnOutcome, QuorumSet, RecordAdded, RecoveryCompleted, RecoveryPlanned, RecoveryStarted,
+    RecoveryVetoed, Redealt, Relabelled, Released, Reviewed, SlotAdded, SlotRemoved, StatusChanged,
+    Token,
 };
 use chartseal_wire::{
     ActorId, BlockHeader, ChainId, Entry, Event, Export, HeaderDigest, HistorySection, OrgId,
@@ -152,6 +156,158 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             "relabelled",
             Event::Relabelled(Relabelled {
                 records: vec![RECORD, RecordId([0x12; 16])],
+            }),
+        ),
+        (
+            "slot_added",
+            Event::SlotAdded(SlotAdded {
+                record: RECORD,
+                header: HeaderDigest([0x33; 32]),
+                kem: [0x34; 32],
+                request: Some(TxId([0x55; 32])),
+            }),
+        ),
+        (
+            "slot_removed",
+            Event::SlotRemoved(SlotRemoved {
+                record: RECORD,
+                header: HeaderDigest([0x33; 32]),
+            }),
+        ),
+        (
+            "redealt",
+            Event::Redealt(Redealt {
+                record: RECORD,
+                header: HeaderDigest([0x33; 32]),
+                deal: 1,
+                request: None,
+            }),
+        ),
+        (
+            "guardian_appointed",
+            Event::GuardianAppointed(GuardianAppointed {
+                guardian: DOCTOR,
+                ground: token("minority"),
+                from: Some(Time(24)),
+                until: None,
+            }),
+        ),
+        (
+            "guardian_removed",
+            Event::GuardianRemoved(GuardianRemoved { guardian: DOCTOR }),
+        ),
+        (
+            "quorum_set",
+            Event::QuorumSet(QuorumSet {
+                k: 2,
+                members: vec![DOCTOR, PATIENT.into()],
+            }),
+        ),
+        (
+            "status_changed",
+            Event::StatusChanged(StatusChanged {
+                status: token("majority"),
+                from: Some(Time(1_795_305_600_000)),
+            }),
+        ),
+        (
+            "recovery_planned",
+            Event::RecoveryPlanned(RecoveryPlanned {
+                bundle: Some(REASON),
+                guardians: vec![DOCTOR],
+                k: 1,
+                delay_ms: 86_400_000,
+            }),
+        ),
+        (
+            "recovery_started",
+            Event::RecoveryStarted(RecoveryStarted {
+                key,
+                guardians: vec![DOCTOR],
+                due: Time(256),
+            }),
+        ),
+        (
+            "recovery_vetoed",
+            Event::RecoveryVetoed(RecoveryVetoed {
+                recovery: TxId([0x55; 32]),
+            }),
+        ),
+        (
+            "recovery_completed",
+            Event::RecoveryCompleted(RecoveryCompleted {
+                recovery: TxId([0x55; 32]),
+                bundle: REASON,
+            }),
+        ),
+        (
+            "adopted",
+            Event::Adopted(Adopted {
+                adopted: PatientId([0xa2; 16]),
+                by: PATIENT,
+            }),
+        ),
+        (
+            "duplicate_of",
+            Event::DuplicateOf(DuplicateOf {
+                record: RECORD,
+                of: RecordId([0x12; 16]),
+            }),
+        ),
+        (
+            "flood",
+            Event::Flood(Flood {
+                patient: PATIENT,
+                from: Time(0),
+                until: Time(3_600_000),
+                count: 1_000,
+                root: Hash([0x77; 32]),
+            }),
+        ),
+        (
+            "disputed",
+            Event::Disputed(Disputed {
+                record: RECORD,
+                version: 2,
+                reason: REASON,
+            }),
+        ),
+        (
+            "dispute_answered",
+            Event::DisputeAnswered(DisputeAnswered {
+                record: RECORD,
+                dispute: TxId([0x55; 32]),
+                rectified: Some(3),
+                reason: REASON,
+            }),
+        ),
+        (
+            "hold_placed",
+            Event::HoldPlaced(HoldPlaced {
+                record: RECORD,
+                reason_code: token("litigation"),
+            }),
+        ),
+        (
+            "hold_lifted",
+            Event::HoldLifted(HoldLifted {
+                record: RECORD,
+                hold: TxId([0x55; 32]),
+            }),
+        ),
+        (
+            "committee_changed",
+            Event::CommitteeChanged(CommitteeChanged {
+                epoch: 1,
+                from: 500,
+                members: vec![OrgId([0x01; 16])],
+            }),
+        ),
+        (
+            "directives_relabelled",
+            Event::DirectivesRelabelled(DirectivesRelabelled {
+                directives: vec![TxId([0x55; 32])],
+                private: true,
             }),
         ),
     ]
