@@ -67,6 +67,7 @@ impl Grantee {
     }
 
     /// Whether it speaks of this actor.
+    #[inline]
     pub fn includes(&self, id: &Symbol, actor: &Actor) -> bool {
         match self {
             Self::Any => true,

@@ -1,3 +1,4 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct};
@@ -77,7 +78,7 @@ canonical_struct!(Exception {
 /// # Ok::<(), chartseal_policy::PolicyError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Exceptions(Vec<Exception>);
+pub struct Exceptions(Option<Arc<[Exception]>>);
 
 impl Exceptions {
     /// The most nodes of a tree.
@@ -102,23 +103,23 @@ impl Exceptions {
             }
             above = node.depth;
         }
-        Ok(Self(nodes))
+        Ok(Self((!nodes.is_empty()).then(|| nodes.into())))
     }
 
     /// The nodes, in preorder.
     pub fn nodes(&self) -> &[Exception] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 
 impl Encode for Exceptions {
     fn encode(&self, e: &mut Encoder) {
-        self.0.encode(e);
+        self.nodes().encode(e);
     }
 }
 

@@ -1,4 +1,8 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::slice;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
@@ -16,8 +20,16 @@ use crate::PolicyError;
 /// assert_eq!(set, Set::new([Purpose::Treat, Purpose::Etreat])?);
 /// # Ok::<(), chartseal_policy::PolicyError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Set<T>(Vec<T>);
+#[derive(Clone)]
+pub struct Set<T>(Form<T>);
+
+/// Most selectors name one value: it lies in the set itself. Copies share more than one.
+#[derive(Clone)]
+enum Form<T> {
+    Empty,
+    One(T),
+    More(Arc<[T]>),
+}
 
 impl<T> Set<T> {
     /// The most values that one holds.
@@ -25,17 +37,37 @@ impl<T> Set<T> {
 
     /// The values, in order.
     pub fn iter(&self) -> slice::Iter<'_, T> {
-        self.0.iter()
+        self.as_slice().iter()
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.as_slice().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        matches!(self.0, Form::Empty)
+    }
+
+    fn as_slice(&self) -> &[T] {
+        match &self.0 {
+            Form::Empty => &[],
+            Form::One(value) => slice::from_ref(value),
+            Form::More(values) => values,
+        }
+    }
+
+    /// Of values in strictly increasing order.
+    fn of_sorted(mut values: Vec<T>) -> Self {
+        Self(match (values.len(), values.pop()) {
+            (1, Some(value)) => Form::One(value),
+            (_, Some(last)) => {
+                values.push(last);
+                Form::More(values.into())
+            }
+            (_, None) => Form::Empty,
+        })
     }
 }
 
@@ -51,17 +83,21 @@ impl<T: Ord> Set<T> {
         }
         values.sort_unstable();
         values.dedup();
-        Ok(Self(values))
+        Ok(Self::of_sorted(values))
     }
 
     /// The set of one value.
     pub fn one(value: T) -> Self {
-        Self(Vec::from([value]))
+        Self(Form::One(value))
     }
 
     /// Whether it holds `value`.
     pub fn contains(&self, value: &T) -> bool {
-        self.0.binary_search(value).is_ok()
+        match &self.0 {
+            Form::Empty => false,
+            Form::One(one) => one == value,
+            Form::More(values) => values.binary_search(value).is_ok(),
+        }
     }
 
     /// Whether `other` holds every value of this one.
@@ -77,7 +113,39 @@ impl<T: Ord> Set<T> {
 
 impl<T> Default for Set<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(Form::Empty)
+    }
+}
+
+impl<T: PartialEq> PartialEq for Set<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl<T: Eq> Eq for Set<T> {}
+
+impl<T: PartialOrd> PartialOrd for Set<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.as_slice().partial_cmp(other.as_slice())
+    }
+}
+
+impl<T: Ord> Ord for Set<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
+    }
+}
+
+impl<T: Hash> Hash for Set<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Set<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self).finish()
     }
 }
 
@@ -92,7 +160,7 @@ impl<'a, T> IntoIterator for &'a Set<T> {
 
 impl<T: Encode> Encode for Set<T> {
     fn encode(&self, e: &mut Encoder) {
-        self.0.encode(e);
+        self.as_slice().encode(e);
     }
 }
 
@@ -100,7 +168,7 @@ impl<T: Decode + Ord> Decode for Set<T> {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let values: Vec<T> = d.list(Self::MAX_LEN)?;
         if values.is_sorted_by(|a, b| a < b) {
-            return Ok(Self(values));
+            return Ok(Self::of_sorted(values));
         }
         Err(d.invalid("list is not in strictly increasing order"))
     }

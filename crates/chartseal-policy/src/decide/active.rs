@@ -15,11 +15,9 @@ pub(super) struct Docket<'a> {
     id: &'a Symbol,
     patient: &'a Patient,
     directives: &'a [Directive],
-    /// What revocations and supersessions say, sorted by target.
-    ends: Vec<End<'a>>,
-    /// Approvals, sorted by what they approve.
-    approvals: Vec<(&'a Directive, &'a Approval)>,
-    /// Grants by id; built when a delegation is met.
+    /// What directives say of each other; gathered when one matches.
+    said: OnceCell<Said<'a>>,
+    /// Grants by id; gathered when a delegation is met.
     grants: OnceCell<Vec<Granted<'a>>>,
 }
 
@@ -30,6 +28,14 @@ pub(super) struct Granted<'a> {
     /// Whether its issuer might make it, whatever the time.
     pub(super) basis: OnceCell<Result<(), Status>>,
     has_ended: OnceCell<bool>,
+}
+
+/// What a patient's directives say of each other.
+struct Said<'a> {
+    /// What revocations and supersessions say, sorted by target.
+    ends: Vec<End<'a>>,
+    /// Approvals, sorted by what they approve.
+    approvals: Vec<(&'a Directive, &'a Approval)>,
 }
 
 /// A directive that ends another, if it may.
@@ -44,45 +50,18 @@ impl<'a> Docket<'a> {
         (id, patient): (&'a Symbol, &'a Patient),
         directives: &'a [Directive],
     ) -> Self {
-        let mut docket = Self {
+        Self {
             before,
             id,
             patient,
             directives,
-            ends: Vec::new(),
-            approvals: Vec::new(),
+            said: OnceCell::new(),
             grants: OnceCell::new(),
-        };
-        let mut ends = Vec::new();
-        let mut approvals = Vec::new();
-        for by in directives.iter().filter(|one| docket.counts(one)) {
-            let supersedes = match &by.terms {
-                Terms::Grant(grant) => &grant.supersedes,
-                Terms::Restrict(restriction) => &restriction.supersedes,
-                Terms::Revoke(revocation) => {
-                    ends.push(End {
-                        target: &revocation.target,
-                        by,
-                    });
-                    continue;
-                }
-                Terms::Approve(approval) => {
-                    approvals.push((by, approval));
-                    continue;
-                }
-                Terms::Emergency(_) => continue,
-            };
-            ends.extend(supersedes.iter().map(|target| End { target, by }));
         }
-        let order = |end: &End<'a>| (end.target, end.by.position, &end.by.id);
-        ends.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-        docket.ends = ends;
-        approvals.sort_unstable_by(|a, b| a.1.target.cmp(&b.1.target));
-        docket.approvals = approvals;
-        docket
     }
 
     /// Whether a directive comes before the position, and speaks of the patient.
+    #[inline]
     pub(super) fn counts(&self, directive: &Directive) -> bool {
         directive.position < self.before && directive.patient == *self.id
     }
@@ -109,6 +88,38 @@ impl<'a> Docket<'a> {
         named.next().filter(|_| named.next().is_none())
     }
 
+    fn said(&self) -> &Said<'a> {
+        self.said.get_or_init(|| self.gather())
+    }
+
+    fn gather(&self) -> Said<'a> {
+        let mut ends = Vec::new();
+        let mut approvals = Vec::new();
+        for by in self.directives.iter().filter(|one| self.counts(one)) {
+            let supersedes = match &by.terms {
+                Terms::Grant(grant) => &grant.supersedes,
+                Terms::Restrict(restriction) => &restriction.supersedes,
+                Terms::Revoke(revocation) => {
+                    ends.push(End {
+                        target: &revocation.target,
+                        by,
+                    });
+                    continue;
+                }
+                Terms::Approve(approval) => {
+                    approvals.push((by, approval));
+                    continue;
+                }
+                Terms::Emergency(_) => continue,
+            };
+            ends.extend(supersedes.iter().map(|target| End { target, by }));
+        }
+        let order = |end: &End<'a>| (end.target, end.by.position, &end.by.id);
+        ends.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
+        approvals.sort_unstable_by(|a, b| a.1.target.cmp(&b.1.target));
+        Said { ends, approvals }
+    }
+
     fn by_id(&self) -> Vec<Granted<'a>> {
         let counting = self.directives.iter().filter(|one| self.counts(one));
         let mut grants: Vec<_> = counting
@@ -131,10 +142,9 @@ impl<'a> Docket<'a> {
         &self,
         grant: &Symbol,
     ) -> impl Iterator<Item = (&'a Directive, &'a Approval)> {
-        let start = self
-            .approvals
-            .partition_point(|(_, approval)| approval.target < *grant);
-        let rest = self.approvals.iter().skip(start);
+        let approvals = &self.said().approvals;
+        let start = approvals.partition_point(|(_, approval)| approval.target < *grant);
+        let rest = approvals.iter().skip(start);
         rest.take_while(move |(_, approval)| approval.target == *grant)
             .copied()
     }
@@ -146,9 +156,9 @@ impl<'a> Docket<'a> {
         time: Time,
         horizon: &mut Horizon,
     ) -> Option<Status> {
-        let start = self.ends.partition_point(|end| *end.target < target.id);
-        let ends = self
-            .ends
+        let ends = &self.said().ends;
+        let start = ends.partition_point(|end| *end.target < target.id);
+        let ends = ends
             .iter()
             .skip(start)
             .take_while(|end| *end.target == target.id);
