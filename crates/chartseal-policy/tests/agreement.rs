@@ -1,7 +1,8 @@
 //! The engine and the executable model agree on generated states, and the states reach everything.
 //!
-//! It tries 5,000 states with five requests each, or with `CHARTSEAL_LONG=1` a million.
-//! `CHARTSEAL_MODEL_STATES` sets another number, `CHARTSEAL_MODEL_SEED` from which number they grow.
+//! It asks a million requests of 250,000 states, or with `CHARTSEAL_LONG` of more than a million
+//! states. `CHARTSEAL_MODEL_HISTORIES` sets the number of histories in each of the 16 shards,
+//! `CHARTSEAL_MODEL_SEED` from which number they grow.
 #![cfg(feature = "json")]
 #![expect(
     clippy::unwrap_used,
@@ -9,65 +10,44 @@
     reason = "a test fails by panicking"
 )]
 
+mod histories;
 mod model;
 mod states;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
-use chartseal_policy::{Code, Decision, MemoryWorld, Request, Time, decide, json};
-use proptest::collection::vec;
+use chartseal_policy::{Code, Decision, Request, Time, decide};
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-/// How often something was reached.
-type Coverage = BTreeMap<String, u64>;
+use histories::History;
 
-#[derive(Clone, Debug)]
-struct State {
-    world: Value,
-    directives: Vec<Value>,
-    requests: Vec<Value>,
+/// What was tried.
+#[derive(Default)]
+struct Tried {
+    /// How often something was reached.
+    reached: BTreeMap<String, u64>,
+    /// A hash of each state.
+    states: HashSet<u64>,
+    requests: u64,
 }
 
-impl State {
-    fn any() -> impl Strategy<Value = Self> {
-        let request = (states::request(), any::<bool>()).prop_map(|(request, own)| {
-            if own {
-                states::plausible(request)
-            } else {
-                request
-            }
-        });
-        (states::world(), states::directives(), vec(request, 5)).prop_map(
-            |(world, directives, requests)| Self {
-                world,
-                directives,
-                requests,
-            },
-        )
+impl Tried {
+    fn note(&mut self, what: impl Into<String>) {
+        *self.reached.entry(what.into()).or_default() += 1;
     }
 
-    /// The world with its directives, and the requests.
-    fn read(&self) -> (MemoryWorld, Vec<Request>) {
-        let cases = self.requests.iter().enumerate().map(|(n, request)| {
-            let directives: &[Value] = if n == 0 { &self.directives } else { &[] };
-            json!({"n": n, "directives": directives, "overrides": {}, "request": request})
-        });
-        let document = json!({"world": self.world, "cases": cases.collect::<Vec<_>>()});
-        let cases = json::read(document.to_string().as_bytes()).unwrap();
-        let requests = cases.iter().map(|case| case.request.clone()).collect();
-        (cases[0].world.clone(), requests)
-    }
-
-    fn model(&self, request: &Value) -> model::Answer {
-        model::Model {
-            world: &self.world,
-            directives: &self.directives,
-            request,
+    fn join(&mut self, other: Self) {
+        for (what, count) in other.reached {
+            *self.reached.entry(what).or_default() += count;
         }
-        .decide()
+        self.states.extend(other.states);
+        self.requests += other.requests;
     }
 }
 
@@ -94,83 +74,129 @@ fn meant(answer: &model::Answer) -> (String, String, Vec<String>, Vec<String>) {
     )
 }
 
-fn note(coverage: &mut Coverage, what: impl Into<String>) {
-    *coverage.entry(what.into()).or_default() += 1;
+fn hash(value: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
-fn compare(state: &State, coverage: &RefCell<Coverage>) -> Result<(), TestCaseError> {
-    let coverage = &mut *coverage.borrow_mut();
-    for directive in &state.directives {
-        note(
-            coverage,
-            format!("kind {}", directive["kind"].as_str().unwrap()),
-        );
-    }
-    let (world, requests) = state.read();
-    for (asked, request) in requests.iter().zip(&state.requests) {
-        let decision = decide(&world, asked);
-        let answer = state.model(request);
-        prop_assert_eq!(said(&decision), meant(&answer), "{:#}", request);
-        note(coverage, format!("code {}", answer.code));
-        note(coverage, format!("chain {}", answer.chain));
-        for finding in &decision.explanation {
-            let status = format!("{:?}", finding.status);
-            let name = status.split([' ', '{']).next().unwrap();
-            note(coverage, format!("status {name}"));
+fn compare(history: &History, tried: &mut Tried) -> Result<(), TestCaseError> {
+    let read = history.read();
+    let mut world = read.world;
+    let mut state = hash(&history.world);
+    for made in 0..=history.directives.len() {
+        if let Some(last) = made.checked_sub(1) {
+            let directive = &history.directives[last];
+            if let Some(directive) = &read.directives[last] {
+                world.apply(directive.clone()).unwrap();
+            }
+            // Addition: a state is the same in whatever order its directives came.
+            state = state.wrapping_add(hash(directive));
+            tried.note(format!("kind {}", directive["kind"].as_str().unwrap()));
         }
-
-        // Until `valid_until` the answer stays: the model is asked at round times before it, all of
-        // them in a long run, and at its last instant.
-        let now = asked.time.0;
-        let until = decision.valid_until.map_or(4_100, |until| until.0);
-        let step = if states::is_long() { 100 } else { 500 };
-        for t in (now..until).step_by(step).skip(1).chain([until - 1]) {
-            let later = states::merge(request.clone(), &json!({"t": t}));
-            prop_assert_eq!(
-                meant(&state.model(&later)),
-                meant(&answer),
-                "at {} before {}",
-                t,
-                until
-            );
-        }
-        if until < 4_100 {
-            let then = Request {
-                time: Time(until),
-                ..asked.clone()
+        tried.states.insert(state);
+        for (asked, request) in read.requests.iter().zip(&history.requests) {
+            let model = |request: &Value| {
+                let model = model::Model {
+                    world: &history.world,
+                    directives: &history.directives[..made],
+                    request,
+                };
+                model.decide()
             };
-            let changed = said(&decide(&world, &then)) != said(&decision);
-            note(
-                coverage,
-                if changed {
+            let decision = decide(&world, asked);
+            let answer = model(request);
+            prop_assert_eq!(said(&decision), meant(&answer), "{:#}", request);
+            tried.requests += 1;
+            tried.note(format!("code {}", answer.code));
+            tried.note(format!("chain {}", answer.chain));
+            for finding in &decision.explanation {
+                let status = format!("{:?}", finding.status);
+                let name = status.split([' ', '{']).next().unwrap();
+                tried.note(format!("status {name}"));
+            }
+            if made < history.directives.len() {
+                continue;
+            }
+
+            // Until `valid_until` the answer stays: the model is asked at round times before it, all
+            // of them in a long run, and at its last instant.
+            let now = asked.time.0;
+            let until = decision.valid_until.map_or(4_100, |until| until.0);
+            let step = if states::is_long() { 100 } else { 500 };
+            for t in (now..until).step_by(step).skip(1).chain([until - 1]) {
+                let later = states::merge(request.clone(), &json!({"t": t}));
+                prop_assert_eq!(
+                    meant(&model(&later)),
+                    meant(&answer),
+                    "at {} before {}",
+                    t,
+                    until
+                );
+            }
+            if until < 4_100 {
+                let then = Request {
+                    time: Time(until),
+                    ..asked.clone()
+                };
+                let changes = said(&decide(&world, &then)) != said(&decision);
+                tried.note(if changes {
                     "until, changes"
                 } else {
                     "until, stays"
-                },
-            );
+                });
+            }
         }
     }
     Ok(())
 }
 
-fn number(variable: &str) -> Option<u32> {
-    std::env::var(variable).ok()?.parse().ok()
-}
+/// Each shard tries the same on every machine, whatever number of threads shares them.
+const SHARDS: u32 = 16;
 
 #[test]
 fn the_engine_and_the_model_agree_and_everything_is_reached() {
-    let seed = [number("CHARTSEAL_MODEL_SEED").unwrap_or(1).to_le_bytes(); 8].concat();
-    let mut config = states::config(5_000, 1_000_000);
-    config.cases = number("CHARTSEAL_MODEL_STATES").unwrap_or(config.cases);
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let coverage = RefCell::new(Coverage::new());
-    TestRunner::new_with_rng(config, rng)
-        .run(&State::any(), |state| compare(&state, &coverage))
-        .unwrap_or_else(|failure| panic!("{failure}"));
+    let ordinary = if states::is_long() { 12_000 } else { 2_000 };
+    let histories = histories::asked().unwrap_or(ordinary);
+    let all = Mutex::new(Tried::default());
+    let next = AtomicU32::new(0);
+    let work = || {
+        loop {
+            let shard = next.fetch_add(1, Ordering::Relaxed);
+            if shard >= SHARDS {
+                break;
+            }
+            let tried = RefCell::new(Tried::default());
+            histories::runner(histories, shard)
+                .run(&History::any(5), |history| {
+                    compare(&history, &mut tried.borrow_mut())
+                })
+                .unwrap_or_else(|failure| panic!("{failure}"));
+            all.lock().unwrap().join(tried.into_inner());
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            worker.join().unwrap();
+        }
+    });
 
-    let coverage = coverage.into_inner();
-    for (what, count) in &coverage {
-        println!("{count:>8}  {what}");
+    let tried = all.into_inner().unwrap();
+    println!("{:>9}  requests", tried.requests);
+    println!("{:>9}  states", tried.states.len());
+    for (what, count) in &tried.reached {
+        println!("{count:>9}  {what}");
+    }
+    if histories >= ordinary {
+        assert!(tried.requests >= 1_000_000, "{} requests", tried.requests);
+        let least = if states::is_long() {
+            1_000_000
+        } else {
+            200_000
+        };
+        assert!(tried.states.len() >= least, "{} states", tried.states.len());
     }
     let codes = Code::ALL.iter().map(|code| format!("code {code}"));
     let kinds =
@@ -178,8 +204,11 @@ fn the_engine_and_the_model_agree_and_everything_is_reached() {
     let chains = ["chain 1", "chain 2", "chain 3"].map(String::from);
     let statuses = STATUSES.map(|status| format!("status {status}"));
     for what in codes.chain(kinds).chain(chains).chain(statuses) {
-        let count = coverage.get(&what).copied().unwrap_or(0);
-        assert!(count >= 5, "{what} was reached {count} times only");
+        let count = tried.reached.get(&what).copied().unwrap_or(0);
+        assert!(
+            count >= tried.requests / 20_000,
+            "{what} was reached {count} times only"
+        );
     }
 }
 

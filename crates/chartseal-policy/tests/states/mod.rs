@@ -330,7 +330,7 @@ fn consent(named: f64) -> impl Strategy<Value = Value> {
     )
 }
 
-fn grant() -> impl Strategy<Value = Value> {
+pub(crate) fn grant() -> impl Strategy<Value = Value> {
     (
         consent(0.95),
         maybe(0.15, select(IDS)),
@@ -346,7 +346,7 @@ fn grant() -> impl Strategy<Value = Value> {
         })
 }
 
-fn restriction() -> impl Strategy<Value = Value> {
+pub(crate) fn restriction() -> impl Strategy<Value = Value> {
     (
         consent(0.3),
         maybe(0.4, select(&["emergency", "never"])),
@@ -404,6 +404,19 @@ fn emergency() -> impl Strategy<Value = Value> {
         })
 }
 
+/// What makes one grant of a chain another than the rest, mostly so that the chain does not hold.
+fn twist() -> impl Strategy<Value = (usize, Value)> {
+    let fields = prop_oneof![
+        2 => (0_u32..=2).prop_map(|times| json!({"delegable": times})),
+        2 => node().prop_map(|node| json!({"except": [node]})),
+        2 => grantees().prop_map(|to| json!({"to": to})),
+        1 => select(&["P", "mum", "dr1", "dr2", "quorum"]).prop_map(|by| json!({"issuer": by})),
+        1 => Just(json!({"patient": "K"})),
+        1 => some_of(IDS).prop_map(|ids| json!({"supersedes": ids})),
+    ];
+    (0_usize..3, fields)
+}
+
 /// Three grants passed on, each a copy of the one before it but for a field or two.
 fn delegation() -> impl Strategy<Value = Vec<Value>> {
     let change = || {
@@ -422,8 +435,9 @@ fn delegation() -> impl Strategy<Value = Vec<Value>> {
         change(),
         change(),
         any::<bool>(),
+        weighted(0.3, twist()),
     )
-        .prop_map(|(scope, purposes, first, second, third, to_er)| {
+        .prop_map(|(scope, purposes, first, second, third, to_er, twist)| {
             let last = if to_er { "actor:er" } else { "actor:nurse" };
             let mut grants: Vec<Value> = Vec::new();
             let mut last_scope = merge(scope, &json!({"purposes": purposes}));
@@ -445,6 +459,9 @@ fn delegation() -> impl Strategy<Value = Vec<Value>> {
                     grant["parent"] = json!(format!("g{i}"));
                 }
                 grants.push(grant);
+            }
+            if let Some((at, fields)) = twist {
+                grants[at] = merge(grants[at].take(), &fields);
             }
             grants
         })
@@ -489,7 +506,7 @@ fn loose() -> impl Strategy<Value = Vec<Value>> {
         1 => approval().boxed(),
         3 => emergency().boxed(),
     ];
-    vec((one, 0_u64..=6, 0_u64..=1), 0..=5).prop_map(|all| {
+    vec((one, 0_u64..=6, 0_u64..=1), 0..=9).prop_map(|all| {
         let numbered = all.into_iter().enumerate();
         let place = |(i, (one, height, index)): (usize, (Value, u64, u64))| {
             merge(one, &json!({"id": format!("d{i}"), "seq": [height, index]}))
