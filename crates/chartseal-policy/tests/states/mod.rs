@@ -211,7 +211,7 @@ fn law() -> impl Strategy<Value = Value> {
         })
 }
 
-pub(crate) fn world() -> impl Strategy<Value = Value> {
+pub(crate) fn world() -> BoxedStrategy<Value> {
     let policy =
         (time(), any::<bool>(), 1_u32..=2).prop_map(|(ttl, allow_absolute, max_overdue)| {
             json!({"ttl": ttl * 2, "roles": ["emergency"], "max_overdue": max_overdue,
@@ -245,6 +245,7 @@ pub(crate) fn world() -> impl Strategy<Value = Value> {
                 ("overdue_reviews", Some(json!({"H2": overdue}))),
             ])
         })
+        .boxed()
 }
 
 /// Selectors; `chance` is that of each to be there.
@@ -516,13 +517,14 @@ fn loose() -> impl Strategy<Value = Vec<Value>> {
 }
 
 /// A patient's directives, in no order.
-pub(crate) fn directives() -> impl Strategy<Value = Vec<Value>> {
+pub(crate) fn directives() -> BoxedStrategy<Vec<Value>> {
     let chain = prop_oneof![3 => Just(vec![]), 2 => delegation().boxed()];
     let quorum = prop_oneof![4 => Just(vec![]), 1 => by_quorum().boxed()];
     let glass = prop_oneof![4 => Just(vec![]), 1 => glass().boxed()];
     (loose(), chain, quorum, glass)
         .prop_map(|(a, b, c, d)| [a, b, c, d].concat())
         .prop_shuffle()
+        .boxed()
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Value> {
