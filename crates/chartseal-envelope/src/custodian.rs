@@ -111,7 +111,7 @@ impl HeldShare {
         e.bytes(&[0; 2 * SHARE_LEN]);
         let mut bytes = Zeroizing::new(e.finish());
         if let Some(place) = bytes.last_chunk_mut::<{ 2 * SHARE_LEN }>() {
-            let secrets = self.share.share.iter().chain(&self.share.salt);
+            let secrets = self.share.share.iter().chain(self.share.salt.iter());
             place
                 .iter_mut()
                 .zip(secrets)
@@ -134,10 +134,7 @@ impl HeldShare {
         let (list, rest) = list.as_chunks::<SHARE_LEN>();
         let secrets = d.at("share").bytes(2 * SHARE_LEN)?;
         let share = match secrets.as_chunks::<SHARE_LEN>() {
-            ([share, salt], []) if rest.is_empty() => SaltedShare {
-                share: *share,
-                salt: *salt,
-            },
+            ([share, salt], []) if rest.is_empty() => SaltedShare::copy_of(share, salt),
             _ => return Err(d.invalid("not a share, a salt and commitments (CS-ENV-56)")),
         };
         d.finish()?;

@@ -9,6 +9,7 @@ use crate::hash::sha256;
 use crate::header::{Header, RecordInfo};
 use crate::id::{CommitmentRoot, CustodianSet, HeaderDigest, ShareIndex};
 use crate::keys::KeyId;
+use crate::secret::{SHALLOW, wiped};
 use crate::sharing::SaltedShare;
 use crate::{Suite, domain};
 
@@ -194,10 +195,11 @@ impl Scope {
 
     pub(crate) fn commit(&self, index: ShareIndex, salted: &SaltedShare) -> Commitment {
         let place = to_bytes(&index);
-        sha256(
-            domain::SHARE,
-            &[&self.to_bytes(), &place, &salted.salt, &salted.share],
-        )
+        let context = self.to_bytes();
+        wiped::<SHALLOW, _>(|| {
+            let parts: [&[u8]; 4] = [&context, &place, &*salted.salt, &*salted.share];
+            sha256(domain::SHARE, &parts)
+        })
     }
 
     pub(crate) fn commit_all(&self, shares: &[SaltedShare]) -> Vec<Commitment> {

@@ -2,7 +2,8 @@
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+
+use crate::secret::{SHALLOW, Secret, wiped};
 
 /// `SHA-256(domain ‖ 0x00 ‖ parts…)`. The caller's parts are self-delimiting or of fixed length.
 pub(crate) fn sha256(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
@@ -18,15 +19,17 @@ pub(crate) fn sha256(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
 ///
 /// `out` is at most 8,160 bytes (255 blocks), which every caller's type guarantees.
 pub(crate) fn derive(secret: &[u8; 32], domain: &str, context: &[u8], out: &mut [u8]) {
-    let hkdf = Hkdf::<Sha256>::new(None, secret);
     #[expect(clippy::expect_used, reason = "callers ask for 8,160 bytes at most")]
-    hkdf.expand_multi_info(&[domain.as_bytes(), &[0], context], out)
-        .expect("255 blocks");
+    wiped::<SHALLOW, _>(|| {
+        let hkdf = Hkdf::<Sha256>::new(None, secret);
+        hkdf.expand_multi_info(&[domain.as_bytes(), &[0], context], out)
+            .expect("255 blocks");
+    });
 }
 
 /// As [`derive`], into 32 bytes.
-pub(crate) fn derive_32(secret: &[u8; 32], domain: &str, context: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut out = Zeroizing::new([0; 32]);
+pub(crate) fn derive_32(secret: &[u8; 32], domain: &str, context: &[u8]) -> Secret {
+    let mut out = Secret::zero();
     derive(secret, domain, context, out.as_mut_slice());
     out
 }

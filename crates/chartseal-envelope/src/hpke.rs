@@ -18,6 +18,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::secret::{DEEP, SHALLOW, wiped};
 use crate::suite;
 
 /// Bytes that an AEAD tag adds to what it seals.
@@ -123,24 +124,28 @@ impl Sender {
         info: &[u8],
         rng: &mut impl CryptoRng,
     ) -> Result<(Vec<u8>, Self), Refused> {
-        Ok(match to {
-            PublicKey::XWing(key) => {
-                let (enc, context) = send::<XWing>(key, info, rng)?;
-                (enc, Self::XWing(Box::new(context)))
-            }
-            #[cfg(feature = "hazmat")]
-            PublicKey::X25519(key) => {
-                let (enc, context) = send::<X25519HkdfSha256>(key, info, rng)?;
-                (enc, Self::X25519(Box::new(context)))
-            }
+        wiped::<DEEP, _>(|| {
+            Ok(match to {
+                PublicKey::XWing(key) => {
+                    let (enc, context) = send::<XWing>(key, info, rng)?;
+                    (enc, Self::XWing(Box::new(context)))
+                }
+                #[cfg(feature = "hazmat")]
+                PublicKey::X25519(key) => {
+                    let (enc, context) = send::<X25519HkdfSha256>(key, info, rng)?;
+                    (enc, Self::X25519(Box::new(context)))
+                }
+            })
         })
     }
 
     pub(crate) fn seal(&mut self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, Refused> {
-        Ok(match self {
-            Self::XWing(context) => context.seal(plaintext, aad)?,
-            #[cfg(feature = "hazmat")]
-            Self::X25519(context) => context.seal(plaintext, aad)?,
+        wiped::<SHALLOW, _>(|| {
+            Ok(match self {
+                Self::XWing(context) => context.seal(plaintext, aad)?,
+                #[cfg(feature = "hazmat")]
+                Self::X25519(context) => context.seal(plaintext, aad)?,
+            })
         })
     }
 }
@@ -154,12 +159,14 @@ pub(crate) enum Receiver {
 
 impl Receiver {
     pub(crate) fn new(by: &SecretKey, enc: &[u8], info: &[u8]) -> Result<Self, Refused> {
-        Ok(match by {
-            SecretKey::XWing(key) => Self::XWing(Box::new(receive::<XWing>(key, enc, info)?)),
-            #[cfg(feature = "hazmat")]
-            SecretKey::X25519(key) => {
-                Self::X25519(Box::new(receive::<X25519HkdfSha256>(key, enc, info)?))
-            }
+        wiped::<DEEP, _>(|| {
+            Ok(match by {
+                SecretKey::XWing(key) => Self::XWing(Box::new(receive::<XWing>(key, enc, info)?)),
+                #[cfg(feature = "hazmat")]
+                SecretKey::X25519(key) => {
+                    Self::X25519(Box::new(receive::<X25519HkdfSha256>(key, enc, info)?))
+                }
+            })
         })
     }
 
@@ -168,12 +175,14 @@ impl Receiver {
         ciphertext: &[u8],
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refused> {
-        let plaintext = match self {
-            Self::XWing(context) => context.open(ciphertext, aad)?,
-            #[cfg(feature = "hazmat")]
-            Self::X25519(context) => context.open(ciphertext, aad)?,
-        };
-        Ok(Zeroizing::new(plaintext))
+        wiped::<SHALLOW, _>(|| {
+            let plaintext = match self {
+                Self::XWing(context) => context.open(ciphertext, aad)?,
+                #[cfg(feature = "hazmat")]
+                Self::X25519(context) => context.open(ciphertext, aad)?,
+            };
+            Ok(Zeroizing::new(plaintext))
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use rand_core::CryptoRng;
 use crate::domain;
 use crate::hash::{derive_32, sha256};
 use crate::keys::{InvalidKey, KeyId, KeySeed};
+use crate::secret::{DEEP, wiped};
 use crate::signing::{BadSignature, Signature, SigningKeyPair, VerifyingKey, refused};
 
 const ED25519_KEY: usize = VerifyingKey::LEN;
@@ -157,7 +158,7 @@ impl HybridSigningKeyPair {
     /// The pair that these secrets are: RFC 8032's private key, and FIPS 204's seed ξ.
     pub fn from_secret_bytes(ed25519: &[u8; 32], ml_dsa: &[u8; 32]) -> Self {
         let ed25519 = SigningKeyPair::from_secret_bytes(ed25519);
-        let ml_dsa = Box::new(ExpandedSigningKey::from_seed(ml_dsa.into()));
+        let ml_dsa = wiped::<DEEP, _>(|| Box::new(ExpandedSigningKey::from_seed(ml_dsa.into())));
         let public = HybridVerifyingKey {
             ed25519: ed25519.verifying_key(),
             ml_dsa: Box::new(ml_dsa.verifying_key().encode().into()),
@@ -195,13 +196,14 @@ impl HybridSigningKeyPair {
 
     fn sign_ml_dsa(&self, message: &[u8], rng: &mut impl CryptoRng) -> [u8; ML_DSA_SIGNATURE] {
         let context = domain::ML_DSA.as_bytes();
-        let signature = self.ml_dsa.sign_randomized(message, context, rng);
         #[expect(
             clippy::expect_used,
             reason = "a short context, and 13,000 tries of which one in five succeeds"
         )]
-        let signature = signature.expect("ML-DSA signs");
-        signature.encode().into()
+        wiped::<DEEP, _>(|| {
+            let signature = self.ml_dsa.sign_randomized(message, context, rng);
+            signature.expect("ML-DSA signs").encode().into()
+        })
     }
 
     /// As [`sign_with_rng`](Self::sign_with_rng), with the operating system's randomness.

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::hash::{derive_32, sha256};
 use crate::hpke::{PublicKey, Receiver, Refused, SecretKey, Sender};
 use crate::keys::{InvalidKey, KeyId, KeySeed};
+use crate::secret::{DEEP, Secret, wiped};
 use crate::suite::Kem;
 use crate::{Suite, domain};
 
@@ -113,16 +114,16 @@ pub struct KemKeyPair {
 impl KemKeyPair {
     /// The pair of the suite's KEM that `secret` is: X-Wing's 32-byte decapsulation seed.
     pub fn from_secret_bytes(suite: Suite, secret: &[u8; 32]) -> Self {
-        let secret = SecretKey::from_bytes(suite.kem(), secret);
-        let public = KemPublicKey::new(secret.public());
-        Self { secret, public }
+        wiped::<DEEP, _>(|| {
+            let secret = SecretKey::from_bytes(suite.kem(), secret);
+            let public = KemPublicKey::new(secret.public());
+            Self { secret, public }
+        })
     }
 
     /// A new pair of the suite's KEM.
     pub fn generate_with_rng(suite: Suite, rng: &mut impl CryptoRng) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        rng.fill_bytes(secret.as_mut_slice());
-        Self::from_secret_bytes(suite, &secret)
+        Self::from_secret_bytes(suite, &Secret::random(rng))
     }
 
     /// A new pair of X-Wing, from the operating system's randomness.

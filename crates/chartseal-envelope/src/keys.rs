@@ -11,6 +11,7 @@ use crate::Suite;
 #[cfg(feature = "pq-sign")]
 use crate::hybrid::HybridSigningKeyPair;
 use crate::kem::KemKeyPair;
+use crate::secret::Secret;
 use crate::signing::SigningKeyPair;
 
 byte_newtype! {
@@ -63,20 +64,19 @@ impl fmt::Display for Fingerprint {
 ///
 /// Custodians' epoch keys are *not* derived from one: a key that can be derived again is never
 /// destroyed. They come from [`KemKeyPair::generate_with_rng`].
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct KeySeed([u8; 32]);
+pub struct KeySeed(Secret);
 
 impl KeySeed {
     /// The seed that `bytes` are. The caller overwrites its own copy.
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(mut bytes: [u8; 32]) -> Self {
+        let seed = Self(Secret::copy_of(&bytes));
+        bytes.zeroize();
+        seed
     }
 
     /// A new seed.
     pub fn generate_with_rng(rng: &mut impl CryptoRng) -> Self {
-        let mut seed = Self([0; 32]);
-        rng.fill_bytes(&mut seed.0);
-        seed
+        Self(Secret::random(rng))
     }
 
     /// A new seed, from the operating system's randomness.
@@ -89,7 +89,7 @@ impl KeySeed {
     }
 
     /// The bytes, to store them in an encrypted keystore.
-    pub const fn expose_bytes(&self) -> &[u8; 32] {
+    pub fn expose_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
@@ -109,6 +109,8 @@ impl KeySeed {
         KemKeyPair::from_seed(self, suite)
     }
 }
+
+impl ZeroizeOnDrop for KeySeed {}
 
 impl fmt::Debug for KeySeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -298,10 +298,7 @@ fn two_of_two_shares_of_the_published_vector_give_its_secret() {
         share[..5].copy_from_slice(&bytes);
         (
             ShareIndex::new(index).unwrap(),
-            SaltedShare {
-                share,
-                salt: [0; 32],
-            },
+            SaltedShare::copy_of(&share, &[0; 32]),
         )
     });
     let points: Vec<_> = salted

@@ -123,6 +123,7 @@ mod reader;
 mod record;
 #[cfg(feature = "getrandom")]
 mod rng;
+mod secret;
 mod sharing;
 mod signing;
 mod slots;

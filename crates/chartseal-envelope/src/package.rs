@@ -150,8 +150,8 @@ impl Packer {
         commitments: &[Commitment],
     ) -> Result<(), Refused> {
         let mut plaintext = Zeroizing::new(Vec::with_capacity(max_plaintext()));
-        plaintext.extend_from_slice(&share.share);
-        plaintext.extend_from_slice(&share.salt);
+        plaintext.extend_from_slice(share.share.as_slice());
+        plaintext.extend_from_slice(share.salt.as_slice());
         plaintext.extend_from_slice(commitments.as_flattened());
         let ciphertext = self.sender.seal(&plaintext, &self.package.aad(dealing))?;
         let id = ItemId {
@@ -217,10 +217,7 @@ impl Package {
         if commitments.len() != total {
             return Err(ShareFault::Layout);
         }
-        let share = SaltedShare {
-            share: *share,
-            salt: *salt,
-        };
+        let share = SaltedShare::copy_of(share, salt);
         dealing.check(self.index, &share, commitments)?;
         Ok(Checked {
             share,

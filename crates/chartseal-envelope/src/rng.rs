@@ -1,11 +1,14 @@
 //! The operating system's randomness, asked once for each operation.
 
+use alloc::boxed::Box;
 use core::convert::Infallible;
 
 use chacha20::ChaCha20Rng;
 use rand_core::{SeedableRng, TryCryptoRng, TryRng};
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use crate::secret::{SHALLOW, wiped};
 
 /// The operating system gave no randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -16,15 +19,17 @@ pub struct RandomnessError;
 ///
 /// Asking for the seed may fail; drawing from it can't, so no operation stops half way.
 #[derive(Debug)]
-pub struct SystemRng(ChaCha20Rng);
+pub struct SystemRng(Box<ChaCha20Rng>);
 
 impl SystemRng {
     /// # Errors
     /// [`RandomnessError`] if the operating system has none.
     pub fn new() -> Result<Self, RandomnessError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut_slice()).map_err(|_| RandomnessError)?;
-        Ok(Self(ChaCha20Rng::from_seed(*seed)))
+        wiped::<SHALLOW, _>(|| {
+            let mut seed = Zeroizing::new([0; 32]);
+            getrandom::fill(seed.as_mut_slice()).map_err(|_| RandomnessError)?;
+            Ok(Self(Box::new(ChaCha20Rng::from_seed(*seed))))
+        })
     }
 }
 

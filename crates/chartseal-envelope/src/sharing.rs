@@ -13,6 +13,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::hash::derive;
 use crate::id::{ShareIndex, Threshold};
+use crate::secret::{SHALLOW, Secret, wiped};
 use crate::{ContentKey, domain};
 
 /// Length of a share and of its salt, in bytes.
@@ -31,10 +32,18 @@ impl Coins {
 }
 
 /// One custodian's secret: its share of the content key, and the salt of the share's commitment.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct SaltedShare {
-    pub(crate) share: [u8; SHARE_LEN],
-    pub(crate) salt: [u8; SHARE_LEN],
+    pub(crate) share: Secret,
+    pub(crate) salt: Secret,
+}
+
+impl SaltedShare {
+    pub(crate) fn copy_of(share: &[u8; SHARE_LEN], salt: &[u8; SHARE_LEN]) -> Self {
+        Self {
+            share: Secret::copy_of(share),
+            salt: Secret::copy_of(salt),
+        }
+    }
 }
 
 /// All *n* shares and salts of `key`, in order of index. The same input gives the same shares.
@@ -46,6 +55,10 @@ pub(crate) fn split(
     context: &[u8],
     threshold: Threshold,
 ) -> Vec<SaltedShare> {
+    wiped::<SHALLOW, _>(|| deal(key, coins, context, threshold))
+}
+
+fn deal(key: &ContentKey, coins: &Coins, context: &[u8], threshold: Threshold) -> Vec<SaltedShare> {
     let degree = usize::from(threshold.needed()) - 1;
     // At most 63 and 64 times 32 bytes: within HKDF's 8,160.
     let mut coefficients = Zeroizing::new(vec![0; degree * SHARE_LEN]);
@@ -56,10 +69,7 @@ pub(crate) fn split(
     let (salts, _) = salts.as_chunks::<SHARE_LEN>();
     let mut shares: Vec<_> = salts
         .iter()
-        .map(|salt| SaltedShare {
-            share: [0; SHARE_LEN],
-            salt: *salt,
-        })
+        .map(|salt| SaltedShare::copy_of(&[0; SHARE_LEN], salt))
         .collect();
     let mut polynomial = <Vec<GfShare> as Polynomial<GfShare>>::create(degree + 1);
     for (b, (secret, coins)) in key
@@ -94,12 +104,10 @@ pub(crate) fn combine(shares: &[(ShareIndex, &SaltedShare)]) -> Option<ContentKe
         .map(|(index, salted)| [&[index.get()], salted.share.as_slice()].concat())
         .collect();
     let points = Zeroizing::new(points);
-    let secret = Zeroizing::new(Gf256::combine_bytes(points.as_slice()).ok()?);
-    secret
-        .as_slice()
-        .try_into()
-        .ok()
-        .map(ContentKey::from_bytes)
+    wiped::<SHALLOW, _>(|| {
+        let secret = Zeroizing::new(Gf256::combine_bytes(points.as_slice()).ok()?);
+        ContentKey::copy_of(&secret)
+    })
 }
 
 type GfShare = DefaultShare<IdentifierGf256, IdentifierGf256>;

@@ -1,16 +1,17 @@
 //! Ed25519 signatures under one rule.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, byte_newtype};
 use ed25519_dalek::Signer as _;
 use rand_core::CryptoRng;
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use crate::domain;
 use crate::hash::{derive_32, sha256};
 use crate::keys::{InvalidKey, KeyId, KeySeed};
+use crate::secret::{DEEP, Secret, wiped};
 
 byte_newtype! {
     /// An Ed25519 signature, 64 bytes (RFC 8032).
@@ -93,19 +94,17 @@ pub(crate) fn refused(d: &Decoder<'_>, error: InvalidKey) -> DecodeError {
 pub struct BadSignature;
 
 /// An Ed25519 key pair; its secret is overwritten when it is dropped.
-pub struct SigningKeyPair(ed25519_dalek::SigningKey);
+pub struct SigningKeyPair(Box<ed25519_dalek::SigningKey>);
 
 impl SigningKeyPair {
     /// The key that `secret` (RFC 8032's 32-byte private key) is.
     pub fn from_secret_bytes(secret: &[u8; 32]) -> Self {
-        Self(ed25519_dalek::SigningKey::from_bytes(secret))
+        wiped::<DEEP, _>(|| Self(Box::new(ed25519_dalek::SigningKey::from_bytes(secret))))
     }
 
     /// A new key.
     pub fn generate_with_rng(rng: &mut impl CryptoRng) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        rng.fill_bytes(secret.as_mut_slice());
-        Self::from_secret_bytes(&secret)
+        Self::from_secret_bytes(&Secret::random(rng))
     }
 
     /// A new key, from the operating system's randomness.
@@ -138,7 +137,7 @@ impl SigningKeyPair {
 
     /// Signs `message`, which begins with the domain string of what it is.
     pub fn sign(&self, message: &[u8]) -> Signature {
-        Signature(self.0.sign(message).to_bytes())
+        wiped::<DEEP, _>(|| Signature(self.0.sign(message).to_bytes()))
     }
 }
 
