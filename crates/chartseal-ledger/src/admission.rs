@@ -193,6 +193,37 @@ pub enum AdmissionError {
     /// `CS-LED-48`: attested before.
     #[error("this custodian already attested the destruction")]
     AlreadyDestroyed,
+    /// `CS-LED-49`: a slot that the patient could not open, or somebody else could.
+    #[error("a slot is for the patient's registered kem key")]
+    SlotKey,
+    /// `CS-LED-50`: the patient is not to see it yet.
+    #[error("the record is not yet released to the patient")]
+    ReleasePending,
+    /// `CS-LED-51`: too young, provisional, or without capacity.
+    #[error("the patient does not decide for themselves at the block's time")]
+    Capacity,
+    /// `CS-LED-52`: nothing shows that the signer has the record's key by right.
+    #[error(
+        "the record's key is the patient's, the author's, or a reader's whose permitted read is logged"
+    )]
+    NoKey,
+    /// `CS-LED-53`: the slot is there.
+    #[error("the version already has a slot for that key")]
+    SlotInUse,
+    /// `CS-LED-54`: no such slot.
+    #[error("the version has no slot")]
+    UnknownSlot,
+    /// `CS-LED-55`: not the next deal.
+    #[error("the deal's number is {found}, expected {expected}")]
+    DealNumber {
+        /// The next number.
+        expected: u64,
+        /// The number that it names.
+        found: u64,
+    },
+    /// `CS-LED-56`: no such deal of that record.
+    #[error("the record's version has no deal of that number")]
+    UnknownDeal,
 }
 
 impl AdmissionError {
@@ -247,6 +278,14 @@ impl AdmissionError {
             Self::AlreadyReleased => "CS-LED-46",
             Self::NotErased => "CS-LED-47",
             Self::AlreadyDestroyed => "CS-LED-48",
+            Self::SlotKey => "CS-LED-49",
+            Self::ReleasePending => "CS-LED-50",
+            Self::Capacity => "CS-LED-51",
+            Self::NoKey => "CS-LED-52",
+            Self::SlotInUse => "CS-LED-53",
+            Self::UnknownSlot => "CS-LED-54",
+            Self::DealNumber { .. } => "CS-LED-55",
+            Self::UnknownDeal => "CS-LED-56",
         }
     }
 }

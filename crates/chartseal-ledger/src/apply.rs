@@ -2,6 +2,7 @@
 
 mod access;
 mod context;
+mod deal;
 mod directive;
 mod emergency;
 mod enrolment;
@@ -122,6 +123,10 @@ fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> 
         Body::Released(body) => access::release(cx, body),
         Body::Erased(body) => erasure::erase(cx, body),
         Body::Destroyed(body) => erasure::destroy(cx, body),
+        Body::SlotAdded(body) => deal::add_slot(cx, body),
+        Body::SlotRemoved(body) => deal::remove_slot(cx, body),
+        Body::Redealt(body) => deal::redeal(cx, body),
+        Body::RedealAcknowledged(body) => deal::acknowledge(cx, body),
     }
     .map(|()| Effect::Applied)
 }

@@ -1,6 +1,7 @@
 //! What a transaction says: one body about one subject, a file for each concern.
 
 mod access;
+mod deal;
 mod directive;
 mod emergency;
 mod erasure;
@@ -9,10 +10,12 @@ mod organization;
 mod patient;
 mod practitioner;
 mod record;
+mod slot;
 
 use chartseal_codec::canonical_enum;
 
 pub use access::{AccessRequested, Released};
+pub use deal::{RedealAcknowledged, Redealt};
 pub use directive::DirectiveIssued;
 pub use emergency::{EmergencyDeclared, EmergencyReviewed};
 pub use erasure::{Destroyed, Erased};
@@ -21,6 +24,7 @@ pub use organization::{Organization, OrganizationEnrolled};
 pub use patient::PatientEnrolled;
 pub use practitioner::{Countersignature, PractitionerEnrolled};
 pub use record::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled, Relabelling};
+pub use slot::{SlotAdded, SlotRemoved};
 
 /// What a transaction says. Its signer is whose key signed; no body names its own author.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,14 @@ pub enum Body {
     Erased(Erased),
     /// By a custodian.
     Destroyed(Destroyed),
+    /// By the patient, the author, or a reader whose permitted read is logged.
+    SlotAdded(SlotAdded),
+    /// By the patient.
+    SlotRemoved(SlotRemoved),
+    /// By the patient, or a reader whose permitted read is logged.
+    Redealt(Redealt),
+    /// By a custodian.
+    RedealAcknowledged(RedealAcknowledged),
 }
 
 canonical_enum!(Body {
@@ -74,10 +86,14 @@ canonical_enum!(Body {
     13 => Released(_),
     14 => Erased(_),
     15 => Destroyed(_),
+    16 => SlotAdded(_),
+    17 => SlotRemoved(_),
+    18 => Redealt(_),
+    19 => RedealAcknowledged(_),
 });
 
 macro_rules! from_variant {
-    ($($variant:ident),+) => {$(
+    ($($variant:ident),+ $(,)?) => {$(
         impl From<$variant> for Body {
             fn from(body: $variant) -> Self {
                 Self::$variant(body)
@@ -101,5 +117,9 @@ from_variant!(
     AccessRequested,
     Released,
     Erased,
-    Destroyed
+    Destroyed,
+    SlotAdded,
+    SlotRemoved,
+    Redealt,
+    RedealAcknowledged,
 );

@@ -16,6 +16,8 @@ pub struct Releasable {
     pub record: RecordId,
     /// The version that was permitted; the release is bound to it.
     pub header: HeaderDigest,
+    /// The newest deal of its key that is durable; the one that the header names has 0.
+    pub deal: u64,
     /// Whose it is.
     pub patient: PatientId,
 }
@@ -136,6 +138,7 @@ impl Judge<'_> {
         Ok(Releasable {
             record: permit.record,
             header: permit.header,
+            deal: self.head.state().deals(&permit.header).durable,
             patient: record.patient,
         })
     }

@@ -1,5 +1,6 @@
 //! What the chain knows after a block: typed reads of the authenticated map.
 
+mod deal;
 mod key;
 mod person;
 mod record;
@@ -15,6 +16,7 @@ use chartseal_wire::{
     RequestId, Subject, Time,
 };
 
+pub use deal::{DealState, Deals, SlotState};
 pub(crate) use key::table;
 pub use key::{Holder, KeyState};
 pub use person::{ActorState, PatientState};
@@ -123,6 +125,49 @@ impl<'a> State<'a> {
     /// How far a version's key shares are deposited, by its envelope header.
     pub fn deposit(&self, header: &HeaderDigest) -> Option<DepositState> {
         self.read(&table::deposit(header))
+    }
+
+    /// The numbers of a version's deals.
+    pub fn deals(&self, header: &HeaderDigest) -> Deals {
+        self.read(&table::deals(header)).unwrap_or_default()
+    }
+
+    /// A later deal of a version's key, by its number from 1.
+    pub fn deal(&self, header: &HeaderDigest, number: u64) -> Option<DealState> {
+        self.read(&table::deal(header, number))
+    }
+
+    /// The slot of a version, whether it is served or not.
+    pub fn slot(&self, header: &HeaderDigest) -> Option<SlotState> {
+        self.read(&table::slot(header))
+    }
+
+    /// The slot of a record's newest version that the patient is served at `now`: for the key that is
+    /// registered now, and while nothing stands against it that would refuse it today.
+    pub fn served_slot(&self, record: &RecordId, now: Time) -> Option<SlotState> {
+        let record = self.record(record).filter(|record| !record.erased)?;
+        let owner = self.owner(&record.patient);
+        let is_pending = record.release_at.is_some_and(|at| now < at);
+        if is_pending || !self.has_capacity(&owner, now) {
+            return None;
+        }
+        let kem = self.patient(&owner)?.kem;
+        self.slot(&record.header).filter(|slot| slot.kem == kem)
+    }
+
+    /// Whose the records of a patient's id are: of the id that adopted it, else its own.
+    pub fn owner(&self, patient: &PatientId) -> PatientId {
+        self.read(&table::adopted_by(patient)).unwrap_or(*patient)
+    }
+
+    /// Whether a patient decides for themselves at `now`: enrolled by their own agreement, and of the
+    /// age of majority or minor consent.
+    pub fn has_capacity(&self, patient: &PatientId, now: Time) -> bool {
+        self.patient(patient).is_some_and(|patient| {
+            let of_age = patient.adult_from <= now;
+            let may_consent = patient.minor_consent_from.is_some_and(|from| from <= now);
+            !patient.provisional && (of_age || may_consent)
+        })
     }
 
     /// The record that an author stored for a patient under this fingerprint.

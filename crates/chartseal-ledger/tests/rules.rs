@@ -32,19 +32,8 @@ fn check(
     chain.ok(good_key, good);
 }
 
-fn with_record() -> (Chain, RecordAdded) {
-    let mut chain = Chain::populated();
-    let record = chain.record(20);
-    chain.ok(&actor_key(10), record.clone());
-    (chain, record)
-}
-
 fn directive(terms: Terms) -> DirectiveIssued {
-    DirectiveIssued {
-        patient: patient(1),
-        terms,
-        sealed: None,
-    }
+    common::directive(1, terms)
 }
 
 fn declare(owner: u8) -> EmergencyDeclared {
@@ -54,14 +43,6 @@ fn declare(owner: u8) -> EmergencyDeclared {
         reason: Hash([9; 32]),
         has_reason: true,
     }
-}
-
-fn permitted() -> (Chain, TxId) {
-    let (mut chain, _) = with_record();
-    chain.ok(&patient_key(1), directive(grant(11, None)));
-    let (request, outcomes) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
-    assert!(outcomes[0].permitted);
-    (chain, request)
 }
 
 fn emergency() -> (Chain, TxId) {

@@ -5,7 +5,7 @@
 mod common;
 
 use chartseal_ledger::body::{
-    AccessRequested, DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared,
+    AccessRequested, DepositAcknowledged, Destroyed, EmergencyDeclared,
     EmergencyReviewed, Erased, KeyRotated, Relabelled, Relabelling, Released,
 };
 use chartseal_ledger::state::Deposited;
@@ -16,14 +16,6 @@ use chartseal_wire::{Event, Hash, Subject, Time, TxId};
 use common::*;
 
 const DELTA: u64 = 60_000;
-
-fn directive(owner: u8, terms: Terms) -> DirectiveIssued {
-    DirectiveIssued {
-        patient: patient(owner),
-        terms,
-        sealed: None,
-    }
-}
 
 fn revoke(target: TxId) -> Terms {
     Terms::Revoke(Revocation {

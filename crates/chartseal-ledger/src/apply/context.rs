@@ -4,6 +4,7 @@ use chartseal_wire::{
 };
 
 use crate::admission::AdmissionError;
+use crate::body::CustodianSet;
 use crate::scratch::Scratch;
 use crate::state::{ActorState, Holder, RecordState, Shared, State};
 
@@ -69,6 +70,23 @@ impl Context<'_, '_> {
             Holder::Patient(patient) => Ok(patient),
             _ => Err(wrong_signer("a patient")),
         }
+    }
+
+    /// The patient who may decide for themselves, if one signed.
+    pub(super) fn capable(&self) -> Result<PatientId, AdmissionError> {
+        let patient = self.patient()?;
+        if self.state().has_capacity(&patient, self.now()) {
+            Ok(patient)
+        } else {
+            Err(AdmissionError::Capacity)
+        }
+    }
+
+    /// To whom records are dealt now.
+    pub(super) fn custodians(&self) -> CustodianSet {
+        let committee = &self.shared.committee;
+        let (epoch, t, n) = (committee.epoch(), committee.quorum(), committee.n());
+        CustodianSet { epoch, t, n }
     }
 
     /// The custodian's index in the committee, from 1, if one signed.

@@ -3,7 +3,7 @@ use chartseal_wire::history;
 
 use super::context::{Context, bit, check_list, wrong_signer};
 use crate::admission::AdmissionError;
-use crate::body::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled};
+use crate::body::{DepositAcknowledged, RecordAdded, Relabelled};
 use crate::state::{DepositState, Holder, RecordState, table};
 
 pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
@@ -11,9 +11,7 @@ pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), Ad
     if body.authored > cx.now() {
         return Err(AdmissionError::FutureRecord);
     }
-    let committee = &cx.shared.committee;
-    let (epoch, t, n) = (committee.epoch(), committee.quorum(), committee.n());
-    if body.custodians != (CustodianSet { epoch, t, n }) {
+    if body.custodians != cx.custodians() {
         return Err(AdmissionError::Custodians);
     }
     match cx.state().record(&body.record) {

@@ -68,6 +68,10 @@ pub(crate) mod table {
         state_key("patient", &id.0)
     }
 
+    pub(crate) fn adopted_by(id: &PatientId) -> MapKey {
+        state_key("adopted-by", &id.0)
+    }
+
     pub(crate) fn key(key: &PublicKey) -> MapKey {
         state_key("key", &key.0)
     }
@@ -78,6 +82,18 @@ pub(crate) mod table {
 
     pub(crate) fn deposit(header: &HeaderDigest) -> MapKey {
         state_key("deposit", &header.0)
+    }
+
+    pub(crate) fn deals(header: &HeaderDigest) -> MapKey {
+        state_key("deals", &header.0)
+    }
+
+    pub(crate) fn deal(header: &HeaderDigest, number: u64) -> MapKey {
+        state_key("deal", &[&header.0[..], &number.to_be_bytes()].concat())
+    }
+
+    pub(crate) fn slot(header: &HeaderDigest) -> MapKey {
+        state_key("slot", &header.0)
     }
 
     pub(crate) fn fingerprint(author: &ActorId, patient: &PatientId, print: &[u8; 32]) -> MapKey {

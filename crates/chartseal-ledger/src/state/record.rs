@@ -97,10 +97,14 @@ impl DepositState {
 
     /// What that number means. As *t* = 2*f* + 1 of *n* = 3*f* + 1, *n* − *f* is *t*.
     pub fn status(&self) -> Deposited {
-        match self.count() {
-            count if count >= self.custodians.n => Deposited::Durable,
-            count if count >= self.custodians.t => Deposited::Deposited,
-            _ => Deposited::NotYet,
-        }
+        status(self.acknowledged, self.custodians)
+    }
+}
+
+pub(super) fn status(acknowledged: u64, custodians: CustodianSet) -> Deposited {
+    match u64::from(acknowledged.count_ones()) {
+        count if count >= custodians.n => Deposited::Durable,
+        count if count >= custodians.t => Deposited::Deposited,
+        _ => Deposited::NotYet,
     }
 }

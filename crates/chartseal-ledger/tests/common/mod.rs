@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use chartseal_ledger::body::{
-    AccessRequested, Countersignature, CustodianSet, Organization, PatientEnrolled,
-    PractitionerEnrolled, RecordAdded,
+    AccessRequested, Countersignature, CustodianSet, DirectiveIssued, Organization,
+    PatientEnrolled, PractitionerEnrolled, RecordAdded,
 };
 use chartseal_ledger::{
     AdmissionError, Block, Body, Commit, Effect, Executed, Genesis, Label, Labels, LedgerStore,
@@ -247,6 +247,31 @@ impl Chain {
     }
 }
 
+pub fn directive(owner: u8, terms: Terms) -> DirectiveIssued {
+    DirectiveIssued {
+        patient: patient(owner),
+        terms,
+        sealed: None,
+    }
+}
+
+/// A chain with record 20 of patient 1, by practitioner 10.
+pub fn with_record() -> (Chain, RecordAdded) {
+    let mut chain = Chain::populated();
+    let record = chain.record(20);
+    chain.ok(&actor_key(10), record.clone());
+    (chain, record)
+}
+
+/// The same, and a request by practitioner 11 that was permitted.
+pub fn permitted() -> (Chain, TxId) {
+    let (mut chain, _) = with_record();
+    chain.ok(&patient_key(1), directive(1, grant(11, None)));
+    let (request, outcomes) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
+    assert!(outcomes[0].permitted);
+    (chain, request)
+}
+
 pub fn patient(id: u8) -> PatientId {
     PatientId([id; 16])
 }
@@ -292,6 +317,17 @@ pub fn enrol_patient(head: &Overlay, id: u8) -> PatientEnrolled {
     body.agreement = Some(patient_key(id).sign(&message));
     body
 }
+
+/// A child who comes of age long after the tests.
+pub fn enrol_child(head: &Overlay, id: u8) -> PatientEnrolled {
+    let mut body = enrol_patient(head, id);
+    body.adult_from = MAJORITY;
+    body.agreement = Some(patient_key(id).sign(&body.to_agree(&head.head().chain)));
+    body
+}
+
+/// 2030-01-01.
+pub const MAJORITY: Time = Time(1_893_456_000_000);
 
 pub fn symbols(words: &[&str]) -> Set<Symbol> {
     Set::new(words.iter().map(|word| Symbol::new(word).unwrap())).unwrap()
