@@ -24,9 +24,6 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aead::{AeadInOut, KeyInit};
-use aes_gcm::{Aes256Gcm, Nonce};
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha512;
@@ -35,6 +32,7 @@ use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::ContentKey;
+use crate::backend::{Aead, DefaultAead};
 
 /// Bytes of plaintext in every chunk but the last, which has fewer.
 pub const CHUNK_LEN: usize = 16 * 1024;
@@ -44,9 +42,9 @@ pub const TAG_LEN: usize = 16;
 pub const PREFIX_LEN: usize = 24 + 32;
 
 const SALT_LEN: usize = 24;
-const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
+pub(crate) const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
 /// The specification's bound on the number of chunks: 4 PiB of plaintext.
-const MAX_CHUNKS: u64 = 1 << 38;
+pub(crate) const MAX_CHUNKS: u64 = 1 << 38;
 
 /// Why a ciphertext was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -73,6 +71,28 @@ pub enum CobblestoneError {
 pub const fn sealed_len(len: u64) -> u64 {
     let chunks = len / CHUNK_LEN as u64 + 1;
     len + chunks * TAG_LEN as u64 + PREFIX_LEN as u64
+}
+
+/// The most bytes of plaintext that a message has.
+pub(crate) const MAX_LEN: u64 = MAX_CHUNKS * CHUNK_LEN as u64 - 1;
+
+/// The length of the plaintext of `sealed` bytes of ciphertext.
+///
+/// # Errors
+/// [`CobblestoneError::Truncated`] and [`CobblestoneError::TooLong`] if no message has so many.
+pub(crate) fn plaintext_len(sealed: u64) -> Result<u64, CobblestoneError> {
+    let (chunk, tag) = (SEALED_CHUNK_LEN as u64, TAG_LEN as u64);
+    let chunks = sealed
+        .checked_sub(PREFIX_LEN as u64)
+        .ok_or(CobblestoneError::Truncated)?;
+    // A message that ends with a full chunk is cut.
+    let last = (chunks % chunk)
+        .checked_sub(tag)
+        .ok_or(CobblestoneError::Truncated)?;
+    if chunks / chunk >= MAX_CHUNKS {
+        return Err(CobblestoneError::TooLong);
+    }
+    Ok(chunks / chunk * CHUNK_LEN as u64 + last)
 }
 
 /// Seals the concatenation of `parts`, copying each byte once.
@@ -119,12 +139,8 @@ pub fn open(
         .split_first_chunk::<PREFIX_LEN>()
         .ok_or(CobblestoneError::Truncated)?;
     let mut opener = ChunkOpener::new(key, context, prefix)?;
-    // A message that ends with a full chunk is cut.
-    if !(TAG_LEN..SEALED_CHUNK_LEN).contains(&(chunks.len() % SEALED_CHUNK_LEN)) {
-        return Err(CobblestoneError::Truncated);
-    }
-    let tags = (chunks.len() / SEALED_CHUNK_LEN + 1) * TAG_LEN;
-    let mut plaintext = Zeroizing::new(Vec::with_capacity(chunks.len().saturating_sub(tags)));
+    let len = plaintext_len(sealed.len() as u64)?;
+    let mut plaintext = Zeroizing::new(Vec::with_capacity(len.try_into().unwrap_or_default()));
     for chunk in chunks.chunks(SEALED_CHUNK_LEN) {
         let (text, tag) = chunk
             .split_last_chunk()
@@ -146,8 +162,8 @@ pub fn open(
 ///
 /// Write [`PREFIX_LEN`] bytes first, then each chunk and its tag; the last chunk is shorter than
 /// [`CHUNK_LEN`], and empty if the message's length is a multiple of it.
-pub struct ChunkSealer {
-    keys: MessageKeys,
+pub struct ChunkSealer<A: Aead = DefaultAead> {
+    keys: MessageKeys<A>,
     next: u64,
 }
 
@@ -158,11 +174,18 @@ impl ChunkSealer {
         context: &[u8],
         rng: &mut impl CryptoRng,
     ) -> (Self, [u8; PREFIX_LEN]) {
-        let mut prefix = [0; PREFIX_LEN];
-        let (salt, commitment) = prefix.split_at_mut(SALT_LEN);
-        rng.fill_bytes(salt);
-        let (keys, derived) = MessageKeys::derive(key, context, salt);
-        commitment.copy_from_slice(&derived);
+        Self::with_backend(key, context, rng)
+    }
+}
+
+impl<A: Aead> ChunkSealer<A> {
+    /// As [`new_with_rng`](ChunkSealer::new_with_rng), by the backend `A`.
+    pub fn with_backend(
+        key: &ContentKey,
+        context: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> (Self, [u8; PREFIX_LEN]) {
+        let (keys, prefix) = MessageKeys::generate(key, context, rng);
         (Self { keys, next: 0 }, prefix)
     }
 
@@ -194,19 +217,13 @@ impl ChunkSealer {
     }
 
     fn seal_in_place(&mut self, chunk: &mut [u8]) -> [u8; TAG_LEN] {
-        let nonce = self.keys.nonce(self.next);
+        let tag = self.keys.seal(self.next, chunk);
         self.next += 1;
-        #[expect(clippy::expect_used, reason = "a chunk is far below AES-GCM's 64 GiB")]
-        let tag = self
-            .keys
-            .cipher
-            .encrypt_inout_detached(&nonce, &[], chunk.into())
-            .expect("short");
-        tag.into()
+        tag
     }
 }
 
-impl fmt::Debug for ChunkSealer {
+impl<A: Aead> fmt::Debug for ChunkSealer<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ChunkSealer(at chunk {}, secret)", self.next)
     }
@@ -216,8 +233,8 @@ impl fmt::Debug for ChunkSealer {
 ///
 /// A chunk's plaintext is authentic when its call returns; that the message is whole is known when
 /// [`finish`](Self::finish) returns.
-pub struct ChunkOpener {
-    keys: MessageKeys,
+pub struct ChunkOpener<A: Aead = DefaultAead> {
+    keys: MessageKeys<A>,
     next: u64,
     ended: bool,
 }
@@ -232,19 +249,28 @@ impl ChunkOpener {
         context: &[u8],
         prefix: &[u8; PREFIX_LEN],
     ) -> Result<Self, CobblestoneError> {
-        let (salt, commitment) = prefix.split_at(SALT_LEN);
-        let (keys, derived) = MessageKeys::derive(key, context, salt);
-        if !bool::from(derived.as_slice().ct_eq(commitment)) {
-            return Err(CobblestoneError::Commitment);
-        }
+        Self::with_backend(key, context, prefix)
+    }
+}
+
+impl<A: Aead> ChunkOpener<A> {
+    /// As [`new`](ChunkOpener::new), by the backend `A`.
+    ///
+    /// # Errors
+    /// As [`new`](ChunkOpener::new).
+    pub fn with_backend(
+        key: &ContentKey,
+        context: &[u8],
+        prefix: &[u8; PREFIX_LEN],
+    ) -> Result<Self, CobblestoneError> {
         Ok(Self {
-            keys,
+            keys: MessageKeys::committed(key, context, prefix)?,
             next: 0,
             ended: false,
         })
     }
 
-    /// Decrypts the next chunk in place. It stays as it was if it is not authentic.
+    /// Decrypts the next chunk in place. Nothing of a plaintext that is not authentic is left in it.
     ///
     /// # Errors
     /// [`CobblestoneError::ChunkLength`] unless it has exactly [`CHUNK_LEN`] bytes and no last
@@ -263,7 +289,7 @@ impl ChunkOpener {
         Ok(())
     }
 
-    /// Decrypts the last chunk in place. It stays as it was if it is not authentic.
+    /// Decrypts the last chunk in place. Nothing of a plaintext that is not authentic is left in it.
     ///
     /// # Errors
     /// As [`open_chunk`](Self::open_chunk), but it must be shorter than [`CHUNK_LEN`].
@@ -300,12 +326,7 @@ impl ChunkOpener {
         if chunk.len() > CHUNK_LEN {
             return Err(CobblestoneError::ChunkLength(chunk.len()));
         }
-        let (nonce, chunk) = (self.keys.nonce(place), InOutBuf::from(chunk));
-        let opened = self
-            .keys
-            .cipher
-            .decrypt_inout_detached(&nonce, &[], chunk, tag.into());
-        opened.map_err(|_| CobblestoneError::Chunk(place))
+        self.keys.open(place, chunk, tag)
     }
 
     /// Confirms that the last chunk came.
@@ -321,22 +342,66 @@ impl ChunkOpener {
     }
 }
 
-impl fmt::Debug for ChunkOpener {
+impl<A: Aead> fmt::Debug for ChunkOpener<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ChunkOpener(at chunk {}, secret)", self.next)
     }
 }
 
 /// The key and base nonce of one message.
-struct MessageKeys {
-    cipher: Aes256Gcm,
+pub(crate) struct MessageKeys<A = DefaultAead> {
+    cipher: A,
     base_nonce: BaseNonce,
 }
 
 #[derive(Zeroize, ZeroizeOnDrop)]
 struct BaseNonce([u8; 12]);
 
-impl MessageKeys {
+impl<A: Aead> MessageKeys<A> {
+    /// The keys of a new message, and the bytes that come first.
+    pub(crate) fn generate(
+        key: &ContentKey,
+        context: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> (Self, [u8; PREFIX_LEN]) {
+        let mut prefix = [0; PREFIX_LEN];
+        let (salt, commitment) = prefix.split_at_mut(SALT_LEN);
+        rng.fill_bytes(salt);
+        let (keys, derived) = Self::derive(key, context, salt);
+        commitment.copy_from_slice(&derived);
+        (keys, prefix)
+    }
+
+    /// The keys of the message that begins with `prefix`, if it commits to them.
+    pub(crate) fn committed(
+        key: &ContentKey,
+        context: &[u8],
+        prefix: &[u8; PREFIX_LEN],
+    ) -> Result<Self, CobblestoneError> {
+        let (salt, commitment) = prefix.split_at(SALT_LEN);
+        let (keys, derived) = Self::derive(key, context, salt);
+        if !bool::from(derived.as_slice().ct_eq(commitment)) {
+            return Err(CobblestoneError::Commitment);
+        }
+        Ok(keys)
+    }
+
+    /// Encrypts in place; each place once.
+    pub(crate) fn seal(&self, place: u64, chunk: &mut [u8]) -> [u8; TAG_LEN] {
+        self.cipher.seal_in_place(self.nonce(place), chunk)
+    }
+
+    /// Decrypts in place.
+    pub(crate) fn open(
+        &self,
+        place: u64,
+        chunk: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), CobblestoneError> {
+        let opened = self.cipher.open_in_place(self.nonce(place), chunk, tag);
+        opened.map_err(|_| CobblestoneError::Chunk(place))
+    }
+
     /// The message's keys, and its key commitment.
     fn derive(key: &ContentKey, context: &[u8], salt: &[u8]) -> (Self, [u8; 32]) {
         // HKDF-Expand takes the 32-byte input key as its pseudorandom key. The crate asks for a
@@ -359,16 +424,16 @@ impl MessageKeys {
             .expect("64 bytes")
             .expand_multi_info(&info, okm.as_mut_slice())
             .expect("two blocks");
-        let (mut base_nonce, mut commitment) = ([0; 12], [0; 32]);
-        let (key, rest) = okm.split_at(32);
+        let (mut key, mut base_nonce) = (Zeroizing::new([0; 32]), [0; 12]);
+        let mut commitment = [0; 32];
+        let (key_part, rest) = okm.split_at(32);
         let (nonce_part, commitment_part) = rest.split_at(12);
+        key.copy_from_slice(key_part);
         base_nonce.copy_from_slice(nonce_part);
         commitment.copy_from_slice(commitment_part);
-        #[expect(clippy::expect_used, reason = "the slice has 32 bytes")]
-        let cipher = Aes256Gcm::new_from_slice(key).expect("32 bytes");
         (
             Self {
-                cipher,
+                cipher: A::new(&key),
                 base_nonce: BaseNonce(base_nonce),
             },
             commitment,
@@ -376,7 +441,7 @@ impl MessageKeys {
     }
 
     /// The base nonce XOR the chunk's number, big-endian.
-    fn nonce(&self, place: u64) -> Nonce<aes_gcm::aead::consts::U12> {
+    fn nonce(&self, place: u64) -> [u8; 12] {
         let mut nonce = self.base_nonce.0;
         let place = place.to_be_bytes();
         nonce
@@ -384,6 +449,6 @@ impl MessageKeys {
             .skip(4)
             .zip(place)
             .for_each(|(to, from)| *to ^= from);
-        nonce.into()
+        nonce
     }
 }

@@ -76,7 +76,7 @@
 //! # The verbs
 //! | who | verbs |
 //! |---|---|
-//! | author | [`seal`], [`deal`], [`Opened::redeal`], [`Deposit`] |
+//! | author | [`seal`], [`deal`], [`OpenedInfo::redeal`], [`Deposit`] |
 //! | custodian | [`accept`], [`accept_all`], [`release`], [`HeldShare::to_storage_bytes`] |
 //! | reader | [`combine`], [`combine_all`], [`open`], [`audit_deal`] |
 //! | a recipient of a slot | [`Slots::add`], [`Slots::open`], [`Slots::rotate`] |
@@ -99,7 +99,11 @@ extern crate alloc;
 extern crate std;
 
 mod author;
+pub mod backend;
+mod batch;
 mod body;
+#[cfg(feature = "std")]
+mod body_reader;
 pub mod cobblestone;
 mod content_key;
 mod custodian;
@@ -118,7 +122,9 @@ mod kem;
 mod keys;
 #[cfg(test)]
 mod liars;
+mod opened;
 mod package;
+mod padding;
 mod reader;
 mod record;
 #[cfg(feature = "getrandom")]
@@ -127,11 +133,18 @@ mod secret;
 mod sharing;
 mod signing;
 mod slots;
+mod stream;
+#[cfg(feature = "std")]
+mod stream_io;
+#[cfg(feature = "parallel")]
+mod stream_parallel;
 mod suite;
 mod text;
 
 pub use author::{Author, AuthorKey};
 pub use body::{BodyError, Content, ContentError, MAX_ATTRIBUTES, MAX_MEDIA_TYPE};
+#[cfg(feature = "std")]
+pub use body_reader::BodyReader;
 pub use cobblestone::CobblestoneError;
 pub use content_key::ContentKey;
 #[cfg(feature = "getrandom")]
@@ -155,17 +168,21 @@ pub use id::{
 };
 pub use kem::{KemKeyPair, KemPublicKey};
 pub use keys::{Fingerprint, InvalidKey, KeyId, KeySeed};
+pub use opened::{Opened, OpenedInfo};
 pub use package::ShareFault;
 pub use reader::{
     CombineError, Combined, DealVerdict, Fault, Shortage, audit_deal, combine, combine_all,
 };
 #[cfg(feature = "getrandom")]
 pub use record::seal;
-pub use record::{BadSeal, OpenError, Opened, Seal, SealError, SealedRecord, open, seal_with_rng};
+pub use record::{BadSeal, OpenError, Seal, SealError, SealedRecord, open, seal_with_rng};
 #[cfg(feature = "getrandom")]
 pub use rng::{RandomnessError, SystemRng};
 pub use signing::{BadSignature, Signature, SigningKeyPair, VerifyingKey};
 pub use slots::{KeyHolder, MAX_SLOTS, SlotError, Slots};
+pub use stream::{ContentInfo, RecordOpener, RecordSealer, SealedStream};
+#[cfg(feature = "std")]
+pub use stream_io::{OpenStreamError, SealStreamError, StreamFault};
 pub use suite::{Kem, Suite};
 #[cfg(feature = "getrandom")]
 pub use text::seal_text;

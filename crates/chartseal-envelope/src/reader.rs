@@ -12,8 +12,8 @@ use crate::deal::{ItemId, expected_root};
 use crate::dealing::Dealing;
 use crate::id::{RequestId, ShareIndex};
 use crate::kem::KemKeyPair;
+use crate::opened::OpenedInfo;
 use crate::package::{ShareFault, by_name};
-use crate::record::Opened;
 use crate::sharing::{self, SaltedShare};
 
 /// A key, and who lied on the way to it.
@@ -208,7 +208,7 @@ impl fmt::Display for Shortage {
 ///
 /// A cheating dealer can also make a record that nobody opens: [`CombineError::Inconsistent`], or a
 /// key from *t* committed shares that the body refuses, say so.
-pub fn audit_deal(opened: &Opened, dealing: &Dealing) -> DealVerdict {
+pub fn audit_deal(opened: &OpenedInfo, dealing: &Dealing) -> DealVerdict {
     if expected_root(dealing.scope(), opened.key(), opened.coins()) == dealing.root() {
         DealVerdict::Honest
     } else {

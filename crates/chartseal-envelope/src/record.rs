@@ -1,8 +1,6 @@
 //! The two main verbs: seal a record, open a record.
 
 use alloc::vec::Vec;
-use core::fmt;
-use core::num::NonZeroU64;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 use rand_core::CryptoRng;
@@ -13,7 +11,8 @@ use crate::body::{self, BodyError, Content, ContentError};
 use crate::deal::Dealer;
 use crate::dealing::{Dealing, Scope};
 use crate::header::{Header, RecordInfo, read_format};
-use crate::id::{BodyDigest, CustodianSet};
+use crate::id::BodyDigest;
+use crate::opened::Opened;
 use crate::sharing::{self, Coins};
 use crate::{ContentKey, Suite, domain};
 
@@ -46,28 +45,36 @@ pub fn seal_with_rng<'a>(
     if !author.is_of(info.suite) {
         return Err(SealError::Suite);
     }
-    body::check(content)?;
-    let key = ContentKey::generate_with_rng(rng);
-    let coins = Coins::generate(rng);
-
-    let scope = Scope::of_new(info, author.key_id());
-    let shares = sharing::split(&key, &coins, &scope.to_bytes(), info.custodians.threshold);
-    let root = scope.root(&scope.commit_all(&shares));
-    let header = Header::new(info, author.key_id(), root);
-
-    let body = body::seal(content, &coins, header.digest(), &key, rng);
+    body::check(content.media_type, content.attributes)?;
+    let (header, dealer) = prepare(info, &author, rng);
+    let body = body::seal(content, &dealer.coins, header.digest(), &dealer.key, rng);
     let seal = Seal::sign(&header, &body, &author, rng);
-    let dealer = Dealer {
-        dealing: Dealing::initial(&header),
-        key,
-        coins,
-    };
     Ok(SealedRecord {
         header,
         body,
         seal,
         dealer,
     })
+}
+
+/// The header of a record under a fresh key, and the secrets to deal.
+pub(crate) fn prepare(
+    info: &RecordInfo,
+    author: &Author<'_>,
+    rng: &mut impl CryptoRng,
+) -> (Header, Dealer) {
+    let key = ContentKey::generate_with_rng(rng);
+    let coins = Coins::generate(rng);
+    let scope = Scope::of_new(info, author.key_id());
+    let shares = sharing::split(&key, &coins, &scope.to_bytes(), info.custodians.threshold);
+    let root = scope.root(&scope.commit_all(&shares));
+    let header = Header::new(info, author.key_id(), root);
+    let dealer = Dealer {
+        dealing: Dealing::initial(&header),
+        key,
+        coins,
+    };
+    (header, dealer)
 }
 
 /// As [`seal_with_rng`], with the operating system's randomness.
@@ -115,82 +122,7 @@ pub fn open(
 ) -> Result<Opened, OpenError> {
     seal.verify(header, body, author)?;
     let plain = body::open(body, header.digest(), key)?;
-    Ok(Opened {
-        header: header.clone(),
-        plain,
-        key: key.duplicate(),
-    })
-}
-
-/// A record's content. All of it is overwritten when it is dropped.
-pub struct Opened {
-    header: Header,
-    plain: body::Plain,
-    key: ContentKey,
-}
-
-impl Opened {
-    /// The header that it was opened under.
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// The content, byte for byte as it was sealed.
-    pub fn content(&self) -> &[u8] {
-        self.plain
-            .bytes
-            .get(self.plain.content.clone())
-            .unwrap_or_default()
-    }
-
-    /// The content's media type.
-    pub fn media_type(&self) -> &str {
-        &self.plain.media_type
-    }
-
-    /// The author's notes.
-    pub fn attributes(&self) -> &[u8] {
-        &self.plain.attributes
-    }
-
-    /// The secrets of the deal in the header, to send a custodian its share once more.
-    ///
-    /// Custodians refuse it if its author cheated, which [`audit_deal`](crate::audit_deal) says.
-    pub fn dealer(&self) -> Dealer {
-        Dealer {
-            dealing: Dealing::initial(&self.header),
-            key: self.key.duplicate(),
-            coins: Coins(self.plain.coins.0),
-        }
-    }
-
-    /// The secrets of another deal of this record, to the same custodians or to others.
-    ///
-    /// `epoch` counts a record's deals: 0 is the one in the header, so a re-deal's is not 0.
-    /// Anchor `dealer.dealing()`'s epoch, set and root where readers find them.
-    pub fn redeal(&self, epoch: NonZeroU64, custodians: CustodianSet) -> Dealer {
-        Dealer::again(
-            &self.header,
-            epoch,
-            custodians,
-            self.key.duplicate(),
-            Coins(self.plain.coins.0),
-        )
-    }
-
-    pub(crate) fn key(&self) -> &ContentKey {
-        &self.key
-    }
-
-    pub(crate) fn coins(&self) -> &Coins {
-        &self.plain.coins
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Opened({} bytes, secret)", self.plain.content.len())
-    }
+    Ok(Opened::new(header, plain, key))
 }
 
 /// Why a record was not opened.
@@ -203,6 +135,9 @@ pub enum OpenError {
     /// The key refuses the body, or the author sealed what is no body.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// A call came after one that failed.
+    #[error("opening failed before and can't go on (CS-ENV-38)")]
+    Aborted,
 }
 
 /// The author's signature over header and body, in suite 2 both signatures. Anyone verifies it, without any secret.
@@ -274,7 +209,17 @@ impl Seal {
         author: &Author<'_>,
         rng: &mut impl CryptoRng,
     ) -> Self {
-        let (body_digest, body_len) = (digest(body), body.len() as u64);
+        Self::sign_digest(header, digest(body), body.len() as u64, author, rng)
+    }
+
+    /// `author` is of the header's suite.
+    pub(crate) fn sign_digest(
+        header: &Header,
+        body_digest: BodyDigest,
+        body_len: u64,
+        author: &Author<'_>,
+        rng: &mut impl CryptoRng,
+    ) -> Self {
         let signature = author.sign(&message(header, body_digest, body_len), rng);
         Self {
             suite: header.suite(),
@@ -355,7 +300,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        CommitmentRoot, RecordId, RecordVersion, SetId, SigningKeyPair, SubjectId, Threshold,
+        CommitmentRoot, CustodianSet, RecordId, RecordVersion, SetId, SigningKeyPair, SubjectId,
+        Threshold,
     };
 
     #[test]

@@ -12,7 +12,7 @@ use crate::hpke::TAG_LEN;
 use crate::id::HeaderDigest;
 use crate::kem::{KemKeyPair, KemPublicKey};
 use crate::keys::KeyId;
-use crate::record::Opened;
+use crate::opened::{Opened, OpenedInfo};
 use crate::{ContentKey, Suite, domain};
 
 /// The most recipients of one record version.
@@ -245,9 +245,10 @@ pub trait KeyHolder: sealed::KeyHolder {}
 impl KeyHolder for ContentKey {}
 impl KeyHolder for Dealer {}
 impl KeyHolder for Opened {}
+impl KeyHolder for OpenedInfo {}
 
 mod sealed {
-    use super::{ContentKey, Dealer, HeaderDigest, Opened};
+    use super::{ContentKey, Dealer, HeaderDigest, Opened, OpenedInfo};
 
     pub trait KeyHolder {
         fn key(&self) -> &ContentKey;
@@ -275,10 +276,19 @@ mod sealed {
 
     impl KeyHolder for Opened {
         fn key(&self) -> &ContentKey {
-            Opened::key(self)
+            OpenedInfo::key(self)
         }
         fn header(&self) -> Option<HeaderDigest> {
-            Some(Opened::header(self).digest())
+            Some(OpenedInfo::header(self).digest())
+        }
+    }
+
+    impl KeyHolder for OpenedInfo {
+        fn key(&self) -> &ContentKey {
+            OpenedInfo::key(self)
+        }
+        fn header(&self) -> Option<HeaderDigest> {
+            Some(OpenedInfo::header(self).digest())
         }
     }
 }

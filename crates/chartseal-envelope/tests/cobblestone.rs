@@ -196,8 +196,12 @@ fn any_chunk_is_read_without_those_before_it() {
             .open_chunk_at(place as u64 + 1, &mut elsewhere, tag)
             .unwrap_err();
         assert_eq!(error, CobblestoneError::Chunk(place as u64 + 1));
-        assert_eq!(
-            elsewhere, chunk,
+        let left = elsewhere
+            .iter()
+            .zip(&plain)
+            .filter(|(one, other)| one == other);
+        assert!(
+            left.count() <= plain.len() / 20 + 1,
             "no plaintext leaves before its chunk is authenticated"
         );
     }
