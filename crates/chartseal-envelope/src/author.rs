@@ -37,7 +37,7 @@ impl Author<'_> {
     /// The public key.
     pub fn key(&self) -> AuthorKey {
         match self {
-            Self::Ed25519(keys) => keys.verifying_key().into(),
+            Self::Ed25519(keys) => AuthorKey::Ed25519(keys.verifying_key()),
             #[cfg(feature = "pq-sign")]
             Self::Hybrid(keys) => keys.verifying_key().into(),
         }
@@ -83,23 +83,10 @@ impl From<&VerifyingKey> for AuthorKey {
     }
 }
 
-impl From<VerifyingKey> for AuthorKey {
-    fn from(key: VerifyingKey) -> Self {
-        Self::Ed25519(key)
-    }
-}
-
 #[cfg(feature = "pq-sign")]
 impl From<&HybridVerifyingKey> for AuthorKey {
     fn from(key: &HybridVerifyingKey) -> Self {
         Self::Hybrid(key.clone())
-    }
-}
-
-#[cfg(feature = "pq-sign")]
-impl From<HybridVerifyingKey> for AuthorKey {
-    fn from(key: HybridVerifyingKey) -> Self {
-        Self::Hybrid(key)
     }
 }
 
@@ -143,6 +130,26 @@ impl AuthorKey {
             }
             #[cfg(feature = "pq-sign")]
             _ => Err(BadSignature),
+        }
+    }
+}
+
+impl AuthorKey {
+    pub(crate) fn read(suite: Suite, d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        match suite {
+            #[cfg(feature = "pq-sign")]
+            Suite::XWingMlDsa65 => HybridVerifyingKey::decode(d).map(Self::Hybrid),
+            _ => VerifyingKey::decode(d).map(Self::Ed25519),
+        }
+    }
+}
+
+impl Encode for AuthorKey {
+    fn encode(&self, e: &mut Encoder) {
+        match self {
+            Self::Ed25519(key) => key.encode(e),
+            #[cfg(feature = "pq-sign")]
+            Self::Hybrid(key) => key.encode(e),
         }
     }
 }

