@@ -42,12 +42,12 @@ use crate::{Directive, Grantee, Issuer, PolicyError, Position, Symbol, Terms};
 pub struct PolicyState {
     patients: Map<Symbol, Arc<Held>>,
     /// Which patients' directives may open something to whom.
-    reach: Map<(Grantee, Symbol), ()>,
+    reach: Map<Grantee, Map<Symbol, ()>>,
     len: usize,
 }
 
 /// One patient's directives, in the order in which they came.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Held {
     directives: Vec<Directive>,
     /// Where each is, by id.
@@ -72,7 +72,9 @@ impl PolicyState {
     /// has changed.
     pub fn apply(&mut self, directive: Directive) -> Result<(), PolicyError> {
         let patient = directive.patient.clone();
-        if let Some(held) = self.patients.get(&patient) {
+        let held = self.patients.get(&patient);
+        let is_first = held.is_none();
+        if let Some(held) = held {
             if held.places.contains_key(&directive.id) {
                 return Err(PolicyError::DuplicateDirective);
             }
@@ -81,15 +83,20 @@ impl PolicyState {
             }
         }
         for grantee in opens_to(&directive) {
-            let key = (grantee, patient.clone());
-            if self.reach.get(&key).is_none() {
-                self.reach.insert(key, ());
+            match self.reach.get(&grantee) {
+                Some(named) if named.get(&patient).is_some() => continue,
+                Some(_) => {}
+                None => self.reach.insert(grantee.clone(), Map::default()),
+            }
+            if let Some(named) = self.reach.get_mut(&grantee) {
+                named.insert(patient.clone(), ());
             }
         }
-        if self.patients.get(&patient).is_none() {
-            self.patients.insert(patient.clone(), Arc::default());
-        }
-        if let Some(held) = self.patients.get_mut(&patient) {
+        if is_first {
+            let mut held = Held::default();
+            held.push(directive);
+            self.patients.insert(patient, Arc::new(held));
+        } else if let Some(held) = self.patients.get_mut(&patient) {
             Arc::make_mut(held).push(directive);
         }
         self.len = self.len.saturating_add(1);
@@ -118,11 +125,10 @@ impl PolicyState {
     /// just this grantee, or, for an actor, a declared emergency. One that names no grantee, as a
     /// restriction with nested grants may, is under `any:*`.
     pub fn naming(&self, grantee: &Grantee) -> impl Iterator<Item = &Symbol> {
-        let named = self.reach.iter_from(|(named, _)| named < grantee);
+        let named = self.reach.get(grantee);
         named
-            .map(|(key, ())| key)
-            .take_while(move |(named, _)| named == grantee)
-            .map(|(_, patient)| patient)
+            .into_iter()
+            .flat_map(|named| named.iter().map(|(patient, ())| patient))
     }
 
     /// How many directives there are.
@@ -153,6 +159,9 @@ impl Held {
     fn push(&mut self, directive: Directive) {
         self.places
             .insert(directive.id.clone(), self.directives.len());
+        if self.directives.len() == self.directives.capacity() {
+            self.directives.reserve_exact(room(self.directives.len()));
+        }
         self.directives.push(directive);
     }
 
@@ -161,6 +170,24 @@ impl Held {
         self.places
             .values()
             .filter_map(|place| self.directives.get(*place))
+    }
+}
+
+/// For how many more to make room beside so many: a quarter, so that little of a large state is empty.
+fn room(len: usize) -> usize {
+    len / 4 + 1
+}
+
+/// With room for the directive that a copy is made for.
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        let len = self.directives.len();
+        let mut directives = Vec::with_capacity(len + room(len));
+        directives.extend_from_slice(&self.directives);
+        Self {
+            directives,
+            places: self.places.clone(),
+        }
     }
 }
 
