@@ -1,5 +1,5 @@
 use chartseal_codec::DecodeError;
-use chartseal_wire::RecordId;
+use chartseal_wire::{RecordId, Time};
 use thiserror::Error;
 
 /// Why a transaction was refused. The state is untouched then.
@@ -224,6 +224,56 @@ pub enum AdmissionError {
     /// `CS-LED-56`: no such deal of that record.
     #[error("the record's version has no deal of that number")]
     UnknownDeal,
+    /// `CS-LED-57`: an age that would tell the birth date.
+    #[error("ages are told by a month's first moment, in utc")]
+    Month,
+    /// `CS-LED-58`: no second organization agreed.
+    #[error("this needs the countersignature of another committee member's office")]
+    SecondOffice,
+    /// `CS-LED-59`: another organization's patient.
+    #[error("only the office that enrolled the patient does this")]
+    Enroller,
+    /// `CS-LED-60`: nobody who can be a guardian, or not so.
+    #[error("a guardian {0}")]
+    Guardian(&'static str),
+    /// `CS-LED-61`: there is no such guardian now.
+    #[error("they are no guardian of the patient now")]
+    UnknownGuardian,
+    /// `CS-LED-62`: a quorum that can't work, or is not the signer's.
+    #[error("a quorum {0}")]
+    Quorum(&'static str),
+    /// `CS-LED-63`: a status that the patient has, or can't come to have.
+    #[error("the status does not follow from the patient's present one")]
+    Status,
+    /// `CS-LED-64`: a plan that can't work.
+    #[error("a recovery plan {0}")]
+    RecoveryPlan(&'static str),
+    /// `CS-LED-65`: no plan that the signer is in, or no recovery that waits.
+    #[error("there is no such recovery for the signer to begin, veto or complete")]
+    NoRecovery,
+    /// `CS-LED-66`: one at a time.
+    #[error("a recovery of the patient's key waits already")]
+    RecoveryPending,
+    /// `CS-LED-67`: too few guardians agree.
+    #[error("{found} guardians agree, {needed} are needed")]
+    RecoveryApprovals {
+        /// How many do.
+        found: u64,
+        /// How many the plan asks for.
+        needed: u64,
+    },
+    /// `CS-LED-68`: an approval that does not count.
+    #[error("an approval is not by another guardian of the plan, or does not verify")]
+    RecoveryApproval,
+    /// `CS-LED-69`: the old key can still veto.
+    #[error("the recovery may be completed from {} on", .due.0)]
+    RecoveryEarly {
+        /// From when on, in ms.
+        due: Time,
+    },
+    /// `CS-LED-104`: the office goes over the patient's head.
+    #[error("the patient decides this themselves")]
+    PatientDecides,
 }
 
 impl AdmissionError {
@@ -286,6 +336,20 @@ impl AdmissionError {
             Self::UnknownSlot => "CS-LED-54",
             Self::DealNumber { .. } => "CS-LED-55",
             Self::UnknownDeal => "CS-LED-56",
+            Self::Month => "CS-LED-57",
+            Self::SecondOffice => "CS-LED-58",
+            Self::Enroller => "CS-LED-59",
+            Self::Guardian(_) => "CS-LED-60",
+            Self::UnknownGuardian => "CS-LED-61",
+            Self::Quorum(_) => "CS-LED-62",
+            Self::Status => "CS-LED-63",
+            Self::RecoveryPlan(_) => "CS-LED-64",
+            Self::NoRecovery => "CS-LED-65",
+            Self::RecoveryPending => "CS-LED-66",
+            Self::RecoveryApprovals { .. } => "CS-LED-67",
+            Self::RecoveryApproval => "CS-LED-68",
+            Self::RecoveryEarly { .. } => "CS-LED-69",
+            Self::PatientDecides => "CS-LED-104",
         }
     }
 }

@@ -7,8 +7,11 @@ mod directive;
 mod emergency;
 mod enrolment;
 mod erasure;
+mod guardian;
 mod key;
 mod record;
+mod recovery;
+mod status;
 
 use chartseal_wire::domain::TRANSACTION;
 
@@ -46,13 +49,14 @@ pub(crate) fn apply(
     scratch.put(table::key(&transaction.actor_key), &key);
     let tx = signed.id();
     let actor = key.holder.actor();
-    let (key, holder) = (transaction.actor_key, key.holder);
+    let (key, seq, holder) = (transaction.actor_key, transaction.seq, key.holder);
     let mut cx = Context {
         scratch,
         shared,
         tx,
         index,
         key,
+        seq,
         holder,
         actor,
         org,
@@ -127,6 +131,15 @@ fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> 
         Body::SlotRemoved(body) => deal::remove_slot(cx, body),
         Body::Redealt(body) => deal::redeal(cx, body),
         Body::RedealAcknowledged(body) => deal::acknowledge(cx, body),
+        Body::GuardianAppointed(body) => guardian::appoint(cx, body),
+        Body::GuardianRemoved(body) => guardian::remove(cx, body),
+        Body::QuorumSet(body) => guardian::set_quorum(cx, body),
+        Body::QuorumGranted(body) => guardian::grant(cx, body),
+        Body::StatusChanged(body) => status::change(cx, body),
+        Body::RecoveryPlanned(body) => recovery::plan(cx, body),
+        Body::RecoveryStarted(body) => recovery::start(cx, body),
+        Body::RecoveryVetoed(body) => recovery::veto(cx, body),
+        Body::RecoveryCompleted(body) => recovery::complete(cx, body),
     }
     .map(|()| Effect::Applied)
 }

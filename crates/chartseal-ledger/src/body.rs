@@ -5,26 +5,38 @@ mod deal;
 mod directive;
 mod emergency;
 mod erasure;
+mod guardian;
 mod key;
 mod organization;
 mod patient;
 mod practitioner;
 mod record;
+mod recovery;
 mod slot;
+mod status;
 
-use chartseal_codec::canonical_enum;
+use alloc::vec::Vec;
+
+use chartseal_codec::{Encoder, canonical_enum};
+use chartseal_wire::domain::{SECOND_OFFICE, tagged};
+use chartseal_wire::{ChainId, PublicKey};
 
 pub use access::{AccessRequested, Released};
 pub use deal::{RedealAcknowledged, Redealt};
 pub use directive::DirectiveIssued;
 pub use emergency::{EmergencyDeclared, EmergencyReviewed};
 pub use erasure::{Destroyed, Erased};
+pub use guardian::{Ground, GuardianAppointed, GuardianRemoved, QuorumGranted, QuorumSet};
 pub use key::{KeyRevoked, KeyRotated};
 pub use organization::{Organization, OrganizationEnrolled};
 pub use patient::PatientEnrolled;
 pub use practitioner::{Countersignature, PractitionerEnrolled};
 pub use record::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled, Relabelling};
+pub use recovery::{
+    RecoveryApproval, RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed,
+};
 pub use slot::{SlotAdded, SlotRemoved};
+pub use status::{Status, StatusChanged};
 
 /// What a transaction says. Its signer is whose key signed; no body names its own author.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +80,24 @@ pub enum Body {
     Redealt(Redealt),
     /// By a custodian.
     RedealAcknowledged(RedealAcknowledged),
+    /// By the patient, or the office that enrolled them.
+    GuardianAppointed(GuardianAppointed),
+    /// By the patient, the guardian, or the office that enrolled the patient.
+    GuardianRemoved(GuardianRemoved),
+    /// By the patient, or the office that enrolled them.
+    QuorumSet(QuorumSet),
+    /// By a member of the quorum.
+    QuorumGranted(QuorumGranted),
+    /// By the office that enrolled the patient.
+    StatusChanged(StatusChanged),
+    /// By the patient.
+    RecoveryPlanned(RecoveryPlanned),
+    /// By a guardian of the plan.
+    RecoveryStarted(RecoveryStarted),
+    /// By the patient.
+    RecoveryVetoed(RecoveryVetoed),
+    /// By a guardian of the plan.
+    RecoveryCompleted(RecoveryCompleted),
 }
 
 canonical_enum!(Body {
@@ -90,7 +120,27 @@ canonical_enum!(Body {
     17 => SlotRemoved(_),
     18 => Redealt(_),
     19 => RedealAcknowledged(_),
+    20 => GuardianAppointed(_),
+    21 => GuardianRemoved(_),
+    22 => QuorumSet(_),
+    23 => QuorumGranted(_),
+    24 => StatusChanged(_),
+    25 => RecoveryPlanned(_),
+    26 => RecoveryStarted(_),
+    27 => RecoveryVetoed(_),
+    28 => RecoveryCompleted(_),
 });
+
+impl Body {
+    /// The message that a second organization's office signs under a body that asks for it: the tagged
+    /// `[chain, key, seq, body]`. `key` and `seq` are those of the transaction, so that it counts once;
+    /// the body's `countersignature` is still `None`.
+    pub fn to_countersign(&self, chain: &ChainId, key: &PublicKey, seq: u64) -> Vec<u8> {
+        let mut e = Encoder::new();
+        e.array(4).item(chain).item(key).uint(seq).item(self);
+        tagged(SECOND_OFFICE, &e.finish())
+    }
+}
 
 macro_rules! from_variant {
     ($($variant:ident),+ $(,)?) => {$(
@@ -122,4 +172,13 @@ from_variant!(
     SlotRemoved,
     Redealt,
     RedealAcknowledged,
+    GuardianAppointed,
+    GuardianRemoved,
+    QuorumSet,
+    QuorumGranted,
+    StatusChanged,
+    RecoveryPlanned,
+    RecoveryStarted,
+    RecoveryVetoed,
+    RecoveryCompleted,
 );

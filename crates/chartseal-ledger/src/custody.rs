@@ -89,7 +89,7 @@ pub fn releasable(
         head,
         request: &request,
         now,
-        world: LedgerWorld::new(head.state(), now),
+        world: LedgerWorld::new(head.state(), now, request.actor),
     };
     let (mut ready, mut withheld) = (Vec::new(), None);
     for permit in &request.permits {

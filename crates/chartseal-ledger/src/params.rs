@@ -26,6 +26,8 @@ pub struct Params {
     pub max_directives_by_patient: u32,
     /// The most directives that anybody else issues about one patient's records.
     pub max_directives_by_other: u32,
+    /// The shortest delay in which an old key can veto a recovery, in ms.
+    pub min_recovery_delay_ms: u64,
     /// Network law, and how glass is broken: for how long, by which roles.
     pub network: Network,
 }
@@ -39,6 +41,7 @@ canonical_struct!(Params {
     max_emergencies_per_org,
     max_directives_by_patient,
     max_directives_by_other,
+    min_recovery_delay_ms,
     network,
 });
 
@@ -47,7 +50,7 @@ const HOUR: u64 = 3_600 * SECOND;
 
 impl Default for Params {
     /// Half a minute of drift, a day until an emergency role counts, three days for a review, ten
-    /// minutes for releases, four hours of emergency, no network law.
+    /// minutes for releases, three days for a veto, four hours of emergency, no network law.
     fn default() -> Self {
         let emergency = Symbol::new(EMERGENCY_ROLE)
             .ok()
@@ -66,6 +69,7 @@ impl Default for Params {
             max_emergencies_per_org: 64,
             max_directives_by_patient: 4_096,
             max_directives_by_other: 64,
+            min_recovery_delay_ms: 72 * HOUR,
             network: Network {
                 law: alloc::vec::Vec::new(),
                 emergency,

@@ -1,5 +1,6 @@
 //! What the chain knows after a block: typed reads of the authenticated map.
 
+mod care;
 mod deal;
 mod key;
 mod person;
@@ -16,6 +17,7 @@ use chartseal_wire::{
     RequestId, Subject, Time,
 };
 
+pub use care::{CareState, GuardianTerm, PendingRecovery, RecoveryState, Restored};
 pub use deal::{DealState, Deals, SlotState};
 pub(crate) use key::table;
 pub use key::{Holder, KeyState};
@@ -107,6 +109,16 @@ impl<'a> State<'a> {
         self.read(&table::patient(id))
     }
 
+    /// Who acts for a patient, and what keeps the patient from it.
+    pub fn care(&self, id: &PatientId) -> CareState {
+        self.read(&table::care(id)).unwrap_or_default()
+    }
+
+    /// A patient's plan for a lost key, and the recovery that waits.
+    pub fn recovery(&self, id: &PatientId) -> Option<RecoveryState> {
+        self.read(&table::recovery(id))
+    }
+
     /// Whose a key is, its last sequence number, and whether it still counts.
     pub fn key(&self, key: &PublicKey) -> Option<KeyState> {
         self.read(&table::key(key))
@@ -160,13 +172,14 @@ impl<'a> State<'a> {
         self.read(&table::adopted_by(patient)).unwrap_or(*patient)
     }
 
-    /// Whether a patient decides for themselves at `now`: enrolled by their own agreement, and of the
-    /// age of majority or minor consent.
+    /// Whether a patient decides for themselves at `now`: enrolled by their own agreement, of the age
+    /// of majority or minor consent, alive and not without capacity.
     pub fn has_capacity(&self, patient: &PatientId, now: Time) -> bool {
+        let is_without = self.care(patient).is_without_capacity();
         self.patient(patient).is_some_and(|patient| {
             let of_age = patient.adult_from <= now;
             let may_consent = patient.minor_consent_from.is_some_and(|from| from <= now);
-            !patient.provisional && (of_age || may_consent)
+            !patient.provisional && !is_without && (of_age || may_consent)
         })
     }
 

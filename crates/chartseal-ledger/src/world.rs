@@ -17,15 +17,18 @@ const INBOX_SYMBOL: &str = "INBOX";
 pub(crate) struct LedgerWorld<'a> {
     state: State<'a>,
     now: Time,
+    /// Who asks.
+    asker: ActorId,
     /// One request asks about one patient: whose directives are read once, for all its records.
     directives: OnceCell<(Symbol, Vec<Directive>)>,
 }
 
 impl<'a> LedgerWorld<'a> {
-    pub(crate) fn new(state: State<'a>, now: Time) -> Self {
+    pub(crate) fn new(state: State<'a>, now: Time, asker: ActorId) -> Self {
         Self {
             state,
             now,
+            asker,
             directives: OnceCell::new(),
         }
     }
@@ -60,11 +63,29 @@ impl World for LedgerWorld<'_> {
     }
 
     fn patient(&self, id: &Symbol) -> Option<Cow<'_, Patient>> {
-        let patient = self.state.patient(&PatientId(id16(id)?))?;
+        let id = PatientId(id16(id)?);
+        let patient = self.state.patient(&id)?;
+        let care = self.state.care(&id);
+        let terms = care.guardians.iter();
+        let guardians = terms.map(|term| term.effective(patient.adult_from));
+        // What they granted while they could stays. Policy knows no loss of capacity: who asks for
+        // themselves then asks as a child would.
+        let is_without = patient.provisional || care.is_without_capacity();
+        let asks_alone = self.asker == id.into() && is_without;
+        let never = chartseal_policy::Time(u64::MAX);
         Some(Cow::Owned(Patient {
-            adult_from: policy_time(patient.adult_from),
-            minor_consent_from: patient.minor_consent_from.map(policy_time),
-            ..Patient::default()
+            adult_from: if asks_alone {
+                never
+            } else {
+                policy_time(patient.adult_from)
+            },
+            minor_consent_from: patient
+                .minor_consent_from
+                .filter(|_| !asks_alone)
+                .map(policy_time),
+            minor_private_tags: care.private_labels,
+            guardians: Set::new(guardians).unwrap_or_default(),
+            quorum: care.quorum,
         }))
     }
 

@@ -9,17 +9,20 @@ use std::fmt::Write as _;
 
 use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
 use chartseal_ledger::body::{
-    DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, Erased,
-    KeyRevoked, KeyRotated, OrganizationEnrolled, RedealAcknowledged, Redealt, Relabelled,
-    Relabelling, Released, SlotAdded, SlotRemoved,
+    Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared,
+    EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked, KeyRotated,
+    OrganizationEnrolled, QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted,
+    RecoveryPlanned, RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled,
+    Relabelling, Released, SlotAdded, SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{
-    ActorState, DealState, Deals, DepositState, KeyState, OpenEmergency, PatientState, RecordState,
-    RequestState, SlotState, StoredDirective,
+    ActorState, CareState, DealState, Deals, DepositState, KeyState, OpenEmergency, PatientState,
+    RecordState, RecoveryState, RequestState, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
 };
+use chartseal_policy::{Grant, Grantee, Purpose, Quorum, Symbol, Window};
 use chartseal_wire::{Hash, Signature, Time, TxId};
 use common::*;
 use proptest::prelude::*;
@@ -40,6 +43,15 @@ fn bodies() -> Vec<(&'static str, Body)> {
     let relabelling = Relabelling {
         record: record_id(20),
         labels: Labels::inbox(),
+    };
+    let countersignature = Some(Countersignature {
+        org: org(2),
+        signature: Signature([6; 64]),
+    });
+    let status = |status| StatusChanged {
+        patient: patient(1),
+        status,
+        countersignature: countersignature.clone(),
     };
     vec![
         (
@@ -173,6 +185,100 @@ fn bodies() -> Vec<(&'static str, Body)> {
             }
             .into(),
         ),
+        (
+            "guardian appointed",
+            GuardianAppointed {
+                patient: patient(1),
+                guardian: actor(2),
+                ground: Ground::Incapacity,
+                window: Window {
+                    from: None,
+                    until: Some(chartseal_policy::Time(START)),
+                },
+                countersignature: countersignature.clone(),
+            }
+            .into(),
+        ),
+        (
+            "guardian removed",
+            GuardianRemoved {
+                patient: patient(1),
+                guardian: actor(2),
+                countersignature: None,
+            }
+            .into(),
+        ),
+        (
+            "quorum set",
+            QuorumSet {
+                patient: patient(1),
+                quorum: Some(Quorum {
+                    k: 2,
+                    members: chartseal_policy::Set::new(
+                        [2, 3].map(|id| Symbol::new([id; 16]).unwrap()),
+                    )
+                    .unwrap(),
+                    ttl: Some(chartseal_policy::Millis(1_000)),
+                }),
+                countersignature: countersignature.clone(),
+            }
+            .into(),
+        ),
+        (
+            "quorum granted",
+            QuorumGranted {
+                patient: patient(1),
+                grant: Grant::to(Grantee::actor([11; 16]).unwrap(), Purpose::Treat),
+                sealed: Some(Hash([4; 32])),
+            }
+            .into(),
+        ),
+        ("majority", status(Status::Majority(MAJORITY)).into()),
+        (
+            "minor consent",
+            status(Status::MinorConsent(MAJORITY)).into(),
+        ),
+        ("incapacity", status(Status::Incapacity).into()),
+        ("capacity", status(Status::Capacity).into()),
+        ("death", status(Status::Death).into()),
+        (
+            "recovery planned",
+            RecoveryPlanned {
+                bundle: Hash([5; 32]),
+                guardians: vec![actor(2), actor(10)],
+                k: 2,
+                delay_ms: 259_200_000,
+            }
+            .into(),
+        ),
+        (
+            "recovery started",
+            RecoveryStarted {
+                patient: patient(1),
+                key: new.public(),
+                kem: [3; 32],
+                possession,
+                approvals: vec![RecoveryApproval {
+                    guardian: actor(2),
+                    signature: Signature([7; 64]),
+                }],
+            }
+            .into(),
+        ),
+        (
+            "recovery vetoed",
+            RecoveryVetoed {
+                patient: patient(1),
+            }
+            .into(),
+        ),
+        (
+            "recovery completed",
+            RecoveryCompleted {
+                patient: patient(1),
+            }
+            .into(),
+        ),
     ]
 }
 
@@ -288,6 +394,8 @@ fn total_all(bytes: &[u8]) {
     total::<RequestState>(bytes);
     total::<Vec<OpenEmergency>>(bytes);
     total::<StoredDirective>(bytes);
+    total::<CareState>(bytes);
+    total::<RecoveryState>(bytes);
     total::<DealState>(bytes);
     total::<Deals>(bytes);
     total::<SlotState>(bytes);

@@ -104,7 +104,7 @@ struct Judged {
 }
 
 fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
-    let world = LedgerWorld::new(cx.state(), cx.now());
+    let world = LedgerWorld::new(cx.state(), cx.now(), cx.actor);
     let window_end = cx.now().plus_ms(cx.shared.params.release_window_ms);
     let action: Option<Action> = body.action.as_str().parse().ok();
     let judge = |record: &RecordId| {

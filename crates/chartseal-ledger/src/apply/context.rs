@@ -4,9 +4,9 @@ use chartseal_wire::{
 };
 
 use crate::admission::AdmissionError;
-use crate::body::CustodianSet;
+use crate::body::{Body, Countersignature, CustodianSet};
 use crate::scratch::Scratch;
-use crate::state::{ActorState, Holder, RecordState, Shared, State};
+use crate::state::{ActorState, Holder, PatientState, RecordState, Shared, State};
 
 /// One admitted transaction on its way into the state.
 pub(super) struct Context<'s, 'b> {
@@ -15,6 +15,7 @@ pub(super) struct Context<'s, 'b> {
     pub(super) tx: TxId,
     pub(super) index: u32,
     pub(super) key: PublicKey,
+    pub(super) seq: u64,
     pub(super) holder: Holder,
     pub(super) actor: ActorId,
     pub(super) org: OrgId,
@@ -80,6 +81,28 @@ impl Context<'_, '_> {
         } else {
             Err(AdmissionError::Capacity)
         }
+    }
+
+    /// A patient whom the transaction names.
+    pub(super) fn known_patient(&self, id: &PatientId) -> Result<PatientState, AdmissionError> {
+        let patient = self.state().patient(id);
+        patient.ok_or(AdmissionError::UnknownPatient)
+    }
+
+    /// Another committee member's office agrees to this body in this transaction.
+    pub(super) fn check_second_office(
+        &self,
+        by: Option<&Countersignature>,
+        body: &Body,
+    ) -> Result<(), AdmissionError> {
+        let committee = &self.shared.committee;
+        let by = by.filter(|by| by.org != self.org && committee.index_of(&by.org).is_some());
+        let by = by.ok_or(AdmissionError::SecondOffice)?;
+        let office = self.state().org(&by.org).map(|org| org.enrolment_key);
+        let message = body.to_countersign(&self.chain(), &self.key, self.seq);
+        office
+            .and_then(|office| office.verify_raw(&message, &by.signature).ok())
+            .ok_or(AdmissionError::SecondOffice)
     }
 
     /// To whom records are dealt now.

@@ -3,6 +3,7 @@ use chartseal_wire::history::{self, Token};
 use chartseal_wire::{DirectiveId, Event, Hash, PatientId, Time};
 
 use super::context::{Context, wrong_signer};
+use super::guardian::word;
 use crate::admission::AdmissionError;
 use crate::body::DirectiveIssued;
 use crate::state::{Holder, StoredDirective, table};
@@ -15,20 +16,51 @@ pub(super) fn issue(
     if !matches!(cx.holder, Holder::Practitioner(_) | Holder::Patient(_)) {
         return Err(wrong_signer("a practitioner or a patient"));
     }
-    cx.state()
-        .patient(&body.patient)
-        .ok_or(AdmissionError::UnknownPatient)?;
-    let event = check_terms(cx, body)?;
+    let patient = cx.known_patient(&body.patient)?;
+    let is_without = patient.provisional || cx.state().care(&body.patient).is_without_capacity();
+    if cx.actor == body.patient.into() && is_without && opens(&body.terms) {
+        return Err(AdmissionError::Capacity);
+    }
+    let event = check_terms(cx, body.patient, &body.terms)?;
     count(cx, body.patient)?;
-    store(cx, body.patient, body.terms.clone(), body.sealed);
+    let issuer = Issuer::Actor(symbol(&cx.actor.0));
+    store(cx, body.patient, issuer, body.terms.clone(), body.sealed);
     cx.enter_for(body.patient, Event::Directive(event));
     Ok(())
+}
+
+/// Adds a grant that a quorum's member sends in.
+pub(super) fn grant_by_quorum(
+    cx: &mut Context<'_, '_>,
+    patient: PatientId,
+    terms: Terms,
+    sealed: Option<Hash>,
+) -> Result<(), AdmissionError> {
+    let event = history::DirectiveIssued {
+        kind: word("quorum_grant"),
+        ..check_terms(cx, patient, &terms)?
+    };
+    count(cx, patient)?;
+    store(cx, patient, Issuer::Quorum, terms, sealed);
+    cx.enter_for(patient, Event::Directive(event));
+    Ok(())
+}
+
+/// Whether a directive may open something: a minor's is judged at each decision, but who is without
+/// capacity was once of age.
+fn opens(terms: &Terms) -> bool {
+    match terms {
+        Terms::Grant(_) => true,
+        Terms::Restrict(restriction) => restriction.nested_grants,
+        Terms::Revoke(_) | Terms::Approve(_) | Terms::Emergency(_) => false,
+    }
 }
 
 /// Adds a directive to those of a patient; its id is the transaction's.
 pub(super) fn store(
     cx: &mut Context<'_, '_>,
     patient: PatientId,
+    issuer: Issuer,
     terms: Terms,
     sealed: Option<Hash>,
 ) {
@@ -36,7 +68,7 @@ pub(super) fn store(
     let directive = Directive {
         id: symbol(&cx.tx.0),
         position: cx.position(),
-        issuer: Issuer::Actor(symbol(&cx.actor.0)),
+        issuer,
         patient: symbol(&patient.0),
         issued: Some(policy_time(cx.now())),
         terms,
@@ -54,9 +86,10 @@ pub(super) fn store(
 /// Refuses what could never mean anything on a chain, and says how the directive enters histories.
 fn check_terms(
     cx: &Context<'_, '_>,
-    body: &DirectiveIssued,
+    patient: PatientId,
+    terms: &Terms,
 ) -> Result<history::DirectiveIssued, AdmissionError> {
-    let (window, target) = match &body.terms {
+    let (window, target) = match terms {
         Terms::Grant(grant) => {
             check_scopes(&grant.scope, &grant.except)?;
             (Some(grant.window), None)
@@ -67,13 +100,16 @@ fn check_terms(
         }
         Terms::Revoke(revocation) => {
             let stored = directive_id(&revocation.target).and_then(|id| cx.state().directive(&id));
-            let patient = symbol(&body.patient.0);
+            let patient = symbol(&patient.0);
             if stored.is_none_or(|stored| stored.directive.patient != patient) {
                 return Err(AdmissionError::UnknownDirective);
             }
             (None, directive_id(&revocation.target))
         }
         Terms::Approve(approval) => {
+            if approval.at > policy_time(cx.now()) {
+                return Err(AdmissionError::Directive("approves at a time to come"));
+            }
             // The grant comes after its approvals: its id may be of a transaction not yet sent.
             let refused = AdmissionError::Directive("names a target that is no directive's id");
             (None, Some(directive_id(&approval.target).ok_or(refused)?))
@@ -84,7 +120,7 @@ fn check_terms(
             ));
         }
     };
-    let kind = Token::new(body.terms.kind());
+    let kind = Token::new(terms.kind());
     let kind = kind.ok_or(AdmissionError::Directive("is of a kind without a name"))?;
     let from = window
         .and_then(|window| window.from)

@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use chartseal_policy::{Declaration, Terms};
+use chartseal_policy::{Declaration, Issuer, Terms};
 use chartseal_wire::history;
 use chartseal_wire::{DirectiveId, Event, OrgId, Time};
 
@@ -52,7 +52,8 @@ pub(super) fn declare(
         has_reason,
         closed: None,
     });
-    store(cx, body.patient, terms, Some(body.reason));
+    let issuer = Issuer::Actor(symbol(&cx.actor.0));
+    store(cx, body.patient, issuer, terms, Some(body.reason));
     let event = Event::Emergency(history::EmergencyDeclared {
         reason_code: body.reason_code.clone(),
         reason: body.reason,

@@ -2,6 +2,7 @@ use chartseal_wire::history::Enrolled;
 use chartseal_wire::{ActorId, Event, PublicKey, Subject};
 
 use super::context::Context;
+use super::status::check_month;
 use crate::admission::AdmissionError;
 use crate::body::{OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled};
 use crate::state::{ActorState, Holder, KeyState, PatientState, table};
@@ -70,6 +71,8 @@ pub(super) fn patient(
     let enrolled_by = cx.office()?;
     check_id(cx, body.patient.0)?;
     check_key(cx, &body.key)?;
+    check_month(body.adult_from)?;
+    body.minor_consent_from.map_or(Ok(()), check_month)?;
     if let Some(agreement) = &body.agreement {
         let agreed = body.key.verify_raw(&body.to_agree(&cx.chain()), agreement);
         agreed.map_err(|_| AdmissionError::Agreement)?;

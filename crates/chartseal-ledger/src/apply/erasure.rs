@@ -7,7 +7,7 @@ use crate::body::{Destroyed, Erased};
 use crate::state::table;
 
 pub(super) fn erase(cx: &mut Context<'_, '_>, body: &Erased) -> Result<(), AdmissionError> {
-    let patient = cx.patient()?;
+    let patient = cx.capable()?;
     let mut record = cx.own_record(patient, &body.record)?;
     record.erased = true;
     cx.scratch.put(table::record(&body.record), &record);

@@ -66,7 +66,7 @@ pub(super) fn revoke(cx: &mut Context<'_, '_>, body: &KeyRevoked) -> Result<(), 
 }
 
 /// Marks a key as revoked and enters that for whose it was and for who did it.
-fn end(
+pub(super) fn end(
     cx: &mut Context<'_, '_>,
     old: PublicKey,
     holder: Holder,

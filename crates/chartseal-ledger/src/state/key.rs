@@ -72,6 +72,14 @@ pub(crate) mod table {
         state_key("adopted-by", &id.0)
     }
 
+    pub(crate) fn care(id: &PatientId) -> MapKey {
+        state_key("care", &id.0)
+    }
+
+    pub(crate) fn recovery(id: &PatientId) -> MapKey {
+        state_key("recovery", &id.0)
+    }
+
     pub(crate) fn key(key: &PublicKey) -> MapKey {
         state_key("key", &key.0)
     }
