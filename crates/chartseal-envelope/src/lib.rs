@@ -88,7 +88,8 @@
 //! Each verb that draws randomness has a `*_with_rng` form; the other needs feature `getrandom`.
 //!
 //! # Limits
-//! Records up to what memory holds (chunk by chunk, [`cobblestone`] goes to 4 PiB), at most 64
+//! Records of up to 4 PiB: [`RecordSealer`] and [`RecordOpener`] take half a MiB for any of them, while
+//! [`seal`] and [`open`] hold all of it. [`BodyReader`] reads ranges, and proves less of them. At most 64
 //! custodians, 65,536 records in a deal or release, 8 KiB of attributes, 64 KiB in a sealed text.
 //! Decoders accept canonical CBOR only, and allocate no more than the input's length justifies. The
 //! one panic is an allocation that fails. Errors name a rule (`CS-ENV-58`); `docs/envelope.md` has

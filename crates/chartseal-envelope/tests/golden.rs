@@ -72,6 +72,21 @@ fn no_byte_of_a_format_moved() {
     frozen("acknowledgement", to_bytes(&held.acknowledgement()));
     frozen("release", to_bytes(&release));
     frozen("sealed-text", to_bytes(&text));
+    let info = world.info();
+    let content = ContentInfo {
+        media_type: "text/plain",
+        attributes: b"notes",
+        len: None,
+    };
+    let sealer = RecordSealer::new_with_rng(&info, &content, &world.author, common::rng(122));
+    let mut stream = Vec::new();
+    let sealed = sealer
+        .unwrap()
+        .seal_stream(&b"golden"[..], &mut stream)
+        .unwrap();
+    frozen("stream-header", to_bytes(&sealed.header));
+    frozen("stream-body", stream);
+    frozen("stream-seal", to_bytes(&sealed.seal));
     let mut slots = Slots::new(&record.header);
     for to in [&reader, keys.public_key()] {
         slots

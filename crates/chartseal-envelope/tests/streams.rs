@@ -291,6 +291,39 @@ fn a_stream_that_is_cut_at_any_chunks_border_is_refused() {
         assert_eq!(rule, "CS-ENV-22", "{border}");
     }
     assert_eq!(refused(&world, &sealed, &content, &[], 0), "CS-ENV-22");
+    // Piece by piece, too.
+    for border in (PREFIX_LEN..sealed.body.len()).step_by(SEALED_CHUNK) {
+        let mut opener = opener(&world, &sealed).unwrap();
+        let fine = |_: &[u8]| Ok::<(), OpenError>(());
+        opener.update(&sealed.body[..border], fine).unwrap();
+        assert_eq!(
+            rule(opener.finish(fine).unwrap_err()),
+            "CS-ENV-22",
+            "{border}"
+        );
+    }
+}
+
+/// The bytes that `docs/envelope.md` says, where the length was not known.
+#[test]
+fn the_plaintext_of_a_stream_of_unknown_length_is_the_documented_one() {
+    let mut world = World::new(226, 2, 2);
+    let sealed = seal_stream(&mut world, b"\0stream\0", None);
+    let context = sealed.record.header.digest();
+    let plain = cobblestone::open(&sealed.key, context.as_bytes(), &sealed.body).unwrap();
+    let head = [
+        &[0x84, 0xf6, 0x6a][..],
+        b"text/plain",
+        &[0x45],
+        b"notes",
+        &[0x58, 32],
+    ]
+    .concat();
+    assert!(plain.starts_with(&head));
+    let content = &plain[head.len() + 32..];
+    // 53 + 8 + 8 bytes are padded to 72.
+    assert_eq!(plain.len(), 72);
+    assert_eq!(content, b"\0stream\0\0\0\0\0\0\0\0\0\0\0\x08");
 }
 
 #[test]
