@@ -57,6 +57,9 @@ targets! {
     envelope_sealed_text => canonical::<chartseal_envelope::SealedText>, "a sealed text";
     envelope_kem_key => canonical::<chartseal_envelope::KemPublicKey>, "a KEM public key";
     envelope_verifying_key => canonical::<chartseal_envelope::VerifyingKey>, "a verifying key";
+    envelope_hybrid_key => canonical::<chartseal_envelope::HybridVerifyingKey>, "a verifying key of suite 2";
+    envelope_identity => canonical::<chartseal_envelope::PublicIdentity>, "a public identity";
+    envelope_keystore => keystore_file, "a keystore file, up to its password";
     envelope_held_share => held_share, "a custodian's share as it is stored";
     envelope_body => body, "a body under a key that is not its own";
     ledger_transaction => canonical::<chartseal_ledger::Transaction>, "a transaction";
@@ -92,6 +95,11 @@ fn text<T: ToString, E>(parse: impl Fn(&str) -> Result<T, E>) -> impl Fn(&[u8]) 
 fn same(input: &[u8], encoded: &[u8]) -> bool {
     assert!(input == encoded, "decoded, but encodes to other bytes");
     true
+}
+
+fn keystore_file(input: &[u8]) -> bool {
+    let file = std::str::from_utf8(input);
+    file.is_ok_and(|file| chartseal_envelope::keystore::check(file).is_ok())
 }
 
 fn held_share(input: &[u8]) -> bool {

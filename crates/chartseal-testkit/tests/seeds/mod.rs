@@ -182,6 +182,13 @@ fn envelope() -> Vec<Seed> {
         vector("envelope_sealed_text", "sealed-text"),
         vector("envelope_kem_key", "kem-key"),
         vector("envelope_verifying_key", "author-key"),
+        vector("envelope_hybrid_key", "author-key-2"),
+        vector("envelope_identity", "identity-2"),
+        (
+            "envelope_keystore",
+            "golden".into(),
+            read("crates/chartseal-envelope/tests/vectors/keystore.pem"),
+        ),
         vector("envelope_held_share", "held-share"),
         ("envelope_body", "plaintext".into(), body),
     ]
