@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::CobblestoneError;
 use crate::cobblestone::{CHUNK_LEN, MessageKeys, SEALED_CHUNK_LEN, TAG_LEN};
 use crate::id::BodyDigest;
+use crate::secret::{SHALLOW, wiped};
 
 /// Enough for BLAKE3 and the system's calls to cost little; 256 KiB.
 const CHUNKS: usize = 16;
@@ -85,22 +86,26 @@ impl Batch {
             self.len += TAG_LEN;
         }
         let sealed = self.bytes.get_mut(..self.len).unwrap_or_default();
-        for (place, chunk) in (self.first..).zip(sealed.chunks_mut(SEALED_CHUNK_LEN)) {
-            if let Some((text, tag)) = chunk.split_last_chunk_mut() {
-                *tag = keys.seal(place, text);
+        wiped::<SHALLOW, _>(|| {
+            for (place, chunk) in (self.first..).zip(sealed.chunks_mut(SEALED_CHUNK_LEN)) {
+                if let Some((text, tag)) = chunk.split_last_chunk_mut() {
+                    *tag = keys.seal(place, text);
+                }
             }
-        }
+        });
     }
 
     /// Opens all chunks, once.
     pub(crate) fn open(&mut self, keys: &MessageKeys) -> Result<(), CobblestoneError> {
         let sealed = self.bytes.get_mut(..self.len).unwrap_or_default();
-        for (place, chunk) in (self.first..).zip(sealed.chunks_mut(SEALED_CHUNK_LEN)) {
-            let parts = chunk.split_last_chunk_mut();
-            let (text, tag) = parts.ok_or(CobblestoneError::Truncated)?;
-            keys.open(place, text, tag)?;
-        }
-        Ok(())
+        wiped::<SHALLOW, _>(|| {
+            for (place, chunk) in (self.first..).zip(sealed.chunks_mut(SEALED_CHUNK_LEN)) {
+                let parts = chunk.split_last_chunk_mut();
+                let (text, tag) = parts.ok_or(CobblestoneError::Truncated)?;
+                keys.open(place, text, tag)?;
+            }
+            Ok(())
+        })
     }
 
     /// The ciphertext.

@@ -10,6 +10,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::id::HeaderDigest;
+use crate::secret::{SHALLOW, wiped};
 use crate::sharing::Coins;
 use crate::{CobblestoneError, ContentKey, cobblestone};
 
@@ -154,7 +155,7 @@ pub(crate) const TAIL_LEN: u64 = 8;
 impl Prefix {
     /// Reads it from a plaintext or its first chunk, within which it always ends.
     pub(crate) fn read(plaintext: &[u8]) -> Result<Self, BodyError> {
-        Self::decode(plaintext).map_err(BodyError::Prefix)
+        wiped::<SHALLOW, _>(|| Self::decode(plaintext)).map_err(BodyError::Prefix)
     }
 
     fn decode(plaintext: &[u8]) -> Result<Self, DecodeError> {
@@ -165,7 +166,7 @@ impl Prefix {
             content_len: if told_later { None } else { Some(d.uint()?) },
             media_type: d.at("media_type").text(MAX_MEDIA_TYPE)?.into(),
             attributes: Zeroizing::new(d.at("attributes").bytes(MAX_ATTRIBUTES)?.to_vec()),
-            coins: Coins(d.at("coins").bytes_exact()?),
+            coins: Coins::copy_of(&d.at("coins").bytes_exact()?),
             len: d.position(),
         })
     }
@@ -210,7 +211,7 @@ pub(crate) fn prefix(
     e.text(media_type).bytes(attributes).bytes(&[0; 32]);
     let mut prefix = Zeroizing::new(e.finish());
     if let Some(place) = prefix.last_chunk_mut() {
-        *place = coins.0;
+        *place = *coins.expose_bytes();
     }
     prefix
 }

@@ -18,6 +18,7 @@ use crate::header::Header;
 use crate::id::BodyDigest;
 use crate::opened::OpenedInfo;
 use crate::record::{BadSeal, OpenError, Seal};
+use crate::secret::{SHALLOW, wiped};
 use crate::stream_io::{StreamFault, read};
 
 /// Reads any range of a record's content, and of its body only the chunks that the range lies in.
@@ -214,7 +215,7 @@ impl<B: Read + Seek> Chunks<B> {
         self.body.read_exact(sealed).map_err(StreamFault::Read)?;
         let parts = sealed.split_last_chunk_mut();
         let (text, tag) = parts.ok_or_else(|| refused(CobblestoneError::Truncated))?;
-        self.keys.open(place, text, tag).map_err(refused)?;
+        wiped::<SHALLOW, _>(|| self.keys.open(place, text, tag)).map_err(refused)?;
         self.open = Some((place, text.len()));
         Ok(text.len())
     }

@@ -21,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -33,6 +34,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::ContentKey;
 use crate::backend::{Aead, DefaultAead};
+use crate::secret::{SHALLOW, wiped};
 
 /// Bytes of plaintext in every chunk but the last, which has fewer.
 pub const CHUNK_LEN: usize = 16 * 1024;
@@ -350,12 +352,19 @@ impl<A: Aead> fmt::Debug for ChunkOpener<A> {
 
 /// The key and base nonce of one message.
 pub(crate) struct MessageKeys<A = DefaultAead> {
-    cipher: A,
+    cipher: Box<A>,
     base_nonce: BaseNonce,
 }
 
 #[derive(Zeroize, ZeroizeOnDrop)]
 struct BaseNonce([u8; 12]);
+
+/// Chunk after chunk runs on the same stack, so it is overwritten once, behind the last.
+impl<A> Drop for MessageKeys<A> {
+    fn drop(&mut self) {
+        wiped::<SHALLOW, _>(|| ());
+    }
+}
 
 impl<A: Aead> MessageKeys<A> {
     /// The keys of a new message, and the bytes that come first.
@@ -367,7 +376,7 @@ impl<A: Aead> MessageKeys<A> {
         let mut prefix = [0; PREFIX_LEN];
         let (salt, commitment) = prefix.split_at_mut(SALT_LEN);
         rng.fill_bytes(salt);
-        let (keys, derived) = Self::derive(key, context, salt);
+        let (keys, derived) = wiped::<SHALLOW, _>(|| Self::derive(key, context, salt));
         commitment.copy_from_slice(&derived);
         (keys, prefix)
     }
@@ -379,7 +388,7 @@ impl<A: Aead> MessageKeys<A> {
         prefix: &[u8; PREFIX_LEN],
     ) -> Result<Self, CobblestoneError> {
         let (salt, commitment) = prefix.split_at(SALT_LEN);
-        let (keys, derived) = Self::derive(key, context, salt);
+        let (keys, derived) = wiped::<SHALLOW, _>(|| Self::derive(key, context, salt));
         if !bool::from(derived.as_slice().ct_eq(commitment)) {
             return Err(CobblestoneError::Commitment);
         }
@@ -433,7 +442,7 @@ impl<A: Aead> MessageKeys<A> {
         commitment.copy_from_slice(commitment_part);
         (
             Self {
-                cipher: A::new(&key),
+                cipher: Box::new(A::new(&key)),
                 base_nonce: BaseNonce(base_nonce),
             },
             commitment,

@@ -156,7 +156,7 @@ fn a_dealer_who_sends_too_few_commitments_is_found_by_the_custodian() {
 
 /// A record whose author committed to a share that is not on the polynomial.
 fn crooked(world: &mut World) -> (SealedRecord, Vec<HeldShare>) {
-    let (key, coins) = (ContentKey::from_bytes([5; 32]), Coins([6; 32]));
+    let (key, coins) = (ContentKey::from_bytes([5; 32]), Coins::copy_of(&[6; 32]));
     let (author, threshold) = (world.author.key_id(), world.info.custodians.threshold);
     let scope = Scope::of_new(&world.info, author);
     let mut shares = sharing::split(&key, &coins, &scope.to_bytes(), threshold);

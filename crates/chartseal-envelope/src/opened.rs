@@ -103,7 +103,7 @@ impl OpenedInfo {
         Dealer {
             dealing: Dealing::initial(&self.header),
             key: self.key.duplicate(),
-            coins: Coins(self.coins.0),
+            coins: self.coins.duplicate(),
         }
     }
 
@@ -117,7 +117,7 @@ impl OpenedInfo {
             epoch,
             custodians,
             self.key.duplicate(),
-            Coins(self.coins.0),
+            self.coins.duplicate(),
         )
     }
 

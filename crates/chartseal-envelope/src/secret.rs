@@ -66,7 +66,7 @@ pub(crate) fn wiped<const DEPTH: usize, T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// What hashes and symmetric ciphers take of the stack.
-pub(crate) const SHALLOW: usize = 4 * 1024;
+pub(crate) const SHALLOW: usize = 16 * 1024;
 /// What public-key cryptography takes of the stack: ML-KEM's and ML-DSA's polynomials.
 pub(crate) const DEEP: usize = 64 * 1024;
 

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use rand_core::CryptoRng;
 use vsss_rs::{DefaultShare, Gf256, IdentifierGf256, Polynomial, Share as _};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::hash::derive;
 use crate::id::{ShareIndex, Threshold};
@@ -20,14 +20,23 @@ use crate::{ContentKey, domain};
 pub(crate) const SHARE_LEN: usize = 32;
 
 /// The seed of all coins of a record's deals; it lies in the body, so every reader has it.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Coins(pub(crate) [u8; 32]);
+pub(crate) struct Coins(Secret);
 
 impl Coins {
     pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut coins = Self([0; 32]);
-        rng.fill_bytes(&mut coins.0);
-        coins
+        Self(Secret::random(rng))
+    }
+
+    pub(crate) fn copy_of(bytes: &[u8; 32]) -> Self {
+        Self(Secret::copy_of(bytes))
+    }
+
+    pub(crate) fn duplicate(&self) -> Self {
+        Self::copy_of(&self.0)
+    }
+
+    pub(crate) fn expose_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -62,9 +71,14 @@ fn deal(key: &ContentKey, coins: &Coins, context: &[u8], threshold: Threshold) -
     let degree = usize::from(threshold.needed()) - 1;
     // At most 63 and 64 times 32 bytes: within HKDF's 8,160.
     let mut coefficients = Zeroizing::new(vec![0; degree * SHARE_LEN]);
-    derive(&coins.0, domain::COEFFICIENTS, context, &mut coefficients);
+    derive(
+        coins.expose_bytes(),
+        domain::COEFFICIENTS,
+        context,
+        &mut coefficients,
+    );
     let mut salts = Zeroizing::new(vec![0; usize::from(threshold.total()) * SHARE_LEN]);
-    derive(&coins.0, domain::SALTS, context, &mut salts);
+    derive(coins.expose_bytes(), domain::SALTS, context, &mut salts);
 
     let (salts, _) = salts.as_chunks::<SHARE_LEN>();
     let mut shares: Vec<_> = salts

@@ -161,8 +161,7 @@ impl Slots {
         let key = receiver
             .open(&slot.ciphertext, &self.aad(slot.recipient))
             .map_err(|_| SlotError::Refused)?;
-        let key = key.as_slice().try_into().map_err(|_| SlotError::Refused)?;
-        Ok(ContentKey::from_bytes(key))
+        ContentKey::copy_of(&key).ok_or(SlotError::Refused)
     }
 
     /// Exchanges the slot of `old` for one of `new`: a recipient's new key. A slot that `new` already had is
