@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chartseal_fhir::{Timestamp, UtcOffset};
 use clap::{Parser, Subcommand};
+
+use crate::records::args as records;
 
 /// Exit codes, for every command.
 const EXIT_CODES: &str = "\
@@ -39,6 +42,21 @@ pub enum Command {
     /// Decide access requests against consents.
     #[command(subcommand)]
     Policy(Policy),
+    /// Make and show keys.
+    #[command(subcommand)]
+    Key(records::Key),
+    /// Seal a record, and deal the shares of its key to custodians.
+    Seal(records::Seal),
+    /// Open a record.
+    Open(records::Open),
+    /// Deal a record's shares again, or to other custodians.
+    Deal(records::Deal),
+    /// As a custodian: release your share to a reader.
+    Release(records::Release),
+    /// As a reader: put releases together to the key of a record.
+    Combine(records::Combine),
+    /// Show every field of an object, without any key.
+    Inspect(records::Inspect),
 }
 
 /// `demo`.
@@ -88,10 +106,151 @@ pub struct AuditVerify {
 pub enum Policy {
     /// Answer each case of a document, and compare with what it expects.
     Check {
-        /// A document with `world` and `cases`.
+        /// A document with `world` and `cases`; `-` for stdin.
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Say why each case is decided so: every directive, with the first condition that it failed.
+    Explain(PolicyExplain),
+    /// Say who can read a patient's records, and which consents need attention.
+    Who(PolicyWho),
+    /// Say who would gain and who would lose what by one more directive.
+    Diff(PolicyDiff),
+    /// Turn a FHIR Consent into a document for the other verbs.
+    Import(PolicyImport),
+}
+
+/// The cases of a document.
+#[derive(Debug, clap::Args)]
+pub struct Cases {
+    /// A document with `world` and `cases`; `-` for stdin.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Only the case whose `n` this is.
+    #[arg(long, value_name = "N")]
+    pub case: Option<String>,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `policy explain`.
+#[derive(Debug, clap::Args)]
+pub struct PolicyExplain {
+    #[command(flatten)]
+    pub cases: Cases,
+    /// `full`: what the patient and the auditor see; `opaque`: what the requester is told.
+    #[arg(long, value_enum, default_value_t = View::Full)]
+    pub view: View,
+}
+
+/// Whose view of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum View {
+    Full,
+    Opaque,
+}
+
+/// `policy who`.
+#[derive(Debug, clap::Args)]
+pub struct PolicyWho {
+    #[command(flatten)]
+    pub cases: Cases,
+    /// Of this patient's records, instead of those of the patient of the case's request.
+    #[arg(long, value_name = "ID")]
+    pub patient: Option<String>,
+    /// Of this record only.
+    #[arg(long, value_name = "ID", conflicts_with = "patient")]
+    pub record: Option<String>,
+    /// What can this actor read, of all patients?
+    #[arg(long, value_name = "ID", conflicts_with_all = ["patient", "record"])]
+    pub actor: Option<String>,
+    /// At this time instead of the request's: FHIR's `2026-03-02T10:00:00Z`, or milliseconds.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub at: Option<u64>,
+    /// A grant ends soon if it ends within so long: 12h, 30d.
+    #[arg(long, value_name = "T", value_parser = parse_age, default_value = "30d")]
+    pub soon: Duration,
+}
+
+/// `policy diff`.
+#[derive(Debug, clap::Args)]
+pub struct PolicyDiff {
+    #[command(flatten)]
+    pub cases: Cases,
+    /// The directive, as JSON in the form that cases hold; `-` for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub directive: PathBuf,
+    /// At this time instead of the request's: FHIR's `2026-03-02T10:00:00Z`, or milliseconds.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub at: Option<u64>,
+}
+
+/// `policy import`.
+#[derive(Debug, clap::Args)]
+pub struct PolicyImport {
+    /// The Consent resource, as JSON; `-` for stdin.
+    #[arg(value_name = "CONSENT")]
+    pub file: PathBuf,
+    /// How it is written; a document does not tell reliably.
+    #[arg(long, value_enum)]
+    pub dialect: Dialect,
+    /// Where its dates begin and end, as a distance from UTC such as `+01:00`.
+    #[arg(long, value_name = "OFFSET", default_value = "Z", value_parser = parse_zone, allow_hyphen_values = true)]
+    pub zone: UtcOffset,
+    /// Whom references mean: a JSON object such as `{"Group/on-call": "role:on-call"}`; `-` for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub grantees: Option<PathBuf>,
+    /// Who agreed to it, if it doesn't name exactly one.
+    #[arg(long, value_name = "REFERENCE")]
+    pub issuer: Option<String>,
+    /// Add it to each case of this document, instead of asking it about samples; `-` for stdin.
+    #[arg(long, value_name = "FILE")]
+    pub into: Option<PathBuf>,
+}
+
+/// How a Consent is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Dialect {
+    /// FHIR R4.
+    R4,
+    /// FHIR R5.
+    R5,
+    /// IHE Privacy Consent on FHIR, a profile of R4.
+    Pcf,
+}
+
+/// Milliseconds since 1970, or a date.
+fn parse_time(text: &str) -> Result<u64, String> {
+    if text.bytes().all(|byte| byte.is_ascii_digit())
+        && let Ok(millis) = text.parse()
+    {
+        return Ok(millis);
+    }
+    let wrong = "expected a date such as 2026-03-02T10:00:00Z, or milliseconds since 1970";
+    let time = Timestamp::parse(text).ok_or(wrong)?;
+    Ok(time.as_policy_millis())
+}
+
+/// `Z`, `+01:00`, `-05:30`.
+fn parse_zone(text: &str) -> Result<UtcOffset, String> {
+    let wrong = "expected Z or a distance from UTC such as +01:00, at most 14:00";
+    if text == "Z" {
+        return Ok(UtcOffset::UTC);
+    }
+    let (sign, rest) = match text.split_at_checked(1) {
+        Some(("+", rest)) => (1, rest),
+        Some(("-", rest)) => (-1, rest),
+        _ => return Err(wrong.into()),
+    };
+    let number = |text: &str| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<i16>().ok())?
+    };
+    let (hours, minutes) = rest.split_once(':').ok_or(wrong)?;
+    let (hours, minutes) = (number(hours).ok_or(wrong)?, number(minutes).ok_or(wrong)?);
+    let offset = (minutes < 60).then(|| UtcOffset::from_minutes(sign * (hours * 60 + minutes)));
+    offset.flatten().ok_or_else(|| wrong.into())
 }
 
 /// An age as a number and a unit.
@@ -130,6 +289,34 @@ mod tests {
             "1hh",
         ] {
             assert!(parse_age(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn times_are_dates_or_milliseconds() {
+        assert_eq!(parse_time("1000"), Ok(1000));
+        assert_eq!(parse_time("1970-01-01T00:00:01Z"), Ok(1000));
+        for bad in ["", "noon", "-1", "2026-13-01", "2026-03-02 10:00"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn zones_are_distances_from_utc() {
+        assert_eq!(parse_zone("Z"), Ok(UtcOffset::UTC));
+        assert_eq!(parse_zone("-05:30").ok(), UtcOffset::from_minutes(-330));
+        for bad in [
+            "",
+            "UTC",
+            "1:00",
+            "+1:00",
+            "+01:60",
+            "+14:01",
+            "+-1:00",
+            "+01",
+            "Europe/Zurich",
+        ] {
+            assert!(parse_zone(bad).is_err(), "{bad}");
         }
     }
 

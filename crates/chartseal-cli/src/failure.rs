@@ -74,10 +74,14 @@ impl From<io::Error> for Failure {
 
 /// A whole file of at most `max` bytes.
 pub fn read_file(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
-    let mut file = File::open(path).map_err(|error| Failure::bad(path, cannot_read(&error)))?;
+    let file = File::open(path).map_err(|error| Failure::bad(path, cannot_read(&error)))?;
+    read_all(file, path, max)
+}
+
+fn read_all(from: impl Read, path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     // One byte more than allowed tells "too long" from "just fits", whatever the metadata says.
-    let read = file.by_ref().take(max + 1).read_to_end(&mut bytes);
+    let read = from.take(max + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::bad(path, cannot_read(&error)))?;
     if bytes.len() as u64 > max {
         return Err(Failure::bad(path, format!("longer than {max} bytes")));
@@ -87,7 +91,19 @@ pub fn read_file(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
 
 /// A whole text file of at most `max` bytes.
 pub fn read_text(path: &Path, max: u64) -> Result<String, Failure> {
-    let bytes = read_file(path, max)?;
+    text(path, read_file(path, max)?)
+}
+
+/// The same of stdin, if the file is `-`.
+pub fn read_input(path: &Path, max: u64) -> Result<String, Failure> {
+    if path != Path::new("-") {
+        return read_text(path, max);
+    }
+    let stdin = Path::new("stdin");
+    text(stdin, read_all(io::stdin().lock(), stdin, max)?)
+}
+
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::bad(path, format!("not UTF-8 text (at byte {at})"))

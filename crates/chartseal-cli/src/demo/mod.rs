@@ -29,7 +29,7 @@ mod report;
 mod tamper;
 mod visit;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -75,9 +75,7 @@ pub fn run(command: &Demo) -> Result<Exit, Failure> {
         Directory::temporary()
     };
     let directory = directory.map_err(Failure::new)?;
-    let colour =
-        std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) && io::stdout().is_terminal();
-    let page = Page::new(command.json, colour);
+    let page = Page::new(command.json, crate::text::has_colour());
     page.title(
         "A clinic visit under Chartseal",
         "Not audited, no medical device: synthetic data only. Four organizations, one\n\

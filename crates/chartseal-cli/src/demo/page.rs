@@ -5,9 +5,7 @@ use std::path::Path;
 
 use crate::demo::report::Checks;
 use crate::demo::visit::plural;
-
-/// Characters a line, as every terminal has and a sheet of paper takes.
-const WIDTH: usize = 80;
+use crate::text::{WIDTH, wrap};
 
 /// What each promise is called on the page.
 const NAMES: [(&str, &str); 10] = [
@@ -145,36 +143,5 @@ impl Page {
         } else {
             io::stdout().lock().write_all(text.as_bytes())
         }
-    }
-}
-
-/// Breaks at spaces so that no line is wider than `width`, if its words allow.
-fn wrap(text: &str, width: usize, indent: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let Some(line) = lines.last_mut() else { break };
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.into());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join(&format!("\n{indent}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lines_break_at_spaces() {
-        assert_eq!(wrap("one two three", 7, "  "), "one two\n  three");
-        assert_eq!(
-            wrap("incomprehensibilities", 7, "  "),
-            "incomprehensibilities"
-        );
     }
 }

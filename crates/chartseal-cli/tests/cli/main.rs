@@ -6,7 +6,8 @@
 //! | `bundles` | other people's bundles: all twelve patients, and those that are refused |
 //! | `directory` | what is kept, what a killed demo leaves, what belongs to somebody else |
 //! | `bad_input` | bad bundles and files; disks without room, without permission, read-only |
-//! | `audit`, `policy` | the other commands |
+//! | `audit`, `policy` | verification of exports; decisions on cases |
+//! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
 #![allow(
@@ -20,8 +21,10 @@
 mod audit;
 mod bad_input;
 mod bundles;
+mod consents;
 mod demo;
 mod directory;
+mod import;
 mod policy;
 mod schema;
 mod support;

@@ -1,8 +1,10 @@
 //! Runs the built program.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -50,6 +52,21 @@ pub(crate) fn chartseal() -> Command {
 /// The program with these arguments, to its end.
 pub(crate) fn run<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Ran {
     chartseal().args(args).output().unwrap().into()
+}
+
+/// The same, with something on stdin.
+pub(crate) fn run_on<A: AsRef<OsStr>>(stdin: &[u8], args: impl IntoIterator<Item = A>) -> Ran {
+    let mut command = chartseal();
+    command.args(args).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    // A program that stops early closes the pipe; its exit says why.
+    let writer = thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.into()
 }
 
 /// `demo --bundle FILE --json`.
