@@ -3,9 +3,9 @@
 
 use chartseal_policy::{
     Action, Actor, Approval, Code, Confidentiality, Decision, Directive, Effect, Exception,
-    Exceptions, Grant, Grantee, Issuer, MemoryWorld, Patient, PolicyError, Position, Purpose,
-    Quorum, Record, Request, Restriction, Revocation, Scope, Set, Status, Symbol, Terms, Time,
-    Window, decide,
+    Exceptions, Grant, Grantee, Issuer, MemoryWorld, Patient, PolicyError, PolicyState, Position,
+    Purpose, Quorum, Record, Request, Restriction, Revocation, Scope, Set, Status, Symbol, Terms,
+    Time, Window, decide,
 };
 
 fn symbol(text: impl AsRef<str>) -> Symbol {
@@ -121,6 +121,67 @@ fn a_circle_of_grants_is_void() {
 }
 
 #[test]
+fn a_grant_whose_parent_is_missing_no_grant_or_no_earlier_is_void() {
+    for (parent, height) in [
+        ("nowhere", 5),
+        ("closed", 5),
+        ("g", 5),
+        ("root", 3),
+        ("root", 2),
+    ] {
+        let mut world = world(2);
+        let root = Grant {
+            delegable: 1,
+            ..grant("a0")
+        };
+        let elsewhere = Restriction {
+            scope: Scope {
+                records: Some(Set::one(symbol("other"))),
+                ..Scope::default()
+            },
+            ..Restriction::default()
+        };
+        let child = Grant {
+            parent: Some(symbol(parent)),
+            ..grant("a1")
+        };
+        for directive in [
+            says("root", 3, "ann", Terms::Grant(root)),
+            says("closed", 1, "ann", Terms::Restrict(elsewhere)),
+            says("g", height, "a0", Terms::Grant(child)),
+        ] {
+            world.apply(directive).unwrap();
+        }
+        assert_eq!(ask(&world, "a0").code, Code::Granted);
+        let decision = ask(&world, "a1");
+        assert_eq!(decision.code, Code::NoGrant, "{parent} {height}");
+        assert_eq!(decision.explanation[1].status, Status::NoParent);
+    }
+}
+
+#[test]
+fn an_empty_selector_of_a_grant_matches_nothing() {
+    let empty: [fn(&mut Scope); 7] = [
+        |scope| scope.to = Some(Set::default()),
+        |scope| scope.purposes = Some(Set::default()),
+        |scope| scope.actions = Some(Set::default()),
+        |scope| scope.classes = Some(Set::default()),
+        |scope| scope.records = Some(Set::default()),
+        |scope| scope.encounters = Some(Set::default()),
+        |scope| scope.authors = Some(Set::default()),
+    ];
+    for (n, empty) in empty.iter().enumerate() {
+        let mut world = world(1);
+        let mut terms = grant("a0");
+        empty(&mut terms.scope);
+        world
+            .apply(says("g", 1, "ann", Terms::Grant(terms)))
+            .unwrap();
+        assert_eq!(ask(&world, "a0").code, Code::NoGrant, "selector {n}");
+    }
+}
+
+#[test]
 fn two_restrictions_that_supersede_each_other_end_the_earlier_only() {
     let mut world = world(1);
     for (id, height, other) in [("x", 1, "y"), ("y", 2, "x")] {
@@ -187,6 +248,36 @@ fn the_deepest_tree_is_resolved_level_by_level() {
             ))
             .unwrap();
         assert_eq!(ask(&world, "a0").code, code, "{depth} levels");
+    }
+}
+
+#[test]
+fn only_at_the_deepest_level_does_deny_win() {
+    use Effect::{Deny, Permit};
+    for (nodes, code) in [
+        (vec![(1, Deny), (2, Permit), (1, Deny)], Code::Granted),
+        (vec![(1, Deny), (1, Deny), (2, Permit)], Code::Granted),
+        (vec![(1, Permit), (2, Deny), (1, Permit)], Code::Restricted),
+        (vec![(1, Permit), (1, Deny)], Code::Restricted),
+        (vec![(1, Deny), (1, Permit)], Code::Restricted),
+    ] {
+        let node = |(depth, effect): &(u32, Effect)| Exception {
+            depth: *depth,
+            effect: *effect,
+            scope: Scope {
+                purposes: Some(Set::one(Purpose::Treat)),
+                ..Scope::default()
+            },
+        };
+        let mut world = world(1);
+        let terms = Grant {
+            except: Exceptions::new(nodes.iter().map(node)).unwrap(),
+            ..grant("a0")
+        };
+        world
+            .apply(says("g", 1, "ann", Terms::Grant(terms)))
+            .unwrap();
+        assert_eq!(ask(&world, "a0").code, code, "{nodes:?}");
     }
 }
 
@@ -271,6 +362,14 @@ fn masses_of_directives_of_each_hostile_kind_are_borne() {
             .unwrap();
     }
     assert_eq!(ask(&world, "a0").code, Code::NoGrant);
+    if of_each == 250_000 {
+        let more = |i| says(format!("more{i}"), 4, "ann", Terms::Grant(grant("a0")));
+        let room = PolicyState::MAX_PER_PATIENT - world.policy.len();
+        for i in 0..room {
+            world.apply(more(i)).unwrap();
+        }
+        assert_eq!(world.apply(more(room)), Err(PolicyError::TooManyDirectives));
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ impl Horizon {
     }
 
     pub(super) fn at(&mut self, time: Time) {
-        if time > self.now && self.next.is_none_or(|next| time < next) {
-            self.next = Some(time);
+        if time > self.now {
+            self.next = Some(self.next.map_or(time, |next| next.min(time)));
         }
     }
 
