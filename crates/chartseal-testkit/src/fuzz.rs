@@ -7,6 +7,8 @@
 //! `fuzz/fuzz_targets/NAME.rs` calls the function of that name; `fuzz/seeds/NAME/` has inputs to start from, and
 //! this crate's tests replay those and mutations of them.
 
+mod consent;
+
 use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
     Bytes, Decode, Encode, canonical_enum, canonical_struct, from_bytes, to_bytes,
@@ -44,7 +46,9 @@ targets! {
     wire_verifier_key => text(chartseal_wire::VerifierKey::parse), "a verifier key";
     policy_terms => canonical::<chartseal_policy::Terms>, "a directive's terms";
     policy_directive => canonical::<chartseal_policy::Directive>, "a directive";
+    policy_request => canonical::<chartseal_policy::Request>, "a request";
     policy_state => canonical::<chartseal_policy::PolicyState>, "all directives of a state";
+    policy_decide => consent::apply_then_decide, "any bytes as directives, applies them, and decides";
     policy_json => policy_document, "a document of worlds and cases, and answers them";
     policy_json_directive => policy_directive_alone, "a directive in JSON, and writes it again";
     envelope_header => canonical::<chartseal_envelope::Header>, "a record's header";

@@ -13,7 +13,8 @@ use chartseal_ledger::body::{
 use chartseal_ledger::{Block, Body, Genesis, Params, SignedTransaction, Transaction};
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
 use chartseal_policy::{
-    Directive, Issuer, PolicyState, Position, Symbol, Terms, Time as PolicyTime,
+    Action, Directive, Issuer, PolicyState, Position, Purpose, Request, Symbol, Terms,
+    Time as PolicyTime,
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::history::Token;
@@ -153,6 +154,31 @@ fn policy() -> Vec<Seed> {
         state.apply(directive).unwrap();
     }
     seeds.push(seed("policy_state", "two", &state));
+    let request = |action, purpose| Request {
+        actor: Symbol::new("dr").unwrap(),
+        patient: Symbol::new("ann").unwrap(),
+        record: Symbol::new("lab").unwrap(),
+        action,
+        purpose,
+        time: PolicyTime(9_000),
+        position: Position {
+            height: 8,
+            index: 0,
+        },
+    };
+    let reading = request(Some(Action::Read), Some(Purpose::Treat));
+    seeds.push(seed("policy_request", "read", &reading));
+    seeds.push(seed("policy_request", "malformed", &request(None, None)));
+    for start in 0..8_u32 {
+        // Any bytes are a scene; these are a linear congruence's.
+        let mut number = start;
+        let choices = std::iter::repeat_with(|| {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            number.to_be_bytes()[0]
+        });
+        let choices = choices.take(700).collect();
+        seeds.push(("policy_decide", format!("{start}"), choices));
+    }
     let cases = read("crates/chartseal-policy/tests/cases.json");
     seeds.push(("policy_json", "cases.json".into(), cases));
     seeds
