@@ -271,9 +271,59 @@ pub enum AdmissionError {
         /// From when on, in ms.
         due: Time,
     },
+    /// `CS-LED-70`: an adoption that can't be.
+    #[error("an adoption {0}")]
+    Adoption(&'static str),
+    /// `CS-LED-71`: who speaks for the other id does not agree.
+    #[error("the adopted id's key, or its office if it is provisional, does not agree")]
+    AdoptionAgreement,
+    /// `CS-LED-72`: another id goes on instead.
+    #[error("the patient's id has ended: another one adopted it")]
+    AdoptedId,
+    /// `CS-LED-73`: repetitions of each other.
+    #[error("a repetition is of another record that is none itself")]
+    Duplicate,
+    /// `CS-LED-74`: one at a time.
+    #[error("a dispute of the record waits for its answer")]
+    DisputeOpen,
+    /// `CS-LED-75`: nothing to answer.
+    #[error("no dispute of the record waits for an answer")]
+    UnknownDispute,
+    /// `CS-LED-76`: what was there before rectifies nothing.
+    #[error("a rectification is a version after the disputed one")]
+    Rectification,
+    /// `CS-LED-77`: another organization's record.
+    #[error("only the office of the organization that filed the record places a hold")]
+    HoldPlacer,
+    /// `CS-LED-78`: it must be kept.
+    #[error("a legal hold stands on the record")]
+    UnderHold,
+    /// `CS-LED-79`: no hold of this organization.
+    #[error("the organization has no legal hold on the record")]
+    UnknownHold,
+    /// `CS-LED-100`: a next committee that can't be.
+    #[error("the next committee {0}")]
+    NextCommittee(&'static str),
+    /// `CS-LED-101`: too few of the present committee agree.
+    #[error("{found} members' offices agree to the next committee, {needed} are needed")]
+    CommitteeApprovals {
+        /// How many do.
+        found: u64,
+        /// The present committee's quorum.
+        needed: u64,
+    },
+    /// `CS-LED-102`: more than labels would change.
+    #[error("{0}")]
+    Relabelling(&'static str),
+    /// `CS-LED-103`: nobody to take back.
+    #[error("the office has no suspended practitioner of that id")]
+    NotSuspended,
     /// `CS-LED-104`: the office goes over the patient's head.
     #[error("the patient decides this themselves")]
     PatientDecides,
+    /// `CS-LED-105`: a reader deals anew what this epoch's custodians have.
+    #[error("a reader deals anew only what an earlier epoch's custodians hold")]
+    RedealNotNeeded,
 }
 
 impl AdmissionError {
@@ -349,6 +399,21 @@ impl AdmissionError {
             Self::RecoveryApprovals { .. } => "CS-LED-67",
             Self::RecoveryApproval => "CS-LED-68",
             Self::RecoveryEarly { .. } => "CS-LED-69",
+            Self::Adoption(_) => "CS-LED-70",
+            Self::AdoptionAgreement => "CS-LED-71",
+            Self::AdoptedId => "CS-LED-72",
+            Self::Duplicate => "CS-LED-73",
+            Self::DisputeOpen => "CS-LED-74",
+            Self::UnknownDispute => "CS-LED-75",
+            Self::Rectification => "CS-LED-76",
+            Self::HoldPlacer => "CS-LED-77",
+            Self::UnderHold => "CS-LED-78",
+            Self::UnknownHold => "CS-LED-79",
+            Self::NextCommittee(_) => "CS-LED-100",
+            Self::CommitteeApprovals { .. } => "CS-LED-101",
+            Self::RedealNotNeeded => "CS-LED-105",
+            Self::Relabelling(_) => "CS-LED-102",
+            Self::NotSuspended => "CS-LED-103",
             Self::PatientDecides => "CS-LED-104",
         }
     }

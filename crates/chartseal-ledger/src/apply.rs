@@ -1,14 +1,20 @@
 //! What a transaction may do, and what it does: admission first, then a file for each concern.
 
 mod access;
+mod adoption;
+mod committee;
 mod context;
 mod deal;
 mod directive;
+mod dispute;
 mod emergency;
 mod enrolment;
 mod erasure;
+mod flood;
 mod guardian;
+mod hold;
 mod key;
+mod labels;
 mod record;
 mod recovery;
 mod status;
@@ -24,7 +30,9 @@ use crate::transaction::{
     MAX_TRANSACTION_BYTES, SignedTransaction, TRANSACTION_VERSION, Transaction,
 };
 pub(crate) use access::policy_request;
+pub(crate) use committee::begin_epoch;
 use context::Context;
+pub(crate) use flood::enter_counts;
 
 /// Applies the transaction at `index` of a block. What it wrote to `scratch` is pending until that is
 /// settled.
@@ -119,7 +127,7 @@ fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> 
         Body::KeyRevoked(body) => key::revoke(cx, body),
         Body::RecordAdded(body) => record::add(cx, body),
         Body::DepositAcknowledged(body) => record::acknowledge(cx, body),
-        Body::Relabelled(body) => record::relabel(cx, body),
+        Body::Relabelled(body) => labels::relabel(cx, body),
         Body::DirectiveIssued(body) => directive::issue(cx, body),
         Body::EmergencyDeclared(body) => emergency::declare(cx, body),
         Body::EmergencyReviewed(body) => emergency::review(cx, body),
@@ -140,6 +148,14 @@ fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> 
         Body::RecoveryStarted(body) => recovery::start(cx, body),
         Body::RecoveryVetoed(body) => recovery::veto(cx, body),
         Body::RecoveryCompleted(body) => recovery::complete(cx, body),
+        Body::Adopted(body) => adoption::adopt(cx, body),
+        Body::DuplicateOf(body) => adoption::duplicate(cx, body),
+        Body::Disputed(body) => dispute::dispute(cx, body),
+        Body::DisputeAnswered(body) => dispute::answer(cx, body),
+        Body::HoldPlaced(body) => hold::place(cx, body),
+        Body::HoldLifted(body) => hold::lift(cx, body),
+        Body::PractitionerReinstated(body) => enrolment::reinstate(cx, body),
+        Body::CommitteeChanged(body) => committee::change(cx, body),
     }
     .map(|()| Effect::Applied)
 }

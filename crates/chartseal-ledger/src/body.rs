@@ -1,11 +1,15 @@
 //! What a transaction says: one body about one subject, a file for each concern.
 
 mod access;
+mod adoption;
+mod committee;
 mod deal;
 mod directive;
+mod dispute;
 mod emergency;
 mod erasure;
 mod guardian;
+mod hold;
 mod key;
 mod organization;
 mod patient;
@@ -22,16 +26,22 @@ use chartseal_wire::domain::{SECOND_OFFICE, tagged};
 use chartseal_wire::{ChainId, PublicKey};
 
 pub use access::{AccessRequested, Released};
+pub use adoption::{Adopted, DuplicateOf};
+pub use committee::{CommitteeChanged, NextMember};
 pub use deal::{RedealAcknowledged, Redealt};
 pub use directive::DirectiveIssued;
+pub use dispute::{DisputeAnswered, Disputed};
 pub use emergency::{EmergencyDeclared, EmergencyReviewed};
 pub use erasure::{Destroyed, Erased};
 pub use guardian::{Ground, GuardianAppointed, GuardianRemoved, QuorumGranted, QuorumSet};
+pub use hold::{HoldLifted, HoldPlaced};
 pub use key::{KeyRevoked, KeyRotated};
 pub use organization::{Organization, OrganizationEnrolled};
 pub use patient::PatientEnrolled;
-pub use practitioner::{Countersignature, PractitionerEnrolled};
-pub use record::{CustodianSet, DepositAcknowledged, RecordAdded, Relabelled, Relabelling};
+pub use practitioner::{Countersignature, PractitionerEnrolled, PractitionerReinstated};
+pub use record::{
+    CustodianSet, DepositAcknowledged, DirectiveRelabelling, RecordAdded, Relabelled, Relabelling,
+};
 pub use recovery::{
     RecoveryApproval, RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed,
 };
@@ -98,6 +108,22 @@ pub enum Body {
     RecoveryVetoed(RecoveryVetoed),
     /// By a guardian of the plan.
     RecoveryCompleted(RecoveryCompleted),
+    /// By the patient.
+    Adopted(Adopted),
+    /// By the patient.
+    DuplicateOf(DuplicateOf),
+    /// By the patient.
+    Disputed(Disputed),
+    /// By the author, or a practitioner of their organization.
+    DisputeAnswered(DisputeAnswered),
+    /// By the office of the organization that filed the record.
+    HoldPlaced(HoldPlaced),
+    /// By the office that placed it.
+    HoldLifted(HoldLifted),
+    /// By the practitioner's organization's office.
+    PractitionerReinstated(PractitionerReinstated),
+    /// By a committee member's office.
+    CommitteeChanged(CommitteeChanged),
 }
 
 canonical_enum!(Body {
@@ -129,6 +155,14 @@ canonical_enum!(Body {
     26 => RecoveryStarted(_),
     27 => RecoveryVetoed(_),
     28 => RecoveryCompleted(_),
+    29 => Adopted(_),
+    30 => DuplicateOf(_),
+    31 => Disputed(_),
+    32 => DisputeAnswered(_),
+    33 => HoldPlaced(_),
+    34 => HoldLifted(_),
+    35 => PractitionerReinstated(_),
+    36 => CommitteeChanged(_),
 });
 
 impl Body {
@@ -181,4 +215,12 @@ from_variant!(
     RecoveryStarted,
     RecoveryVetoed,
     RecoveryCompleted,
+    Adopted,
+    DuplicateOf,
+    Disputed,
+    DisputeAnswered,
+    HoldPlaced,
+    HoldLifted,
+    PractitionerReinstated,
+    CommitteeChanged,
 );

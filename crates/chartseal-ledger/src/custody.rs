@@ -127,7 +127,7 @@ impl Judge<'_> {
             &Request {
                 time: policy_time(self.now),
                 position: after_block(self.head.height()),
-                ..policy_request(self.request, &permit.record)
+                ..policy_request(self.head.state(), self.request, &permit.record)
             },
         );
         if decision.effect == Effect::Deny {

@@ -8,7 +8,7 @@ use chartseal_wire::{BlockHeader, Subject, Time, TxId};
 use thiserror::Error;
 
 use crate::admission::AdmissionError;
-use crate::apply::apply;
+use crate::apply::{apply, begin_epoch, enter_counts};
 use crate::block::{Block, tx_root};
 use crate::overlay::Overlay;
 use crate::receipt::Receipt;
@@ -140,6 +140,9 @@ pub fn execute(parent: &Overlay, block: &Block) -> Result<Executed, BlockError> 
             .map_err(|source| BlockError::Transaction { index, source })?;
     }
     let executed = run.finish(block.header.tx_root);
+    if executed.overlay.head().next_committee != block.header.next_committee {
+        return Err(BlockError::Committee);
+    }
     if executed.overlay.head() == &block.header {
         Ok(executed)
     } else {
@@ -221,10 +224,19 @@ fn check_header(parent: &Overlay, header: &BlockHeader) -> Result<(), BlockError
     if (header.log_size, header.log_root) != (log.size(), log.root()) {
         return Err(BlockError::Log);
     }
-    if header.next_committee != committee.hash() {
-        return Err(BlockError::Committee);
-    }
     Ok(())
+}
+
+impl Proposed {
+    /// How many candidates each rule refused, by the rule's id: for metrics.
+    pub fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for (_, error) in &self.rejected {
+            let count: &mut u64 = counts.entry(error.rule()).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    }
 }
 
 /// A block while it is executed.
@@ -236,7 +248,8 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(parent: &'a Overlay, time: Time) -> Self {
-        let scratch = Scratch::new(parent.map(), parent.height() + 1, time);
+        let mut scratch = Scratch::new(parent.map(), parent.height() + 1, time);
+        enter_counts(&mut scratch, parent.shared());
         Self {
             parent,
             scratch,
@@ -253,8 +266,10 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn finish(self, tx_root: chartseal_wire::Hash) -> Executed {
+    fn finish(mut self, tx_root: chartseal_wire::Hash) -> Executed {
         let parent = self.parent;
+        let shared = begin_epoch(&mut self.scratch, parent.shared());
+        let shared = shared.map_or_else(|| Arc::clone(parent.shared()), Arc::new);
         let (height, time) = (self.scratch.height(), self.scratch.time());
         let (changes, entries) = self.scratch.finish();
         let state = parent.map().update(changes.clone());
@@ -270,9 +285,9 @@ impl<'a> Run<'a> {
             state_root: state.root(),
             log_root: log.root(),
             log_size: log.size(),
-            next_committee: parent.committee().hash(),
+            next_committee: shared.committee.hash(),
         };
-        let overlay = Overlay::new(state, log, head, Arc::clone(parent.shared()));
+        let overlay = Overlay::new(state, log, head, shared);
         Executed {
             overlay,
             changes,

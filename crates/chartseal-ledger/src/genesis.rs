@@ -170,6 +170,7 @@ impl Genesis {
             salt: self.salt,
             params: self.params.clone(),
             committee: self.committee.clone(),
+            next: None,
         };
         let mut changes = BTreeMap::new();
         changes.insert(table::shared(), Some(to_bytes(&shared)));

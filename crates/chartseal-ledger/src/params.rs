@@ -28,6 +28,13 @@ pub struct Params {
     pub max_directives_by_other: u32,
     /// The shortest delay in which an old key can veto a recovery, in ms.
     pub min_recovery_delay_ms: u64,
+    /// The window in which denied attempts are counted, in ms.
+    pub denial_window_ms: u64,
+    /// The most denied attempts of one actor on one patient in a window that are listed one by one;
+    /// the rest is counted in one entry.
+    pub max_listed_denials: u64,
+    /// The most denied attempts of one organization in a window that are listed one by one.
+    pub max_listed_denials_per_org: u64,
     /// Network law, and how glass is broken: for how long, by which roles.
     pub network: Network,
 }
@@ -42,6 +49,9 @@ canonical_struct!(Params {
     max_directives_by_patient,
     max_directives_by_other,
     min_recovery_delay_ms,
+    denial_window_ms,
+    max_listed_denials,
+    max_listed_denials_per_org,
     network,
 });
 
@@ -70,6 +80,9 @@ impl Default for Params {
             max_directives_by_patient: 4_096,
             max_directives_by_other: 64,
             min_recovery_delay_ms: 72 * HOUR,
+            denial_window_ms: HOUR,
+            max_listed_denials: 64,
+            max_listed_denials_per_org: 4_096,
             network: Network {
                 law: alloc::vec::Vec::new(),
                 emergency,

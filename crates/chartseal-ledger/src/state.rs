@@ -2,10 +2,12 @@
 
 mod care;
 mod deal;
+mod flood;
 mod key;
 mod person;
 mod record;
 mod request;
+mod standing;
 
 use alloc::vec::Vec;
 
@@ -19,11 +21,13 @@ use chartseal_wire::{
 
 pub use care::{CareState, GuardianTerm, PendingRecovery, RecoveryState, Restored};
 pub use deal::{DealState, Deals, SlotState};
+pub use flood::{Counted, Denials, OpenFlood, OrgDenials};
 pub(crate) use key::table;
 pub use key::{Holder, KeyState};
 pub use person::{ActorState, PatientState};
 pub use record::{DepositState, Deposited, RecordState};
 pub use request::{OpenEmergency, Permit, RequestState};
+pub use standing::{DisputeState, HoldState};
 
 use crate::body::Organization;
 use crate::committee::Committee;
@@ -37,13 +41,33 @@ pub(crate) struct Shared {
     pub(crate) salt: [u8; 32],
     pub(crate) params: Params,
     pub(crate) committee: Committee,
+    /// The committee that is decided on, and not in force yet.
+    pub(crate) next: Option<NextCommittee>,
 }
 
 canonical_struct!(Shared {
     chain,
     salt,
     params,
-    committee
+    committee,
+    next
+});
+
+/// The committee of the next epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextCommittee {
+    /// The first height of the epoch.
+    pub from: u64,
+    /// Its members.
+    pub committee: Committee,
+    /// The digests of their custodians' KEM public keys, in the members' order.
+    pub custodian_kems: Vec<[u8; 32]>,
+}
+
+canonical_struct!(NextCommittee {
+    from,
+    committee,
+    custodian_kems
 });
 
 /// Where values come from: a finished map, or one that a block is changing.
@@ -92,6 +116,25 @@ impl<'a> State<'a> {
     /// The committee.
     pub fn committee(&self) -> &'a Committee {
         &self.shared.committee
+    }
+
+    /// The committee that is decided on and not in force yet.
+    pub fn next_committee(&self) -> Option<NextCommittee> {
+        self.shared_now().next
+    }
+
+    /// The committee of the present or an earlier epoch.
+    pub fn committee_of(&self, epoch: u64) -> Option<Committee> {
+        if epoch == self.shared.committee.epoch() {
+            return Some(self.shared.committee.clone());
+        }
+        self.read(&table::committee(epoch))
+    }
+
+    /// What blocks have in common, with what this one changed of it.
+    pub(crate) fn shared_now(&self) -> Shared {
+        let now = self.read(&table::shared());
+        now.unwrap_or_else(|| self.shared.clone())
     }
 
     /// An organization.
@@ -172,6 +215,31 @@ impl<'a> State<'a> {
         self.read(&table::adopted_by(patient)).unwrap_or(*patient)
     }
 
+    /// The ids that a patient adopted; an export of the patient covers their histories too.
+    pub fn adopted(&self, patient: &PatientId) -> Vec<PatientId> {
+        self.read(&table::adopted(patient)).unwrap_or_default()
+    }
+
+    /// What a record repeats, as its patient says.
+    pub fn duplicate_of(&self, record: &RecordId) -> Option<RecordId> {
+        self.read(&table::duplicate(record))
+    }
+
+    /// The counts of denied attempts that are entered at the end of their windows.
+    pub fn floods(&self) -> Vec<OpenFlood> {
+        self.read(&table::floods()).unwrap_or_default()
+    }
+
+    /// The dispute of a record that waits for its answer.
+    pub fn dispute(&self, record: &RecordId) -> Option<DisputeState> {
+        self.read(&table::dispute(record))
+    }
+
+    /// The legal hold on a record.
+    pub fn hold(&self, record: &RecordId) -> Option<HoldState> {
+        self.read(&table::hold(record))
+    }
+
     /// Whether a patient decides for themselves at `now`: enrolled by their own agreement, of the age
     /// of majority or minor consent, alive and not without capacity.
     pub fn has_capacity(&self, patient: &PatientId, now: Time) -> bool {
@@ -200,8 +268,13 @@ impl<'a> State<'a> {
 
     /// A directive by its id.
     pub fn directive(&self, id: &DirectiveId) -> Option<StoredDirective> {
-        let (patient, index): (PatientId, u64) = self.read(&table::directive_place(id))?;
+        let (patient, index) = self.directive_place(id)?;
         self.read(&table::directive(&patient, index))
+    }
+
+    /// Where a directive is among those of a patient.
+    pub(crate) fn directive_place(&self, id: &DirectiveId) -> Option<(PatientId, u64)> {
+        self.read(&table::directive_place(id))
     }
 
     /// Every directive about a patient's records, declared emergencies included, in order.

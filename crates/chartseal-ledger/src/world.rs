@@ -2,7 +2,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use chartseal_policy::{Actor, Directive, Network, Patient, Record, Set, Symbol, World};
+use chartseal_policy::{Actor, Directive, Issuer, Network, Patient, Record, Set, Symbol, World};
 use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, Time};
 
 use crate::label::{INBOX, Label};
@@ -34,10 +34,15 @@ impl<'a> LedgerWorld<'a> {
     }
 
     fn read_directives(&self, patient: &Symbol) -> Vec<Directive> {
-        let patient = id16(patient).map(PatientId);
-        patient
-            .map(|patient| self.state.directives(&patient))
-            .unwrap_or_default()
+        let Some(by) = id16(patient).map(PatientId) else {
+            return Vec::new();
+        };
+        let mut directives = self.state.directives(&by);
+        for adopted in self.state.adopted(&by) {
+            let theirs = self.state.directives(&adopted).into_iter();
+            directives.extend(theirs.map(|one| adopt(one, &adopted, patient)));
+        }
+        directives
     }
 }
 
@@ -97,7 +102,7 @@ impl World for LedgerWorld<'_> {
         }
         let tags = record.labels.as_slice().iter().map(label_symbol);
         Some(Cow::Owned(Record {
-            patient: symbol(&record.patient.0),
+            patient: symbol(&self.state.owner(&record.patient).0),
             class: symbol(CLASS.as_bytes()),
             conf: record.confidentiality,
             tags: Set::new(tags).unwrap_or_default(),
@@ -129,6 +134,16 @@ impl World for LedgerWorld<'_> {
         }
         Cow::Owned(self.read_directives(patient))
     }
+}
+
+/// A directive about an adopted id's records, as if it had been about the one that adopted it. What
+/// the adopted id issued itself is the patient's own word.
+fn adopt(mut directive: Directive, adopted: &PatientId, by: &Symbol) -> Directive {
+    if directive.issuer.is(&symbol(&adopted.0)) {
+        directive.issuer = Issuer::Actor(by.clone());
+    }
+    directive.patient = by.clone();
+    directive
 }
 
 /// The policy's symbol of an id, a label, or a word of 1 to 64 bytes.

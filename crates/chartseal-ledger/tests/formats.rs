@@ -9,15 +9,18 @@ use std::fmt::Write as _;
 
 use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
 use chartseal_ledger::body::{
-    Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared,
-    EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked, KeyRotated,
-    OrganizationEnrolled, QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted,
-    RecoveryPlanned, RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled,
-    Relabelling, Released, SlotAdded, SlotRemoved, Status, StatusChanged,
+    Adopted, CommitteeChanged, Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued,
+    DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared,
+    EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, HoldLifted, HoldPlaced,
+    KeyRevoked, KeyRotated, NextMember, OrganizationEnrolled, PractitionerReinstated,
+    QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted, RecoveryPlanned,
+    RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled, Relabelling,
+    Released, SlotAdded, SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{
-    ActorState, CareState, DealState, Deals, DepositState, KeyState, OpenEmergency, PatientState,
-    RecordState, RecoveryState, RequestState, SlotState, StoredDirective,
+    ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
+    KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState, RecordState,
+    RecoveryState, RequestState, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
@@ -87,13 +90,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
             }
             .into(),
         ),
-        (
-            "relabelled",
-            Relabelled {
-                records: vec![relabelling],
-            }
-            .into(),
-        ),
+        ("relabelled", Relabelled::of(vec![relabelling]).into()),
         (
             "directive issued",
             DirectiveIssued {
@@ -279,6 +276,88 @@ fn bodies() -> Vec<(&'static str, Body)> {
             }
             .into(),
         ),
+        (
+            "directives relabelled",
+            Relabelled {
+                records: vec![],
+                directives: vec![DirectiveRelabelling {
+                    directive: request,
+                    terms: grant(11, None),
+                }],
+                private: Some(chartseal_policy::Set::one(Symbol::new([5; 16]).unwrap())),
+            }
+            .into(),
+        ),
+        (
+            "adopted",
+            Adopted {
+                adopted: patient(4),
+                agreement: Signature([7; 64]),
+            }
+            .into(),
+        ),
+        (
+            "duplicate of",
+            DuplicateOf {
+                record: record_id(21),
+                of: record_id(20),
+            }
+            .into(),
+        ),
+        (
+            "disputed",
+            Disputed {
+                record: record_id(20),
+                reason,
+            }
+            .into(),
+        ),
+        (
+            "dispute answered",
+            DisputeAnswered {
+                record: record_id(20),
+                rectified: Some(2),
+                reason,
+            }
+            .into(),
+        ),
+        (
+            "hold placed",
+            HoldPlaced {
+                record: record_id(20),
+                reason_code: token("litigation"),
+                countersignature: countersignature.clone(),
+            }
+            .into(),
+        ),
+        (
+            "hold lifted",
+            HoldLifted {
+                record: record_id(20),
+            }
+            .into(),
+        ),
+        (
+            "practitioner reinstated",
+            PractitionerReinstated {
+                enrolment: enrol_practitioner(chain, 10, 1, &["doctor"]),
+            }
+            .into(),
+        ),
+        (
+            "committee changed",
+            CommitteeChanged {
+                epoch: 1,
+                from: 500,
+                members: vec![NextMember {
+                    org: org(1),
+                    validator: organization(1).validator,
+                    custodian_kem: [8; 32],
+                }],
+                approvals: countersignature.iter().cloned().collect(),
+            }
+            .into(),
+        ),
     ]
 }
 
@@ -394,6 +473,12 @@ fn total_all(bytes: &[u8]) {
     total::<RequestState>(bytes);
     total::<Vec<OpenEmergency>>(bytes);
     total::<StoredDirective>(bytes);
+    total::<Denials>(bytes);
+    total::<Vec<OpenFlood>>(bytes);
+    total::<OrgDenials>(bytes);
+    total::<DisputeState>(bytes);
+    total::<HoldState>(bytes);
+    total::<NextCommittee>(bytes);
     total::<CareState>(bytes);
     total::<RecoveryState>(bytes);
     total::<DealState>(bytes);

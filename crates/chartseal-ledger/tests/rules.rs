@@ -17,7 +17,7 @@ use chartseal_policy::{
     Scope, Symbol, Terms, Window,
 };
 use chartseal_wire::domain::{TRANSACTION, tagged};
-use chartseal_wire::{ChainId, Hash, HeaderDigest, PatientId, Signature, Time, TxId};
+use chartseal_wire::{ChainId, Hash, HeaderDigest, PatientId, Signature, TxId};
 use common::*;
 
 /// A body that is refused by `rule`, and is admitted with the fault taken out.
@@ -224,13 +224,7 @@ fn cs_led_10_each_body_is_for_its_own_kind_of_key() {
             }
             .into(),
         ),
-        (
-            actor_key(10),
-            Relabelled {
-                records: vec![relabelling],
-            }
-            .into(),
-        ),
+        (actor_key(10), Relabelled::of(vec![relabelling]).into()),
         (office(1), directive(grant(11, None)).into()),
         (patient_key(1), declare(1).into()),
         (
@@ -420,7 +414,7 @@ fn cs_led_17_a_patients_agreement_verifies() {
     let mut chain = Chain::populated();
     let good = enrol_patient(&chain.head, 50);
     let mut bad = good.clone();
-    bad.adult_from = Time(1);
+    bad.adult_from = MAJORITY;
     check(&mut chain, &office(1), "CS-LED-17", bad, (&office(1), good));
     let mut provisional = enrol_patient(&chain.head, 51);
     provisional.agreement = None;
@@ -534,7 +528,7 @@ fn cs_led_21_a_record_exists() {
             record: record_id(id),
             labels: labels(),
         };
-        Relabelled { records: vec![one] }
+        Relabelled::of(vec![one])
     };
     check(
         &mut chain,
@@ -601,7 +595,7 @@ fn cs_led_22_an_erased_record_stays_erased() {
         labels: labels(),
     };
     assert_eq!(
-        chain.refused(&patient_key(1), Relabelled { records: vec![one] }),
+        chain.refused(&patient_key(1), Relabelled::of(vec![one])),
         "CS-LED-22"
     );
 }
@@ -631,7 +625,7 @@ fn cs_led_23_a_record_stays_with_its_patient() {
         labels: labels(),
     };
     assert_eq!(
-        chain.refused(&patient_key(2), Relabelled { records: vec![one] }),
+        chain.refused(&patient_key(2), Relabelled::of(vec![one])),
         "CS-LED-23"
     );
     chain.ok(&patient_key(1), next);
@@ -904,9 +898,7 @@ fn cs_led_36_a_list_of_records_has_one_to_512_distinct_ones() {
             record: *record,
             labels: labels(),
         };
-        let body = Relabelled {
-            records: records.iter().map(one).collect(),
-        };
+        let body = Relabelled::of(records.iter().map(one).collect());
         assert_eq!(chain.refused(&patient_key(1), body), "CS-LED-36");
     }
 }

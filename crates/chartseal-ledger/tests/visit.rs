@@ -5,8 +5,8 @@
 mod common;
 
 use chartseal_ledger::body::{
-    AccessRequested, DepositAcknowledged, Destroyed, EmergencyDeclared,
-    EmergencyReviewed, Erased, KeyRotated, Relabelled, Relabelling, Released,
+    AccessRequested, DepositAcknowledged, Destroyed, EmergencyDeclared, EmergencyReviewed, Erased,
+    KeyRotated, Relabelled, Relabelling, Released,
 };
 use chartseal_ledger::state::Deposited;
 use chartseal_ledger::{Body, INBOX, Label, Labels, NotReleasable, releasable};
@@ -469,7 +469,7 @@ fn what_lies_in_the_inbox_needs_a_grant_that_names_it_until_the_patient_relabels
         record: record_id(20),
         labels: labels(),
     };
-    chain.ok(&patient_key(1), Relabelled { records: vec![one] });
+    chain.ok(&patient_key(1), Relabelled::of(vec![one]));
     let (_, after) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
     assert_eq!(codes(&before), ["no_grant"]);
     assert_eq!(codes(&by_name), ["granted"]);

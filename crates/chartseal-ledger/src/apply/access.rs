@@ -8,10 +8,11 @@ use chartseal_wire::{DirectiveId, Event, PatientId, RecordId, Subject, Time, TxI
 
 use super::context::{Context, bit, check_list};
 use super::emergency::change_unreviewed;
+use super::flood;
 use crate::admission::AdmissionError;
 use crate::body::{AccessRequested, Released};
 use crate::receipt::Decided;
-use crate::state::{Permit, RequestState, table};
+use crate::state::{Permit, RequestState, State, table};
 use crate::world::{LedgerWorld, policy_time, symbol};
 
 /// Decides a request, record by record. It is never refused for its answer.
@@ -21,7 +22,7 @@ pub(super) fn request(
 ) -> Result<Decided, AdmissionError> {
     check_list(body.records.iter())?;
     let judged = judge(cx, body);
-    enter_access(cx, body, &judged);
+    let is_listed = enter_access(cx, body, &judged);
     let permits: Vec<Permit> = judged.iter().filter_map(|one| one.permit).collect();
     let emergency = judged.iter().find_map(|one| one.emergency);
     if let Some(declaration) = emergency {
@@ -42,7 +43,10 @@ pub(super) fn request(
         emergency,
         reviewed: false,
     };
-    cx.scratch.put(table::request(&cx.tx), &request);
+    // What is only counted has nothing to release or review.
+    if is_listed {
+        cx.scratch.put(table::request(&cx.tx), &request);
+    }
     Ok(Decided {
         patient: body.patient,
         release_until: request.release_until(),
@@ -52,8 +56,9 @@ pub(super) fn request(
 
 /// A receipt is evidence: it is taken after the release window too, and its entry's time shows it.
 pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), AdmissionError> {
-    let custodian = cx.custodian()?;
+    cx.custodian()?;
     check_list(body.records.iter())?;
+    let mut index = None;
     let mut request = cx
         .state()
         .request(&body.request)
@@ -64,6 +69,15 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             .iter_mut()
             .find(|permit| permit.record == *record);
         let permit = permit.ok_or(AdmissionError::NotPermitted)?;
+        let set = cx.releasing_set(&permit.header);
+        let epoch = set.map_or(0, |set| set.epoch);
+        let custodian = cx.custodian_of(epoch)?;
+        // One receipt is of one set: else its index would mean two custodians.
+        let expected = *index.get_or_insert(custodian);
+        if custodian != expected {
+            let found = custodian;
+            return Err(AdmissionError::CustodianIndex { expected, found });
+        }
         if permit.released & bit(custodian) != 0 {
             return Err(AdmissionError::AlreadyReleased);
         }
@@ -72,7 +86,7 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
     cx.scratch.put(table::request(&body.request), &request);
     let event = Event::Released(history::Released {
         request: body.request,
-        custodian,
+        custodian: index.unwrap_or(0),
         records: body.records.clone(),
     });
     cx.enter_for(request.patient, event);
@@ -80,10 +94,14 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
 }
 
 /// The request that the policy engine decides for one record.
-pub(crate) fn policy_request(request: &RequestState, record: &RecordId) -> Request {
+pub(crate) fn policy_request(
+    state: State<'_>,
+    request: &RequestState,
+    record: &RecordId,
+) -> Request {
     Request {
         actor: symbol(&request.actor.0),
-        patient: symbol(&request.patient.0),
+        patient: symbol(&state.owner(&request.patient).0),
         record: symbol(&record.0),
         action: request.action.as_str().parse().ok(),
         purpose: request.purpose.as_str().parse().ok(),
@@ -94,7 +112,7 @@ pub(crate) fn policy_request(request: &RequestState, record: &RecordId) -> Reque
 
 /// One record of a request, decided.
 struct Judged {
-    /// Whose it is, if it exists.
+    /// Whose it is, if it exists: the id that goes on.
     owner: Option<PatientId>,
     /// For its owner's history, and the auditor.
     outcome: Outcome,
@@ -107,12 +125,13 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
     let world = LedgerWorld::new(cx.state(), cx.now(), cx.actor);
     let window_end = cx.now().plus_ms(cx.shared.params.release_window_ms);
     let action: Option<Action> = body.action.as_str().parse().ok();
+    let named = cx.state().owner(&body.patient);
     let judge = |record: &RecordId| {
         let decision = decide(
             &world,
             &Request {
                 actor: symbol(&cx.actor.0),
-                patient: symbol(&body.patient.0),
+                patient: symbol(&named.0),
                 record: symbol(&record.0),
                 action,
                 purpose: body.purpose.as_str().parse().ok(),
@@ -134,7 +153,7 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
             released: 0,
         });
         Judged {
-            owner: head.map(|head| head.patient),
+            owner: head.map(|head| cx.state().owner(&head.patient)),
             permit,
             emergency: emergency_of(&decision),
             outcome: Outcome {
@@ -162,16 +181,19 @@ fn opens(action: Option<Action>) -> bool {
 
 /// Enters an attempt everywhere it belongs: with the patient whom it named, if there is one; with each
 /// other owner, who learns of their own records alone and not whom it named; with the actor, who
-/// learns no reasons.
-fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judged]) {
+/// learns no reasons. Denied attempts beyond a number are counted instead. Whether this one is listed.
+fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judged]) -> bool {
     let own = own_access(cx, body, judged);
-    if cx.state().patient(&body.patient).is_some() {
+    let named = cx.state().owner(&body.patient);
+    let is_denied = !judged.iter().any(|one| one.outcome.permitted);
+    let over_quota = is_denied && flood::is_over_quota(cx);
+    let lists =
+        |cx: &mut Context<'_, '_>, patient| !is_denied || flood::is_listed(cx, patient, over_quota);
+    let is_listed = lists(cx, named);
+    if is_listed && cx.state().patient(&named).is_some() {
         let claimed = judged.iter().map(|one| Outcome {
             // Another patient's record is not shown to this one.
-            header: one
-                .outcome
-                .header
-                .filter(|_| one.owner == Some(body.patient)),
+            header: one.outcome.header.filter(|_| one.owner == Some(named)),
             ..one.outcome.clone()
         });
         let until = judged
@@ -179,19 +201,24 @@ fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judg
             .filter_map(|one| Some(one.permit?.until))
             .max();
         let event = access_event(body, false, claimed.collect(), until);
-        cx.enter(Subject::Patient(body.patient), event);
+        cx.enter(Subject::Patient(named), event);
     }
     let mut others: BTreeMap<PatientId, Vec<Outcome>> = BTreeMap::new();
     for one in judged {
-        if let Some(owner) = one.owner.filter(|owner| *owner != body.patient) {
+        if let Some(owner) = one.owner.filter(|owner| *owner != named) {
             others.entry(owner).or_default().push(one.outcome.clone());
         }
     }
     for (owner, outcomes) in others {
-        let event = access_event(body, true, outcomes, None);
-        cx.enter(Subject::Patient(owner), event);
+        if lists(cx, owner) {
+            let event = access_event(body, true, outcomes, None);
+            cx.enter(Subject::Patient(owner), event);
+        }
     }
-    cx.enter(Subject::Actor(cx.actor), Event::OwnAccess(own));
+    if is_listed {
+        cx.enter(Subject::Actor(cx.actor), Event::OwnAccess(own));
+    }
+    is_listed
 }
 
 fn access_event(
@@ -215,7 +242,7 @@ fn access_event(
 /// chain's: never one that the actor knows.
 fn own_access(cx: &Context<'_, '_>, body: &AccessRequested, judged: &[Judged]) -> OwnAccess {
     let salt_of = |patient: &PatientId| cx.state().patient(patient).map(|one| one.history_salt);
-    let fallback = salt_of(&body.patient).unwrap_or(cx.shared.salt);
+    let fallback = salt_of(&cx.state().owner(&body.patient)).unwrap_or(cx.shared.salt);
     let records = judged.iter().map(|one| {
         let salt = one.owner.as_ref().and_then(salt_of).unwrap_or(fallback);
         OwnOutcome {

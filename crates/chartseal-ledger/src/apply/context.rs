@@ -1,6 +1,7 @@
 use chartseal_policy::Position;
 use chartseal_wire::{
-    ActorId, ChainId, Entry, Event, OrgId, PatientId, PublicKey, RecordId, Subject, Time, TxId,
+    ActorId, ChainId, Entry, Event, HeaderDigest, OrgId, PatientId, PublicKey, RecordId, Subject,
+    Time, TxId,
 };
 
 use crate::admission::AdmissionError;
@@ -83,10 +84,15 @@ impl Context<'_, '_> {
         }
     }
 
-    /// A patient whom the transaction names.
+    /// A patient whom the transaction names, by an id that has not ended.
     pub(super) fn known_patient(&self, id: &PatientId) -> Result<PatientState, AdmissionError> {
         let patient = self.state().patient(id);
-        patient.ok_or(AdmissionError::UnknownPatient)
+        let patient = patient.ok_or(AdmissionError::UnknownPatient)?;
+        if self.state().owner(id) == *id {
+            Ok(patient)
+        } else {
+            Err(AdmissionError::AdoptedId)
+        }
     }
 
     /// Another committee member's office agrees to this body in this transaction.
@@ -112,15 +118,29 @@ impl Context<'_, '_> {
         CustodianSet { epoch, t, n }
     }
 
-    /// The custodian's index in the committee, from 1, if one signed.
-    pub(super) fn custodian(&self) -> Result<u64, AdmissionError> {
-        let Holder::Custodian(org) = self.holder else {
-            return Err(wrong_signer("a custodian"));
-        };
-        self.shared
-            .committee
-            .index_of(&org)
+    /// The custodian, if one signed.
+    pub(super) fn custodian(&self) -> Result<OrgId, AdmissionError> {
+        match self.holder {
+            Holder::Custodian(org) => Ok(org),
+            _ => Err(wrong_signer("a custodian")),
+        }
+    }
+
+    /// The custodian's index, from 1, in the committee of an epoch, if one signed.
+    pub(super) fn custodian_of(&self, epoch: u64) -> Result<u64, AdmissionError> {
+        let org = self.custodian()?;
+        let committee = self.state().committee_of(epoch);
+        committee
+            .and_then(|committee| committee.index_of(&org))
             .ok_or(AdmissionError::NotInCommittee)
+    }
+
+    /// The set to which the deal of a version was dealt from which releases come now.
+    pub(super) fn releasing_set(&self, header: &HeaderDigest) -> Option<CustodianSet> {
+        let durable = self.state().deals(header).durable;
+        let later = self.state().deal(header, durable);
+        let first = || self.state().deposit(header).map(|one| one.custodians);
+        later.map(|deal| deal.custodians).or_else(first)
     }
 
     /// The patient's own record, not erased.
@@ -133,7 +153,7 @@ impl Context<'_, '_> {
             .state()
             .record(record)
             .ok_or(AdmissionError::UnknownRecord)?;
-        if record.patient != patient {
+        if self.state().owner(&record.patient) != patient {
             return Err(AdmissionError::OtherPatient);
         }
         if record.erased {
@@ -156,8 +176,10 @@ impl Context<'_, '_> {
         self.scratch.enter(subject, &entry);
     }
 
-    /// Enters an event that concerns a patient into the patient's history and the actor's.
+    /// Enters an event that concerns a patient into the patient's history, or that of who adopted the
+    /// id, and the actor's.
     pub(super) fn enter_for(&mut self, patient: PatientId, event: Event) {
+        let patient = self.state().owner(&patient);
         self.enter(Subject::Patient(patient), event.clone());
         self.enter(Subject::Actor(self.actor), event);
     }

@@ -73,6 +73,12 @@ pub(super) fn redeal(cx: &mut Context<'_, '_>, body: &Redealt) -> Result<(), Adm
         return Err(AdmissionError::Custodians);
     }
     let mut deals = cx.state().deals(&body.header);
+    let newest = cx.state().deal(&body.header, deals.newest);
+    let newest = newest.map_or(record.custodians, |deal| deal.custodians);
+    // A reader's deal is for when the custodians changed, and no way to spoil a good one.
+    if body.request.is_some() && newest.epoch >= body.custodians.epoch {
+        return Err(AdmissionError::RedealNotNeeded);
+    }
     let expected = deals.newest.saturating_add(1);
     if body.deal != expected {
         return Err(AdmissionError::DealNumber {
@@ -105,10 +111,11 @@ pub(super) fn acknowledge(
     cx: &mut Context<'_, '_>,
     body: &RedealAcknowledged,
 ) -> Result<(), AdmissionError> {
+    cx.custodian()?;
     let deal = cx.state().deal(&body.header, body.deal);
     let deal = deal.filter(|deal| deal.record == body.record);
     let mut deal = deal.ok_or(AdmissionError::UnknownDeal)?;
-    let expected = cx.custodian()?;
+    let expected = cx.custodian_of(deal.custodians.epoch)?;
     if body.index != expected {
         return Err(AdmissionError::CustodianIndex {
             expected,

@@ -100,8 +100,9 @@ fn check_terms(
         }
         Terms::Revoke(revocation) => {
             let stored = directive_id(&revocation.target).and_then(|id| cx.state().directive(&id));
-            let patient = symbol(&patient.0);
-            if stored.is_none_or(|stored| stored.directive.patient != patient) {
+            let of = stored.and_then(|stored| stored.directive.patient.as_bytes().try_into().ok());
+            let of = of.map(|of| cx.state().owner(&PatientId(of)));
+            if of != Some(patient) {
                 return Err(AdmissionError::UnknownDirective);
             }
             (None, directive_id(&revocation.target))

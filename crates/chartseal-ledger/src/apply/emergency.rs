@@ -17,9 +17,7 @@ pub(super) fn declare(
     body: &EmergencyDeclared,
 ) -> Result<(), AdmissionError> {
     let org = cx.practitioner()?.org;
-    cx.state()
-        .patient(&body.patient)
-        .ok_or(AdmissionError::UnknownPatient)?;
+    cx.known_patient(&body.patient)?;
     let params = &cx.shared.params;
     let policy = params
         .network

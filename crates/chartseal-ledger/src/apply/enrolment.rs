@@ -1,10 +1,12 @@
-use chartseal_wire::history::Enrolled;
-use chartseal_wire::{ActorId, Event, PublicKey, Subject};
+use chartseal_wire::history::{Enrolled, KeyChanged};
+use chartseal_wire::{ActorId, Event, OrgId, PublicKey, Subject};
 
 use super::context::Context;
 use super::status::check_month;
 use crate::admission::AdmissionError;
-use crate::body::{OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled};
+use crate::body::{
+    OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled, PractitionerReinstated,
+};
 use crate::state::{ActorState, Holder, KeyState, PatientState, table};
 
 pub(super) fn organization(
@@ -37,6 +39,38 @@ pub(super) fn practitioner(
 ) -> Result<(), AdmissionError> {
     let org = cx.office()?;
     check_id(cx, body.actor.0)?;
+    let actor = enrolled(cx, org, body)?;
+    cx.scratch.put(table::actor(&body.actor), &actor);
+    put_key(cx, &body.key, Holder::Practitioner(body.actor));
+    enter_actor(cx, body.actor);
+    Ok(())
+}
+
+/// Their id goes on, under a new key.
+pub(super) fn reinstate(
+    cx: &mut Context<'_, '_>,
+    body: &PractitionerReinstated,
+) -> Result<(), AdmissionError> {
+    let (org, body) = (cx.office()?, &body.enrolment);
+    let before = cx.state().actor(&body.actor);
+    let before = before.filter(|before| before.org == org && before.suspended_from.is_some());
+    let old = before.ok_or(AdmissionError::NotSuspended)?.key;
+    let actor = enrolled(cx, org, body)?;
+    cx.scratch.put(table::actor(&body.actor), &actor);
+    put_key(cx, &body.key, Holder::Practitioner(body.actor));
+    let (subject, new) = (body.actor, Some(body.key));
+    let event = Event::KeyChanged(KeyChanged { subject, old, new });
+    cx.enter(Subject::Actor(subject), event.clone());
+    cx.enter(Subject::Actor(cx.actor), event);
+    Ok(())
+}
+
+/// The practitioner whom an office's body makes, if it may.
+fn enrolled(
+    cx: &Context<'_, '_>,
+    org: OrgId,
+    body: &PractitionerEnrolled,
+) -> Result<ActorState, AdmissionError> {
     check_key(cx, &body.key)?;
     let found = body.roles.len();
     if found > PractitionerEnrolled::MAX_ROLES {
@@ -49,7 +83,7 @@ pub(super) fn practitioner(
         check_countersignature(cx, body)?;
     }
     let emergency_from = cx.now().plus_ms(params.emergency_role_delay_ms);
-    let actor = ActorState {
+    Ok(ActorState {
         org,
         key: body.key,
         kem: body.kem,
@@ -57,11 +91,7 @@ pub(super) fn practitioner(
         credential: body.credential,
         emergency_from: is_emergency.then_some(emergency_from),
         suspended_from: None,
-    };
-    cx.scratch.put(table::actor(&body.actor), &actor);
-    put_key(cx, &body.key, Holder::Practitioner(body.actor));
-    enter_actor(cx, body.actor);
-    Ok(())
+    })
 }
 
 pub(super) fn patient(

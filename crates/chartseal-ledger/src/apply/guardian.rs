@@ -26,7 +26,12 @@ pub(super) fn appoint(
         countersignature: None,
         ..body.clone()
     };
-    let own = check_decider(cx, body.patient, &body.countersignature, stripped.into())?;
+    let own = check_decider(
+        cx,
+        body.patient,
+        body.countersignature.as_ref(),
+        &stripped.into(),
+    )?;
     let care = cx.state().care(&body.patient);
     let expected = match (own, care.is_without_capacity()) {
         (true, _) => Ground::Proxy,
@@ -79,7 +84,12 @@ pub(super) fn remove(
             countersignature: None,
             ..body.clone()
         };
-        check_decider(cx, body.patient, &body.countersignature, stripped.into())?;
+        check_decider(
+            cx,
+            body.patient,
+            body.countersignature.as_ref(),
+            &stripped.into(),
+        )?;
     }
     let mut care = cx.state().care(&body.patient);
     let now = cx.now();
@@ -104,7 +114,12 @@ pub(super) fn set_quorum(cx: &mut Context<'_, '_>, body: &QuorumSet) -> Result<(
         countersignature: None,
         ..body.clone()
     };
-    check_decider(cx, body.patient, &body.countersignature, stripped.into())?;
+    check_decider(
+        cx,
+        body.patient,
+        body.countersignature.as_ref(),
+        &stripped.into(),
+    )?;
     let mut members: Vec<ActorId> = Vec::new();
     for member in body.quorum.iter().flat_map(|quorum| quorum.members.iter()) {
         let member = member.as_bytes().try_into().map(ActorId);
@@ -147,8 +162,8 @@ pub(super) fn grant(cx: &mut Context<'_, '_>, body: &QuorumGranted) -> Result<()
 fn check_decider(
     cx: &Context<'_, '_>,
     id: PatientId,
-    countersignature: &Option<Countersignature>,
-    stripped: Body,
+    countersignature: Option<&Countersignature>,
+    stripped: &Body,
 ) -> Result<bool, AdmissionError> {
     let patient = cx.known_patient(&id)?;
     let is_of_age = patient.adult_from <= cx.now();
@@ -168,7 +183,7 @@ fn check_decider(
     if is_of_age && !cx.state().care(&id).is_without_capacity() {
         return Err(AdmissionError::PatientDecides);
     }
-    cx.check_second_office(countersignature.as_ref(), &stripped)?;
+    cx.check_second_office(countersignature, stripped)?;
     Ok(false)
 }
 

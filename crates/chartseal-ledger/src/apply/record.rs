@@ -1,9 +1,9 @@
 use chartseal_wire::Event;
 use chartseal_wire::history;
 
-use super::context::{Context, bit, check_list, wrong_signer};
+use super::context::{Context, bit, wrong_signer};
 use crate::admission::AdmissionError;
-use crate::body::{DepositAcknowledged, RecordAdded, Relabelled};
+use crate::body::{DepositAcknowledged, RecordAdded};
 use crate::state::{DepositState, Holder, RecordState, table};
 
 pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
@@ -16,8 +16,12 @@ pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), Ad
     }
     match cx.state().record(&body.record) {
         Some(head) => check_amendment(cx, &head, body)?,
+        None if cx.state().owner(&body.patient) != body.patient => {
+            return Err(AdmissionError::AdoptedId);
+        }
         None => check_version(body, 1, None)?,
     }
+    let filed_by = cx.state().record(&body.record).map(|head| head.filed_by);
     if cx.state().deposit(&body.header).is_some() {
         return Err(AdmissionError::HeaderInUse);
     }
@@ -32,6 +36,7 @@ pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), Ad
         patient: body.patient,
         author,
         org: cx.org,
+        filed_by: filed_by.unwrap_or(cx.org),
         version: body.version,
         header: body.header,
         body: body.body,
@@ -70,13 +75,7 @@ pub(super) fn acknowledge(
     cx: &mut Context<'_, '_>,
     body: &DepositAcknowledged,
 ) -> Result<(), AdmissionError> {
-    let expected = cx.custodian()?;
-    if body.index != expected {
-        return Err(AdmissionError::CustodianIndex {
-            expected,
-            found: body.index,
-        });
-    }
+    cx.custodian()?;
     let record = cx
         .state()
         .record(&body.record)
@@ -89,6 +88,13 @@ pub(super) fn acknowledge(
         .deposit(&body.header)
         .filter(|one| one.record == body.record);
     let mut deposit = deposit.ok_or(AdmissionError::UnknownHeader)?;
+    let expected = cx.custodian_of(deposit.custodians.epoch)?;
+    if body.index != expected {
+        return Err(AdmissionError::CustodianIndex {
+            expected,
+            found: body.index,
+        });
+    }
     if deposit.acknowledged & bit(expected) != 0 {
         return Err(AdmissionError::AlreadyAcknowledged);
     }
@@ -97,22 +103,9 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-pub(super) fn relabel(cx: &mut Context<'_, '_>, body: &Relabelled) -> Result<(), AdmissionError> {
-    let patient = cx.patient()?;
-    check_list(body.records.iter().map(|one| &one.record))?;
-    for one in &body.records {
-        let mut record = cx.own_record(patient, &one.record)?;
-        record.labels = one.labels;
-        cx.scratch.put(table::record(&one.record), &record);
-    }
-    let records = body.records.iter().map(|one| one.record).collect();
-    cx.enter_for(patient, Event::Relabelled(history::Relabelled { records }));
-    Ok(())
-}
-
 fn check_author(cx: &Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
     match cx.holder {
-        Holder::Patient(patient) if patient == body.patient => return Ok(()),
+        Holder::Patient(patient) if patient == cx.state().owner(&body.patient) => return Ok(()),
         Holder::Patient(_) => return Err(AdmissionError::OtherPatient),
         Holder::Practitioner(_) => cx.practitioner()?,
         _ => return Err(wrong_signer("a practitioner or the patient")),

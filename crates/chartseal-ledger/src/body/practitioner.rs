@@ -42,6 +42,16 @@ pub struct Countersignature {
 
 canonical_struct!(Countersignature { org, signature });
 
+/// An organization's office takes back one of its practitioners whose key was revoked: the same id, a
+/// new key, roles and credential as in a new enrolment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PractitionerReinstated {
+    /// What they are enrolled with from now on.
+    pub enrolment: PractitionerEnrolled,
+}
+
+canonical_struct!(PractitionerReinstated { enrolment });
+
 impl PractitionerEnrolled {
     /// The most roles of one practitioner.
     pub const MAX_ROLES: usize = 16;

@@ -1,8 +1,8 @@
 use alloc::vec::Vec;
 
 use chartseal_codec::canonical_struct;
-use chartseal_policy::Confidentiality;
-use chartseal_wire::{HeaderDigest, PatientId, RecordId, Time};
+use chartseal_policy::{Confidentiality, Set, Symbol, Terms};
+use chartseal_wire::{DirectiveId, HeaderDigest, PatientId, RecordId, Time};
 
 use crate::label::Labels;
 
@@ -86,14 +86,45 @@ canonical_struct!(DepositAcknowledged {
     index
 });
 
-/// The patient files records under other labels.
+/// The patient files records, and what directives say of them, under other labels: all at once, so
+/// that no restriction fails to touch what it touched before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relabelled {
-    /// 1 to 512 distinct records with their new labels.
+    /// At most 512 distinct records with their new labels.
     pub records: Vec<Relabelling>,
+    /// At most 512 distinct directives about the patient's records.
+    pub directives: Vec<DirectiveRelabelling>,
+    /// The labels of a minor's own matter, at most 64; `None`: they stay.
+    pub private: Option<Set<Symbol>>,
 }
 
-canonical_struct!(Relabelled { records });
+canonical_struct!(Relabelled {
+    records,
+    directives,
+    private
+});
+
+impl Relabelled {
+    /// Other labels for records alone.
+    pub fn of(records: Vec<Relabelling>) -> Self {
+        Self {
+            records,
+            directives: Vec::new(),
+            private: None,
+        }
+    }
+}
+
+/// The new labels of one directive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectiveRelabelling {
+    /// The directive.
+    pub directive: DirectiveId,
+    /// Its terms, which differ from the old ones in labels alone.
+    pub terms: Terms,
+}
+
+canonical_struct!(DirectiveRelabelling { directive, terms });
 
 /// The new labels of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,6 +80,42 @@ pub(crate) mod table {
         state_key("recovery", &id.0)
     }
 
+    pub(crate) fn adopted(by: &PatientId) -> MapKey {
+        state_key("adopted", &by.0)
+    }
+
+    pub(crate) fn duplicate(record: &RecordId) -> MapKey {
+        state_key("duplicate", &record.0)
+    }
+
+    pub(crate) fn dispute(record: &RecordId) -> MapKey {
+        state_key("dispute", &record.0)
+    }
+
+    pub(crate) fn hold(record: &RecordId) -> MapKey {
+        state_key("hold", &record.0)
+    }
+
+    pub(crate) fn denials(actor: &ActorId, patient: &PatientId) -> MapKey {
+        state_key("denials", &[actor.0, patient.0].concat())
+    }
+
+    pub(crate) fn org_denials(org: &OrgId) -> MapKey {
+        state_key("org-denials", &org.0)
+    }
+
+    pub(crate) fn floods() -> MapKey {
+        state_key("floods", &[])
+    }
+
+    pub(crate) fn committee(epoch: u64) -> MapKey {
+        state_key("committee", &epoch.to_be_bytes())
+    }
+
+    pub(crate) fn destroyed(record: &RecordId, org: &OrgId) -> MapKey {
+        state_key("destroyed", &[record.0, org.0].concat())
+    }
+
     pub(crate) fn key(key: &PublicKey) -> MapKey {
         state_key("key", &key.0)
     }

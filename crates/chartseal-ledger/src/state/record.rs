@@ -14,6 +14,8 @@ pub struct RecordState {
     pub author: ActorId,
     /// For which organization; the patient's id if it was the patient.
     pub org: OrgId,
+    /// The organization that filed its first version; the patient's id if it was the patient.
+    pub filed_by: OrgId,
     /// From 1.
     pub version: u64,
     /// The digest of its envelope header.
@@ -44,6 +46,7 @@ canonical_struct!(RecordState {
     patient,
     author,
     org,
+    filed_by,
     version,
     header,
     body,

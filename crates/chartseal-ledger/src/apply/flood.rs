@@ -1,0 +1,135 @@
+//! Denied attempts that are too many to be listed one by one: counted exactly, never dropped.
+
+use chartseal_wire::history::Flood;
+use chartseal_wire::{Entry, Event, PatientId, Subject, Time};
+
+use super::context::Context;
+use crate::scratch::Scratch;
+use crate::state::{Counted, Denials, OpenFlood, OrgDenials, Shared, State, table};
+
+/// The most counts that are open at a time. Beyond, attempts are listed.
+const MAX_OPEN: usize = 1_024;
+
+/// Takes note that the organization had an attempt denied: whether it is over its quota.
+pub(super) fn is_over_quota(cx: &mut Context<'_, '_>) -> bool {
+    let key = table::org_denials(&cx.org);
+    let mut denials: OrgDenials = cx.state().read(&key).unwrap_or_default();
+    let until = window_end(cx.now(), cx.shared);
+    if denials.until != until {
+        denials = OrgDenials { until, count: 0 };
+    }
+    denials.count = denials.count.saturating_add(1);
+    cx.scratch.put(key, &denials);
+    denials.count > cx.shared.params.max_listed_denials_per_org
+}
+
+/// Takes note of a denied attempt on a patient: whether it is listed, or counted.
+pub(super) fn is_listed(cx: &mut Context<'_, '_>, patient: PatientId, over_quota: bool) -> bool {
+    let key = table::denials(&cx.actor, &patient);
+    let mut denials: Denials = cx.state().read(&key).unwrap_or_default();
+    let until = window_end(cx.now(), cx.shared);
+    if denials.until != until {
+        denials = Denials {
+            until,
+            ..Denials::default()
+        };
+    }
+    let max = cx.shared.params.max_listed_denials;
+    let has_room = !over_quota && denials.listed < max;
+    let mut floods = cx.state().floods();
+    let is_listed = match &mut denials.counted {
+        None if has_room || floods.len() >= MAX_OPEN => {
+            denials.listed = denials.listed.saturating_add(1);
+            true
+        }
+        Some(counted) => {
+            counted.log.append(Flood::leaf(&cx.tx));
+            counted.last = cx.tx;
+            false
+        }
+        None => {
+            let mut log = chartseal_merkle::Frontier::new();
+            log.append(Flood::leaf(&cx.tx));
+            denials.counted = Some(Counted { log, last: cx.tx });
+            floods.push(OpenFlood {
+                until,
+                actor: cx.actor,
+                org: cx.org,
+                patient,
+            });
+            cx.scratch.put(table::floods(), &floods);
+            false
+        }
+    };
+    cx.scratch.put(key, &denials);
+    is_listed
+}
+
+/// Enters the counts whose window is over: before anything else in the first block after it.
+pub(crate) fn enter_counts(scratch: &mut Scratch<'_>, shared: &Shared) {
+    let state = State {
+        source: &*scratch,
+        shared,
+    };
+    let now = scratch.time();
+    let (over, open): (alloc::vec::Vec<_>, alloc::vec::Vec<_>) = state
+        .floods()
+        .into_iter()
+        .partition(|flood| flood.until <= now);
+    if over.is_empty() {
+        return;
+    }
+    for flood in &over {
+        enter_count(scratch, shared, flood);
+    }
+    if open.is_empty() {
+        scratch.remove(table::floods());
+    } else {
+        scratch.put(table::floods(), &open);
+    }
+    scratch.settle(true);
+}
+
+fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
+    let state = State {
+        source: &*scratch,
+        shared,
+    };
+    let key = table::denials(&flood.actor, &flood.patient);
+    let denials: Option<Denials> = state.read(&key);
+    let Some(counted) = denials.and_then(|denials| denials.counted) else {
+        return;
+    };
+    let owner = state.owner(&flood.patient);
+    let is_somebody = state.patient(&owner).is_some();
+    let event = Event::Flood(Flood {
+        patient: flood.patient,
+        from: Time(flood.until.0.saturating_sub(window(shared))),
+        until: flood.until,
+        count: counted.log.size(),
+        root: counted.log.root(),
+    });
+    let entry = Entry {
+        height: scratch.height(),
+        time: scratch.time(),
+        tx: counted.last,
+        actor: flood.actor,
+        org: flood.org,
+        event,
+    };
+    if is_somebody {
+        scratch.enter(Subject::Patient(owner), &entry);
+    }
+    scratch.enter(Subject::Actor(flood.actor), &entry);
+    scratch.remove(key);
+}
+
+fn window(shared: &Shared) -> u64 {
+    shared.params.denial_window_ms.max(1)
+}
+
+/// The end of the window that a moment lies in: windows begin at 1970 and leave no gap.
+fn window_end(now: Time, shared: &Shared) -> Time {
+    let window = window(shared);
+    Time((now.0 / window).saturating_add(1).saturating_mul(window))
+}

@@ -1,0 +1,62 @@
+use chartseal_codec::canonical_struct;
+use chartseal_merkle::Frontier;
+use chartseal_wire::{ActorId, OrgId, PatientId, Time, TxId};
+
+/// One actor's denied attempts on one patient in the window that ends at `until`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Denials {
+    /// The end of the window, exclusive.
+    pub until: Time,
+    /// How many are listed one by one.
+    pub listed: u64,
+    /// Those that are counted.
+    pub counted: Option<Counted>,
+}
+
+canonical_struct!(Denials {
+    until,
+    listed,
+    counted
+});
+
+/// Attempts that are counted and not listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The log of their transactions' ids.
+    pub log: Frontier,
+    /// The last of them.
+    pub last: TxId,
+}
+
+canonical_struct!(Counted { log, last });
+
+/// A count that is entered at the end of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFlood {
+    /// The end of the window, exclusive.
+    pub until: Time,
+    /// Who.
+    pub actor: ActorId,
+    /// For which organization.
+    pub org: OrgId,
+    /// On whom, who may not exist.
+    pub patient: PatientId,
+}
+
+canonical_struct!(OpenFlood {
+    until,
+    actor,
+    org,
+    patient
+});
+
+/// An organization's denied attempts in the window that ends at `until`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrgDenials {
+    /// The end of the window, exclusive.
+    pub until: Time,
+    /// How many there were, listed or counted.
+    pub count: u64,
+}
+
+canonical_struct!(OrgDenials { until, count });
