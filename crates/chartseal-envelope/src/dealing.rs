@@ -5,6 +5,7 @@ use core::num::NonZeroU64;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
 
+use crate::deal::ItemId;
 use crate::hash::sha256;
 use crate::header::{Header, RecordInfo};
 use crate::id::{CommitmentRoot, CustodianSet, HeaderDigest, ShareIndex};
@@ -72,6 +73,14 @@ impl Dealing {
     /// The root of the share commitments.
     pub fn root(&self) -> CommitmentRoot {
         self.root
+    }
+
+    /// Its name inside a [`Deal`](crate::Deal) or a [`Release`](crate::Release).
+    pub fn item(&self) -> ItemId {
+        ItemId {
+            header: self.header,
+            deal_epoch: self.scope.epoch,
+        }
     }
 
     /// Whether `commitments` are this deal's, and `share` is the one that they hold at `index`.

@@ -26,6 +26,10 @@ pub const SALTS: &str = "chartseal/envelope/salts/1";
 pub const DEAL: &str = "chartseal/envelope/deal/1";
 /// HPKE context of a [`Release`](crate::Release).
 pub const RELEASE: &str = "chartseal/envelope/release/1";
+/// Digest of a [`Release`](crate::Release).
+pub const RELEASE_DIGEST: &str = "chartseal/envelope/release-digest/1";
+/// What a custodian's signature under a release covers.
+pub const RELEASE_SIGNATURE: &str = "chartseal/envelope/release-signature/1";
 /// HPKE context of a slot in [`Slots`](crate::Slots).
 pub const SLOT: &str = "chartseal/envelope/slot/1";
 /// HPKE context of a [`SealedText`](crate::SealedText).
@@ -58,6 +62,8 @@ pub const ALL: &[&str] = &[
     SALTS,
     DEAL,
     RELEASE,
+    RELEASE_DIGEST,
+    RELEASE_SIGNATURE,
     SLOT,
     TEXT,
     SIGNING_KEY_ID,

@@ -3,6 +3,7 @@
 use std::vec::Vec;
 
 use chacha20::ChaCha20Rng;
+use chartseal_codec::{from_bytes, to_bytes};
 use rand_core::SeedableRng;
 
 use crate::dealing::{Commitment, Scope};
@@ -254,6 +255,141 @@ fn a_custodian_who_reseals_another_share_is_named() {
     );
     // The dealer is innocent, so the liar is the custodian.
     assert_eq!(audit_deal(&opened.unwrap(), dealing), DealVerdict::Honest);
+}
+
+#[test]
+fn what_a_dealer_committed_to_is_evidence_against_it() {
+    let mut world = World::new();
+    let (record, held) = crooked(&mut world);
+    let (dealing, author) = (record.dealer.dealing(), world.author.verifying_key());
+    let releases = world.release_each(&held);
+    let (header, body, seal) = (&record.header, &record.body, &record.seal);
+    let find = |releases: &[Release]| {
+        DealerEvidence::find(&world.reader, REQUEST, dealing, releases, body)
+    };
+    let check = |evidence: &DealerEvidence| evidence.check(dealing, header, body, seal, &author);
+
+    // Whichever *t* or more are there, the false one is in the evidence.
+    for releases in [&releases[..], &releases[1..]] {
+        let evidence = find(releases).unwrap();
+        let evidence: DealerEvidence = from_bytes(&to_bytes(&evidence)).unwrap();
+        assert_eq!(check(&evidence), Ok(()));
+        // The same shares are too few for the proof without a body.
+        let error = evidence.check_without_body(dealing).unwrap_err();
+        assert_eq!(
+            error,
+            NoProof::Shares {
+                found: 3,
+                expected: 4
+            },
+            "CS-ENV-66"
+        );
+        // Against another deal, or with another body, they are none.
+        let other = Dealing::later(
+            header,
+            core::num::NonZeroU64::MIN,
+            dealing.custodians(),
+            dealing.root(),
+        );
+        let error = evidence.check(&other, header, body, seal, &author);
+        assert_eq!(error, Err(NoProof::Foreign), "CS-ENV-64");
+        let error = evidence.check(dealing, header, &body[1..], seal, &author);
+        assert_eq!(error, Err(NoProof::Seal(BadSeal::Body)));
+        assert!(!std::format!("{evidence:?}").contains('['), "no bytes");
+    }
+    // Three good ones are no evidence, nor are two.
+    assert!(find(&releases[..3]).is_none());
+    assert!(find(&releases[2..]).is_none());
+
+    let without = |releases: &[Release]| {
+        DealerEvidence::find_without_body(&world.reader, REQUEST, dealing, releases)
+    };
+    assert!(without(&releases[1..]).is_none());
+    let evidence = without(&releases).unwrap();
+    assert_eq!(evidence.check_without_body(dealing), Ok(()));
+    let error = check(&evidence).unwrap_err();
+    assert_eq!(
+        error,
+        NoProof::Shares {
+            found: 4,
+            expected: 3
+        }
+    );
+}
+
+#[test]
+fn an_auditor_with_a_slot_sees_for_itself_that_the_dealer_cheated() {
+    let mut world = World::new();
+    let (record, held) = crooked(&mut world);
+    let dealing = record.dealer.dealing();
+    let releases = world.release_each(&held[..3]);
+    let key = combine(&world.reader, REQUEST, dealing, &releases)
+        .unwrap()
+        .key;
+    let author = world.author.verifying_key();
+    let open = |key| open(&record.header, &record.body, &record.seal, &author, key).unwrap();
+    let opened = open(&key);
+    let mut slots = Slots::new(&record.header);
+    let auditor = &world.custodians[0];
+    slots
+        .add_with_rng(&opened, auditor.public_key(), &mut world.rng)
+        .unwrap();
+    let opened = open(&slots.open(auditor, &record.header).unwrap());
+    assert_eq!(audit_deal(&opened, dealing), DealVerdict::DealerCheated);
+}
+
+#[test]
+fn nobody_makes_evidence_against_an_honest_dealer() {
+    let mut world = World::new();
+    let record = world.honest();
+    let held = world.hold(&record.dealer);
+    let releases = world.release_each(&held);
+    let (dealing, author) = (record.dealer.dealing(), world.author.verifying_key());
+    let (header, body, seal) = (&record.header, &record.body, &record.seal);
+    let (reader, body) = (&world.reader, body);
+    assert!(DealerEvidence::find(reader, REQUEST, dealing, &releases, body).is_none());
+    assert!(DealerEvidence::find_without_body(reader, REQUEST, dealing, &releases).is_none());
+
+    // Against an honest dealer, all that there is are its own shares, or others that it never committed to.
+    let empty =
+        cobblestone::seal_with_rng(&ContentKey::from_bytes([1; 32]), &[], &[], &mut world.rng);
+    let accuse = |releases: &[Release]| {
+        DealerEvidence::find(reader, REQUEST, dealing, releases, &empty).unwrap()
+    };
+    let check = |evidence: &DealerEvidence| evidence.check(dealing, header, body, seal, &author);
+    let bytes = to_bytes(&accuse(&releases[..3]));
+    assert_eq!(
+        check(&from_bytes(&bytes).unwrap()),
+        Err(NoProof::GoodShares),
+        "CS-ENV-68"
+    );
+    for place in 0..bytes.len() {
+        let mut forged = bytes.clone();
+        forged[place] ^= 1;
+        let Ok(forged) = from_bytes::<DealerEvidence>(&forged) else {
+            continue;
+        };
+        let error = check(&forged).unwrap_err();
+        let known = [NoProof::NotCommitted, NoProof::Foreign];
+        assert!(known.contains(&error), "CS-ENV-67: byte {place}, {error}");
+    }
+}
+
+#[test]
+fn a_custodian_who_signs_another_share_is_guilty_before_everybody() {
+    let mut world = World::new();
+    let record = world.honest();
+    let mut held = world.hold(&record.dealer);
+    held[1].share.salt[0] ^= 1;
+    let signing = SigningKeyPair::generate_with_rng(&mut world.rng);
+    let signed = world.release_each(&held[1..2]).remove(0).sign(&signing);
+    let evidence = ReleaseEvidence::new(signed, &world.reader);
+    let fault = evidence.check(
+        held[1].index(),
+        &signing.verifying_key(),
+        &[record.dealer.dealing()],
+    );
+    assert_eq!(fault.unwrap().why, ShareFault::Share);
 }
 
 #[test]

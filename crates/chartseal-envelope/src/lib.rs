@@ -18,8 +18,8 @@
 //! - A plaintext that was copied can't be recalled; the author and past readers know the key.
 //! - *t* custodians who collude read silently. So does whoever breaks *t* of them.
 //! - Erasure is attested, never proved: see [`ErasureChecklist`].
-//! - A [`Release`] or [`Deal`] is not signed: its transport says who sent it, and a [`Fault`] names
-//!   whom it *said* it was from.
+//! - A [`Deal`] is not signed, nor is a [`Release`] unless its custodian [signs](Release::sign) it: its
+//!   transport says who sent it, and a [`Fault`] names whom it *said* it was from.
 //! - In suite 1 authorship is Ed25519, which a quantum computer forges; secrecy does not rest on it. Suite 2
 //!   (feature `pq-sign`) asks for an ML-DSA-65 signature too.
 //! - X-Wing and HPKE with it are drafts, and the `hpke` crate is not audited. Neither is this one.
@@ -78,8 +78,9 @@
 //! | who | verbs |
 //! |---|---|
 //! | author | [`seal`], [`deal`], [`OpenedInfo::redeal`], [`Deposit`] |
-//! | custodian | [`accept`], [`accept_all`], [`release`], [`HeldShare::to_storage_bytes`] |
+//! | custodian | [`accept`], [`accept_all`], [`release`], [`Release::sign`], [`HeldShare::to_storage_bytes`] |
 //! | reader | [`combine`], [`combine_all`], [`open`], [`audit_deal`] |
+//! | who was lied to | [`ReleaseEvidence`], [`DealerEvidence`] |
 //! | a recipient of a slot | [`Slots::add`], [`Slots::open`], [`Slots::rotate`] |
 //! | store | [`Seal::verify`], [`ErasureChecklist`] |
 //! | anyone with keys | [`KeySeed::identity`], [`PublicIdentity::fingerprint`], `keystore` |
@@ -115,6 +116,7 @@ mod dealing;
 mod deposit;
 pub mod domain;
 mod erasure;
+mod evidence;
 mod hash;
 mod header;
 mod hpke;
@@ -165,6 +167,7 @@ pub use deal::{Deal, DealError, Dealer, ItemId, MAX_RECORDS, deal_with_rng};
 pub use dealing::Dealing;
 pub use deposit::{Deposit, ForeignAcknowledgement};
 pub use erasure::{ErasureChecklist, ErasureItem};
+pub use evidence::{DealerEvidence, NoProof, ReleaseEvidence, SignedRelease};
 pub use header::{Header, RecordInfo, RecordVersion, VersionError};
 #[cfg(feature = "pq-sign")]
 pub use hybrid::{HybridSignature, HybridSigningKeyPair, HybridVerifyingKey};

@@ -154,10 +154,7 @@ impl Packer {
         plaintext.extend_from_slice(share.salt.as_slice());
         plaintext.extend_from_slice(commitments.as_flattened());
         let ciphertext = self.sender.seal(&plaintext, &self.package.aad(dealing))?;
-        let id = ItemId {
-            header: dealing.header(),
-            deal_epoch: dealing.epoch(),
-        };
+        let id = dealing.item();
         self.package.items.push(Item { id, ciphertext });
         Ok(())
     }
@@ -315,14 +312,6 @@ impl Decode for Item {
 
 /// The deals that a package may be about, by name.
 pub(crate) fn by_name<'a>(dealings: &[&'a Dealing]) -> BTreeMap<ItemId, &'a Dealing> {
-    let named = dealings.iter().map(|dealing| {
-        (
-            ItemId {
-                header: dealing.header(),
-                deal_epoch: dealing.epoch(),
-            },
-            *dealing,
-        )
-    });
+    let named = dealings.iter().map(|dealing| (dealing.item(), *dealing));
     named.collect()
 }

@@ -88,12 +88,8 @@ pub fn combine_all(
         }
     }
     let results = dealings.iter().map(|dealing| {
-        let id = ItemId {
-            header: dealing.header(),
-            deal_epoch: dealing.epoch(),
-        };
         gathered
-            .get(&id)
+            .get(&dealing.item())
             .unwrap_or(&Gathered::default())
             .combine(dealing)
     });

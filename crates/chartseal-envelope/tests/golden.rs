@@ -94,6 +94,18 @@ fn no_byte_of_a_format_moved() {
             .unwrap();
     }
     frozen("slots", to_bytes(&slots));
+    // As evidence goes these prove nothing: the release and the shares are good.
+    let signed = release.sign(&world.author);
+    frozen("signed-release", to_bytes(&signed));
+    let evidence = ReleaseEvidence::new(signed, &world.reader);
+    frozen("release-evidence", to_bytes(&evidence));
+    let held = world.hold(&record.dealer);
+    let releases = world.release_each(&held);
+    let dealing = record.dealer.dealing();
+    let other =
+        cobblestone::seal_with_rng(&ContentKey::from_bytes([1; 32]), &[], &[], &mut world.rng);
+    let evidence = DealerEvidence::find(&world.reader, REQUEST, dealing, &releases, &other);
+    frozen("dealer-evidence", to_bytes(&evidence.unwrap()));
     frozen("author-key", to_bytes(&world.author.verifying_key()));
     frozen("author-key-id", world.author.key_id());
     frozen("kem-key", to_bytes(&reader));
@@ -158,6 +170,15 @@ fn what_was_sealed_once_still_opens() {
     assert_eq!((shortage.have, shortage.faults.len()), (1, 0));
     seal.verify(&header, &body, &world.author.verifying_key())
         .unwrap();
+    let evidence: ReleaseEvidence = from_bytes(&stored("release-evidence")).unwrap();
+    let (author, one) = (world.author.verifying_key(), deal.index());
+    let error = evidence.check(one, &author, &[&dealing]).unwrap_err();
+    assert_eq!(error, NoProof::GoodRelease);
+    let signed: SignedRelease = from_bytes(&stored("signed-release")).unwrap();
+    assert_eq!(evidence.signed(), &signed);
+    let evidence: DealerEvidence = from_bytes(&stored("dealer-evidence")).unwrap();
+    let error = evidence.check(&dealing, &header, &body, &seal, &author);
+    assert_eq!(error, Err(NoProof::GoodShares));
     let slots: Slots = from_bytes(&stored("slots")).unwrap();
     for keys in [&world.reader, &world.custodians[0]] {
         let key = slots.open(keys, &header).unwrap();

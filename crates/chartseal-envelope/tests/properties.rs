@@ -29,6 +29,9 @@ fn decodes_all_canonically(bytes: &[u8]) {
     decodes_canonically::<Deal>(bytes);
     decodes_canonically::<Release>(bytes);
     decodes_canonically::<Slots>(bytes);
+    decodes_canonically::<SignedRelease>(bytes);
+    decodes_canonically::<ReleaseEvidence>(bytes);
+    decodes_canonically::<DealerEvidence>(bytes);
     decodes_canonically::<SealedText>(bytes);
     decodes_canonically::<Acknowledgement>(bytes);
     decodes_canonically::<CustodianSet>(bytes);

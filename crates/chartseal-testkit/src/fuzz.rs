@@ -56,6 +56,9 @@ targets! {
     envelope_dealing => canonical::<chartseal_envelope::Dealing>, "a dealing";
     envelope_deal => canonical::<chartseal_envelope::Deal>, "a deal";
     envelope_release => canonical::<chartseal_envelope::Release>, "a release";
+    envelope_signed_release => canonical::<chartseal_envelope::SignedRelease>, "a release that its custodian signed";
+    envelope_release_evidence => canonical::<chartseal_envelope::ReleaseEvidence>, "evidence against a custodian";
+    envelope_dealer_evidence => canonical::<chartseal_envelope::DealerEvidence>, "evidence against a dealer";
     envelope_slots => canonical::<chartseal_envelope::Slots>, "the slots of a record";
     envelope_acknowledgement => canonical::<chartseal_envelope::Acknowledgement>, "an acknowledgement";
     envelope_sealed_text => canonical::<chartseal_envelope::SealedText>, "a sealed text";
