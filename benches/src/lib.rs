@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod figure;
 pub mod merkle;
+pub mod policy;
 pub mod visit;
 
 pub use figure::{Figure, Required, in_turns, median, time};

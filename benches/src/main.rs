@@ -2,16 +2,19 @@
 
 use std::error::Error;
 
-use chartseal_benches::{Figure, codec, merkle, visit};
+use chartseal_benches::{Figure, codec, merkle, policy, visit};
 
 /// What is measured together, by the figures' names.
 type Measure = fn() -> Result<Vec<Figure>, Box<dyn Error>>;
 
-const MEASURES: [(&[&str], Measure); 6] = [
+const MEASURES: [(&[&str], Measure); 9] = [
     (&["codec/encode"], || Ok(vec![codec::encode()])),
     (&["codec/decode"], || Ok(vec![codec::decode()])),
     (&["merkle/append"], || Ok(vec![merkle::append()])),
     (&["merkle/map-update"], || Ok(vec![merkle::update()])),
+    (&policy::GROWTH, policy::growth),
+    (&[policy::OWN], || Ok(vec![policy::own()?])),
+    (&policy::CHANGES, policy::changes),
     (&visit::TIMES, visit::times),
     (&visit::SIZES, visit::sizes),
 ];

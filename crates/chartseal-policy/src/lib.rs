@@ -259,6 +259,14 @@
 //! | XACML 3.0 | policy trees with combining algorithms and obligations | revocation and supersession; the meaning of `NotApplicable` and `Indeterminate` at the enforcement point; who may delegate, unless by its administration profile |
 //! | FHIR Consent | a format for one consent: provisions with exceptions, periods, purposes, labels | a decision: how several consents combine; chains of delegation, a quorum's approvals, declared emergencies and reviews of them |
 //!
+//! From [Cedar's authorization](https://docs.cedarpolicy.com/auth/authorization.html), Rego's
+//! [ban on recursion](https://www.openpolicyagent.org/docs/errors/rego-recursion-error/rule-name-is-recursive)
+//! and [builtins](https://www.openpolicyagent.org/docs/policy-reference),
+//! [Biscuit's](https://github.com/eclipse-biscuit/biscuit/blob/main/SPECIFICATIONS.md) and
+//! [XACML's](https://docs.oasis-open.org/xacml/3.0/xacml-3.0-core-spec-en.html) specifications, and
+//! [FHIR R5's Consent](https://hl7.org/fhir/R5/consent.html). What Cedar can say of grants and restrictions
+//! it answers as this crate does: the repository's benches ask both.
+//!
 //! In turn this crate is no general language: it says nothing that the five kinds of directives do
 //! not, and has no attributes but those of [`Actor`], [`Patient`] and [`Record`].
 //!

@@ -94,6 +94,15 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
                 "benches/peers/Cargo.toml",
             ],
         ),
+        stage(
+            "format of the policy engine's peers",
+            &[
+                "fmt",
+                "--check",
+                "--manifest-path",
+                "benches/policy-peers/Cargo.toml",
+            ],
+        ),
     ];
     let mut lints = stage(
         "lints",
