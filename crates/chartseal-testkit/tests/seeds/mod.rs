@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use chartseal_codec::{Bytes, Encode, from_bytes, to_bytes};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
-use chartseal_ledger::body::{
-    AccessRequested, Erased, Organization, OrganizationEnrolled, PatientEnrolled,
-};
+use chartseal_ledger::body::Organization;
 use chartseal_ledger::{Block, Body, Genesis, Params, SignedTransaction, Transaction};
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
 use chartseal_policy::{
@@ -17,9 +15,8 @@ use chartseal_policy::{
     Time as PolicyTime,
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
-use chartseal_wire::history::Token;
 use chartseal_wire::{
-    Checkpoint, Export, Hash, OrgId, PatientId, ProofFile, PublicKey, RecordId, Signature, Time,
+    ActorId, Checkpoint, Entry, Export, OrgId, ProofFile, PublicKey, Signature, Time, TxId,
 };
 
 /// A target, a file name, and the seed.
@@ -107,6 +104,23 @@ fn exported() -> Vec<Seed> {
     ];
     for (at, entry) in history.entries.iter().enumerate() {
         seeds.push(("wire_entry", format!("visit-{at:02}"), entry.0.clone()));
+    }
+    let vectors = read("crates/chartseal-wire/tests/vectors/wire.txt");
+    for line in std::str::from_utf8(&vectors).unwrap().lines() {
+        let event = line
+            .strip_prefix("event.")
+            .and_then(|line| line.split_once(' '));
+        if let Some((name, value)) = event {
+            let entry = Entry {
+                height: 300,
+                time: Time(1_795_305_600_000),
+                tx: TxId([5; 32]),
+                actor: ActorId([6; 16]),
+                org: OrgId([7; 16]),
+                event: from_bytes(&unhex(value)).unwrap(),
+            };
+            seeds.push(seed("wire_entry", name, &entry));
+        }
     }
     let policy = String::from_utf8(policy).unwrap();
     for word in ["log ", "witness "] {
@@ -264,38 +278,11 @@ fn ledger() -> Vec<Seed> {
         &committee,
     )
     .unwrap();
-    let word = |text| Token::new(text).unwrap();
-    let bodies = [
-        Body::OrganizationEnrolled(OrganizationEnrolled {
-            organization: organization(9),
-        }),
-        Body::PatientEnrolled(PatientEnrolled {
-            patient: PatientId([1; 16]),
-            key: key(2),
-            kem: [3; 32],
-            history_salt: [4; 32],
-            agreement: Some(Signature([5; 64])),
-            adult_from: Time(0),
-            minor_consent_from: None,
-        }),
-        Body::AccessRequested(AccessRequested {
-            patient: PatientId([1; 16]),
-            records: vec![RecordId([6; 16]), RecordId([7; 16])],
-            action: word("read"),
-            purpose: word("TREAT"),
-            reason_code: word("visit"),
-            reason: Hash([8; 32]),
-            reader: [9; 32],
-        }),
-        Body::Erased(Erased {
-            record: RecordId([6; 16]),
-        }),
-    ];
     let mut seeds = vec![seed("ledger_genesis", "five", &genesis)];
     seeds.push(seed("ledger_committee", "four", genesis.committee()));
     let mut block = genesis.block();
     seeds.push(seed("ledger_block", "genesis", &block));
-    for (at, body) in bodies.into_iter().enumerate() {
+    for (at, body) in golden_bodies().into_iter().enumerate() {
         let transaction = Transaction {
             version: chartseal_ledger::TRANSACTION_VERSION,
             chain: genesis.chain_id(),
@@ -318,8 +305,16 @@ fn ledger() -> Vec<Seed> {
         block.transactions.push(signed);
     }
     let block: Block = block;
-    seeds.push(seed("ledger_block", "four", &block));
+    seeds.push(seed("ledger_block", "all", &block));
     seeds
+}
+
+/// One body of each kind: from the ledger's golden vectors, a name and a value in hex in turn.
+fn golden_bodies() -> Vec<Body> {
+    let vectors = read("crates/chartseal-ledger/tests/vectors/formats.txt");
+    let lines: Vec<&str> = std::str::from_utf8(&vectors).unwrap().lines().collect();
+    let values = lines.chunks(2).map(|pair| unhex(pair[1]));
+    values.filter_map(|value| from_bytes(&value).ok()).collect()
 }
 
 fn fhir() -> Vec<Seed> {
