@@ -1,6 +1,7 @@
 //! Chartseal beside its peers, in one run and in turns. Prints each figure as one line of JSON: all but
 //! the largest, or the one that is named.
 
+mod bulk;
 #[path = "../../src/figure.rs"]
 #[allow(dead_code, reason = "shared with the other figures")]
 mod figure;
@@ -11,21 +12,31 @@ use anyhow::Result;
 
 use crate::figure::Figure;
 
-/// A figure's name, whether it is measured unless another is named, and how.
-type Measure = (&'static str, bool, fn() -> Result<Figure>);
+/// What is measured together, by the figures' names; whether it is unless another is named; and how.
+type Measure = (&'static [&'static str], bool, fn() -> Result<Vec<Figure>>);
 
-const MEASURES: [Measure; 4] = [
-    (log::TLOG_TILES, true, log::tlog_tiles),
-    (log::CT_MERKLE, true, log::ct_merkle),
-    (map::JMT, true, map::jmt),
-    (map::JMT_MILLION, false, map::jmt_million),
+const MEASURES: [Measure; 7] = [
+    (&[log::TLOG_TILES], true, || Ok(vec![log::tlog_tiles()?])),
+    (&[log::CT_MERKLE], true, || Ok(vec![log::ct_merkle()?])),
+    (&[map::JMT], true, || Ok(vec![map::jmt()?])),
+    (&[map::JMT_MILLION], false, || Ok(vec![map::jmt_million()?])),
+    (&bulk::AGE, true, bulk::beside_age),
+    (&bulk::RAW, true, bulk::beside_raw),
+    (&bulk::THREADS, true, bulk::two_threads),
 ];
 
 fn main() -> Result<()> {
     let only = std::env::args().nth(1);
-    for (id, by_default, measure) in MEASURES {
-        if only.as_deref().map_or(by_default, |only| only == id) {
-            println!("{}", measure()?.entry());
+    let is_wanted = |id: &str, by_default| only.as_deref().map_or(by_default, |only| only == id);
+    for (ids, by_default, measure) in MEASURES {
+        if !ids.iter().any(|id| is_wanted(id, by_default)) {
+            continue;
+        }
+        for figure in measure()?
+            .iter()
+            .filter(|figure| is_wanted(figure.id, by_default))
+        {
+            println!("{}", figure.entry());
         }
     }
     Ok(())

@@ -1,10 +1,10 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::command::{captured_out, cargo, typed};
+use crate::command::{captured_out, cargo, succeeds, typed};
 
 /// What the peers' figures are called.
 const PEERS: &str = "peers/";
@@ -30,7 +30,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         let manifest = ["--manifest-path", "benches/peers/Cargo.toml"];
         let mut run = cargo(root, &["run", "--release", "--quiet"]);
         run.args(manifest)
-            .env("CARGO_TARGET_DIR", root.join("target/peers"));
+            .env("CARGO_TARGET_DIR", root.join("target/peers"))
+            .env("CHARTSEAL_PEER_AGE", build_age(root)?);
         entries.extend(figures(run, args)?);
     }
     if is_policy.unwrap_or(args.peers) {
@@ -55,6 +56,18 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         }
     }
     Ok(hold)
+}
+
+/// age's program, for its lockfile can be nobody else's.
+fn build_age(root: &Path) -> Result<PathBuf, String> {
+    let target = root.join("target/peers-age");
+    let manifest = ["--manifest-path", "benches/peers-age/Cargo.toml"];
+    let mut build = cargo(root, &["build", "--release", "--quiet"]);
+    build.args(manifest).env("CARGO_TARGET_DIR", &target);
+    if !succeeds(&mut build)? {
+        return Err(format!("`{}` failed", typed(&build)));
+    }
+    Ok(target.join("release/chartseal-peer-age"))
 }
 
 fn figures(mut command: Command, args: &Args) -> Result<Vec<Value>, String> {

@@ -103,6 +103,15 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
                 "benches/policy-peers/Cargo.toml",
             ],
         ),
+        stage(
+            "format of age's peer",
+            &[
+                "fmt",
+                "--check",
+                "--manifest-path",
+                "benches/peers-age/Cargo.toml",
+            ],
+        ),
     ];
     let mut lints = stage(
         "lints",
@@ -126,10 +135,10 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
             "nextest",
             "run",
             "--package=chartseal-envelope",
-            "--features=hazmat",
+            "--features=hazmat,conformance,aws-lc,keystore,parallel,pq-sign",
             "--release",
         ];
-        stages.push(stage("tests of the classical suite", &words));
+        stages.push(stage("tests of the envelope with all features", &words));
     } else {
         let words = ["test", "--workspace", "--release", "--no-fail-fast"];
         let mut tests = stage("tests", &words);
@@ -138,12 +147,12 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         let words = [
             "test",
             "--package=chartseal-envelope",
-            "--features=hazmat",
+            "--features=hazmat,conformance,aws-lc,keystore,parallel,pq-sign",
             "--release",
             "--lib",
             "--tests",
         ];
-        stages.push(stage("tests of the classical suite", &words));
+        stages.push(stage("tests of the envelope with all features", &words));
     }
     stages.push(stage(
         "doctests",
