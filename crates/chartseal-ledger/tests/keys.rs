@@ -8,6 +8,7 @@ use chartseal_ledger::body::{
     Erased, RedealAcknowledged, Redealt, Released, SlotAdded, SlotRemoved,
 };
 use chartseal_ledger::{Body, releasable};
+use chartseal_policy::Window;
 use chartseal_wire::{Event, RequestId, Subject, Time, TxId};
 use common::*;
 
@@ -127,6 +128,19 @@ fn cs_led_52_a_key_is_passed_on_by_who_has_it_by_right() {
     );
     chain.ok(&actor_key(11), slot(20, 1, Some(request)));
     chain.ok(&patient_key(1), redealt(20, 1, None));
+}
+
+#[test]
+fn an_author_out_of_standing_seals_no_slot() {
+    let mut chain = Chain::populated();
+    let until = Some(chartseal_policy::Time(chain.now + 2_500));
+    let mut author = enrol_practitioner(chain.head.head().chain, 14, 1, &["doctor"]);
+    author.credential = Window { from: None, until };
+    chain.ok(&office(1), author);
+    chain.ok(&actor_key(14), record(20, 1, chain.now));
+    let late = slot(20, 1, None);
+    check(&mut chain, &actor_key(14), "CS-LED-11", late);
+    chain.ok(&patient_key(1), late);
 }
 
 #[test]

@@ -9,13 +9,15 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_ledger::body::{
-    DepositAcknowledged, Destroyed, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, Erased,
-    RecordAdded, Released,
+    Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued, DisputeAnswered, Disputed,
+    DuplicateOf, EmergencyDeclared, EmergencyReviewed, Erased, Ground, GuardianAppointed,
+    GuardianRemoved, HoldLifted, HoldPlaced, RecordAdded, Released, SlotAdded, Status,
+    StatusChanged,
 };
 use chartseal_ledger::{Body, Params, SignedTransaction, execute, propose};
 use chartseal_policy::{
-    Actor, Confidentiality, Declaration, Directive, Effect, Issuer, MemoryWorld, Patient, Position,
-    Record, Request, Restriction, Revocation, Symbol, Terms, decide,
+    Actor, Confidentiality, Declaration, Directive, Effect, Guardian, Issuer, MemoryWorld, Patient,
+    Position, Record, Request, Restriction, Revocation, Symbol, Terms, Window, decide,
 };
 use chartseal_wire::history::{
     self, Access, Outcome, OwnAccess, OwnOutcome, Token, outcome_commitment,
@@ -28,7 +30,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// Who signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Who {
     Office,
     Custodian(u8),
@@ -110,6 +112,38 @@ enum Try {
     Destroy {
         record: u8,
     },
+    Slot {
+        record: u8,
+    },
+    Dispute {
+        record: u8,
+    },
+    Answer {
+        record: u8,
+        rectified: bool,
+    },
+    Hold {
+        record: u8,
+    },
+    Lift {
+        record: u8,
+    },
+    Duplicate {
+        record: u8,
+        of: u8,
+    },
+    Appoint {
+        owner: u8,
+        guardian: u8,
+    },
+    Remove {
+        owner: u8,
+        guardian: u8,
+    },
+    Change {
+        owner: u8,
+        lost: bool,
+    },
 }
 
 fn anybody() -> impl Strategy<Value = Who> {
@@ -118,13 +152,15 @@ fn anybody() -> impl Strategy<Value = Who> {
         4 => practitioners,
         4 => (1u8..3).prop_map(Who::Patient),
         3 => (1u8..5).prop_map(Who::Custodian),
-        1 => Just(Who::Office),
+        4 => Just(Who::Office),
     ]
 }
 
 fn attempt() -> impl Strategy<Value = Try> {
     let (record, owner, nth) = (|| 20u8..25, || 1u8..4, || 0usize..8);
-    let purpose = select(vec!["TREAT", "BTG", "PATRQT", "HPAYMT", "NONSENSE"]);
+    let purpose = select(vec![
+        "TREAT", "BTG", "PATRQT", "FAMRQT", "HPAYMT", "NONSENSE",
+    ]);
     let records = prop::collection::vec(20u8..26, 0..4);
     prop_oneof![
         4 => (record(), owner()).prop_map(|(record, owner)| Try::Add { record, owner }),
@@ -133,13 +169,25 @@ fn attempt() -> impl Strategy<Value = Try> {
         3 => (owner(), 10u8..13).prop_map(|(owner, to)| Try::Grant { owner, to }),
         1 => owner().prop_map(|owner| Try::Restrict { owner }),
         2 => (owner(), nth()).prop_map(|(owner, nth)| Try::Revoke { owner, nth }),
-        6 => (owner(), records, purpose)
+        10 => (owner(), records, purpose)
             .prop_map(|(named, records, purpose)| Try::Ask { named, records, purpose }),
         3 => owner().prop_map(|owner| Try::Declare { owner }),
         2 => nth().prop_map(|nth| Try::Review { nth }),
         3 => (nth(), record()).prop_map(|(nth, record)| Try::Release { nth, record }),
         1 => record().prop_map(|record| Try::Erase { record }),
         2 => record().prop_map(|record| Try::Destroy { record }),
+        2 => record().prop_map(|record| Try::Slot { record }),
+        2 => record().prop_map(|record| Try::Dispute { record }),
+        2 => (record(), any::<bool>())
+            .prop_map(|(record, rectified)| Try::Answer { record, rectified }),
+        2 => record().prop_map(|record| Try::Hold { record }),
+        2 => record().prop_map(|record| Try::Lift { record }),
+        1 => (record(), record()).prop_map(|(record, of)| Try::Duplicate { record, of }),
+        2 => (owner(), select(vec![1, 2, 11]))
+            .prop_map(|(owner, guardian)| Try::Appoint { owner, guardian }),
+        1 => (owner(), select(vec![1, 2, 11]))
+            .prop_map(|(owner, guardian)| Try::Remove { owner, guardian }),
+        2 => (owner(), any::<bool>()).prop_map(|(owner, lost)| Try::Change { owner, lost }),
     ]
 }
 
@@ -151,6 +199,20 @@ struct ModelRecord {
     acknowledged: BTreeSet<(u8, u8)>,
     erased: bool,
     destroyed: BTreeSet<u8>,
+    filed_by: OrgId,
+    /// The versions that have a slot.
+    slots: BTreeSet<u8>,
+    dispute: Option<(TxId, u8)>,
+    hold: Option<TxId>,
+    duplicate_of: Option<u8>,
+}
+
+/// One actor's denials on one patient in a window.
+#[derive(Default)]
+struct ModelDenials {
+    until: u64,
+    listed: u64,
+    counted: Vec<TxId>,
 }
 
 struct ModelRequest {
@@ -169,6 +231,10 @@ struct Model {
     records: BTreeMap<u8, ModelRecord>,
     directives: Vec<(TxId, u8)>,
     requests: Vec<ModelRequest>,
+    incapacitated: BTreeSet<u8>,
+    denials: BTreeMap<(Who, u8), ModelDenials>,
+    /// The counts that are open, in the order in which they began.
+    floods: Vec<(Who, u8)>,
     world: MemoryWorld,
     height: u64,
     index: u32,
@@ -213,6 +279,9 @@ impl Model {
             records: BTreeMap::new(),
             directives: Vec::new(),
             requests: Vec::new(),
+            incapacitated: BTreeSet::new(),
+            denials: BTreeMap::new(),
+            floods: Vec::new(),
             world,
             height: 0,
             index: 0,
@@ -221,7 +290,8 @@ impl Model {
     }
 
     /// The body to try.
-    fn body(&self, what: &Try, unique: u8, now: u64) -> Body {
+    fn body(&self, what: &Try, unique: u8, chain: &Chain) -> Body {
+        let now = chain.now;
         let directive = |owner, terms| DirectiveIssued {
             patient: patient(owner),
             terms,
@@ -299,7 +369,78 @@ impl Model {
                 record: record_id(*record),
             }
             .into(),
+            Try::Slot { record } => {
+                let head = self.records.get(record);
+                SlotAdded {
+                    record: record_id(*record),
+                    header: head_of(*record, head.map_or(1, |head| head.version)),
+                    kem: [head.map_or(1, |head| head.owner); 32],
+                    slot: [unique; 32],
+                    request: None,
+                }
+                .into()
+            }
+            Try::Dispute { record } => Disputed {
+                record: record_id(*record),
+                reason: Hash([unique; 32]),
+            }
+            .into(),
+            Try::Answer { record, rectified } => DisputeAnswered {
+                record: record_id(*record),
+                rectified: rectified.then(|| self.version(*record).into()),
+                reason: Hash([unique; 32]),
+            }
+            .into(),
+            Try::Hold { record } => {
+                let mut body = HoldPlaced {
+                    record: record_id(*record),
+                    reason_code: token("litigation"),
+                    countersignature: None,
+                };
+                body.countersignature = Some(second(chain, body.clone()));
+                body.into()
+            }
+            Try::Lift { record } => HoldLifted {
+                record: record_id(*record),
+            }
+            .into(),
+            Try::Duplicate { record, of } => DuplicateOf {
+                record: record_id(*record),
+                of: record_id(*of),
+            }
+            .into(),
+            Try::Appoint { owner, guardian } => GuardianAppointed {
+                patient: patient(*owner),
+                guardian: actor(*guardian),
+                ground: Ground::Proxy,
+                window: Window::ALWAYS,
+                countersignature: None,
+            }
+            .into(),
+            Try::Remove { owner, guardian } => GuardianRemoved {
+                patient: patient(*owner),
+                guardian: actor(*guardian),
+                countersignature: None,
+            }
+            .into(),
+            Try::Change { owner, lost } => {
+                let mut body = StatusChanged {
+                    patient: patient(*owner),
+                    status: if *lost {
+                        Status::Incapacity
+                    } else {
+                        Status::Capacity
+                    },
+                    countersignature: None,
+                };
+                body.countersignature = Some(second(chain, body.clone()));
+                body.into()
+            }
         }
+    }
+
+    fn version(&self, record: u8) -> u8 {
+        self.records.get(&record).map_or(1, |head| head.version)
     }
 
     /// What enters which history; `None`: the transaction is refused.
@@ -321,6 +462,11 @@ impl Model {
                     acknowledged: BTreeSet::new(),
                     erased: false,
                     destroyed: BTreeSet::new(),
+                    filed_by: by.org(),
+                    slots: BTreeSet::new(),
+                    dispute: None,
+                    hold: None,
+                    duplicate_of: None,
                 };
                 self.records.insert(*record, fresh);
                 self.put_record(added);
@@ -361,7 +507,9 @@ impl Model {
                     }
                     _ => None,
                 };
-                if !is_person || !enrolled(owner) {
+                let is_own_grant = own(*owner).is_some() && matches!(what, Try::Grant { .. });
+                let is_without = self.incapacitated.contains(owner);
+                if !is_person || !enrolled(owner) || is_own_grant && is_without {
                     return None;
                 }
                 self.put_directive(by, *owner, tx, issued.terms.clone());
@@ -433,6 +581,9 @@ impl Model {
             (Try::Erase { record }, _) => {
                 let head = self.records.get_mut(record).filter(|head| !head.erased)?;
                 own(head.owner)?;
+                if head.hold.is_some() || self.incapacitated.contains(&head.owner) {
+                    return None;
+                }
                 head.erased = true;
                 self.world.records.remove(&sym(*record));
                 let event = history::Erased {
@@ -455,7 +606,215 @@ impl Model {
                 };
                 Some(both(by, head.owner, Event::Destroyed(event)))
             }
+            (Try::Slot { record }, Body::SlotAdded(slot)) => {
+                let head = self.records.get_mut(record).filter(|head| !head.erased)?;
+                let may = by == head.author || own(head.owner).is_some();
+                if !may || self.incapacitated.contains(&head.owner) {
+                    return None;
+                }
+                if !head.slots.insert(head.version) {
+                    return None;
+                }
+                let event = history::SlotAdded {
+                    record: slot.record,
+                    header: slot.header,
+                    kem: slot.kem,
+                    request: None,
+                };
+                Some(both(by, head.owner, Event::SlotAdded(event)))
+            }
+            (Try::Dispute { record }, Body::Disputed(disputed)) => {
+                let head = self.records.get_mut(record).filter(|head| !head.erased)?;
+                own(head.owner)?;
+                if head.dispute.is_some() {
+                    return None;
+                }
+                head.dispute = Some((tx, head.version));
+                let event = history::Disputed {
+                    record: disputed.record,
+                    version: head.version.into(),
+                    reason: disputed.reason,
+                };
+                Some(both(by, head.owner, Event::Disputed(event)))
+            }
+            (Try::Answer { record, .. }, Body::DisputeAnswered(answer)) => {
+                let head = self.records.get_mut(record)?;
+                let may = is_practitioner && (by == head.author || by.org() == head.filed_by);
+                let (dispute, disputed) = head.dispute.filter(|_| may)?;
+                if answer.rectified.is_some() && head.version == disputed {
+                    return None;
+                }
+                head.dispute = None;
+                let event = history::DisputeAnswered {
+                    record: answer.record,
+                    dispute,
+                    rectified: answer.rectified,
+                    reason: answer.reason,
+                };
+                Some(both(by, head.owner, Event::DisputeAnswered(event)))
+            }
+            (Try::Hold { record }, Body::HoldPlaced(hold)) => {
+                let head = self.records.get_mut(record).filter(|head| !head.erased)?;
+                if by != Who::Office || head.filed_by != by.org() || head.hold.is_some() {
+                    return None;
+                }
+                head.hold = Some(tx);
+                let event = history::HoldPlaced {
+                    record: hold.record,
+                    reason_code: hold.reason_code.clone(),
+                };
+                Some(both(by, head.owner, Event::HoldPlaced(event)))
+            }
+            (Try::Lift { record }, _) => {
+                let head = self.records.get_mut(record)?;
+                if by != Who::Office {
+                    return None;
+                }
+                let hold = head.hold.take()?;
+                let record = record_id(*record);
+                let event = history::HoldLifted { record, hold };
+                Some(both(by, head.owner, Event::HoldLifted(event)))
+            }
+            (Try::Duplicate { record, of }, _) => {
+                for id in [record, of] {
+                    let head = self.records.get(id).filter(|head| !head.erased)?;
+                    own(head.owner)?;
+                    if record == of || head.duplicate_of.is_some() {
+                        return None;
+                    }
+                }
+                let head = self.records.get_mut(record)?;
+                head.duplicate_of = Some(*of);
+                let (record, of) = (record_id(*record), record_id(*of));
+                let event = history::DuplicateOf { record, of };
+                Some(both(by, head.owner, Event::DuplicateOf(event)))
+            }
+            (Try::Appoint { owner, guardian }, _) => {
+                own(*owner)?;
+                if owner == guardian || self.incapacitated.contains(owner) {
+                    return None;
+                }
+                let from = Some(chartseal_policy::Time(self.time));
+                let window = Window { from, until: None };
+                let terms = self.terms(*owner).chain([(*guardian, window)]);
+                self.set_terms(*owner, terms.collect());
+                let event = history::GuardianAppointed {
+                    guardian: actor(*guardian),
+                    ground: token("proxy"),
+                    from: Some(Time(self.time)),
+                    until: None,
+                };
+                let event = Event::GuardianAppointed(event);
+                Some(with_guardian(by, *owner, *guardian, event))
+            }
+            (Try::Remove { owner, guardian }, _) => {
+                let resigns = by.actor() == actor(*guardian) && is_person;
+                let may = own(*owner).is_some() && !self.incapacitated.contains(owner);
+                if !enrolled(owner) || !resigns && !may {
+                    return None;
+                }
+                let now = chartseal_policy::Time(self.time);
+                let is_open = |(who, window): &(u8, Window)| {
+                    who == guardian && window.until.is_none_or(|until| now < until)
+                };
+                if !self.terms(*owner).any(|term| is_open(&term)) {
+                    return None;
+                }
+                let terms = self.terms(*owner).map(|mut term| {
+                    if is_open(&term) {
+                        term.1.until = Some(now);
+                    }
+                    term
+                });
+                self.set_terms(*owner, terms.collect());
+                let guardian_id = actor(*guardian);
+                let event = Event::GuardianRemoved(history::GuardianRemoved {
+                    guardian: guardian_id,
+                });
+                Some(with_guardian(by, *owner, *guardian, event))
+            }
+            (Try::Change { owner, lost }, _) => {
+                if by != Who::Office || !enrolled(owner) {
+                    return None;
+                }
+                let changed = if *lost {
+                    self.incapacitated.insert(*owner)
+                } else {
+                    self.incapacitated.remove(owner)
+                };
+                let status = token(if *lost { "incapacity" } else { "capacity" });
+                let event = history::StatusChanged { status, from: None };
+                changed.then(|| both(by, *owner, Event::StatusChanged(event)))
+            }
             other => panic!("{other:?}"),
+        }
+    }
+
+    fn terms(&self, owner: u8) -> impl Iterator<Item = (u8, Window)> + use<> {
+        let guardians = self.world.patients[&sym(owner)].guardians.clone();
+        let terms: Vec<_> = guardians
+            .iter()
+            .map(|one| (one.actor.as_bytes()[0], one.window))
+            .collect();
+        terms.into_iter()
+    }
+
+    fn set_terms(&mut self, owner: u8, terms: Vec<(u8, Window)>) {
+        let guardians = terms.into_iter().map(|(guardian, window)| Guardian {
+            actor: sym(guardian),
+            window,
+        });
+        let patient = self.world.patients.get_mut(&sym(owner)).unwrap();
+        patient.guardians = chartseal_policy::Set::new(guardians).unwrap();
+    }
+
+    /// Whether a denied attempt is listed one by one, and not counted.
+    fn lists(&mut self, by: Who, owner: u8, tx: TxId) -> bool {
+        let denials = self.denials.entry((by, owner)).or_default();
+        let until = (self.time / WINDOW + 1) * WINDOW;
+        if denials.until != until {
+            *denials = ModelDenials {
+                until,
+                ..ModelDenials::default()
+            };
+        }
+        if denials.listed < LISTED {
+            denials.listed += 1;
+            return true;
+        }
+        if denials.counted.is_empty() {
+            self.floods.push((by, owner));
+        }
+        denials.counted.push(tx);
+        false
+    }
+
+    /// What a block enters before its transactions: the counts whose window is over.
+    fn begin_block(&mut self) {
+        let floods = std::mem::take(&mut self.floods);
+        for (by, owner) in floods {
+            let denials = &self.denials[&(by, owner)];
+            if denials.until > self.time {
+                self.floods.push((by, owner));
+                continue;
+            }
+            let mut log = chartseal_merkle::Frontier::new();
+            for tx in &denials.counted {
+                log.append(history::Flood::leaf(tx));
+            }
+            let event = Event::Flood(history::Flood {
+                patient: patient(owner),
+                from: Time(denials.until - WINDOW),
+                until: Time(denials.until),
+                count: denials.counted.len() as u64,
+                root: log.root(),
+            });
+            let tx = *denials.counted.last().unwrap();
+            self.denials.remove(&(by, owner));
+            let with_patient = (owner != 3).then(|| Subject::Patient(patient(owner)));
+            let subjects = with_patient.into_iter().chain([Subject::Actor(by.actor())]);
+            let entered = subjects.map(|subject| (subject, event.clone()));
+            self.enter(by, tx, entered.collect());
         }
     }
 
@@ -479,6 +838,12 @@ impl Model {
             emergency: false,
             reviewed: false,
         };
+        // Policy knows no loss of capacity: who lost it asks as a child.
+        let is_without = self.incapacitated.contains(&named) && by == Who::Patient(named);
+        if is_without {
+            let patient = self.world.patients.get_mut(&sym(named)).unwrap();
+            patient.adult_from = chartseal_policy::Time(u64::MAX);
+        }
         let (mut outcomes, mut until) = (Vec::new(), None);
         for id in records {
             let decision = decide(
@@ -517,8 +882,21 @@ impl Model {
                 obligations,
             });
         }
-        self.requests.push(request);
-        let owner_of = |one: &Outcome| self.records.get(&one.record.0[0]).map(|head| head.owner);
+        if is_without {
+            let patient = self.world.patients.get_mut(&sym(named)).unwrap();
+            patient.adult_from = chartseal_policy::Time(0);
+        }
+        let owners: BTreeMap<u8, u8> = self
+            .records
+            .iter()
+            .map(|(id, head)| (*id, head.owner))
+            .collect();
+        let owner_of = |one: &Outcome| owners.get(&one.record.0[0]).copied();
+        let is_denied = !outcomes.iter().any(|one| one.permitted);
+        let is_listed = !is_denied || self.lists(by, named, tx);
+        if is_listed {
+            self.requests.push(request);
+        }
         let access = |foreign_claim, records, release_until| {
             Event::Access(Access {
                 action: token("read"),
@@ -531,7 +909,7 @@ impl Model {
             })
         };
         let mut entered = Entered::new();
-        if named != 3 {
+        if named != 3 && is_listed {
             let mut seen = outcomes.clone();
             let foreign = seen.iter_mut().filter(|one| owner_of(one) != Some(named));
             foreign.for_each(|one| one.header = None);
@@ -540,7 +918,7 @@ impl Model {
         for owner in [1, 2].into_iter().filter(|owner| *owner != named) {
             let theirs = outcomes.iter().filter(|one| owner_of(one) == Some(owner));
             let theirs: Vec<_> = theirs.cloned().collect();
-            if !theirs.is_empty() {
+            if !theirs.is_empty() && (!is_denied || self.lists(by, owner, tx)) {
                 entered.push((Subject::Patient(patient(owner)), access(true, theirs, None)));
             }
         }
@@ -560,7 +938,9 @@ impl Model {
             patient: patient(named),
             records: own.collect(),
         };
-        entered.push((Subject::Actor(by.actor()), Event::OwnAccess(own)));
+        if is_listed {
+            entered.push((Subject::Actor(by.actor()), Event::OwnAccess(own)));
+        }
         Some(entered)
     }
 
@@ -630,7 +1010,31 @@ impl Model {
 fn everybody() -> impl Iterator<Item = Who> {
     let practitioners = (10..14).map(Who::Practitioner);
     let others = (1..5).map(Who::Custodian).chain((1..3).map(Who::Patient));
-    practitioners.chain(others)
+    practitioners.chain(others).chain([Who::Office])
+}
+
+/// Short enough that a few blocks flood, and that windows end.
+const WINDOW: u64 = 5_000;
+const LISTED: u64 = 1;
+
+/// The second office's countersignature under what office 1 sends next.
+fn second(chain: &Chain, body: impl Into<Body>) -> Countersignature {
+    let (id, key) = (chain.head.head().chain, office(1));
+    let message = body
+        .into()
+        .to_countersign(&id, &key.public(), chain.next_seq(&key));
+    Countersignature {
+        org: org(2),
+        signature: office(2).sign(&message),
+    }
+}
+
+fn with_guardian(by: Who, owner: u8, guardian: u8, event: Event) -> Entered {
+    let mut entered = both(by, owner, event.clone());
+    if by.actor() != actor(guardian) {
+        entered.push((Subject::Actor(actor(guardian)), event));
+    }
+    entered
 }
 
 fn both(by: Who, owner: u8, event: Event) -> Entered {
@@ -682,6 +1086,8 @@ proptest! {
             max_emergencies_per_actor: 1_000,
             max_emergencies_per_org: 1_000,
             max_directives_by_other: 1_000,
+            denial_window_ms: WINDOW,
+            max_listed_denials: LISTED,
             ..params()
         };
         let mut chain = Chain::populated_with(caps);
@@ -690,10 +1096,11 @@ proptest! {
         for block in blocks {
             chain.now += 1_000;
             (model.height, model.index, model.time) = (chain.head.height() + 1, 0, chain.now);
+            model.begin_block();
             let (mut candidates, mut admitted) = (Vec::new(), Vec::new());
             for (by, what) in block {
                 unique += 1;
-                let mut body = model.body(&what, unique, chain.now);
+                let mut body = model.body(&what, unique, &chain);
                 if let Body::RecordAdded(added) = &mut body {
                     added.header = head_of(added.record.0[0], u8::try_from(added.version).unwrap());
                 }

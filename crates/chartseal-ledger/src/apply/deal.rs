@@ -3,7 +3,7 @@ use chartseal_wire::{Event, HeaderDigest, RecordId, RequestId, history};
 use super::context::{Context, bit};
 use crate::admission::AdmissionError;
 use crate::body::{RedealAcknowledged, Redealt, SlotAdded, SlotRemoved};
-use crate::state::{DealState, Deposited, RecordState, SlotState, table};
+use crate::state::{DealState, Deposited, Holder, RecordState, SlotState, table};
 
 pub(super) fn add_slot(cx: &mut Context<'_, '_>, body: &SlotAdded) -> Result<(), AdmissionError> {
     let record = newest_version(cx, &body.record, &body.header)?;
@@ -22,7 +22,9 @@ pub(super) fn add_slot(cx: &mut Context<'_, '_>, body: &SlotAdded) -> Result<(),
         return Err(AdmissionError::Capacity);
     }
     let is_author = record.author == cx.actor && body.request.is_none();
-    if !is_author {
+    if is_author && matches!(cx.holder, Holder::Practitioner(_)) {
+        cx.practitioner()?;
+    } else {
         check_has_key(cx, &record, body.request.as_ref())?;
     }
     let before = cx.state().slot(&body.header);
