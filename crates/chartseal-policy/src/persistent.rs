@@ -7,7 +7,7 @@ use core::{fmt, mem, slice};
 /// A map of which a clone costs nothing, and an insertion one path of nodes, whatever is shared.
 ///
 /// It is a B-tree: all leaves lie equally deep, and every node but the root is about half full at
-/// least. So its depth, and that of any recursion in it, is less than a third of the binary logarithm
+/// least. So its depth, and that of any recursion in it, is less than a quarter of the binary logarithm
 /// of its size and two, whoever chooses the keys. Nodes are wide, so that a search in a large map reads
 /// few places of memory.
 pub(crate) struct Map<K, V> {
@@ -15,7 +15,7 @@ pub(crate) struct Map<K, V> {
 }
 
 /// The most entries of a node. With one more it is split.
-const WIDTH: usize = 15;
+const WIDTH: usize = 31;
 
 /// Entries in the order of their keys and, above the leaves, one child more than entries: what comes
 /// before the first, between them, and after the last.
@@ -244,7 +244,7 @@ mod tests {
                 map.insert(key, value);
                 model.insert(key, value);
             }
-            prop_assert!(depth(&map.root, true).is_some_and(|depth| depth <= 4));
+            prop_assert!(depth(&map.root, true).is_some_and(|depth| depth <= 3));
             prop_assert!(map.iter().eq(model.iter()));
             prop_assert!((0..3_000).all(|key| map.get(&key) == model.get(&key)));
         }
