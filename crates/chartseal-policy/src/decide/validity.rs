@@ -92,20 +92,18 @@ impl<'a, W: World + ?Sized> Bench<'a, W> {
             return Err(Status::Later);
         }
         // What a chain allows lies within its windows, so that only the standing of those who passed
-        // it on comes and goes inside the grant's own.
+        // it on comes and goes inside the grant's own: each instant at which it may is tried.
         let mut time = grant.window.from.unwrap_or_default().max(from);
         let mut first = None;
         loop {
             let mut horizon = Horizon::after(time);
             let failed = match self.grant(directive, grant, time, &mut horizon) {
                 Ok(()) => return Ok(()),
-                Err(failed) => failed,
+                Err(failed) => first.get_or_insert(failed),
             };
-            let returns = failed == Status::DelegatorStanding;
-            let failed = first.get_or_insert(failed);
             match horizon.next() {
-                Some(next) if returns => time = next,
-                _ => return Err(failed.clone()),
+                Some(next) => time = next,
+                None => return Err(failed.clone()),
             }
         }
     }
