@@ -95,6 +95,31 @@
 //! Decoders accept canonical CBOR only, and allocate no more than the input's length justifies. The
 //! one panic is an allocation that fails. Errors name a rule (`CS-ENV-58`); `docs/envelope.md` has
 //! the rules and the formats to the byte.
+//!
+//! # Beside others
+//! | | this crate | [age] | [Tink] | [JWE] | [COSE-HPKE] | [CALYPSO] |
+//! |---|---|---|---|---|---|---|
+//! | a format for | a record, its deals and releases | a file | messages and streams | a message | a message | a ledger's secrets |
+//! | who can open | any *t* of *n* custodians together; recipients of slots | any recipient | the key's holder | any recipient | any recipient | a reader, once a threshold of trustees re-encrypts |
+//! | taking access back | custodians stop releasing; nothing is encrypted anew | new file | new keyset | new message | new message | trustees stop, by a policy on the chain |
+//! | post-quantum secrecy | X-Wing, nothing else accepted | a recipient type among others | a key type among others | in drafts | in drafts | no: ElGamal on a curve |
+//! | signed by its author | always | no | a separate primitive | JWS around it | `COSE_Sign` around it | the write transaction |
+//! | bound to its context | record, subject, version, custodians | no | what the caller passes | its own header | its own header, what the caller passes | the policy of the secret |
+//! | commits to its key | yes | through the header's MAC | no | no | no | no |
+//! | range of a large content | each 16 KiB chunk | each 64 KiB chunk | streaming AEAD | no | no | symmetric part is the caller's |
+//! | shares that lie | named, with evidence | | | | | proofs of knowledge, at each step |
+//! | algorithms | one number, no negotiation | per recipient | per key | per message | per message | fixed |
+//! | standing | draft inside (X-Wing), unaudited | specified, many implementations | maintained by Google, audited | RFC 7516 | draft-ietf-cose-hpke | paper and prototype |
+//!
+//! CALYPSO's proofs let anyone check a trustee's answer, but rest on discrete logarithms, which a quantum
+//! computer finds: ciphertexts that are public for ever should not. Hence salted hashes here, at the price
+//! that only whoever has a share can check it.
+//!
+//! [age]: https://c2sp.org/age
+//! [Tink]: https://developers.google.com/tink
+//! [JWE]: https://www.rfc-editor.org/rfc/rfc7516
+//! [COSE-HPKE]: https://datatracker.ietf.org/doc/draft-ietf-cose-hpke/
+//! [CALYPSO]: https://eprint.iacr.org/2018/209
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
