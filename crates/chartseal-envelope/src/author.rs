@@ -49,7 +49,7 @@ impl Author<'_> {
     }
 
     /// Whether records of `suite` have authors of this kind.
-    pub(crate) fn is_of(&self, suite: Suite) -> bool {
+    pub(crate) fn is_of(self, suite: Suite) -> bool {
         self.key().is_of(suite)
     }
 
@@ -57,7 +57,7 @@ impl Author<'_> {
         not(feature = "pq-sign"),
         expect(unused_variables, reason = "Ed25519 takes no randomness")
     )]
-    pub(crate) fn sign(&self, message: &[u8], rng: &mut impl CryptoRng) -> AuthorSignature {
+    pub(crate) fn sign(self, message: &[u8], rng: &mut impl CryptoRng) -> AuthorSignature {
         match self {
             Self::Ed25519(keys) => AuthorSignature::Ed25519(keys.sign(message)),
             #[cfg(feature = "pq-sign")]

@@ -99,12 +99,11 @@ impl<B: Read + Seek> BodyReader<B> {
         // The last chunk is what proves the length.
         chunks.from(total)?;
         let start = prefix.len as u64;
-        let end = match prefix.announced_end(total).map_err(refused)? {
-            Some(end) => end,
-            None => {
-                let tail = chunks.tail(total)?;
-                prefix.told_end(total, tail).map_err(refused)?
-            }
+        let end = if let Some(end) = prefix.announced_end(total).map_err(refused)? {
+            end
+        } else {
+            let tail = chunks.tail(total)?;
+            prefix.told_end(total, tail).map_err(refused)?
         };
         Ok(Self {
             chunks,

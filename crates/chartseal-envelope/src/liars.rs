@@ -165,7 +165,7 @@ fn crooked(world: &mut World) -> (SealedRecord, Vec<HeldShare>) {
     let commitments = scope.commit_all(&shares);
     let header = Header::new(&world.info, author, scope.root(&commitments));
     let body = body::seal(&CONTENT, &coins, header.digest(), &key, &mut world.rng);
-    let seal = Seal::sign(&header, &body, &(&world.author).into(), &mut world.rng);
+    let seal = Seal::sign(&header, &body, (&world.author).into(), &mut world.rng);
     let dealing = Dealing::initial(&header);
     let held =
         threshold

@@ -104,7 +104,7 @@ pub(crate) struct Unpadder {
     announced_end: Option<u64>,
     /// Zeros before `at` that were held back.
     held: u64,
-    tail: [u8; TAIL_LEN as usize],
+    tail: [u8; 8],
 }
 
 impl Unpadder {
@@ -115,7 +115,7 @@ impl Unpadder {
             prefix: None,
             announced_end: None,
             held: 0,
-            tail: [0; TAIL_LEN as usize],
+            tail: [0; 8],
         }
     }
 

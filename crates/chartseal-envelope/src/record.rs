@@ -46,9 +46,9 @@ pub fn seal_with_rng<'a>(
         return Err(SealError::Suite);
     }
     body::check(content.media_type, content.attributes)?;
-    let (header, dealer) = prepare(info, &author, rng);
+    let (header, dealer) = prepare(info, author, rng);
     let body = body::seal(content, &dealer.coins, header.digest(), &dealer.key, rng);
-    let seal = Seal::sign(&header, &body, &author, rng);
+    let seal = Seal::sign(&header, &body, author, rng);
     Ok(SealedRecord {
         header,
         body,
@@ -60,7 +60,7 @@ pub fn seal_with_rng<'a>(
 /// The header of a record under a fresh key, and the secrets to deal.
 pub(crate) fn prepare(
     info: &RecordInfo,
-    author: &Author<'_>,
+    author: Author<'_>,
     rng: &mut impl CryptoRng,
 ) -> (Header, Dealer) {
     let key = ContentKey::generate_with_rng(rng);
@@ -206,7 +206,7 @@ impl Seal {
     pub(crate) fn sign(
         header: &Header,
         body: &[u8],
-        author: &Author<'_>,
+        author: Author<'_>,
         rng: &mut impl CryptoRng,
     ) -> Self {
         Self::sign_digest(header, digest(body), body.len() as u64, author, rng)
@@ -217,7 +217,7 @@ impl Seal {
         header: &Header,
         body_digest: BodyDigest,
         body_len: u64,
-        author: &Author<'_>,
+        author: Author<'_>,
         rng: &mut impl CryptoRng,
     ) -> Self {
         let signature = author.sign(&message(header, body_digest, body_len), rng);
@@ -321,7 +321,7 @@ mod tests {
         };
         let header = Header::new(&info, author.key_id(), CommitmentRoot([4; 32]));
         let public = author.key();
-        let mut seal = Seal::sign(&header, b"body", &author, &mut rng);
+        let mut seal = Seal::sign(&header, b"body", author, &mut rng);
         assert_eq!(seal.verify(&header, b"body", &public), Ok(()));
         seal.body_len = 5;
         assert_eq!(

@@ -103,7 +103,7 @@ impl<'a, R: CryptoRng> RecordSealer<'a, R> {
             return Err(SealError::Suite);
         }
         body::check(content.media_type, content.attributes)?;
-        let (header, dealer) = record::prepare(info, &author, &mut rng);
+        let (header, dealer) = record::prepare(info, author, &mut rng);
         let digest = header.digest();
         let (keys, salted) = MessageKeys::generate(&dealer.key, digest.as_bytes(), &mut rng);
         let (media_type, attributes) = (content.media_type, content.attributes);
@@ -220,7 +220,7 @@ pub(crate) struct Signer<'a, R> {
 
 impl<R: CryptoRng> Signer<'_, R> {
     pub(crate) fn sign(mut self, digest: BodyDigest, len: u64) -> SealedStream {
-        let seal = Seal::sign_digest(&self.header, digest, len, &self.author, &mut self.rng);
+        let seal = Seal::sign_digest(&self.header, digest, len, self.author, &mut self.rng);
         SealedStream {
             header: self.header,
             seal,

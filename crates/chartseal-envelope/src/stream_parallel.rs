@@ -3,6 +3,7 @@
 //! Batches of chunks are ciphered in any order and hashed in their own, by whichever thread is free. The
 //! calling thread reads and writes, and does such work itself while it has to wait.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
@@ -170,7 +171,7 @@ struct Queue {
     slots: VecDeque<Slot>,
     spare: Vec<Batch>,
     /// Gone while a thread hashes.
-    hasher: Option<BodyHasher>,
+    hasher: Option<Box<BodyHasher>>,
     is_closed: bool,
 }
 
@@ -191,7 +192,7 @@ struct Done {
 
 enum Step {
     Cipher { is_last: bool },
-    Hash(BodyHasher),
+    Hash(Box<BodyHasher>),
 }
 
 impl Work {
@@ -204,7 +205,7 @@ impl Work {
                 first: 0,
                 slots: VecDeque::new(),
                 spare: Vec::new(),
-                hasher: Some(hasher),
+                hasher: Some(Box::new(hasher)),
                 is_closed: false,
             }),
             changed: Condvar::new(),
@@ -306,7 +307,7 @@ impl Work {
 
     /// BLAKE3 of all batches that were hashed, and how many bytes those were.
     fn digest(&self) -> Option<(BodyDigest, u64)> {
-        self.lock().hasher.as_ref().map(BodyHasher::finish)
+        self.lock().hasher.as_ref().map(|hasher| hasher.finish())
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -373,7 +374,7 @@ impl Queue {
         &mut self,
         number: u64,
         batch: Batch,
-        hasher: Option<BodyHasher>,
+        hasher: Option<Box<BodyHasher>>,
         error: Option<CobblestoneError>,
     ) {
         let place = usize::try_from(number - self.first).unwrap_or(usize::MAX);

@@ -80,13 +80,13 @@ fn no_byte_of_a_format_moved() {
     };
     let sealer = RecordSealer::new_with_rng(&info, &content, &world.author, common::rng(122));
     let mut stream = Vec::new();
-    let sealed = sealer
+    let streamed = sealer
         .unwrap()
         .seal_stream(&b"golden"[..], &mut stream)
         .unwrap();
-    frozen("stream-header", to_bytes(&sealed.header));
+    frozen("stream-header", to_bytes(&streamed.header));
     frozen("stream-body", stream);
-    frozen("stream-seal", to_bytes(&sealed.seal));
+    frozen("stream-seal", to_bytes(&streamed.seal));
     let mut slots = Slots::new(&record.header);
     for to in [&reader, keys.public_key()] {
         slots

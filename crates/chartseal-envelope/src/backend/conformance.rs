@@ -109,7 +109,7 @@ fn flip(bytes: &mut [u8], bit: usize) -> bool {
         .is_some()
 }
 
-/// Test cases 13 to 15 of the GCM specification (McGrew and Viega): those of 256-bit keys, 96-bit nonces
+/// Test cases 13 to 15 of the GCM specification (`McGrew` and Viega): those of 256-bit keys, 96-bit nonces
 /// and no associated data.
 fn published<A: Aead>() -> Result<(), Violation> {
     let zero = A::new(&[0; 32]);
