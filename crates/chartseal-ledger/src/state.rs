@@ -240,14 +240,21 @@ impl<'a> State<'a> {
         self.read(&table::hold(record))
     }
 
+    /// Whether a patient, of whatever age, can't decide for themselves: provisionally enrolled, without
+    /// capacity, or dead.
+    pub fn is_without_capacity(&self, patient: &PatientId) -> bool {
+        let is_provisional = self.patient(patient).is_some_and(|one| one.provisional);
+        is_provisional || self.care(patient).is_without_capacity()
+    }
+
     /// Whether a patient decides for themselves at `now`: enrolled by their own agreement, of the age
     /// of majority or minor consent, alive and not without capacity.
     pub fn has_capacity(&self, patient: &PatientId, now: Time) -> bool {
-        let is_without = self.care(patient).is_without_capacity();
+        let is_without = self.is_without_capacity(patient);
         self.patient(patient).is_some_and(|patient| {
             let of_age = patient.adult_from <= now;
             let may_consent = patient.minor_consent_from.is_some_and(|from| from <= now);
-            !patient.provisional && !is_without && (of_age || may_consent)
+            !is_without && (of_age || may_consent)
         })
     }
 

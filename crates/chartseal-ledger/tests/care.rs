@@ -7,14 +7,18 @@ mod common;
 use chartseal_ledger::body::{
     Countersignature, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked, KeyRotated,
     QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted, RecoveryPlanned,
-    RecoveryStarted, RecoveryVetoed, SlotAdded, Status, StatusChanged,
+    RecoveryStarted, RecoveryVetoed, Relabelled, Relabelling, SlotAdded, Status, StatusChanged,
 };
-use chartseal_ledger::{Body, Params};
-use chartseal_policy::{Approval, Quorum, Restriction, Symbol, Terms, Time as PolicyTime, Window};
+use chartseal_ledger::{Body, Labels, Params};
+use chartseal_policy::{
+    Approval, Quorum, Restriction, Revocation, Symbol, Terms, Time as PolicyTime, Window,
+};
 use chartseal_wire::history::Outcome;
 use chartseal_wire::{Event, Hash, PatientId, Subject, Time, TxId};
 use common::*;
 
+/// Long after everything.
+const MAX: PolicyTime = PolicyTime(u64::MAX);
 const DAY: u64 = 24 * 3_600_000;
 /// 2023-12-01, the month after the chain's first.
 const MONTH: Time = Time(1_701_388_800_000);
@@ -341,6 +345,32 @@ fn without_capacity_a_patient_neither_reads_nor_decides() {
         ];
         for own in own {
             assert_eq!(chain.refused(&patient_key(1), own), "CS-LED-51");
+        }
+        // Restricting and taking back stay possible; what would open something does not.
+        let restriction = Terms::Restrict(Restriction {
+            window: Window {
+                from: Some(MAX),
+                until: None,
+            },
+            ..Restriction::default()
+        });
+        let restricted = chain.ok(&patient_key(1), directive(1, restriction));
+        let target = Symbol::new(restricted.0).unwrap();
+        let narrower = Terms::Restrict(Restriction {
+            supersedes: chartseal_policy::Set::one(target.clone()),
+            ..Restriction::default()
+        });
+        let relabelling = Relabelling {
+            record: record_id(20),
+            labels: Labels::inbox(),
+        };
+        let opening: [Body; 3] = [
+            directive(1, Terms::Revoke(Revocation { target })).into(),
+            directive(1, narrower).into(),
+            Relabelled::of(vec![relabelling]).into(),
+        ];
+        for opening in opening {
+            assert_eq!(chain.refused(&patient_key(1), opening), "CS-LED-51");
         }
         // What was granted before stays, and can be taken back.
         assert_eq!(code(&mut chain, &actor_key(11), 1, 20, "TREAT"), "granted");

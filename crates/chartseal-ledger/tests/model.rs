@@ -230,9 +230,11 @@ struct Model {
     histories: BTreeMap<Subject, Vec<Entry>>,
     records: BTreeMap<u8, ModelRecord>,
     directives: Vec<(TxId, u8)>,
+    restrictions: BTreeSet<TxId>,
     requests: Vec<ModelRequest>,
     incapacitated: BTreeSet<u8>,
-    denials: BTreeMap<(Who, u8), ModelDenials>,
+    /// An office and its custodian are one actor.
+    denials: BTreeMap<(ActorId, u8), ModelDenials>,
     /// The counts that are open, in the order in which they began.
     floods: Vec<(Who, u8)>,
     world: MemoryWorld,
@@ -278,6 +280,7 @@ impl Model {
             histories,
             records: BTreeMap::new(),
             directives: Vec::new(),
+            restrictions: BTreeSet::new(),
             requests: Vec::new(),
             incapacitated: BTreeSet::new(),
             denials: BTreeMap::new(),
@@ -507,9 +510,12 @@ impl Model {
                     }
                     _ => None,
                 };
-                let is_own_grant = own(*owner).is_some() && matches!(what, Try::Grant { .. });
-                let is_without = self.incapacitated.contains(owner);
-                if !is_person || !enrolled(owner) || is_own_grant && is_without {
+                let opens = match what {
+                    Try::Grant { .. } => true,
+                    _ => target.is_some_and(|target| self.restrictions.contains(&target)),
+                };
+                let is_without = own(*owner).is_some() && self.incapacitated.contains(owner);
+                if !is_person || !enrolled(owner) || opens && is_without {
                     return None;
                 }
                 self.put_directive(by, *owner, tx, issued.terms.clone());
@@ -770,7 +776,7 @@ impl Model {
 
     /// Whether a denied attempt is listed one by one, and not counted.
     fn lists(&mut self, by: Who, owner: u8, tx: TxId) -> bool {
-        let denials = self.denials.entry((by, owner)).or_default();
+        let denials = self.denials.entry((by.actor(), owner)).or_default();
         let until = (self.time / WINDOW + 1) * WINDOW;
         if denials.until != until {
             *denials = ModelDenials {
@@ -793,7 +799,7 @@ impl Model {
     fn begin_block(&mut self) {
         let floods = std::mem::take(&mut self.floods);
         for (by, owner) in floods {
-            let denials = &self.denials[&(by, owner)];
+            let denials = &self.denials[&(by.actor(), owner)];
             if denials.until > self.time {
                 self.floods.push((by, owner));
                 continue;
@@ -810,7 +816,7 @@ impl Model {
                 root: log.root(),
             });
             let tx = *denials.counted.last().unwrap();
-            self.denials.remove(&(by, owner));
+            self.denials.remove(&(by.actor(), owner));
             let with_patient = (owner != 3).then(|| Subject::Patient(patient(owner)));
             let subjects = with_patient.into_iter().chain([Subject::Actor(by.actor())]);
             let entered = subjects.map(|subject| (subject, event.clone()));
@@ -965,6 +971,9 @@ impl Model {
     }
 
     fn put_directive(&mut self, by: Who, owner: u8, tx: TxId, terms: Terms) {
+        if matches!(terms, Terms::Restrict(_)) {
+            self.restrictions.insert(tx);
+        }
         let directive = Directive {
             id: Symbol::new(tx.0).unwrap(),
             position: Position {

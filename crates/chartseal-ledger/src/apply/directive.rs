@@ -16,9 +16,9 @@ pub(super) fn issue(
     if !matches!(cx.holder, Holder::Practitioner(_) | Holder::Patient(_)) {
         return Err(wrong_signer("a practitioner or a patient"));
     }
-    let patient = cx.known_patient(&body.patient)?;
-    let is_without = patient.provisional || cx.state().care(&body.patient).is_without_capacity();
-    if cx.actor == body.patient.into() && is_without && opens(&body.terms) {
+    cx.known_patient(&body.patient)?;
+    let is_without = cx.state().is_without_capacity(&body.patient);
+    if cx.actor == body.patient.into() && is_without && opens(cx, &body.terms) {
         return Err(AdmissionError::Capacity);
     }
     let event = check_terms(cx, body.patient, &body.terms)?;
@@ -48,11 +48,17 @@ pub(super) fn grant_by_quorum(
 
 /// Whether a directive may open something: a minor's is judged at each decision, but who is without
 /// capacity was once of age.
-fn opens(terms: &Terms) -> bool {
+fn opens(cx: &Context<'_, '_>, terms: &Terms) -> bool {
     match terms {
         Terms::Grant(_) => true,
-        Terms::Restrict(restriction) => restriction.nested_grants,
-        Terms::Revoke(_) | Terms::Approve(_) | Terms::Emergency(_) => false,
+        Terms::Restrict(restriction) => {
+            restriction.nested_grants || !restriction.supersedes.is_empty()
+        }
+        Terms::Revoke(revocation) => {
+            let target = directive_id(&revocation.target).and_then(|id| cx.state().directive(&id));
+            target.is_some_and(|one| matches!(one.directive.terms, Terms::Restrict(_)))
+        }
+        Terms::Approve(_) | Terms::Emergency(_) => false,
     }
 }
 

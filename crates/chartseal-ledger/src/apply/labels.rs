@@ -16,6 +16,10 @@ const MAX_DIRECTIVES: usize = 512;
 
 pub(super) fn relabel(cx: &mut Context<'_, '_>, body: &Relabelled) -> Result<(), AdmissionError> {
     let patient = cx.patient()?;
+    // Other labels may take a record away from under a restriction.
+    if cx.state().is_without_capacity(&patient) {
+        return Err(AdmissionError::Capacity);
+    }
     let is_only_records = body.directives.is_empty() && body.private.is_none();
     if is_only_records || !body.records.is_empty() {
         check_list(body.records.iter().map(|one| &one.record))?;
