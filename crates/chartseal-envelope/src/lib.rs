@@ -142,6 +142,7 @@ mod deposit;
 pub mod domain;
 mod erasure;
 mod evidence;
+pub mod file;
 mod hash;
 mod header;
 mod hpke;

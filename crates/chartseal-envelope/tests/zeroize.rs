@@ -98,6 +98,10 @@ fn world() -> Box<World> {
 
 /// Overwrites the stack that a move of the test's own generator left a copy on.
 #[inline(never)]
+#[expect(
+    clippy::large_stack_arrays,
+    reason = "the stack is what is overwritten"
+)]
 fn overwrite() {
     black_box(&mut [0_u8; 64 * 1024]);
 }

@@ -60,6 +60,7 @@ targets! {
     envelope_release_evidence => canonical::<chartseal_envelope::ReleaseEvidence>, "evidence against a custodian";
     envelope_dealer_evidence => canonical::<chartseal_envelope::DealerEvidence>, "evidence against a dealer";
     envelope_slots => canonical::<chartseal_envelope::Slots>, "the slots of a record";
+    envelope_record_file => record_file, "a record's file";
     envelope_acknowledgement => canonical::<chartseal_envelope::Acknowledgement>, "an acknowledgement";
     envelope_sealed_text => canonical::<chartseal_envelope::SealedText>, "a sealed text";
     envelope_kem_key => canonical::<chartseal_envelope::KemPublicKey>, "a KEM public key";
@@ -112,6 +113,11 @@ fn keystore_file(input: &[u8]) -> bool {
 fn held_share(input: &[u8]) -> bool {
     let share = HeldShare::from_storage_bytes(input);
     share.is_ok_and(|share| same(input, &share.to_storage_bytes()))
+}
+
+fn record_file(input: &[u8]) -> bool {
+    let record = chartseal_envelope::file::Record::from_bytes(input);
+    record.is_ok_and(|record| same(input, &record.to_bytes()))
 }
 
 /// The ciphertext is authenticated, so nothing but the seed is ever accepted.

@@ -198,6 +198,23 @@ fn policy() -> Vec<Seed> {
     seeds
 }
 
+/// The golden record in a file.
+fn record_file() -> Vec<u8> {
+    let part = |name| {
+        let hex = read(&format!(
+            "crates/chartseal-envelope/tests/vectors/{name}.hex"
+        ));
+        unhex(std::str::from_utf8(&hex).unwrap())
+    };
+    let body = part("body");
+    let record = chartseal_envelope::file::Record {
+        header: from_bytes(&part("header")).unwrap(),
+        body: &body,
+        seal: from_bytes(&part("seal")).unwrap(),
+    };
+    record.to_bytes()
+}
+
 fn envelope() -> Vec<Seed> {
     let vector = |target, file: &str| {
         let hex = read(&format!(
@@ -221,6 +238,7 @@ fn envelope() -> Vec<Seed> {
         vector("envelope_release_evidence", "release-evidence"),
         vector("envelope_dealer_evidence", "dealer-evidence"),
         vector("envelope_slots", "slots"),
+        ("envelope_record_file", "golden".to_owned(), record_file()),
         vector("envelope_acknowledgement", "acknowledgement"),
         vector("envelope_sealed_text", "sealed-text"),
         vector("envelope_kem_key", "kem-key"),
