@@ -6,6 +6,8 @@ use std::time::Duration;
 use chartseal_fhir::{Timestamp, UtcOffset};
 use clap::{Parser, Subcommand};
 
+use crate::records::args as records;
+
 /// Exit codes, for every command.
 const EXIT_CODES: &str = "\
 Exit codes: 0 done or proved; 1 refuted, or an expectation or promise unmet; 2 can't tell; \
@@ -40,6 +42,21 @@ pub enum Command {
     /// Decide access requests against consents.
     #[command(subcommand)]
     Policy(Policy),
+    /// Make and show keys.
+    #[command(subcommand)]
+    Key(records::Key),
+    /// Seal a record, and deal the shares of its key to custodians.
+    Seal(records::Seal),
+    /// Open a record.
+    Open(records::Open),
+    /// Deal a record's shares again, or to other custodians.
+    Deal(records::Deal),
+    /// As a custodian: release your share to a reader.
+    Release(records::Release),
+    /// As a reader: put releases together to the key of a record.
+    Combine(records::Combine),
+    /// Show every field of an object, without any key.
+    Inspect(records::Inspect),
 }
 
 /// `demo`.

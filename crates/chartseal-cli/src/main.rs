@@ -7,6 +7,7 @@
 //! | `demo` | one clinic visit, end to end |
 //! | `audit` | verification of exports |
 //! | `policy` | decisions on a document's cases, and what else can be asked of consents |
+//! | `records` | keys, and sealed records on files and pipes |
 //! | `text` | lines and tables for a terminal |
 
 #![allow(
@@ -24,6 +25,7 @@ mod demo;
 mod exit;
 mod failure;
 mod policy;
+mod records;
 mod text;
 
 use args::{Args, Command};
@@ -47,6 +49,13 @@ fn main() -> ExitCode {
         Command::Demo(command) => demo::run(command),
         Command::Audit(command) => audit::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Key(command) => records::key(command),
+        Command::Seal(args) => records::seal(args),
+        Command::Open(args) => records::open(args),
+        Command::Deal(args) => records::deal(args),
+        Command::Release(args) => records::release(args),
+        Command::Combine(args) => records::combine(args),
+        Command::Inspect(args) => records::inspect(args),
     };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("chartseal: {failure}");

@@ -26,5 +26,6 @@ mod demo;
 mod directory;
 mod import;
 mod policy;
+mod records;
 mod schema;
 mod support;
