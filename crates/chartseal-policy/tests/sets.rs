@@ -1,0 +1,37 @@
+//! A set is what an ordinary set is, in whatever form it is held.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chartseal_policy::Set;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(2_000)
+    })]
+
+    #[test]
+    fn a_set_is_an_ordinary_set(a in vec(0_u8..5, 0..4), b in vec(0_u8..5, 0..4)) {
+        let (one, two) = (Set::new(a.clone()).unwrap(), Set::new(b.clone()).unwrap());
+        let (a, b) = (BTreeSet::from_iter(a), BTreeSet::from_iter(b));
+        prop_assert!(one.iter().eq(&a) && (&one).into_iter().eq(&a));
+        prop_assert_eq!((one.len(), one.is_empty()), (a.len(), a.is_empty()));
+        prop_assert!((0..5).all(|value| one.contains(&value) == a.contains(&value)));
+        prop_assert_eq!(one.is_subset(&two), a.is_subset(&b));
+        prop_assert_eq!(one.intersects(&two), !a.is_disjoint(&b));
+        prop_assert_eq!(one == two, a == b);
+        prop_assert_eq!((one.cmp(&two), one.partial_cmp(&two)), (a.cmp(&b), a.partial_cmp(&b)));
+        prop_assert_eq!(hash(&one) == hash(&two), a == b);
+        prop_assert_eq!(format!("{one:?}"), format!("{a:?}"));
+    }
+}
