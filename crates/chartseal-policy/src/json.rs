@@ -87,6 +87,14 @@ pub enum JsonError {
         /// Where in the document.
         place: Place,
     },
+    /// Every case has a world of its own, and together they would have too many entries.
+    #[error("{cases} cases of a world with {entries} entries: should be at most 1048576 together")]
+    Worlds {
+        /// The cases.
+        cases: usize,
+        /// The world's actors, patients and records.
+        entries: usize,
+    },
     /// A directive by itself has a key that means nothing there, perhaps misspelt.
     #[error("{key} is no key of a directive of this kind")]
     UnknownKey {

@@ -170,6 +170,20 @@ fn a_tree_ten_thousand_deep_is_refused() {
 }
 
 #[test]
+fn many_cases_of_a_large_world_are_refused_before_they_are_made() {
+    let (cases, entries) = (1 << 10, (1 << 10) + 1);
+    let refused = changed(|document| {
+        let case = document["cases"][0].clone();
+        document["cases"] = vec![case; cases].into();
+        let actors = (0..entries).map(|i| (format!("x{i}"), json!({"org": "o", "roles": []})));
+        document["world"]["actors"] = Value::Object(actors.collect());
+        document["world"]["patients"] = json!({});
+        document["world"]["records"] = json!({});
+    });
+    assert_eq!(refused, Err(JsonError::Worlds { cases, entries }));
+}
+
+#[test]
 fn a_tree_deeper_than_the_cap_is_refused() {
     let tree = |depth| {
         (0..depth).fold(

@@ -32,6 +32,9 @@ impl<T> In<T> for Result<T, PolicyError> {
     }
 }
 
+/// Entries of all cases' worlds together: else a small document could ask for a lot of memory.
+const MAX_ENTRIES: usize = 1 << 20;
+
 pub(super) fn document(bytes: &[u8]) -> Result<Vec<Case>, JsonError> {
     let form: DocumentForm = parse(bytes)?;
     let mut world = MemoryWorld::new();
@@ -47,6 +50,11 @@ pub(super) fn document(bytes: &[u8]) -> Result<Vec<Case>, JsonError> {
             overdue_reviews: Some(Nullable(form.world.overdue_reviews)),
         },
     )?;
+    let entries = world.actors.len() + world.patients.len() + world.records.len();
+    let cases = form.cases.len();
+    if cases.saturating_mul(entries) > MAX_ENTRIES {
+        return Err(JsonError::Worlds { cases, entries });
+    }
     let cases = form.cases.into_iter().enumerate();
     cases
         .map(|(index, case)| read_case(&world, Place::Case(index), case))
