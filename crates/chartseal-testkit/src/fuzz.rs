@@ -9,11 +9,20 @@
 
 mod consent;
 
+use std::convert::Infallible;
+use std::io::{Cursor, Read as _};
+use std::sync::OnceLock;
+
 use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
-    Bytes, Decode, Encode, canonical_enum, canonical_struct, from_bytes, to_bytes,
+    Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, from_bytes, to_bytes,
 };
-use chartseal_envelope::{ContentKey, HeldShare, cobblestone};
+use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
+use chartseal_envelope::{
+    BodyReader, Content, ContentKey, CustodianSet, Header, HeldShare, KemKeyPair, OpenError,
+    RecordId, RecordInfo, RecordOpener, RecordVersion, Seal, SetId, SigningKeyPair, Slots,
+    SubjectId, Suite, Threshold, cobblestone, domain, open, seal_with_rng,
+};
 use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartScopes};
 
 /// A fuzz target: whether these bytes were accepted.
@@ -70,6 +79,7 @@ targets! {
     envelope_keystore => keystore_file, "a keystore file, up to its password";
     envelope_held_share => held_share, "a custodian's share as it is stored";
     envelope_body => body, "a body under a key that is not its own";
+    envelope_stream => stream, "a signed body at once, as a stream and at random, with the same answer";
     ledger_transaction => canonical::<chartseal_ledger::Transaction>, "a transaction";
     ledger_signed_transaction => canonical::<chartseal_ledger::SignedTransaction>, "a signed transaction";
     ledger_block => canonical::<chartseal_ledger::Block>, "a block";
@@ -131,6 +141,133 @@ fn body(input: &[u8]) -> bool {
         true
     })
 }
+
+/// A record whose author also signs other bodies.
+struct Signed {
+    header: Header,
+    author: SigningKeyPair,
+    key: ContentKey,
+}
+
+impl Signed {
+    fn new() -> Option<Self> {
+        let author = SigningKeyPair::from_secret_bytes(&[1; 32]);
+        let info = RecordInfo {
+            suite: Suite::default(),
+            record_id: RecordId([2; 16]),
+            subject: SubjectId([3; 16]),
+            version: RecordVersion::FIRST,
+            custodians: CustodianSet {
+                id: SetId([4; 32]),
+                epoch: 0,
+                threshold: Threshold::new(2, 2).ok()?,
+            },
+        };
+        let content = Content {
+            media_type: "",
+            attributes: b"",
+            bytes: b"",
+        };
+        let record = seal_with_rng(&info, &content, &author, &mut Sevens).ok()?;
+        // A slot is how a key is had without custodians.
+        let recipient = KemKeyPair::from_secret_bytes(info.suite, &[5; 32]);
+        let mut slots = Slots::new(&record.header);
+        let public = recipient.public_key();
+        slots
+            .add_with_rng(&record.dealer, public, &mut Sevens)
+            .ok()?;
+        let key = slots.open(&recipient, &record.header).ok()?;
+        Some(Self {
+            header: record.header,
+            author,
+            key,
+        })
+    }
+
+    /// The author's seal over any bytes, as the format has it.
+    fn seal(&self, body: &[u8]) -> Option<Seal> {
+        let (digest, len) = (blake3::hash(body), body.len() as u64);
+        let header = self.header.digest();
+        let message = [
+            domain::SEAL.as_bytes(),
+            &[0],
+            header.as_bytes(),
+            digest.as_bytes(),
+            &len.to_be_bytes(),
+        ];
+        let signature = self.author.sign(&message.concat());
+        let mut e = Encoder::new();
+        e.array(5).uint(Seal::FORMAT).item(&self.header.suite());
+        e.bytes(digest.as_bytes()).uint(len).item(&signature);
+        from_bytes(&e.finish()).ok()
+    }
+}
+
+/// After the first byte comes a plaintext, which is sealed, or if that byte is odd the body itself.
+fn stream(input: &[u8]) -> bool {
+    static SIGNED: OnceLock<Option<Signed>> = OnceLock::new();
+    let (Some(signed), Some((first, rest))) =
+        (SIGNED.get_or_init(Signed::new), input.split_first())
+    else {
+        return false;
+    };
+    let (header, key) = (&signed.header, &signed.key);
+    let body = if first % 2 == 0 {
+        cobblestone::seal_with_rng(key, header.digest().as_bytes(), &[rest], &mut Sevens)
+    } else {
+        rest.to_vec()
+    };
+    let Some(seal) = signed.seal(&body) else {
+        return false;
+    };
+    let author = signed.author.verifying_key();
+    let at_once = open(header, &body, &seal, &author, key).ok();
+    let streamed = RecordOpener::new(header, &seal, &author, key).ok();
+    let streamed = streamed.and_then(|mut opener| {
+        let mut content = Vec::new();
+        let mut put = |some: &[u8]| Ok::<(), OpenError>(content.extend_from_slice(some));
+        for piece in body.chunks(usize::from(*first) + 1) {
+            opener.update(piece, &mut put).ok()?;
+        }
+        let info = opener.finish(&mut put).ok()?;
+        Some((info.content_len(), content))
+    });
+    let expected = at_once.map(|opened| (opened.content_len(), opened.content().to_vec()));
+    assert!(streamed == expected, "a stream opens as the whole does");
+    // Reading at random doesn't look at the padding, so it may read what the others refuse.
+    let reader = BodyReader::new(header, &seal, &author, key, Cursor::new(&body)).ok();
+    if let Some((_, expected)) = &expected {
+        let mut content = Vec::new();
+        let read = reader.and_then(|mut reader| reader.read_to_end(&mut content).ok());
+        assert!(
+            read.is_some() && content == *expected,
+            "random access reads what the whole holds"
+        );
+    }
+    expected.is_some()
+}
+
+/// "Randomness" that is the same in every run; nothing secret is sealed with it.
+struct Sevens;
+
+impl TryRng for Sevens {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(7)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(7)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(7);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Sevens {}
 
 fn policy_document(input: &[u8]) -> bool {
     let Ok(cases) = chartseal_policy::json::read(input) else {

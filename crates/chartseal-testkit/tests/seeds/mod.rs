@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
 
-use chartseal_codec::{Bytes, Encode, from_bytes, to_bytes};
+use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
 use chartseal_ledger::body::Organization;
@@ -252,7 +252,38 @@ fn envelope() -> Vec<Seed> {
         ),
         vector("envelope_held_share", "held-share"),
         ("envelope_body", "plaintext".into(), body),
+        (
+            "envelope_stream",
+            "length-in-front".into(),
+            streamed(Some(5)),
+        ),
+        (
+            "envelope_stream",
+            "length-at-the-end".into(),
+            streamed(None),
+        ),
     ]
+}
+
+/// A body's plaintext with five bytes of content, behind the byte that says so.
+fn streamed(len: Option<u64>) -> Vec<u8> {
+    let mut e = Encoder::new();
+    e.array(4);
+    match len {
+        Some(len) => e.uint(len),
+        None => e.null(),
+    };
+    e.text("text/plain").bytes(b"").bytes(&[7; 32]);
+    let mut plaintext = [&[2][..], &e.finish(), b"seeds"].concat();
+    // Behind the first byte, Padmé makes 56 of 53 and 64 of 61.
+    match len {
+        Some(_) => plaintext.resize(1 + 56, 0),
+        None => {
+            plaintext.resize(1 + 56, 0);
+            plaintext.extend(5_u64.to_be_bytes());
+        }
+    }
+    plaintext
 }
 
 /// "Randomness" that is the same in every run; nothing secret is sealed with it.
