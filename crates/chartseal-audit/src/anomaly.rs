@@ -11,7 +11,7 @@ use core::fmt;
 use chartseal_merkle::Hash;
 use chartseal_wire::history::{Access, Destroyed, Erased, Flood, Outcome, Released, Token};
 use chartseal_wire::{
-    ActorId, Entry, Event, HeaderDigest, RecordId, RequestId, Subject, Time, TxId,
+    ActorId, Entry, Event, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId,
 };
 
 use crate::report::{History, OpenReview};
@@ -75,6 +75,8 @@ pub enum AnomalyKind {
     RecoveryOutOfTurn(TxId),
     /// A count of attempts that is empty, or from before its window's end.
     FloodOutOfWindow,
+    /// The patient adopted this id, and its history is neither here nor was it verified before.
+    AdoptedHistoryMissing(PatientId),
 }
 
 impl fmt::Display for AnomalyKind {
@@ -122,6 +124,9 @@ impl fmt::Display for AnomalyKind {
                     "a key recovered by {id}, which was not begun, or not due"
                 )
             }
+            Self::AdoptedHistoryMissing(id) => {
+                write!(f, "the history of the adopted id {id} is missing")
+            }
             Self::FloodOutOfWindow => f.write_str("a count of attempts that is not of its window"),
         }
     }
@@ -139,6 +144,8 @@ pub(crate) struct Context<'a> {
     pub(crate) custodians: u64,
     /// The commitments of the texts in the export.
     pub(crate) texts: &'a BTreeSet<Hash>,
+    /// Whose histories are in the export, or were verified before.
+    pub(crate) subjects: &'a BTreeSet<Subject>,
 }
 
 /// Counts what `entries` hold into `history`, and gives what is odd about them.
@@ -272,7 +279,13 @@ impl<'a> Scan<'a> {
                     _ => odd(AnomalyKind::RecoveryOutOfTurn(done.recovery)),
                 }
             }
-            Event::Adopted(_) => self.has_adopted = true,
+            Event::Adopted(adoption) => {
+                self.has_adopted = true;
+                let adopted = Subject::Patient(adoption.adopted);
+                if !context.subjects.contains(&adopted) {
+                    odd(AnomalyKind::AdoptedHistoryMissing(adoption.adopted));
+                }
+            }
             Event::Flood(flood) if !is_of_its_window(flood, entry.time) => {
                 odd(AnomalyKind::FloodOutOfWindow);
             }

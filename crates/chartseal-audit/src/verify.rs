@@ -374,6 +374,9 @@ fn find_anomalies(
 ) -> Vec<Anomaly> {
     let custodians = policy.witnesses().count() as u64;
     let mut anomalies = Vec::new();
+    let here = histories.iter().map(|history| history.subject);
+    let before = kept.into_iter().flat_map(Kept::histories);
+    let subjects = here.chain(before.map(|(subject, _)| subject)).collect();
     for history in histories {
         let kept = kept.filter(|_| history.is_part());
         let context = Context {
@@ -386,6 +389,7 @@ fn find_anomalies(
                 custodians
             },
             texts,
+            subjects: &subjects,
         };
         anomalies.extend(anomaly::scan(history, &context));
     }

@@ -108,13 +108,17 @@ fn a_flood_under_other_names_is_counted_with_the_owner() {
     chain.block(vec![]);
     let (listed, counts) = found(&chain, PATIENT());
     assert_eq!((listed, counts.len()), (2, 1));
-    assert!(counts[0].is_of(&attempts[2..]));
+    assert!(counts[0].is_of(&attempts[2..]) && counts[0].foreign_claim);
     let (listed, counts) = found(&chain, Subject::Patient(patient(2)));
     assert_eq!((listed, counts.len()), (2, 1));
     assert!(counts[0].is_of(&attempts[4..]));
-    // The actor's own history has every count, the owner's too.
+    // The actor learns of what they named alone, not whose the record is.
     let (listed, counts) = found(&chain, ACTOR());
-    assert_eq!((listed, counts.len()), (4, 2));
+    assert_eq!((listed, counts.len()), (4, 1));
+    assert_eq!(
+        (counts[0].patient, counts[0].foreign_claim),
+        (patient(2), false)
+    );
 }
 
 #[test]

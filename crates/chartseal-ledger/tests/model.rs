@@ -234,9 +234,9 @@ struct Model {
     requests: Vec<ModelRequest>,
     incapacitated: BTreeSet<u8>,
     /// An office and its custodian are one actor.
-    denials: BTreeMap<(ActorId, u8), ModelDenials>,
+    denials: BTreeMap<(ActorId, u8, bool), ModelDenials>,
     /// The counts that are open, in the order in which they began.
-    floods: Vec<(Who, u8)>,
+    floods: Vec<(Who, u8, bool)>,
     world: MemoryWorld,
     height: u64,
     index: u32,
@@ -775,8 +775,11 @@ impl Model {
     }
 
     /// Whether a denied attempt is listed one by one, and not counted.
-    fn lists(&mut self, by: Who, owner: u8, tx: TxId) -> bool {
-        let denials = self.denials.entry((by.actor(), owner)).or_default();
+    fn lists(&mut self, by: Who, owner: u8, foreign: bool, tx: TxId) -> bool {
+        let denials = self
+            .denials
+            .entry((by.actor(), owner, foreign))
+            .or_default();
         let until = (self.time / WINDOW + 1) * WINDOW;
         if denials.until != until {
             *denials = ModelDenials {
@@ -789,7 +792,7 @@ impl Model {
             return true;
         }
         if denials.counted.is_empty() {
-            self.floods.push((by, owner));
+            self.floods.push((by, owner, foreign));
         }
         denials.counted.push(tx);
         false
@@ -798,10 +801,10 @@ impl Model {
     /// What a block enters before its transactions: the counts whose window is over.
     fn begin_block(&mut self) {
         let floods = std::mem::take(&mut self.floods);
-        for (by, owner) in floods {
-            let denials = &self.denials[&(by.actor(), owner)];
+        for (by, owner, foreign) in floods {
+            let denials = &self.denials[&(by.actor(), owner, foreign)];
             if denials.until > self.time {
-                self.floods.push((by, owner));
+                self.floods.push((by, owner, foreign));
                 continue;
             }
             let mut log = chartseal_merkle::Frontier::new();
@@ -810,15 +813,18 @@ impl Model {
             }
             let event = Event::Flood(history::Flood {
                 patient: patient(owner),
+                foreign_claim: foreign,
                 from: Time(denials.until - WINDOW),
                 until: Time(denials.until),
                 count: denials.counted.len() as u64,
                 root: log.root(),
             });
             let tx = *denials.counted.last().unwrap();
-            self.denials.remove(&(by.actor(), owner));
+            self.denials.remove(&(by.actor(), owner, foreign));
             let with_patient = (owner != 3).then(|| Subject::Patient(patient(owner)));
-            let subjects = with_patient.into_iter().chain([Subject::Actor(by.actor())]);
+            let subjects = with_patient
+                .into_iter()
+                .chain((!foreign).then(|| Subject::Actor(by.actor())));
             let entered = subjects.map(|subject| (subject, event.clone()));
             self.enter(by, tx, entered.collect());
         }
@@ -899,7 +905,7 @@ impl Model {
             .collect();
         let owner_of = |one: &Outcome| owners.get(&one.record.0[0]).copied();
         let is_denied = !outcomes.iter().any(|one| one.permitted);
-        let is_listed = !is_denied || self.lists(by, named, tx);
+        let is_listed = !is_denied || self.lists(by, named, false, tx);
         if is_listed {
             self.requests.push(request);
         }
@@ -924,7 +930,7 @@ impl Model {
         for owner in [1, 2].into_iter().filter(|owner| *owner != named) {
             let theirs = outcomes.iter().filter(|one| owner_of(one) == Some(owner));
             let theirs: Vec<_> = theirs.cloned().collect();
-            if !theirs.is_empty() && (!is_denied || self.lists(by, owner, tx)) {
+            if !theirs.is_empty() && (!is_denied || self.lists(by, owner, true, tx)) {
                 entered.push((Subject::Patient(patient(owner)), access(true, theirs, None)));
             }
         }

@@ -436,8 +436,11 @@ canonical_struct!(DirectivesRelabelled {
 /// transaction of the entry is the last of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flood {
-    /// The patient on whom they were, for the actor's own history.
+    /// The patient: as the actor named them, or whose records they were.
     pub patient: PatientId,
+    /// Whether they named another patient than this one, whose records they asked for. Such a count is
+    /// not in the actor's history, who must not learn whose records they are.
+    pub foreign_claim: bool,
     /// The start of the window.
     pub from: Time,
     /// The end of the window, exclusive.
@@ -449,6 +452,7 @@ pub struct Flood {
 }
 canonical_struct!(Flood {
     patient,
+    foreign_claim,
     from,
     until,
     count,

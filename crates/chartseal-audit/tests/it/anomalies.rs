@@ -3,8 +3,8 @@
 use chartseal_audit::{AnomalyKind, Options, Report, verify};
 use chartseal_codec::to_bytes;
 use chartseal_wire::history::{
-    Destroyed, DisputeAnswered, Disputed, Flood, HoldLifted, HoldPlaced, RecoveryCompleted,
-    RecoveryStarted, RecoveryVetoed, Redealt, SlotAdded,
+    Adopted, Destroyed, DisputeAnswered, Disputed, Flood, HoldLifted, HoldPlaced,
+    RecoveryCompleted, RecoveryStarted, RecoveryVetoed, Redealt, SlotAdded,
 };
 use chartseal_wire::{Event, Hash, HeaderDigest, PublicKey, Subject, Time, TxId};
 
@@ -340,6 +340,7 @@ fn counted_attempts_are_denials_and_counted_after_their_window() {
     }
     let flood = |count, until| Flood {
         patient: PATIENT,
+        foreign_claim: false,
         from: Time(START),
         until,
         count,
@@ -356,6 +357,27 @@ fn counted_attempts_are_denials_and_counted_after_their_window() {
     assert_eq!(report.histories[0].denied, 3);
     let odd = |at| (at, AnomalyKind::FloodOutOfWindow);
     assert_eq!(kinds(report), [odd(2), odd(3)]);
+}
+
+#[test]
+fn an_adopted_id_without_its_history() {
+    let mut net = patient();
+    let adoption = || {
+        Event::Adopted(Adopted {
+            adopted: OTHER,
+            by: PATIENT,
+        })
+    };
+    let other = Subject::Patient(OTHER);
+    net.event(other, OTHER.into(), enrolled(OTHER));
+    net.event(other, PATIENT.into(), adoption());
+    net.event(subject(), PATIENT.into(), adoption());
+    let missing = [(1, AnomalyKind::AdoptedHistoryMissing(OTHER))];
+    assert_eq!(found(&net), missing);
+    let mut both = [(subject(), 0), (other, 0)];
+    both.sort_unstable();
+    let parts = net.export_of(&both, net.headers.len() - 1);
+    assert_eq!(kinds(net.report(&parts)), []);
 }
 
 #[test]

@@ -187,9 +187,10 @@ fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judg
     let named = cx.state().owner(&body.patient);
     let is_denied = !judged.iter().any(|one| one.outcome.permitted);
     let over_quota = is_denied && flood::is_over_quota(cx);
-    let lists =
-        |cx: &mut Context<'_, '_>, patient| !is_denied || flood::is_listed(cx, patient, over_quota);
-    let is_listed = lists(cx, named);
+    let lists = |cx: &mut Context<'_, '_>, patient, foreign_claim| {
+        !is_denied || flood::is_listed(cx, patient, foreign_claim, over_quota)
+    };
+    let is_listed = lists(cx, body.patient, false);
     if is_listed && cx.state().patient(&named).is_some() {
         let claimed = judged.iter().map(|one| Outcome {
             // Another patient's record is not shown to this one.
@@ -210,7 +211,7 @@ fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judg
         }
     }
     for (owner, outcomes) in others {
-        if lists(cx, owner) {
+        if lists(cx, owner, true) {
             let event = access_event(body, true, outcomes, None);
             cx.enter(Subject::Patient(owner), event);
         }

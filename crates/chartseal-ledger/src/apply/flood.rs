@@ -23,9 +23,15 @@ pub(super) fn is_over_quota(cx: &mut Context<'_, '_>) -> bool {
     denials.count > cx.shared.params.max_listed_denials_per_org
 }
 
-/// Takes note of a denied attempt on a patient: whether it is listed, or counted.
-pub(super) fn is_listed(cx: &mut Context<'_, '_>, patient: PatientId, over_quota: bool) -> bool {
-    let key = table::denials(&cx.actor, &patient);
+/// Takes note of a denied attempt that named a patient, or asked for their records under another
+/// name: whether it is listed, or counted.
+pub(super) fn is_listed(
+    cx: &mut Context<'_, '_>,
+    patient: PatientId,
+    foreign_claim: bool,
+    over_quota: bool,
+) -> bool {
+    let key = table::denials(&cx.actor, &patient, foreign_claim);
     let mut denials: Denials = cx.state().read(&key).unwrap_or_default();
     let until = window_end(cx.now(), cx.shared);
     if denials.until != until {
@@ -56,6 +62,7 @@ pub(super) fn is_listed(cx: &mut Context<'_, '_>, patient: PatientId, over_quota
                 actor: cx.actor,
                 org: cx.org,
                 patient,
+                foreign_claim,
             });
             cx.scratch.put(table::floods(), &floods);
             false
@@ -95,7 +102,7 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
         source: &*scratch,
         shared,
     };
-    let key = table::denials(&flood.actor, &flood.patient);
+    let key = table::denials(&flood.actor, &flood.patient, flood.foreign_claim);
     let denials: Option<Denials> = state.read(&key);
     let Some(counted) = denials.and_then(|denials| denials.counted) else {
         return;
@@ -104,6 +111,7 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
     let is_somebody = state.patient(&owner).is_some();
     let event = Event::Flood(Flood {
         patient: flood.patient,
+        foreign_claim: flood.foreign_claim,
         from: Time(flood.until.0.saturating_sub(window(shared))),
         until: flood.until,
         count: counted.log.size(),
@@ -120,7 +128,10 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
     if is_somebody {
         scratch.enter(Subject::Patient(owner), &entry);
     }
-    scratch.enter(Subject::Actor(flood.actor), &entry);
+    // The actor must not learn whose records they asked for under another name.
+    if !flood.foreign_claim {
+        scratch.enter(Subject::Actor(flood.actor), &entry);
+    }
     scratch.remove(key);
 }
 

@@ -2,7 +2,8 @@ use chartseal_codec::canonical_struct;
 use chartseal_merkle::Frontier;
 use chartseal_wire::{ActorId, OrgId, PatientId, Time, TxId};
 
-/// One actor's denied attempts on one patient in the window that ends at `until`.
+/// One actor's denied attempts on one patient in the window that ends at `until`: those that named the
+/// patient, or those that asked for the patient's records under another name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denials {
     /// The end of the window, exclusive.
@@ -39,15 +40,18 @@ pub struct OpenFlood {
     pub actor: ActorId,
     /// For which organization.
     pub org: OrgId,
-    /// On whom, who may not exist.
+    /// Whom they named, who may not exist; or whose records they were.
     pub patient: PatientId,
+    /// Whether they named another patient.
+    pub foreign_claim: bool,
 }
 
 canonical_struct!(OpenFlood {
     until,
     actor,
     org,
-    patient
+    patient,
+    foreign_claim
 });
 
 /// An organization's denied attempts in the window that ends at `until`.

@@ -96,8 +96,9 @@ pub(crate) mod table {
         state_key("hold", &record.0)
     }
 
-    pub(crate) fn denials(actor: &ActorId, patient: &PatientId) -> MapKey {
-        state_key("denials", &[actor.0, patient.0].concat())
+    pub(crate) fn denials(actor: &ActorId, patient: &PatientId, foreign_claim: bool) -> MapKey {
+        let kind = [u8::from(foreign_claim)];
+        state_key("denials", &[&actor.0[..], &patient.0, &kind].concat())
     }
 
     pub(crate) fn org_denials(org: &OrgId) -> MapKey {

@@ -258,6 +258,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             "flood",
             Event::Flood(Flood {
                 patient: PATIENT,
+                foreign_claim: true,
                 from: Time(0),
                 until: Time(3_600_000),
                 count: 1_000,
