@@ -61,7 +61,7 @@ pub struct Unlock {
 pub struct Custodians {
     /// The public key of a custodian, once for each.
     #[arg(long = "custodian", value_name = "PUB")]
-    pub custodians: Vec<PathBuf>,
+    pub keys: Vec<PathBuf>,
     /// How many of them are needed.
     #[arg(long, value_name = "T")]
     pub threshold: Option<u8>,

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub fn run(args: &Deal) -> Result<Exit, Failure> {
-    let custodians = identities(&args.custodians.custodians)?;
+    let custodians = identities(&args.custodians.keys)?;
     let content = args.opening.open()?;
     let info = content.info();
     let dealer = match NonZeroU64::new(args.epoch) {

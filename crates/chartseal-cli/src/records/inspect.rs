@@ -137,7 +137,7 @@ fn of_deal(deal: &Deal) -> Facts {
     vec![
         ("kind", json!("deal")),
         ("suite", suite(deal.suite())),
-        ("custodian", text(deal.index())),
+        ("custodian", json!(deal.index().get())),
         ("recipient", text(deal.recipient())),
         ("items", items(deal.items())),
     ]
@@ -160,7 +160,7 @@ fn of_release(release: &Release) -> Facts {
         ("kind", json!("release")),
         ("suite", suite(release.suite())),
         ("request", text(release.request())),
-        ("custodian", text(release.index())),
+        ("custodian", json!(release.index().get())),
         ("recipient", text(release.recipient())),
         ("items", items(release.items())),
     ]
@@ -185,6 +185,7 @@ fn suite(suite: Suite) -> Value {
     json!(suite.id())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "accessors give values")]
 fn text(value: impl ToString) -> Value {
     Value::String(value.to_string())
 }

@@ -109,15 +109,14 @@ impl Password {
     }
 
     fn new_one(&self) -> Result<Zeroizing<String>, Failure> {
-        let password = match &self.password_file {
-            Some(file) => from_file(file)?,
-            None => {
-                let password = ask("New password: ")?;
-                if *password != *ask("The same again: ")? {
-                    return Err(Failure::new("the two passwords differ"));
-                }
-                password
+        let password = if let Some(file) = &self.password_file {
+            from_file(file)?
+        } else {
+            let password = ask("New password: ")?;
+            if *password != *ask("The same again: ")? {
+                return Err(Failure::new("the two passwords differ"));
             }
+            password
         };
         if password.is_empty() {
             return Err(Failure::new("password is empty (CS-ENV-84)"));

@@ -20,7 +20,7 @@ use crate::failure::Failure;
 
 pub fn run(args: &Seal) -> Result<Exit, Failure> {
     let author = key::open(&args.author, &args.password)?.signing_key();
-    let custodians = identities(&args.custodians.custodians)?;
+    let custodians = identities(&args.custodians.keys)?;
     let recipients = identities(&args.recipients)?;
     let info = RecordInfo {
         suite: Suite::default(),
