@@ -44,16 +44,19 @@ impl RecordIndex {
                 // A reason speaks of the whole request, so it goes with the first of its records.
                 Ok(Body::AccessRequested(asked)) => {
                     for record in asked.records {
-                        self.records
-                            .entry(record)
-                            .or_default()
-                            .reasons
-                            .push(asked.reason);
+                        self.add_reason(record, asked.reason);
                     }
                 }
+                Ok(Body::Disputed(disputed)) => self.add_reason(disputed.record, disputed.reason),
+                Ok(Body::DisputeAnswered(answer)) => self.add_reason(answer.record, answer.reason),
                 _ => {}
             }
         }
+    }
+
+    fn add_reason(&mut self, record: RecordId, reason: Hash) {
+        let belongings = self.records.entry(record).or_default();
+        belongings.reasons.push(reason);
     }
 
     pub(crate) fn versions(&self, record: &RecordId) -> &[Version] {

@@ -396,10 +396,18 @@ impl Patient {
     /// # Errors
     /// [`Error`].
     pub fn export(&self, network: &Network, kept: Option<&Kept>) -> Result<String, Error> {
-        let subject = Subject::Patient(self.id());
-        let first = kept.and_then(|kept| kept.histories().find(|(known, _)| *known == subject));
+        let first = |subject: &Subject| {
+            let mut known = kept.into_iter().flat_map(Kept::histories);
+            known.find(|(known, _)| known == subject)
+        };
+        let adopted = network.state()?.adopted(&self.id());
+        let subjects = std::iter::once(self.id()).chain(adopted);
+        let histories = subjects.map(Subject::Patient).map(|subject| {
+            let first = first(&subject).map_or(0, |(_, entries)| entries);
+            (subject, first)
+        });
         let request = ExportRequest {
-            histories: vec![(subject, first.map_or(0, |(_, entries)| entries))],
+            histories: histories.collect(),
             log_size: kept.map(Kept::log_size),
         };
         network.export(&request)
