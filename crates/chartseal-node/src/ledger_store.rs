@@ -1,3 +1,10 @@
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod faulty_disk;
+
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use chartseal_codec::{DecodeError, from_bytes, to_bytes};
@@ -6,7 +13,10 @@ use chartseal_ledger::store::{Commit, LedgerStore, OutOfOrder, TxPlace};
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Subject, TxId};
 use redb::backends::InMemoryBackend;
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{
+    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
+    TableDefinition,
+};
 use thiserror::Error;
 
 /// The version of the tables below. A later program opens it, or says what to do.
@@ -72,11 +82,10 @@ impl RedbLedger {
     /// # Errors
     /// [`LedgerStoreError`] if the file is in use, damaged, of another version, or can't be written.
     pub fn open(file: &Path) -> Result<Self, LedgerStoreError> {
-        Self::with(
-            Database::builder()
-                .set_cache_size(CACHE_BYTES)
-                .create(file)?,
-        )
+        if !file.try_exists().map_err(redb::Error::Io)? {
+            create(file)?;
+        }
+        Self::with(builder().open(file)?)
     }
 
     /// A chain that ends with the process.
@@ -84,7 +93,11 @@ impl RedbLedger {
     /// # Errors
     /// [`LedgerStoreError::Database`].
     pub fn in_memory() -> Result<Self, LedgerStoreError> {
-        Self::with(Database::builder().create_with_backend(InMemoryBackend::new())?)
+        Self::over(InMemoryBackend::new())
+    }
+
+    fn over(backend: impl StorageBackend) -> Result<Self, LedgerStoreError> {
+        Self::with(builder().create_with_backend(backend)?)
     }
 
     fn with(db: Database) -> Result<Self, LedgerStoreError> {
@@ -227,6 +240,42 @@ impl LedgerStore for RedbLedger {
             TxPlace { height, index }
         }))
     }
+}
+
+/// Makes an empty store under another name and renames it, so that a file of this name is never half
+/// made: redb could not open one, and nobody could tell it from a damaged chain.
+fn create(file: &Path) -> Result<(), LedgerStoreError> {
+    let new = file.with_extension("new");
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(redb::Error::Io(error).into());
+        }
+        _ => {}
+    }
+    drop(RedbLedger::with(builder().create(&new)?)?);
+    fs::rename(&new, file).map_err(redb::Error::Io)?;
+    // The name lasts once its folder is synced; not every system lets a folder be opened.
+    #[cfg(unix)]
+    if let Some(dir) = std::path::absolute(file)
+        .ok()
+        .as_deref()
+        .and_then(Path::parent)
+    {
+        fs::File::open(dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(redb::Error::Io)?;
+    }
+    Ok(())
+}
+
+/// Every page's checksum is compared when a file is opened: a node reads the whole file then anyway, and
+/// redb may panic over damage that it meets later.
+fn builder() -> Builder {
+    let mut builder = Database::builder();
+    builder
+        .set_cache_size(CACHE_BYTES)
+        .set_check_integrity_on_open(true);
+    builder
 }
 
 fn read_block(bytes: &[u8]) -> Result<Block, LedgerStoreError> {

@@ -81,6 +81,17 @@ fn a_chain_is_the_same_after_reopening() {
 }
 
 #[test]
+fn a_file_that_was_never_made_in_full_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    std::fs::write(dir.path().join("ledger.new"), vec![0; 100_000]).unwrap();
+    let head = write_chain(&file);
+    let ledger = RedbLedger::open(&file).unwrap();
+    assert_eq!(reload(&ledger).unwrap().overlay.head().bytes(), head);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_file_in_use_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ledger.redb");
