@@ -4,6 +4,7 @@
 //! number over time. Peers that can't share this lockfile are measured in `benches/peers`.
 
 pub mod codec;
+pub mod envelope;
 pub mod figure;
 pub mod merkle;
 pub mod policy;

@@ -2,16 +2,18 @@
 
 use std::error::Error;
 
-use chartseal_benches::{Figure, codec, merkle, policy, visit};
+use chartseal_benches::{Figure, codec, envelope, merkle, policy, visit};
 
 /// What is measured together, by the figures' names.
 type Measure = fn() -> Result<Vec<Figure>, Box<dyn Error>>;
 
-const MEASURES: [(&[&str], Measure); 9] = [
+const MEASURES: [(&[&str], Measure); 11] = [
     (&["codec/encode"], || Ok(vec![codec::encode()])),
     (&["codec/decode"], || Ok(vec![codec::decode()])),
     (&["merkle/append"], || Ok(vec![merkle::append()])),
     (&["merkle/map-update"], || Ok(vec![merkle::update()])),
+    (&envelope::ONE_RECORD, envelope::one_record),
+    (&envelope::FURTHER_RECORDS, envelope::further_records),
     (&policy::GROWTH, policy::growth),
     (&[policy::OWN], || Ok(vec![policy::own()?])),
     (&policy::CHANGES, policy::changes),

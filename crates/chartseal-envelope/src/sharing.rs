@@ -125,3 +125,55 @@ pub(crate) fn combine(shares: &[(ShareIndex, &SaltedShare)]) -> Option<ContentKe
 }
 
 type GfShare = DefaultShare<IdentifierGf256, IdentifierGf256>;
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+    use proptest::sample::subsequence;
+
+    use super::*;
+
+    /// Any 1 < t <= n <= 64, and *t* of the *n* custodians in any order.
+    fn thresholds() -> impl Strategy<Value = (u8, u8, Vec<u8>)> {
+        let numbers = (2..=64_u8).prop_flat_map(|total| (2..=total, Just(total)));
+        numbers.prop_flat_map(|(needed, total)| {
+            let all: Vec<u8> = (1..=total).collect();
+            let some = subsequence(all, usize::from(needed)).prop_shuffle();
+            (Just(needed), Just(total), some)
+        })
+    }
+
+    fn combined(shares: &[SaltedShare], indices: &[u8]) -> Option<ContentKey> {
+        let place = |index: &u8| (ShareIndex::new(*index).unwrap(), usize::from(*index) - 1);
+        let points: Vec<_> = indices
+            .iter()
+            .map(place)
+            .map(|(index, place)| (index, &shares[place]))
+            .collect();
+        combine(&points)
+    }
+
+    proptest! {
+        #[test]
+        fn any_t_of_any_n_shares_give_the_key_fewer_do_not_and_two_deals_never_mix(
+            (needed, total, chosen) in thresholds(), key in any::<[u8; 32]>(), coins in any::<[u8; 32]>(),
+        ) {
+            let threshold = Threshold::new(needed, total).unwrap();
+            let secret = ContentKey::from_bytes(key);
+            let deal = |context: &[u8]| split(&secret, &Coins::copy_of(&coins), context, threshold);
+            let (mut first, mut later) = (deal(b"epoch 0"), deal(b"epoch 1"));
+            let gives = |shares: &[SaltedShare], indices: &[u8]| {
+                combined(shares, indices).is_some_and(|found| *found.expose_bytes() == key)
+            };
+            prop_assert!(gives(&first, &chosen) && gives(&later, &chosen));
+            let fewer = &chosen[1..];
+            prop_assert!(!gives(&first, fewer));
+            // One share of the later deal among those of the first.
+            let place = usize::from(chosen[0]) - 1;
+            core::mem::swap(&mut first[place], &mut later[place]);
+            prop_assert!(!gives(&first, &chosen) && !gives(&later, &chosen));
+        }
+    }
+}

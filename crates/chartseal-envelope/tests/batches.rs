@@ -323,3 +323,39 @@ fn nothing_secret_is_in_a_debug_text() {
     let hex = KeyId(*world.author.expose_secret_bytes()).to_string();
     assert!(!keys.contains(&hex[..16]), "{keys}");
 }
+
+#[test]
+fn whoever_opened_a_record_sends_a_custodian_its_share_once_more() {
+    let mut world = World::new(91, 2, 3);
+    let record = world.seal(b"one");
+    let held = world.hold(&record.dealer);
+    let releases = world.release_each(&held[..2]);
+    let combined = combine(&world.reader, REQUEST, record.dealer.dealing(), &releases).unwrap();
+    let opened = world.open(&record, &combined.key).unwrap();
+    let again = world.hold(&opened.dealer());
+    for (one, two) in held.iter().zip(&again) {
+        assert_eq!(one.to_storage_bytes(), two.to_storage_bytes());
+    }
+}
+
+#[test]
+fn when_enough_custodians_destroyed_their_shares_the_rest_give_nothing() {
+    let mut world = World::new(92, 3, 5);
+    let record = world.seal(b"one");
+    let mut held = world.hold(&record.dealer);
+    let mut list = ErasureChecklist::new(&record.header, &[], []);
+    list.attest(ErasureItem::KeptDeals { deal_epoch: 0 });
+    // n - t + 1 of them.
+    for share in held.drain(..3) {
+        assert!(!list.key_is_gone());
+        let item = ErasureItem::Share {
+            deal_epoch: 0,
+            custodian: share.index(),
+        };
+        assert!(list.attest(item));
+    }
+    assert!(list.key_is_gone());
+    let releases = world.release_each(&held);
+    let error = combine(&world.reader, REQUEST, record.dealer.dealing(), &releases).unwrap_err();
+    assert_eq!(rule(error), "CS-ENV-60");
+}

@@ -173,6 +173,22 @@ fn a_slot_of_another_recipient_is_refused() {
 }
 
 #[test]
+fn a_slot_whose_encapsulated_key_is_zero_or_of_small_order_is_refused() {
+    let mut case = Case::new();
+    let bytes = to_bytes(&case.slots());
+    // Of the one slot: its recipient, and 1120 bytes of which the last 32 are a point.
+    let enc = 3 + 34 + 1 + 1 + 34 + 3;
+    assert_eq!(bytes[enc - 3..enc], [0x59, 0x04, 0x60]);
+    for from in [enc, enc + 1088] {
+        let mut zero = bytes.clone();
+        zero[from..enc + 1120].fill(0);
+        let zero: Slots = from_bytes(&zero).unwrap();
+        let error = case.open(&zero, &case.patient).unwrap_err();
+        assert_eq!(rule(error), "CS-ENV-77");
+    }
+}
+
+#[test]
 fn a_forged_slot_gives_a_key_that_the_body_refuses() {
     let mut case = Case::new();
     let mut slots = Slots::new(&case.record.header);
