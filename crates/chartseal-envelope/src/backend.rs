@@ -7,17 +7,24 @@
 //! |---|---|---|
 //! | [`RustCrypto`] | none | crate `aes-gcm`; AES-NI and VAES where the processor has them, constant time elsewhere |
 //! | `AwsLc` | `aws-lc` | crate `aws-lc-rs`: assembly, six times as fast; takes a C compiler to build |
+//!
+//! Keys are sealed by [`DefaultKem`], a [`Kem`]: [`XWing`] by the crate `hpke`. No library known to us has a
+//! faster X-Wing; one whose author shows with `conformance::kem` that it is right takes its place here.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod kem;
 mod rust_crypto;
 
 use thiserror::Error;
 
 #[cfg(feature = "aws-lc")]
 pub use aws_lc::AwsLc;
+#[cfg(feature = "hazmat")]
+pub use kem::X25519;
+pub use kem::{Kem, Refused, XWing};
 pub use rust_crypto::RustCrypto;
 
 /// Bytes of a tag.
@@ -57,3 +64,6 @@ pub type DefaultAead = AwsLc;
 /// The AEAD of everything that names none: `AwsLc` with feature `aws-lc`, else [`RustCrypto`].
 #[cfg(not(feature = "aws-lc"))]
 pub type DefaultAead = RustCrypto;
+
+/// The KEM of suites 1 and 2.
+pub type DefaultKem = XWing;

@@ -5,60 +5,40 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-#[cfg(feature = "hazmat")]
-use hpke::kem::X25519HkdfSha256;
-use hpke::{
-    Deserializable, Kem, OpModeR, OpModeS, Serializable,
-    aead::{AeadCtxR, AeadCtxS, ChaCha20Poly1305},
-    kdf::HkdfSha256,
-    kem::XWing,
-    setup_receiver, setup_sender_with_rng,
-};
 use rand_core::CryptoRng;
-use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub(crate) use crate::backend::Refused;
+#[cfg(feature = "hazmat")]
+use crate::backend::X25519;
+use crate::backend::{DefaultKem as XWing, Kem};
 use crate::secret::{DEEP, SHALLOW, wiped};
 use crate::suite;
 
 /// Bytes that an AEAD tag adds to what it seals.
 pub(crate) const TAG_LEN: usize = 16;
 
-/// HPKE refused: a bad key, or a ciphertext that is not for it. It doesn't say which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("HPKE refused")]
-pub(crate) struct Refused;
-
-impl From<hpke::HpkeError> for Refused {
-    fn from(_: hpke::HpkeError) -> Self {
-        Self
-    }
-}
-
-type SendContext<K> = AeadCtxS<ChaCha20Poly1305, HkdfSha256, K>;
-type ReceiveContext<K> = AeadCtxR<ChaCha20Poly1305, HkdfSha256, K>;
-
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum PublicKey {
     XWing(Box<<XWing as Kem>::PublicKey>),
     #[cfg(feature = "hazmat")]
-    X25519(<X25519HkdfSha256 as Kem>::PublicKey),
+    X25519(<X25519 as Kem>::PublicKey),
 }
 
 impl PublicKey {
     pub(crate) fn from_bytes(kem: suite::Kem, bytes: &[u8]) -> Result<Self, Refused> {
         Ok(match kem {
-            suite::Kem::XWing => Self::XWing(Box::new(Deserializable::from_bytes(bytes)?)),
+            suite::Kem::XWing => Self::XWing(Box::new(XWing::public_from_bytes(bytes)?)),
             #[cfg(feature = "hazmat")]
-            suite::Kem::X25519 => Self::X25519(Deserializable::from_bytes(bytes)?),
+            suite::Kem::X25519 => Self::X25519(X25519::public_from_bytes(bytes)?),
         })
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         match self {
-            Self::XWing(key) => key.to_bytes().to_vec(),
+            Self::XWing(key) => XWing::public_to_bytes(key),
             #[cfg(feature = "hazmat")]
-            Self::X25519(key) => key.to_bytes().to_vec(),
+            Self::X25519(key) => X25519::public_to_bytes(key),
         }
     }
 
@@ -73,48 +53,42 @@ impl PublicKey {
 
 /// The crates behind it overwrite it when it is dropped.
 pub(crate) enum SecretKey {
-    XWing(Box<<XWing as Kem>::PrivateKey>),
+    XWing(Box<<XWing as Kem>::SecretKey>),
     #[cfg(feature = "hazmat")]
-    X25519(<X25519HkdfSha256 as Kem>::PrivateKey),
+    X25519(<X25519 as Kem>::SecretKey),
 }
 
 impl SecretKey {
-    /// Every 32 bytes are a secret key: X-Wing's is a seed, and X25519 clamps.
-    #[expect(clippy::expect_used, reason = "32 bytes are the only requirement")]
     pub(crate) fn from_bytes(kem: suite::Kem, bytes: &[u8; 32]) -> Self {
         match kem {
-            suite::Kem::XWing => {
-                Self::XWing(Box::new(Deserializable::from_bytes(bytes).expect("32")))
-            }
+            suite::Kem::XWing => Self::XWing(Box::new(XWing::secret_from_bytes(bytes))),
             #[cfg(feature = "hazmat")]
-            suite::Kem::X25519 => Self::X25519(Deserializable::from_bytes(bytes).expect("32")),
+            suite::Kem::X25519 => Self::X25519(X25519::secret_from_bytes(bytes)),
         }
     }
 
     pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        let mut out = Zeroizing::new([0; 32]);
         match self {
-            Self::XWing(key) => key.write_exact(out.as_mut_slice()),
+            Self::XWing(key) => XWing::secret_to_bytes(key),
             #[cfg(feature = "hazmat")]
-            Self::X25519(key) => key.write_exact(out.as_mut_slice()),
+            Self::X25519(key) => X25519::secret_to_bytes(key),
         }
-        out
     }
 
     pub(crate) fn public(&self) -> PublicKey {
         match self {
-            Self::XWing(key) => PublicKey::XWing(Box::new(XWing::sk_to_pk(key))),
+            Self::XWing(key) => PublicKey::XWing(Box::new(XWing::public_of(key))),
             #[cfg(feature = "hazmat")]
-            Self::X25519(key) => PublicKey::X25519(X25519HkdfSha256::sk_to_pk(key)),
+            Self::X25519(key) => PublicKey::X25519(X25519::public_of(key)),
         }
     }
 }
 
 /// Seals one message after another; each is opened at its own place only.
 pub(crate) enum Sender {
-    XWing(Box<SendContext<XWing>>),
+    XWing(Box<<XWing as Kem>::Sender>),
     #[cfg(feature = "hazmat")]
-    X25519(Box<SendContext<X25519HkdfSha256>>),
+    X25519(Box<<X25519 as Kem>::Sender>),
 }
 
 impl Sender {
@@ -127,12 +101,12 @@ impl Sender {
         wiped::<DEEP, _>(|| {
             Ok(match to {
                 PublicKey::XWing(key) => {
-                    let (enc, context) = send::<XWing>(key, info, rng)?;
+                    let (enc, context) = XWing::sender(key, info, rng)?;
                     (enc, Self::XWing(Box::new(context)))
                 }
                 #[cfg(feature = "hazmat")]
                 PublicKey::X25519(key) => {
-                    let (enc, context) = send::<X25519HkdfSha256>(key, info, rng)?;
+                    let (enc, context) = X25519::sender(key, info, rng)?;
                     (enc, Self::X25519(Box::new(context)))
                 }
             })
@@ -140,32 +114,28 @@ impl Sender {
     }
 
     pub(crate) fn seal(&mut self, plaintext: &[u8], aad: &[u8]) -> Result<Vec<u8>, Refused> {
-        wiped::<SHALLOW, _>(|| {
-            Ok(match self {
-                Self::XWing(context) => context.seal(plaintext, aad)?,
-                #[cfg(feature = "hazmat")]
-                Self::X25519(context) => context.seal(plaintext, aad)?,
-            })
+        wiped::<SHALLOW, _>(|| match self {
+            Self::XWing(context) => XWing::seal(context, plaintext, aad),
+            #[cfg(feature = "hazmat")]
+            Self::X25519(context) => X25519::seal(context, plaintext, aad),
         })
     }
 }
 
 /// Opens one message after another, in the order in which they were sealed.
 pub(crate) enum Receiver {
-    XWing(Box<ReceiveContext<XWing>>),
+    XWing(Box<<XWing as Kem>::Receiver>),
     #[cfg(feature = "hazmat")]
-    X25519(Box<ReceiveContext<X25519HkdfSha256>>),
+    X25519(Box<<X25519 as Kem>::Receiver>),
 }
 
 impl Receiver {
     pub(crate) fn new(by: &SecretKey, enc: &[u8], info: &[u8]) -> Result<Self, Refused> {
         wiped::<DEEP, _>(|| {
             Ok(match by {
-                SecretKey::XWing(key) => Self::XWing(Box::new(receive::<XWing>(key, enc, info)?)),
+                SecretKey::XWing(key) => Self::XWing(Box::new(XWing::receiver(key, enc, info)?)),
                 #[cfg(feature = "hazmat")]
-                SecretKey::X25519(key) => {
-                    Self::X25519(Box::new(receive::<X25519HkdfSha256>(key, enc, info)?))
-                }
+                SecretKey::X25519(key) => Self::X25519(Box::new(X25519::receiver(key, enc, info)?)),
             })
         })
     }
@@ -175,34 +145,12 @@ impl Receiver {
         ciphertext: &[u8],
         aad: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Refused> {
-        wiped::<SHALLOW, _>(|| {
-            let plaintext = match self {
-                Self::XWing(context) => context.open(ciphertext, aad)?,
-                #[cfg(feature = "hazmat")]
-                Self::X25519(context) => context.open(ciphertext, aad)?,
-            };
-            Ok(Zeroizing::new(plaintext))
+        wiped::<SHALLOW, _>(|| match self {
+            Self::XWing(context) => XWing::open(context, ciphertext, aad),
+            #[cfg(feature = "hazmat")]
+            Self::X25519(context) => X25519::open(context, ciphertext, aad),
         })
     }
-}
-
-fn send<K: Kem>(
-    to: &K::PublicKey,
-    info: &[u8],
-    rng: &mut impl CryptoRng,
-) -> Result<(Vec<u8>, SendContext<K>), Refused> {
-    let (enc, context): (K::EncappedKey, SendContext<K>) =
-        setup_sender_with_rng(&OpModeS::Base, to, info, rng)?;
-    Ok((enc.to_bytes().to_vec(), context))
-}
-
-fn receive<K: Kem>(
-    by: &K::PrivateKey,
-    enc: &[u8],
-    info: &[u8],
-) -> Result<ReceiveContext<K>, Refused> {
-    let enc = K::EncappedKey::from_bytes(enc)?;
-    Ok(setup_receiver(&OpModeR::Base, by, &enc, info)?)
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@
 //! | a format for | a record, its deals and releases | a file | messages and streams | a message | a message | a ledger's secrets |
 //! | who can open | any *t* of *n* custodians together; recipients of slots | any recipient | the key's holder | any recipient | any recipient | a reader, once a threshold of trustees re-encrypts |
 //! | taking access back | custodians stop releasing; nothing is encrypted anew | new file | new keyset | new message | new message | trustees stop, by a policy on the chain |
-//! | post-quantum secrecy | X-Wing, nothing else accepted | a recipient type among others | a key type among others | in drafts | in drafts | no: ElGamal on a curve |
+//! | post-quantum secrecy | X-Wing, nothing else accepted | a recipient type among others | a key type among others | in drafts | in drafts | no: `ElGamal` on a curve |
 //! | signed by its author | always | no | a separate primitive | JWS around it | `COSE_Sign` around it | the write transaction |
 //! | bound to its context | record, subject, version, custodians | no | what the caller passes | its own header | its own header, what the caller passes | the policy of the secret |
 //! | commits to its key | yes | through the header's MAC | no | no | no | no |

