@@ -1,10 +1,10 @@
-//! A set is what an ordinary set is, in whatever form it is held.
+//! Sets and symbols are what ordinary sets and byte strings are, in whatever form they are held.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chartseal_policy::Set;
+use chartseal_policy::{Set, Symbol};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -33,5 +33,25 @@ proptest! {
         prop_assert_eq!((one.cmp(&two), one.partial_cmp(&two)), (a.cmp(&b), a.partial_cmp(&b)));
         prop_assert_eq!(hash(&one) == hash(&two), a == b);
         prop_assert_eq!(format!("{one:?}"), format!("{a:?}"));
+    }
+}
+
+#[test]
+fn a_symbol_hashes_as_its_bytes_and_shows_itself_as_text_or_hex() {
+    let long = "x".repeat(40);
+    for (bytes, shown) in [
+        (&b"PSY"[..], "PSY"),
+        (long.as_bytes(), &long),
+        (b"a b", "0x612062"),
+        (b"a\n", "0x610a"),
+        ("\u{e9}".as_bytes(), "0xc3a9"),
+        (&[0xc0, 0xff], "0xc0ff"),
+    ] {
+        let symbol = Symbol::new(bytes).unwrap();
+        assert_eq!(hash(&symbol), hash(bytes));
+        assert_eq!(
+            (symbol.to_string(), format!("{symbol:?}")),
+            (shown.into(), shown.into())
+        );
     }
 }

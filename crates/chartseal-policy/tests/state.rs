@@ -113,7 +113,7 @@ proptest! {
         let one = state(all.clone());
         let two = state(other);
         prop_assert_eq!(&one, &two);
-        prop_assert_eq!(one.len(), all.len());
+        prop_assert_eq!((one.len(), one.is_empty()), (all.len(), all.is_empty()));
         let bytes = to_bytes(&one);
         prop_assert_eq!(&bytes, &to_bytes(&two));
         let back: PolicyState = from_bytes(&bytes).unwrap();

@@ -38,14 +38,14 @@ impl Choices<'_> {
         self.byte() % 2 == 1
     }
 
+    /// One time in four.
     fn maybe<T>(
         &mut self,
         one: impl FnOnce(&mut Self) -> Result<T, PolicyError>,
     ) -> Result<Option<T>, PolicyError> {
-        if self.yes() {
-            one(self).map(Some)
-        } else {
-            Ok(None)
+        match self.byte() % 4 {
+            1 => one(self).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -132,7 +132,11 @@ impl Choices<'_> {
     fn terms(&mut self) -> Result<Terms, PolicyError> {
         Ok(match self.byte() % 8 {
             0..=2 => Terms::Grant(Grant {
-                scope: self.scope()?,
+                scope: Scope {
+                    to: Some(self.some(Self::grantee)?),
+                    purposes: Some(self.some(|c| Ok(c.purpose()))?),
+                    ..self.scope()?
+                },
                 window: self.window()?,
                 delegable: u32::from(self.byte() % 4),
                 parent: self.maybe(|c| c.id(&DIRECTIVES))?,
@@ -168,7 +172,8 @@ impl Choices<'_> {
             position: self.position(),
             issuer: match self.byte() % 6 {
                 0 => Issuer::Quorum,
-                _ => Issuer::Actor(self.id(&ACTORS)?),
+                1 | 2 => Issuer::Actor(self.id(&ACTORS)?),
+                _ => Issuer::Actor("p".parse()?),
             },
             patient: self.id(&PATIENTS)?,
             issued: self.maybe(|c| Ok(c.time()))?,
@@ -188,7 +193,7 @@ impl Choices<'_> {
             world.actors.insert(id.parse()?, actor);
         }
         let patient = Patient {
-            adult_from: self.time(),
+            adult_from: self.maybe(|c| Ok(c.time()))?.unwrap_or_default(),
             minor_consent_from: self.maybe(|c| Ok(c.time()))?,
             minor_private_tags: self.some(|c| c.id(&TAGS))?,
             guardians: self.some(|c| {
@@ -247,10 +252,23 @@ impl Choices<'_> {
             actor: self.id(&ACTORS)?,
             patient: self.id(&PATIENTS)?,
             record: self.id(&RECORDS)?,
-            action: Some(self.one(Action::ALL, Action::Read)).filter(|_| self.byte() < 250),
-            purpose: Some(self.purpose()).filter(|_| self.byte() < 250),
-            time: self.time(),
-            position: self.position(),
+            action: match self.byte() % 8 {
+                0 => None,
+                1 => Some(self.one(Action::ALL, Action::Read)),
+                _ => Some(Action::Read),
+            },
+            purpose: match self.byte() % 8 {
+                0 => None,
+                _ => Some(self.purpose()),
+            },
+            time: Time(self.time().0 + 300),
+            position: match self.byte() % 4 {
+                0 => self.position(),
+                _ => Position {
+                    height: 8,
+                    index: 0,
+                },
+            },
         })
     }
 }

@@ -183,7 +183,7 @@ fn policy() -> Vec<Seed> {
     let reading = request(Some(Action::Read), Some(Purpose::Treat));
     seeds.push(seed("policy_request", "read", &reading));
     seeds.push(seed("policy_request", "malformed", &request(None, None)));
-    for start in 0..8_u32 {
+    for start in 0..4_u32 {
         // Any bytes are a scene; these are a linear congruence's.
         let mut number = start;
         let choices = std::iter::repeat_with(|| {
