@@ -4,6 +4,7 @@
 pub mod conformance;
 mod memory;
 mod reload;
+mod snapshot;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -14,6 +15,9 @@ use thiserror::Error;
 
 pub use memory::MemoryStore;
 pub use reload::{Damage, ReloadError, Reloaded, reload};
+pub use snapshot::{
+    Import, Imported, MAX_CHUNK_BYTES, SNAPSHOT_VERSION, SnapshotError, export_snapshot,
+};
 
 use crate::block::Block;
 use crate::execute::Executed;
@@ -43,6 +47,9 @@ pub trait LedgerStore {
 
     /// Every entry of the state map, each key once, in any order.
     fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, Self::Error>;
+
+    /// Whose histories have entries, in increasing order.
+    fn subjects(&self) -> Result<Vec<Subject>, Self::Error>;
 
     /// The bytes of a history's entries from index `from` on, in order, at most `limit` of them.
     fn history(

@@ -60,6 +60,10 @@ impl LedgerStore for Damaged {
         Ok((self.state)(self.store.state()?))
     }
 
+    fn subjects(&self) -> Result<Vec<Subject>, Self::Error> {
+        self.store.subjects()
+    }
+
     fn history(&self, of: &Subject, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, Self::Error> {
         self.store.history(of, from, limit)
     }

@@ -216,6 +216,19 @@ impl LedgerStore for RedbLedger {
         Ok(all)
     }
 
+    fn subjects(&self) -> Result<Vec<Subject>, LedgerStoreError> {
+        let lengths = self.db.begin_read()?.open_table(LENGTHS)?;
+        let mut subjects = Vec::new();
+        for row in lengths.iter()? {
+            let subject = from_bytes(row?.0.value());
+            subjects.push(subject.map_err(|why| LedgerStoreError::Damaged {
+                what: "subject of a history",
+                why,
+            })?);
+        }
+        Ok(subjects)
+    }
+
     fn history(
         &self,
         subject: &Subject,

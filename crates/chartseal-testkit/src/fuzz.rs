@@ -85,6 +85,7 @@ targets! {
     ledger_block => canonical::<chartseal_ledger::Block>, "a block";
     ledger_committee => canonical::<chartseal_ledger::Committee>, "a committee";
     ledger_genesis => canonical::<chartseal_ledger::Genesis>, "a genesis";
+    ledger_snapshot => snapshot, "a header and a snapshot's chunks, and imports it";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
     audit_verify => audit, "an export file, and verifies it";
@@ -123,6 +124,15 @@ fn keystore_file(input: &[u8]) -> bool {
 fn held_share(input: &[u8]) -> bool {
     let share = HeldShare::from_storage_bytes(input);
     share.is_ok_and(|share| same(input, &share.to_storage_bytes()))
+}
+
+fn snapshot(input: &[u8]) -> bool {
+    let Ok((trusted, chunks)) = from_bytes::<(chartseal_wire::BlockHeader, Vec<Bytes>)>(input)
+    else {
+        return false;
+    };
+    let mut import = chartseal_ledger::store::Import::new(trusted);
+    chunks.iter().all(|chunk| import.chunk(&chunk.0).is_ok()) && import.finish().is_ok()
 }
 
 fn record_file(input: &[u8]) -> bool {

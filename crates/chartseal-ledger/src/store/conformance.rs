@@ -193,6 +193,11 @@ fn changes_histories_and_places_are_kept<S: LedgerStore>(store: &mut S) {
         "nothing is beyond the end"
     );
     assert_eq!(history(subject, 0, 9), [[2]], "histories don't mix");
+    assert_eq!(
+        must(store.subjects()),
+        [SUBJECT, subject],
+        "every history with entries is listed, in order"
+    );
     let place = must(store.transaction(&transaction(2).id()));
     assert_eq!(
         place,

@@ -108,6 +108,10 @@ impl LedgerStore for MemoryStore {
             .collect())
     }
 
+    fn subjects(&self) -> Result<Vec<Subject>, OutOfOrder> {
+        Ok(self.histories.keys().copied().collect())
+    }
+
     fn history(
         &self,
         subject: &Subject,

@@ -8,7 +8,10 @@ use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
 use chartseal_ledger::body::Organization;
-use chartseal_ledger::{Block, Body, Genesis, Params, SignedTransaction, Transaction};
+use chartseal_ledger::store::export_snapshot;
+use chartseal_ledger::{
+    Block, Body, Commit, Genesis, LedgerStore, MemoryStore, Params, SignedTransaction, Transaction,
+};
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
 use chartseal_policy::{
     Action, Directive, Issuer, PolicyState, Position, Purpose, Request, Symbol, Terms,
@@ -331,6 +334,18 @@ fn ledger() -> Vec<Seed> {
     seeds.push(seed("ledger_committee", "four", genesis.committee()));
     let mut block = genesis.block();
     seeds.push(seed("ledger_block", "genesis", &block));
+    let mut store = MemoryStore::new();
+    store
+        .commit(&Commit::new(&block, &genesis.executed()))
+        .unwrap();
+    let mut chunks = Vec::new();
+    export_snapshot(&store, |chunk| {
+        chunks.push(Bytes(chunk.to_vec()));
+        Ok::<(), <MemoryStore as LedgerStore>::Error>(())
+    })
+    .unwrap();
+    let snapshot = (block.header.clone(), chunks);
+    seeds.push(seed("ledger_snapshot", "genesis", &snapshot));
     for (at, body) in golden_bodies().into_iter().enumerate() {
         let transaction = Transaction {
             version: chartseal_ledger::TRANSACTION_VERSION,
