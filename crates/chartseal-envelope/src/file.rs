@@ -20,9 +20,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use chartseal_codec::{Decode, DecodeError, Encode};
 use thiserror::Error;
 
-use crate::custodian::Release;
 use crate::deal::Deal;
 use crate::dealing::Dealing;
+use crate::evidence::SignedRelease;
 use crate::header::Header;
 use crate::identity::PublicIdentity;
 use crate::record::Seal;
@@ -40,7 +40,7 @@ pub enum Kind {
     Deal,
     /// A [`Dealing`].
     Dealing,
-    /// A [`Release`].
+    /// A [`SignedRelease`].
     Release,
     /// A [`PublicIdentity`].
     Identity,
@@ -114,7 +114,13 @@ macro_rules! objects {
     };
 }
 
-objects!(Slots, Deal, Dealing, Release);
+objects!(Slots, Deal, Dealing);
+
+impl sealed::Sealed for SignedRelease {}
+
+impl Object for SignedRelease {
+    const KIND: Kind = Kind::Release;
+}
 
 impl sealed::Sealed for PublicIdentity {}
 

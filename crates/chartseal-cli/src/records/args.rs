@@ -190,6 +190,9 @@ pub struct Combine {
     pub releases: Vec<PathBuf>,
     #[command(flatten)]
     pub asked: Asked,
+    /// The public key of a custodian, once for each and in their order: who released is verified
+    #[arg(long = "custodian", value_name = "PUB", required = true)]
+    pub custodians: Vec<PathBuf>,
     /// The record's key goes here, in a slot for your own key.
     #[arg(long, value_name = "SLOTS")]
     pub out: PathBuf,

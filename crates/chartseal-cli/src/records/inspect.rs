@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chartseal_envelope::file::{self, FileError, Kind, Object};
 use chartseal_envelope::{
-    CustodianSet, Deal, Dealing, Header, ItemId, PublicIdentity, Release, Seal, Slots, Suite,
+    CustodianSet, Deal, Dealing, Header, ItemId, PublicIdentity, Seal, SignedRelease, Slots, Suite,
     keystore,
 };
 use serde_json::{Map, Value, json};
@@ -155,7 +155,8 @@ fn of_dealing(dealing: &Dealing) -> Facts {
     facts
 }
 
-fn of_release(release: &Release) -> Facts {
+fn of_release(signed: &SignedRelease) -> Facts {
+    let release = signed.unverified();
     vec![
         ("kind", json!("release")),
         ("suite", suite(release.suite())),
@@ -163,6 +164,10 @@ fn of_release(release: &Release) -> Facts {
         ("custodian", json!(release.index().get())),
         ("recipient", text(release.recipient())),
         ("items", items(release.items())),
+        (
+            "signature",
+            json!("not verified: that takes the custodian's public key"),
+        ),
     ]
 }
 

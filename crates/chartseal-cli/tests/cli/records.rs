@@ -141,6 +141,11 @@ fn release(world: &World, custodian: u8) -> Ran {
 }
 
 fn combine(world: &World, releases: &str) -> Ran {
+    let custodians = "--custodian c1.pub --custodian c2.pub --custodian c3.pub";
+    combine_of(world, &format!("{releases} {custodians}"))
+}
+
+fn combine_of(world: &World, releases: &str) -> Ran {
     world.run(&format!(
         "combine {releases} --record record --request {REQUEST} --key reader.key --password-file password --out combined"
     ))
@@ -179,7 +184,30 @@ fn a_custodian_whose_release_is_damaged_is_named() {
     let ran = combine(&world, "r1 r2 r3");
     assert_eq!(ran.code, 0);
     assert!(
-        ran.stderr.starts_with("chartseal: left out custodian 2: "),
+        ran.stderr
+            .ends_with("left out r2: custodian 2 did not sign it\n"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_release_that_another_than_its_custodian_signed_is_left_out() {
+    let world = World::sealed();
+    for custodian in [1, 2] {
+        assert_eq!(release(&world, custodian).code, 0);
+    }
+    // The custodians in another order: each then signed for the other.
+    let ran = combine_of(
+        &world,
+        "r1 r2 --custodian c2.pub --custodian c1.pub --custodian c3.pub",
+    );
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("left out r1: custodian 1 did not"));
+    let ran = combine_of(&world, "r1 r2 --custodian c1.pub --custodian c2.pub");
+    assert!(
+        ran.error()
+            .contains("2 public keys of custodians, should be 3"),
         "{}",
         ran.stderr
     );
@@ -207,7 +235,8 @@ fn a_record_is_dealt_again_to_others() {
     }
     // Shares of the new deal are of no use in the old one.
     assert_eq!(combine(&world, "r1 r2").code, 2);
-    assert_eq!(combine(&world, "r1 r2 --dealing dealing").code, 0);
+    let others = "r1 r2 --dealing dealing --custodian c2.pub --custodian c3.pub";
+    assert_eq!(combine_of(&world, others).code, 0);
 
     // The first deal, once more.
     let ran = deal("--custodian c1.pub --custodian c2.pub --custodian c3.pub --deals resent");

@@ -108,7 +108,6 @@ macro_rules! of_crate_hpke {
                 key.to_bytes().to_vec()
             }
 
-            #[expect(clippy::expect_used, reason = "32 bytes are the only requirement")]
             fn secret_from_bytes(bytes: &[u8; 32]) -> Self::SecretKey {
                 Deserializable::from_bytes(bytes).expect("32")
             }
