@@ -19,8 +19,6 @@ mod record;
 mod recovery;
 mod status;
 
-use chartseal_wire::domain::TRANSACTION;
-
 use crate::admission::AdmissionError;
 use crate::body::Body;
 use crate::receipt::{Effect, Receipt};
@@ -35,18 +33,19 @@ use context::Context;
 pub(crate) use flood::enter_counts;
 
 /// Applies the transaction at `index` of a block. What it wrote to `scratch` is pending until that is
-/// settled.
+/// settled. `verified` is whether its signature verifies.
 pub(crate) fn apply(
     scratch: &mut Scratch<'_>,
     shared: &Shared,
     index: u32,
     signed: &SignedTransaction,
+    verified: impl FnOnce(&Transaction) -> bool,
 ) -> Result<Receipt, AdmissionError> {
     let state = State {
         source: scratch,
         shared,
     };
-    let transaction = admit(state, scratch.height(), signed)?;
+    let transaction = admit(state, scratch.height(), signed, verified)?;
     let Some(mut key) = state.key(&transaction.actor_key) else {
         return Err(AdmissionError::UnknownKey);
     };
@@ -78,6 +77,7 @@ fn admit(
     state: State<'_>,
     height: u64,
     signed: &SignedTransaction,
+    verified: impl FnOnce(&Transaction) -> bool,
 ) -> Result<Transaction, AdmissionError> {
     let bytes = signed.bytes.len();
     if bytes > MAX_TRANSACTION_BYTES {
@@ -110,11 +110,9 @@ fn admit(
             last: key.seq,
         });
     }
-    let signature = &signed.signature;
-    let verified = transaction
-        .actor_key
-        .verify(TRANSACTION, &signed.bytes, signature);
-    verified.map_err(|_| AdmissionError::Signature)?;
+    if !verified(&transaction) {
+        return Err(AdmissionError::Signature);
+    }
     Ok(transaction)
 }
 

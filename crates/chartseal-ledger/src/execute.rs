@@ -1,6 +1,7 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroUsize;
 
 use chartseal_merkle::MapKey;
 use chartseal_wire::block::HEADER_VERSION;
@@ -13,7 +14,8 @@ use crate::block::{Block, tx_root};
 use crate::overlay::Overlay;
 use crate::receipt::Receipt;
 use crate::scratch::Scratch;
-use crate::transaction::SignedTransaction;
+use crate::signatures;
+use crate::transaction::{SignedTransaction, Transaction};
 
 /// A block's effect: what a store commits once the block is final.
 #[derive(Clone, Debug)]
@@ -126,6 +128,19 @@ impl BlockError {
 /// # Errors
 /// [`BlockError`].
 pub fn execute(parent: &Overlay, block: &Block) -> Result<Executed, BlockError> {
+    execute_on(parent, block, signatures::cores())
+}
+
+/// As [`execute`], with signatures checked by so many threads: the outcome is the same with any number.
+/// Without the feature `std` there is one.
+///
+/// # Errors
+/// [`BlockError`].
+pub fn execute_on(
+    parent: &Overlay,
+    block: &Block,
+    threads: NonZeroUsize,
+) -> Result<Executed, BlockError> {
     let size: usize = block.transactions.iter().map(size_in_block).sum();
     if block.transactions.len() > Block::MAX_TRANSACTIONS || size > ROOM {
         return Err(BlockError::TooLarge);
@@ -135,8 +150,9 @@ pub fn execute(parent: &Overlay, block: &Block) -> Result<Executed, BlockError> 
         return Err(BlockError::TxRoot);
     }
     let mut run = Run::new(parent, block.header.time);
-    for (index, transaction) in block.transactions.iter().enumerate() {
-        run.apply(transaction)
+    let verified = signatures::verify(&block.transactions, threads);
+    for (index, (transaction, verified)) in block.transactions.iter().zip(verified).enumerate() {
+        run.apply(transaction, |_| verified)
             .map_err(|source| BlockError::Transaction { index, source })?;
     }
     let executed = run.finish(block.header.tx_root);
@@ -165,7 +181,7 @@ pub fn propose(
         if size > room || transactions.len() == Block::MAX_TRANSACTIONS {
             continue;
         }
-        match run.apply(&candidate) {
+        match run.apply(&candidate, |one| candidate.is_signed_by(&one.actor_key)) {
             Ok(()) => {
                 room -= size;
                 transactions.push(candidate);
@@ -258,9 +274,14 @@ impl<'a> Run<'a> {
     }
 
     /// Applies one transaction, or leaves everything as it was.
-    fn apply(&mut self, transaction: &SignedTransaction) -> Result<(), AdmissionError> {
+    fn apply(
+        &mut self,
+        transaction: &SignedTransaction,
+        verified: impl FnOnce(&Transaction) -> bool,
+    ) -> Result<(), AdmissionError> {
         let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
-        let receipt = apply(&mut self.scratch, self.parent.shared(), index, transaction);
+        let shared = self.parent.shared();
+        let receipt = apply(&mut self.scratch, shared, index, transaction, verified);
         self.scratch.settle(receipt.is_ok());
         self.receipts.push(receipt?);
         Ok(())

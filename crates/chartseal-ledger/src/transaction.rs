@@ -62,6 +62,12 @@ pub struct SignedTransaction {
 }
 
 impl SignedTransaction {
+    /// Whether the signature is this key's, by the strict rule of [`PublicKey::verify`].
+    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
+        let signature = &self.signature;
+        key.verify(TRANSACTION, &self.bytes, signature).is_ok()
+    }
+
     /// Its id: of what was signed, whatever the signature.
     pub fn id(&self) -> TxId {
         TxId(tagged_sha256(TRANSACTION_ID, &self.bytes))

@@ -1,0 +1,100 @@
+//! However many threads check signatures, a block has one outcome.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::num::NonZeroUsize;
+
+use chartseal_ledger::{Block, BlockError, Executed, execute_on, propose, tx_root};
+use chartseal_wire::Time;
+use common::*;
+
+/// The outcome that 1, 2, 3 and 8 threads have in common.
+fn outcome(chain: &Chain, block: &Block) -> Result<Executed, BlockError> {
+    let mut outcomes = [1, 2, 3, 8].map(|threads| {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        execute_on(&chain.head, block, threads)
+    });
+    let seen = outcomes.each_ref().map(|outcome| match outcome {
+        Ok(executed) => Ok((
+            executed.overlay.head().clone(),
+            executed.changes.clone(),
+            executed.entries.clone(),
+            executed.receipts.clone(),
+        )),
+        Err(error) => Err(error.clone()),
+    });
+    assert!(seen.iter().all(|other| *other == seen[0]));
+    std::mem::replace(&mut outcomes[0], Err(BlockError::Chain))
+}
+
+/// A block of so many records by one author.
+fn block(chain: &mut Chain, records: u8) -> Block {
+    let signed = (0..records).map(|record| {
+        let body = chain.record(20 + record);
+        chain.sign(&actor_key(10), body)
+    });
+    let signed: Vec<_> = signed.collect();
+    let proposed = propose(&chain.head, Time(chain.now + 1_000), signed);
+    assert_eq!(proposed.rejected, vec![]);
+    proposed.block
+}
+
+#[test]
+fn a_block_gives_the_same_with_any_number_of_threads() {
+    for records in [0, 1, 16, 17, 100] {
+        let mut chain = Chain::populated();
+        let block = block(&mut chain, records);
+        let executed = outcome(&chain, &block).unwrap();
+        assert_eq!(executed.overlay.head(), &block.header);
+        assert_eq!(executed.receipts.len(), usize::from(records));
+    }
+}
+
+#[test]
+fn the_first_bad_transaction_is_named_with_any_number_of_threads() {
+    let mut chain = Chain::populated();
+    let good = block(&mut chain, 100);
+    for (first, second) in [(0, 1), (15, 99), (49, 50), (98, 99), (99, 99)] {
+        let mut bad = good.clone();
+        bad.transactions[first].signature.0[40] ^= 1;
+        // What can't be read has no signature either.
+        bad.transactions[second].bytes.push(0);
+        bad.header.tx_root = tx_root(&bad.transactions);
+        match outcome(&chain, &bad).unwrap_err() {
+            BlockError::Transaction { index, source } => {
+                assert_eq!(index, first);
+                let rule = if first == second {
+                    "CS-LED-02"
+                } else {
+                    "CS-LED-09"
+                };
+                assert_eq!(source.rule(), rule);
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn a_chain_replays_from_genesis_to_the_same_roots_with_any_number_of_threads() {
+    let mut chain = Chain::populated();
+    for record in 0..5 {
+        chain.ok(&actor_key(10), chain.record(20 + record));
+    }
+    for threads in [1, 2, 3, 8] {
+        let mut head = genesis_with(params()).overlay();
+        for block in &chain.blocks[1..] {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            head = execute_on(&head, block, threads).unwrap().overlay;
+            assert_eq!(head.head(), &block.header);
+        }
+        assert_eq!(head.map().root(), chain.head.map().root());
+    }
+}
