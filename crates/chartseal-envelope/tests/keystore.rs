@@ -206,7 +206,11 @@ fn openssl_reads_the_signing_key() {
 /// What docs/envelope.md tells people without this program to do.
 #[test]
 fn openssl_finds_the_seed() {
-    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(String::new(), |text, b| format!("{text}{b:02x}"))
+    };
     let file = der(GOLDEN);
     let (head, ciphertext) = file.split_at(file.len() - CIPHERTEXT);
     let iv = hex(&head[head.len() - 2 - 16..head.len() - 2]);

@@ -85,8 +85,8 @@ fn seal_all(len: u64, announced: bool, body: impl Write) -> (SealedStream, blake
     };
     let record = world.info();
     let sealer = RecordSealer::new_with_rng(&record, &content, &world.author, &mut world.rng);
-    let sealed = sealer.unwrap().seal_stream(&mut source, body).unwrap();
-    (sealed, source.hasher.finalize())
+    let stream = sealer.unwrap().seal_stream(&mut source, body).unwrap();
+    (stream, source.hasher.finalize())
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn streams() {
         let (from, to) = io::pipe().unwrap();
         let opener = RecordOpener::new(&sealed.header, &sealed.seal, &author, &key).unwrap();
         let mut sink = Sink(blake3::Hasher::new());
-        let opened = rise("sealing and opening", || {
+        let info = rise("sealing and opening", || {
             std::thread::scope(|scope| {
                 scope.spawn(|| seal_all(len, announced, to));
                 opener.open_stream(from, &mut sink)
             })
         });
-        assert_eq!(opened.unwrap().content_len(), len);
+        assert_eq!(info.unwrap().content_len(), len);
         assert_eq!(sink.0.finalize(), digest);
     }
 }

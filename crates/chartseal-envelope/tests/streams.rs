@@ -4,6 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
+    clippy::similar_names,
+    clippy::unit_arg,
     reason = "a test's helper fails its test"
 )]
 

@@ -1,5 +1,4 @@
 //! Sets and symbols are what ordinary sets and byte strings are, in whatever form they are held.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -235,7 +235,10 @@ fn stream(input: &[u8]) -> bool {
     let streamed = RecordOpener::new(header, &seal, &author, key).ok();
     let streamed = streamed.and_then(|mut opener| {
         let mut content = Vec::new();
-        let mut put = |some: &[u8]| Ok::<(), OpenError>(content.extend_from_slice(some));
+        let mut put = |some: &[u8]| {
+            content.extend_from_slice(some);
+            Ok::<(), OpenError>(())
+        };
         for piece in body.chunks(usize::from(*first) + 1) {
             opener.update(piece, &mut put).ok()?;
         }

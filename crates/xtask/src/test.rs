@@ -35,6 +35,20 @@ const NEEDS: [Need; 2] = [
     },
 ];
 
+/// What has lockfiles of its own.
+const OTHER_WORKSPACES: [(&str, &str); 4] = [
+    ("format of the fuzzers", "fuzz/Cargo.toml"),
+    ("format of the peers", "benches/peers/Cargo.toml"),
+    ("format of age's peer", "benches/peers-age/Cargo.toml"),
+    (
+        "format of the policy engine's peers",
+        "benches/policy-peers/Cargo.toml",
+    ),
+];
+
+/// The crate whose features tests of the workspace leave off: no user has to pay for them.
+const ENVELOPE: &str = "--package=chartseal-envelope";
+
 /// One thing that must pass.
 struct Stage {
     name: &'static str,
@@ -81,82 +95,49 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
             command: this(root, &["graph", "--check"])?,
         },
         stage("format", &["fmt", "--all", "--check"]),
-        stage(
-            "format of the fuzzers",
-            &["fmt", "--check", "--manifest-path", "fuzz/Cargo.toml"],
-        ),
-        stage(
-            "format of the peers",
-            &[
-                "fmt",
-                "--check",
-                "--manifest-path",
-                "benches/peers/Cargo.toml",
-            ],
-        ),
-        stage(
-            "format of the policy engine's peers",
-            &[
-                "fmt",
-                "--check",
-                "--manifest-path",
-                "benches/policy-peers/Cargo.toml",
-            ],
-        ),
-        stage(
-            "format of age's peer",
-            &[
-                "fmt",
-                "--check",
-                "--manifest-path",
-                "benches/peers-age/Cargo.toml",
-            ],
-        ),
     ];
-    let mut lints = stage(
-        "lints",
-        &["clippy", "--workspace", "--all-targets", "--release"],
-    );
-    let strict = lints_are_ours(root);
-    if strict {
-        lints.command.args(["--", "-D", "warnings"]);
+    for (name, manifest) in OTHER_WORKSPACES {
+        stages.push(stage(
+            name,
+            &["fmt", "--check", "--manifest-path", manifest],
+        ));
     }
-    stages.push(lints);
+    let strict = lints_are_ours(root);
+    for (name, what) in [
+        ("lints", "--workspace"),
+        ("lints of the envelope's features", ENVELOPE),
+    ] {
+        let mut lints = stage(name, &["clippy", what, "--all-targets", "--release"]);
+        if what == ENVELOPE {
+            lints.command.arg("--all-features");
+        }
+        if strict {
+            lints.command.args(["--", "-D", "warnings"]);
+        }
+        stages.push(lints);
+    }
+    let mut runner = vec!["test", "--lib", "--bins", "--tests"];
     if is_installed("cargo", &["nextest"]) {
-        let words = [
-            "nextest",
-            "run",
-            "--workspace",
-            "--release",
-            "--no-fail-fast",
-        ];
-        stages.push(stage("tests", &words));
-        let words = [
-            "nextest",
-            "run",
-            "--package=chartseal-envelope",
-            "--features=hazmat,conformance,aws-lc,keystore,parallel,pq-sign",
-            "--release",
-        ];
-        stages.push(stage("tests of the envelope with all features", &words));
-    } else {
-        let words = ["test", "--workspace", "--release", "--no-fail-fast"];
-        let mut tests = stage("tests", &words);
-        tests.command.args(["--lib", "--bins", "--tests"]);
+        runner = vec!["nextest", "run"];
+    }
+    for (name, what) in [
+        ("tests", "--workspace"),
+        ("tests of the envelope's features", ENVELOPE),
+    ] {
+        let mut tests = stage(name, &runner);
+        tests.command.args(["--release", "--no-fail-fast", what]);
+        if what == ENVELOPE {
+            tests.command.arg("--all-features");
+        }
         stages.push(tests);
-        let words = [
-            "test",
-            "--package=chartseal-envelope",
-            "--features=hazmat,conformance,aws-lc,keystore,parallel,pq-sign",
-            "--release",
-            "--lib",
-            "--tests",
-        ];
-        stages.push(stage("tests of the envelope with all features", &words));
     }
     stages.push(stage(
         "doctests",
         &["test", "--doc", "--workspace", "--release"],
+    ));
+    stages.push(stage(
+        "doctests of the envelope's features",
+        &["test", "--doc", ENVELOPE, "--all-features", "--release"],
     ));
     let mut no_std = stage("no_std", &["check", "--release", "--no-default-features"]);
     no_std

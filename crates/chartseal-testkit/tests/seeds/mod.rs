@@ -279,12 +279,9 @@ fn streamed(len: Option<u64>) -> Vec<u8> {
     e.text("text/plain").bytes(b"").bytes(&[7; 32]);
     let mut plaintext = [&[2][..], &e.finish(), b"seeds"].concat();
     // Behind the first byte, Padmé makes 56 of 53 and 64 of 61.
-    match len {
-        Some(_) => plaintext.resize(1 + 56, 0),
-        None => {
-            plaintext.resize(1 + 56, 0);
-            plaintext.extend(5_u64.to_be_bytes());
-        }
+    plaintext.resize(1 + 56, 0);
+    if len.is_none() {
+        plaintext.extend(5_u64.to_be_bytes());
     }
     plaintext
 }
