@@ -25,7 +25,7 @@ use crate::{Suite, domain};
 ///
 /// // What came by mail is what its owner read out on the telephone.
 /// let identity = from_bytes(&file)?;
-/// let heard: Fingerprint = "t8xx-79t1-g42a-d81m-j3b8-9fre".parse()?;
+/// let heard: Fingerprint = "ayrp-dyrt-gyeb-7c15-jvrv-pze7".parse()?;
 /// assert_eq!(identity.fingerprint(), heard);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
