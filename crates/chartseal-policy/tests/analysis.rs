@@ -256,6 +256,34 @@ fn diff_answers_exactly_what_decide_says_otherwise_with_the_directive() {
     );
 }
 
+#[test]
+fn a_diff_knows_that_every_restriction_shuts_what_is_not_yet_sorted() {
+    let world = json!({
+        "actors": {"dr1": {}}, "patients": {"P": {}},
+        "records": {"r0": {"patient": "P", "class": "Obs", "tags": ["INBOX"], "authored": 0}},
+    });
+    let grant = json!({"kind": "grant", "id": "g", "seq": [1, 0], "issuer": "P", "patient": "P",
+                       "to": ["actor:dr1"], "purposes": ["HRESCH"], "tags": ["INBOX"]});
+    let restriction = json!({"kind": "restrict", "id": "new", "seq": [2, 0], "issuer": "P",
+                             "patient": "P", "classes": ["Cond"]});
+    let request = json!({"actor": "dr1", "patient": "P", "record": "r0", "action": "read",
+                         "purpose": "HRESCH", "t": 100, "pos": [3, 0]});
+    let before = read(&world, std::slice::from_ref(&grant), &request);
+    let after = read(&world, &[grant, restriction], &request).world;
+    let proposed = after
+        .policy
+        .directive(&symbol("P"), &symbol("new"))
+        .unwrap();
+    let change = diff(&before.world, proposed, before.request.time).unwrap();
+    let shut = Access {
+        actor: symbol("dr1"),
+        record: symbol("r0"),
+        action: Action::Read,
+        purpose: Purpose::Hresch,
+    };
+    assert_eq!((change.gained, change.lost), (vec![], vec![shut]));
+}
+
 /// The generated bounds are round, and none is later.
 fn times_from(time: Time) -> impl Iterator<Item = Time> {
     (time.0..=2_100).step_by(100).map(Time)
