@@ -33,7 +33,7 @@ pub const TAG_LEN: usize = 16;
 /// AES-256-GCM with nonces of 96 bits, tags of 128 bits and no associated data, in place.
 ///
 /// An implementation overwrites its key when it is dropped, as far as it can, and runs in constant
-/// time. Show with [`conformance::aead`] (feature `conformance`) that it is right.
+/// time. Show with `conformance::aead` (feature `conformance`) that it is right.
 pub trait Aead: Sized + Send + Sync {
     /// The cipher under `key`.
     fn new(key: &[u8; 32]) -> Self;

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 ///
 /// The boundary is HPKE's contexts rather than the bare KEM, so that neither a backend nor this crate
 /// writes HPKE's key schedule by hand. An implementation overwrites its secrets when they are dropped, as
-/// far as it can. Show with [`conformance::kem`](super::conformance::kem) (feature `conformance`) that it
+/// far as it can. Show with `conformance::kem` (feature `conformance`) that it
 /// is right.
 pub trait Kem {
     /// A key that others seal to.
