@@ -64,10 +64,11 @@ impl Batch {
         }
     }
 
-    /// Copies as much as the current chunk takes.
-    pub(crate) fn take_text(&mut self, text: &mut &[u8]) {
+    /// Copies as much as the current chunk takes; how many bytes.
+    pub(crate) fn take_text(&mut self, text: &mut &[u8]) -> usize {
         let taken = move_bytes(text, self.room_for_text());
         self.filled_text(taken);
+        taken
     }
 
     /// Where more ciphertext goes.

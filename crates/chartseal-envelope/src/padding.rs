@@ -1,6 +1,7 @@
 //! Padding a stream of content, and taking the padding away again.
 
 use crate::ContentKey;
+use crate::batch::Batch;
 use crate::body::{BodyError, ContentError, Prefix, TAIL_LEN, padded_len, zeros};
 use crate::cobblestone::MAX_LEN;
 use crate::header::Header;
@@ -54,7 +55,7 @@ impl Padder {
         Ok(Padding {
             zeros: padded_len(len) - len,
             tail,
-            is_tail_given: false,
+            tail_given: 0,
         })
     }
 
@@ -71,22 +72,21 @@ impl Padder {
 pub(crate) struct Padding {
     zeros: u64,
     tail: Option<[u8; 8]>,
-    is_tail_given: bool,
+    tail_given: usize,
 }
 
 impl Padding {
-    /// The next of it.
-    pub(crate) fn next(&mut self) -> Option<&[u8]> {
-        if self.zeros > 0 {
-            let some = zeros(self.zeros);
-            self.zeros -= some.len() as u64;
-            return Some(some);
+    /// Puts the next of it into a batch; whether the batch is full and there may be more.
+    pub(crate) fn fill(&mut self, batch: &mut Batch) -> bool {
+        while self.zeros > 0 && !batch.is_full() {
+            self.zeros -= batch.take_text(&mut zeros(self.zeros)) as u64;
         }
-        if self.is_tail_given {
-            return None;
+        let tail = self.tail.as_ref().map_or(&[][..], <[u8; 8]>::as_slice);
+        while self.tail_given < tail.len() && !batch.is_full() {
+            let mut rest = tail.get(self.tail_given..).unwrap_or_default();
+            self.tail_given += batch.take_text(&mut rest);
         }
-        self.is_tail_given = true;
-        self.tail.as_ref().map(<[u8; 8]>::as_slice)
+        batch.is_full()
     }
 }
 

@@ -143,7 +143,14 @@ impl<'a, R: CryptoRng> RecordSealer<'a, R> {
         mut out: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         self.padder.count(content.len())?;
-        self.put(content, &mut out)
+        let mut text = content;
+        while !text.is_empty() {
+            if self.batch.is_full() {
+                self.flush(false, &mut out)?;
+            }
+            self.batch.take_text(&mut text);
+        }
+        Ok(())
     }
 
     /// Pads, gives the rest of the body to `out`, and signs.
@@ -156,29 +163,12 @@ impl<'a, R: CryptoRng> RecordSealer<'a, R> {
         mut out: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<SealedStream, E> {
         let mut padding = self.padder.padding()?;
-        while let Some(some) = padding.next() {
-            self.put(some, &mut out)?;
-        }
-        if self.batch.is_full() {
+        while padding.fill(&mut self.batch) {
             self.flush(false, &mut out)?;
         }
         self.flush(true, &mut out)?;
         let (digest, len) = self.hasher.finish();
         Ok(self.signer.sign(digest, len))
-    }
-
-    fn put<E: From<ContentError>>(
-        &mut self,
-        mut text: &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        while !text.is_empty() {
-            if self.batch.is_full() {
-                self.flush(false, out)?;
-            }
-            self.batch.take_text(&mut text);
-        }
-        Ok(())
     }
 
     pub(crate) fn flush<E: From<ContentError>>(

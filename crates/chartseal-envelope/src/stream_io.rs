@@ -5,8 +5,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use rand_core::CryptoRng;
 use thiserror::Error;
 
+use crate::batch::Batch;
 use crate::body::ContentError;
 use crate::opened::OpenedInfo;
+use crate::padding::Padder;
 use crate::record::{BadSeal, OpenError};
 use crate::stream::{RecordOpener, RecordSealer, SealedStream, cut};
 
@@ -36,23 +38,29 @@ impl<R: CryptoRng> RecordSealer<'_, R> {
         mut body: impl Write,
     ) -> Result<SealedStream, SealStreamError> {
         let mut write = |some: &[u8]| body.write_all(some).map_err(SealStreamError::Write);
-        while self.fill_from(&mut content)? {
+        while self.padder.fill_from(&mut content, &mut self.batch)? {
             self.flush(false, &mut write)?;
         }
         let sealed = self.finish(&mut write)?;
         body.flush().map_err(SealStreamError::Write)?;
         Ok(sealed)
     }
+}
 
-    /// Fills the batch; whether it is full and there may be more.
-    pub(crate) fn fill_from(&mut self, content: &mut impl Read) -> Result<bool, SealStreamError> {
-        while !self.batch.is_full() {
-            let len = read(content, self.batch.room_for_text()).map_err(SealStreamError::Read)?;
+impl Padder {
+    /// Fills a batch with content; whether it is full and there may be more.
+    pub(crate) fn fill_from(
+        &mut self,
+        content: &mut impl Read,
+        batch: &mut Batch,
+    ) -> Result<bool, SealStreamError> {
+        while !batch.is_full() {
+            let len = read(content, batch.room_for_text()).map_err(SealStreamError::Read)?;
             if len == 0 {
                 return Ok(false);
             }
-            self.padder.count(len)?;
-            self.batch.filled_text(len);
+            self.count(len)?;
+            batch.filled_text(len);
         }
         Ok(true)
     }

@@ -1,11 +1,8 @@
 //! Sealing and opening streams with several threads.
 //!
-//! Batches of chunks are ciphered in any order and hashed in their own, by whichever thread is free. The
-//! calling thread reads and writes, and does such work itself while it has to wait.
+//! Each thread takes a batch of chunks through all steps, so that it stays in one core's cache. Reading,
+//! hashing and writing have an order, and are done by one thread at a time; ciphering has none.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use std::io::{Read, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,65 +21,59 @@ use crate::stream::{RecordOpener, RecordSealer, SealedStream, cut};
 use crate::stream_io::{Counted, OpenStreamError, SealStreamError, StreamFault, expect_end, read};
 
 impl<R: CryptoRng> RecordSealer<'_, R> {
-    /// As [`seal_stream`](Self::seal_stream), with `threads` threads of which the caller's is one. The
-    /// bytes are the same; each thread takes half a MiB of memory.
+    /// As [`seal_stream`](Self::seal_stream), with `threads` threads of which the caller's is one, each of
+    /// which reads and writes. The bytes are the same; each thread takes a quarter of a MiB of memory.
     ///
     /// # Errors
     /// [`SealStreamError`].
     pub fn seal_stream_parallel(
         mut self,
         threads: NonZeroUsize,
-        mut content: impl Read,
-        mut body: impl Write,
+        mut content: impl Read + Send,
+        mut body: impl Write + Send,
     ) -> Result<SealedStream, SealStreamError> {
         let keys = self.keys.take().ok_or(ContentError::Aborted)?;
         let mut hasher = BodyHasher::default();
         hasher.update(&self.salted);
         let written = body.write_all(&self.salted);
         written.map_err(SealStreamError::Write)?;
-        let work = Work::new(Kind::Seal, keys, hasher, threads);
-        let signed = work.with(|work| {
-            let mut write = |done: &Done| {
-                let written = body.write_all(done.batch.sealed());
-                written.map_err(SealStreamError::Write)
-            };
-            while self.fill_from(&mut content)? {
-                work.exchange(&mut self.batch, false, &mut write)?;
+        let (mut begun, mut padding) = (Some(self.batch), None);
+        let fill = |batch: &mut Batch| {
+            if let Some(begun) = begun.take() {
+                *batch = begun;
             }
-            let mut padding = self.padder.padding()?;
-            while let Some(mut some) = padding.next() {
-                while !some.is_empty() {
-                    if self.batch.is_full() {
-                        work.exchange(&mut self.batch, false, &mut write)?;
-                    }
-                    self.batch.take_text(&mut some);
+            if padding.is_none() {
+                if self.padder.fill_from(&mut content, batch)? {
+                    return Ok(true);
                 }
+                padding = Some(self.padder.padding()?);
             }
-            if self.batch.is_full() {
-                work.exchange(&mut self.batch, false, &mut write)?;
-            }
-            work.exchange(&mut self.batch, true, &mut write)?;
-            work.give_all(0, &mut write)?;
-            work.digest()
-                .ok_or(SealStreamError::from(ContentError::Aborted))
-        });
-        let (digest, len) = signed?;
+            Ok(padding.as_mut().is_some_and(|padding| padding.fill(batch)))
+        };
+        let mut whole = None;
+        let give = |done: Done<'_>| {
+            whole = done.digest;
+            let written = body.write_all(done.batch.sealed());
+            written.map_err(SealStreamError::Write)
+        };
+        Relay::new(Kind::Seal, keys, hasher, fill, give).run_by(threads)?;
+        let (digest, len) = whole.ok_or(ContentError::Aborted)?;
         body.flush().map_err(SealStreamError::Write)?;
         Ok(self.signer.sign(digest, len))
     }
 }
 
 impl RecordOpener {
-    /// As [`open_stream`](Self::open_stream), with `threads` threads of which the caller's is one. Each
-    /// takes half a MiB of memory.
+    /// As [`open_stream`](Self::open_stream), with `threads` threads of which the caller's is one, each of
+    /// which reads and writes, and takes a quarter of a MiB of memory.
     ///
     /// # Errors
     /// [`OpenStreamError`], which says how many bytes were written that must be discarded.
     pub fn open_stream_parallel(
         mut self,
         threads: NonZeroUsize,
-        mut body: impl Read,
-        content: impl Write,
+        mut body: impl Read + Send,
+        content: impl Write + Send,
     ) -> Result<OpenedInfo, OpenStreamError> {
         let mut content = Counted::new(content);
         let opened = self.open_with(threads, &mut body, &mut content);
@@ -95,8 +86,8 @@ impl RecordOpener {
     fn open_with(
         &mut self,
         threads: NonZeroUsize,
-        body: &mut impl Read,
-        content: &mut Counted<impl Write>,
+        body: &mut (impl Read + Send),
+        content: &mut Counted<impl Write + Send>,
     ) -> Result<(), StreamFault> {
         let (keys, hasher) = loop {
             if let Some(ready) = self.take_keys() {
@@ -108,286 +99,251 @@ impl RecordOpener {
             }
             self.filled(len, &mut |_| Ok::<_, StreamFault>(()))?;
         };
-        let work = Work::new(Kind::Open, keys, hasher, threads);
-        work.with(|work| {
-            let mut give = |done: &Done| {
-                // Before the last of the content leaves.
-                if done.is_last
-                    && work
-                        .digest()
-                        .is_none_or(|(digest, _)| digest != self.digest)
-                {
-                    return Err(OpenError::from(BadSeal::Body).into());
+        let (left, unpadder, digest) = (&mut self.left, &mut self.unpadder, self.digest);
+        let fill = |batch: &mut Batch| {
+            while *left > 0 && !batch.is_full() {
+                let room = batch.room_for_sealed();
+                let most = usize::try_from(*left).unwrap_or(usize::MAX);
+                let most = most.min(room.len());
+                let len = read(body, room.get_mut(..most).unwrap_or_default());
+                let len = len.map_err(StreamFault::Read)?;
+                if len == 0 {
+                    return Err(cut().into());
                 }
-                if let Some(error) = done.error {
-                    return Err(OpenError::from(BodyError::from(error)).into());
-                }
-                let mut texts = done.batch.texts();
-                texts.try_for_each(|text| self.unpadder.put(text, &mut |some| content.put(some)))
-            };
-            while self.left > 0 {
-                while self.left > 0 && !self.batch.is_full() {
-                    let room = self.batch.room_for_sealed();
-                    let most = usize::try_from(self.left).unwrap_or(usize::MAX);
-                    let most = most.min(room.len());
-                    let len = read(body, room.get_mut(..most).unwrap_or_default());
-                    let len = len.map_err(StreamFault::Read)?;
-                    if len == 0 {
-                        return Err(cut().into());
-                    }
-                    self.left -= len as u64;
-                    self.batch.filled_sealed(len);
-                }
-                if self.left == 0 {
-                    expect_end(body)?;
-                }
-                work.exchange(&mut self.batch, self.left == 0, &mut give)?;
+                *left -= len as u64;
+                batch.filled_sealed(len);
             }
-            work.give_all(0, &mut give)
-        })
+            if *left == 0 {
+                expect_end(body)?;
+            }
+            Ok(*left > 0)
+        };
+        let give = |done: Done<'_>| {
+            // Before the last of the content leaves.
+            if done.digest.is_some_and(|(found, _)| found != digest) {
+                return Err(OpenError::from(BadSeal::Body).into());
+            }
+            if let Some(error) = done.error {
+                return Err(OpenError::from(BodyError::from(error)).into());
+            }
+            let mut texts = done.batch.texts();
+            texts.try_for_each(|text| unpadder.put(text, &mut |some| content.put(some)))
+        };
+        Relay::new(Kind::Open, keys, hasher, fill, give).run_by(threads)
     }
 }
 
-/// The order of a batch's two steps: sealing ciphers and then hashes, opening hashes and then ciphers.
+/// The order of a batch's two steps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// Ciphers, then hashes.
     Seal,
+    /// Hashes, then ciphers.
     Open,
 }
 
-/// Batches on their way through several threads: ciphered in any order, hashed and given out in their own.
-struct Work {
-    kind: Kind,
-    keys: MessageKeys,
-    threads: usize,
-    queue: Mutex<Queue>,
-    /// A batch came, or a step of one is done.
-    changed: Condvar,
-}
-
-struct Queue {
-    /// The number of the first of `slots`.
-    first: u64,
-    slots: VecDeque<Slot>,
-    spare: Vec<Batch>,
-    /// Gone while a thread hashes.
-    hasher: Option<Box<BodyHasher>>,
-    is_closed: bool,
-}
-
-struct Slot {
-    /// Gone while a thread works at it.
-    batch: Option<Batch>,
-    is_last: bool,
-    is_ciphered: bool,
-    is_hashed: bool,
+/// A batch that went through all steps.
+struct Done<'a> {
+    batch: &'a Batch,
+    /// With the last batch: BLAKE3 of all, and how many bytes those were.
+    digest: Option<(BodyDigest, u64)>,
     error: Option<CobblestoneError>,
-}
-
-struct Done {
-    batch: Batch,
-    is_last: bool,
-    error: Option<CobblestoneError>,
-}
-
-enum Step {
-    Cipher { is_last: bool },
-    Hash(Box<BodyHasher>),
-}
-
-impl Work {
-    fn new(kind: Kind, keys: MessageKeys, hasher: BodyHasher, threads: NonZeroUsize) -> Self {
-        Self {
-            kind,
-            keys,
-            threads: threads.get().min(MAX_THREADS),
-            queue: Mutex::new(Queue {
-                first: 0,
-                slots: VecDeque::new(),
-                spare: Vec::new(),
-                hasher: Some(Box::new(hasher)),
-                is_closed: false,
-            }),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Runs `main` while the other threads work. Where the system gives none, `main` does it all.
-    fn with<T>(&self, main: impl FnOnce(&Self) -> T) -> T {
-        thread::scope(|scope| {
-            for _ in 1..self.threads {
-                let spawned = thread::Builder::new().spawn_scoped(scope, || self.run());
-                if spawned.is_err() {
-                    break;
-                }
-            }
-            let _close = Close(self);
-            main(self)
-        })
-    }
-
-    /// What each of the other threads does.
-    fn run(&self) {
-        let mut queue = self.lock();
-        while !queue.is_closed {
-            let (locked, worked) = self.step(queue);
-            queue = if worked { locked } else { self.wait(locked) };
-        }
-    }
-
-    /// Hands a filled batch over and puts an empty one in its place, giving out what is done if there are
-    /// too many.
-    fn exchange<E>(
-        &self,
-        batch: &mut Batch,
-        is_last: bool,
-        give: &mut impl FnMut(&Done) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut queue = self.lock();
-        let mut empty = queue.spare.pop().unwrap_or_else(Batch::new);
-        empty.restart(batch.next());
-        queue.slots.push_back(Slot {
-            batch: Some(core::mem::replace(batch, empty)),
-            is_last,
-            is_ciphered: false,
-            is_hashed: false,
-            error: None,
-        });
-        drop(queue);
-        self.changed.notify_all();
-        self.give_all(2 * self.threads - 1, give)
-    }
-
-    /// Gives batches out in their order until `left` are left, working meanwhile.
-    fn give_all<E>(
-        &self,
-        left: usize,
-        give: &mut impl FnMut(&Done) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut queue = self.lock();
-        while queue.slots.len() > left {
-            if let Some(done) = queue.take_done() {
-                drop(queue);
-                give(&done)?;
-                queue = self.lock();
-                queue.spare.push(done.batch);
-                continue;
-            }
-            let (locked, worked) = self.step(queue);
-            queue = if worked { locked } else { self.wait(locked) };
-        }
-        Ok(())
-    }
-
-    /// Does one step of one batch; whether there was one to do.
-    fn step<'a>(&'a self, mut queue: MutexGuard<'a, Queue>) -> (MutexGuard<'a, Queue>, bool) {
-        let Some((number, mut batch, step)) = queue.take_step(self.kind) else {
-            return (queue, false);
-        };
-        drop(queue);
-        let mut error = None;
-        let hasher = match step {
-            Step::Hash(mut hasher) => {
-                hasher.update(batch.sealed());
-                Some(hasher)
-            }
-            Step::Cipher { is_last } => {
-                match self.kind {
-                    Kind::Seal => batch.seal(&self.keys, is_last),
-                    Kind::Open => error = batch.open(&self.keys).err(),
-                }
-                None
-            }
-        };
-        let mut queue = self.lock();
-        queue.put_back(number, batch, hasher, error);
-        self.changed.notify_all();
-        (queue, true)
-    }
-
-    /// BLAKE3 of all batches that were hashed, and how many bytes those were.
-    fn digest(&self) -> Option<(BodyDigest, u64)> {
-        self.lock().hasher.as_ref().map(|hasher| hasher.finish())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-        let woken = self.changed.wait(queue);
-        woken.unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// More threads than this are no faster.
 const MAX_THREADS: usize = 64;
 
-/// Ends the other threads, also when `main` fails.
-struct Close<'a>(&'a Work);
+/// Batches on their way through several threads.
+struct Relay<F, G, E> {
+    kind: Kind,
+    keys: MessageKeys,
+    source: Mutex<Source<F>>,
+    hasher: InTurn<BodyHasher>,
+    sink: InTurn<Sink<G, E>>,
+}
 
-impl Drop for Close<'_> {
-    fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.changed.notify_all();
+/// What fills batches and says whether there are more, until the last or one that fails.
+struct Source<F> {
+    fill: F,
+    number: u64,
+    /// The place of the next batch's first chunk.
+    chunk: u64,
+    is_over: bool,
+}
+
+/// What gives batches out, until one fails.
+struct Sink<G, E> {
+    give: G,
+    error: Option<E>,
+}
+
+impl<F, G, E> Relay<F, G, E>
+where
+    F: FnMut(&mut Batch) -> Result<bool, E> + Send,
+    G: FnMut(Done<'_>) -> Result<(), E> + Send,
+    E: Send,
+{
+    fn new(kind: Kind, keys: MessageKeys, hasher: BodyHasher, fill: F, give: G) -> Self {
+        Self {
+            kind,
+            keys,
+            source: Mutex::new(Source {
+                fill,
+                number: 0,
+                chunk: 0,
+                is_over: false,
+            }),
+            hasher: InTurn::new(hasher),
+            sink: InTurn::new(Sink { give, error: None }),
+        }
+    }
+
+    /// Fewer threads if the system gives no more; the caller's is one.
+    fn run_by(self, threads: NonZeroUsize) -> Result<(), E> {
+        thread::scope(|scope| {
+            for _ in 1..threads.get().min(MAX_THREADS) {
+                let spawned = thread::Builder::new().spawn_scoped(scope, || self.run());
+                if spawned.is_err() {
+                    break;
+                }
+            }
+            self.run();
+        });
+        self.sink.into_inner().error.map_or(Ok(()), Err)
+    }
+
+    /// What each thread does: one batch after the other.
+    fn run(&self) {
+        let mut guard = StopOnDrop(Some(self));
+        let mut batch = Batch::new();
+        while let Some((number, filled)) = self.fill(&mut batch) {
+            let passed = match filled {
+                Ok(is_more) => self.pass(number, &mut batch, !is_more),
+                Err(error) => self.sink.take(number, |sink| {
+                    sink.error = Some(error);
+                    false
+                }),
+            };
+            if passed != Some(true) {
+                return;
+            }
+        }
+        guard.0 = None;
+    }
+
+    /// The next batch's number, and whether there are more behind it.
+    fn fill(&self, batch: &mut Batch) -> Option<(u64, Result<bool, E>)> {
+        let mut source = lock(&self.source);
+        if source.is_over {
+            return None;
+        }
+        batch.restart(source.chunk);
+        let filled = (source.fill)(batch);
+        source.is_over = !matches!(filled, Ok(true));
+        source.chunk = batch.next();
+        source.number += 1;
+        Some((source.number - 1, filled))
+    }
+
+    /// Takes a batch through all steps; whether all is well.
+    fn pass(&self, number: u64, batch: &mut Batch, is_last: bool) -> Option<bool> {
+        let hash = |batch: &Batch| {
+            self.hasher.take(number, |hasher| {
+                hasher.update(batch.sealed());
+                is_last.then(|| hasher.finish())
+            })
+        };
+        let (digest, error) = match self.kind {
+            Kind::Seal => {
+                batch.seal(&self.keys, is_last);
+                (hash(batch)?, None)
+            }
+            Kind::Open => (hash(batch)?, batch.open(&self.keys).err()),
+        };
+        self.sink.take(number, |sink| {
+            let done = Done {
+                batch,
+                digest,
+                error,
+            };
+            sink.error = (sink.give)(done).err();
+            sink.error.is_none()
+        })
     }
 }
 
-impl Queue {
-    /// The first batch, if both of its steps are done.
-    fn take_done(&mut self) -> Option<Done> {
-        let slot = self.slots.front()?;
-        if !(slot.is_ciphered && slot.is_hashed && slot.batch.is_some()) {
+impl<F, G, E> Relay<F, G, E> {
+    fn stop(&self) {
+        lock(&self.source).is_over = true;
+        self.hasher.stop();
+        self.sink.stop();
+    }
+}
+
+/// Stops all threads when one fails, or panics in a caller's reader or writer: the others would wait for ever.
+struct StopOnDrop<'a, F, G, E>(Option<&'a Relay<F, G, E>>);
+
+impl<F, G, E> Drop for StopOnDrop<'_, F, G, E> {
+    fn drop(&mut self) {
+        if let Some(relay) = self.0 {
+            relay.stop();
+        }
+    }
+}
+
+/// What threads use one at a time, in the order of their numbers.
+struct InTurn<T> {
+    turn: Mutex<Turn<T>>,
+    changed: Condvar,
+}
+
+struct Turn<T> {
+    what: T,
+    next: u64,
+    is_over: bool,
+}
+
+impl<T> InTurn<T> {
+    fn new(what: T) -> Self {
+        let (next, is_over) = (0, false);
+        Self {
+            turn: Mutex::new(Turn {
+                what,
+                next,
+                is_over,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Waits for the turn of `number`; none if all was stopped.
+    fn take<R>(&self, number: u64, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let turn = lock(&self.turn);
+        let waited = self
+            .changed
+            .wait_while(turn, |turn| turn.next != number && !turn.is_over);
+        let mut turn = waited.unwrap_or_else(PoisonError::into_inner);
+        if turn.is_over {
             return None;
         }
-        self.first += 1;
-        let slot = self.slots.pop_front()?;
-        Some(Done {
-            batch: slot.batch?,
-            is_last: slot.is_last,
-            error: slot.error,
-        })
+        let worked = work(&mut turn.what);
+        turn.next += 1;
+        drop(turn);
+        self.changed.notify_all();
+        Some(worked)
     }
 
-    /// The oldest step that can be done now. Hashing comes first, for it has to be in order.
-    fn take_step(&mut self, kind: Kind) -> Option<(u64, Batch, Step)> {
-        let mut slots = (self.first..).zip(&mut self.slots);
-        let unhashed = slots.find(|(_, slot)| !slot.is_hashed);
-        if let Some((number, slot)) = unhashed
-            && (kind == Kind::Open || slot.is_ciphered)
-            && let Some(hasher) = self.hasher.take_if(|_| slot.batch.is_some())
-            && let Some(batch) = slot.batch.take()
-        {
-            return Some((number, batch, Step::Hash(hasher)));
-        }
-        for (number, slot) in (self.first..).zip(&mut self.slots) {
-            let is_ready = !slot.is_ciphered && (kind == Kind::Seal || slot.is_hashed);
-            if let Some(batch) = slot.batch.take_if(|_| is_ready) {
-                let is_last = slot.is_last;
-                return Some((number, batch, Step::Cipher { is_last }));
-            }
-        }
-        None
+    fn stop(&self) {
+        lock(&self.turn).is_over = true;
+        self.changed.notify_all();
     }
 
-    fn put_back(
-        &mut self,
-        number: u64,
-        batch: Batch,
-        hasher: Option<Box<BodyHasher>>,
-        error: Option<CobblestoneError>,
-    ) {
-        let place = usize::try_from(number - self.first).unwrap_or(usize::MAX);
-        if let Some(slot) = self.slots.get_mut(place) {
-            match hasher {
-                Some(_) => slot.is_hashed = true,
-                None => slot.is_ciphered = true,
-            }
-            slot.error = slot.error.or(error);
-            slot.batch = Some(batch);
-        }
-        if let Some(hasher) = hasher {
-            self.hasher = Some(hasher);
-        }
+    fn into_inner(self) -> T {
+        let turn = self.turn.into_inner();
+        turn.unwrap_or_else(PoisonError::into_inner).what
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
