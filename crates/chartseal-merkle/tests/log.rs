@@ -40,6 +40,20 @@ fn roots_are_those_of_the_definition() {
 }
 
 #[test]
+fn entries_appended_together_give_the_log_of_entries_appended_one_by_one() {
+    let entries: Vec<[u8; 4]> = (0..70u32).map(u32::to_be_bytes).collect();
+    let one_by_one: Log = entries.iter().map(|entry| leaf_hash(entry)).collect();
+    for first in 0..=70 {
+        let mut log = Log::new();
+        log.append_entries(&entries[..first]);
+        log.extend(entries[first..].iter().map(|entry| leaf_hash(entry)));
+        for size in 0..=70 {
+            assert_eq!(log.root_at(size), one_by_one.root_at(size));
+        }
+    }
+}
+
+#[test]
 fn every_proof_of_a_small_log_verifies_and_no_other_does() {
     let log: Log = leaves(33).into_iter().collect();
     for size in 1..=33 {
