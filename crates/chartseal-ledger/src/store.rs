@@ -1,30 +1,72 @@
 //! Where blocks and state last: a trait, an implementation in memory, and a suite that shows whether
 //! an implementation keeps the contract.
+//!
+//! ```
+//! # use chartseal_ledger::{Block, Commit, Executed, Genesis, LedgerStore, MemoryStore};
+//! use chartseal_ledger::store::{Import, export_snapshot, reload, verify};
+//!
+//! # fn example(genesis: &Genesis, chain: &[(Block, Executed)]) -> Result<(), Box<dyn std::error::Error>> {
+//! let mut store = MemoryStore::new();
+//! for (block, executed) in chain {
+//!     store.commit(&Commit::new(block, executed))?;
+//! }
+//! let head = reload(&store)?.overlay.head().clone();
+//!
+//! // Another node starts from a snapshot, checked against a header that it trusts.
+//! let mut import = Import::new(head.clone());
+//! let mut chunks = Vec::new();
+//! export_snapshot(&store, |chunk| -> Result<(), <MemoryStore as LedgerStore>::Error> {
+//!     chunks.push(chunk.to_vec());
+//!     Ok(())
+//! })?;
+//! for chunk in &chunks {
+//!     import.chunk(chunk)?;
+//! }
+//! let mut other = MemoryStore::new();
+//! other.keep(&import.finish()?)?;
+//!
+//! // Transactions of old blocks go; whatever proves something stays.
+//! store.prune(head.height)?;
+//! assert_eq!(store.kept()?.blocks_from, head.height);
+//! assert!(verify(&store, |_| ())?.damage.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod conformance;
+mod damage;
 mod memory;
 mod reload;
+mod replay;
 mod snapshot;
+mod verify;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use chartseal_merkle::MapKey;
-use chartseal_wire::{BlockHeader, Subject, TxId};
+use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
 use thiserror::Error;
 
+pub use damage::{Damage, Table};
 pub use memory::MemoryStore;
-pub use reload::{Damage, ReloadError, Reloaded, reload};
+pub use reload::{ReloadError, Reloaded, reload};
+pub use replay::{ReplayError, replay};
 pub use snapshot::{
     Import, Imported, MAX_CHUNK_BYTES, SNAPSHOT_VERSION, SnapshotError, export_snapshot,
 };
+pub use verify::{MAX_DAMAGE, Progress, Verified, verify};
 
 use crate::block::Block;
 use crate::execute::Executed;
 
 /// Keeps a chain. The state is the ledger's business: a store never interprets what it keeps.
+///
+/// Headers, the newest state, and all entries of histories are always complete. Transactions are,
+/// unless they were [pruned](Self::prune) or the store began with a [snapshot](Self::keep);
+/// [`kept`](Self::kept) says from which height on they are here.
 pub trait LedgerStore {
-    /// What can go wrong: a disk, a file that is damaged, a commit out of order.
+    /// What can go wrong: a disk, a file that is damaged, or the store [refuses](Refused).
     type Error: core::error::Error + Send + Sync + 'static;
 
     /// Keeps a block with its effect: all of it or nothing, and durably once this returns.
@@ -36,11 +78,42 @@ pub trait LedgerStore {
     /// Another height, another block at the head's height, or a failure to write; nothing is kept then.
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), Self::Error>;
 
+    /// Keeps an imported snapshot in a store without blocks: all of it or nothing, and durably once
+    /// this returns. The next commit is of the height after the snapshot's.
+    ///
+    /// # Errors
+    /// [`Refused::NotEmpty`], or a failure to write; nothing is kept then.
+    fn keep(&mut self, snapshot: &Imported) -> Result<(), Self::Error>;
+
+    /// Drops the transactions of the blocks below a height, and where they are: all or nothing, and
+    /// durably once this returns. Their leaf hashes stay, and headers, state and histories as they
+    /// are. Gives how many blocks lost their transactions; a height that is pruned already is fine.
+    ///
+    /// # Errors
+    /// [`Refused::Newest`] above the head's height, or a failure to write; nothing is dropped then.
+    fn prune(&mut self, below: u64) -> Result<u64, Self::Error>;
+
+    /// From which heights on transactions and their leaf hashes are here.
+    fn kept(&self) -> Result<Kept, Self::Error>;
+
+    /// How many rows there are of everything.
+    fn counts(&self) -> Result<Counts, Self::Error>;
+
     /// The newest block's header; `None` before the first commit.
     fn head(&self) -> Result<Option<BlockHeader>, Self::Error>;
 
     /// A block; `None` above the head.
+    ///
+    /// # Errors
+    /// [`Refused::Pruned`] below [`Kept::blocks_from`].
     fn block(&self, height: u64) -> Result<Option<Block>, Self::Error>;
+
+    /// The leaf hashes of a block's transactions, in order, which prove that a transaction was in it;
+    /// `None` above the head.
+    ///
+    /// # Errors
+    /// [`Refused::Pruned`] below [`Kept::leaves_from`].
+    fn leaves(&self, height: u64) -> Result<Option<Vec<Hash>>, Self::Error>;
 
     /// A header's canonical bytes; `None` above the head.
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, Self::Error>;
@@ -51,6 +124,9 @@ pub trait LedgerStore {
     /// Whose histories have entries, in increasing order.
     fn subjects(&self) -> Result<Vec<Subject>, Self::Error>;
 
+    /// How many entries a history has.
+    fn history_len(&self, subject: &Subject) -> Result<u64, Self::Error>;
+
     /// The bytes of a history's entries from index `from` on, in order, at most `limit` of them.
     fn history(
         &self,
@@ -59,7 +135,8 @@ pub trait LedgerStore {
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, Self::Error>;
 
-    /// Where a transaction is.
+    /// Where a transaction is; `None` if it is unknown or its block is pruned. A history's entry names
+    /// the height too.
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, Self::Error>;
 }
 
@@ -70,6 +147,59 @@ pub struct TxPlace {
     pub height: u64,
     /// Its place in the block, from 0.
     pub index: u32,
+}
+
+/// From which heights on a store has what: both are 0 unless it was pruned or began with a snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Transactions.
+    pub blocks_from: u64,
+    /// Leaf hashes of transactions: the height after the snapshot's, if the store began with one.
+    pub leaves_from: u64,
+}
+
+impl Kept {
+    /// Whether transactions of this height are here, unless it is above the head.
+    ///
+    /// # Errors
+    /// [`Refused::Pruned`].
+    pub fn check_block(&self, height: u64) -> Result<(), Refused> {
+        Self::check(height, self.blocks_from)
+    }
+
+    /// Whether their leaf hashes are.
+    ///
+    /// # Errors
+    /// [`Refused::Pruned`].
+    pub fn check_leaves(&self, height: u64) -> Result<(), Refused> {
+        Self::check(height, self.leaves_from)
+    }
+
+    fn check(height: u64, from: u64) -> Result<(), Refused> {
+        if height < from {
+            return Err(Refused::Pruned { height, from });
+        }
+        Ok(())
+    }
+}
+
+/// How many rows a store has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Headers: the height of the head and one.
+    pub headers: u64,
+    /// Blocks whose transactions are kept.
+    pub blocks: u64,
+    /// Pruned blocks whose transactions' leaf hashes are kept.
+    pub pruned: u64,
+    /// Transactions in kept blocks.
+    pub transactions: u64,
+    /// Values of the state map.
+    pub state: u64,
+    /// Histories with entries.
+    pub histories: u64,
+    /// Their entries.
+    pub entries: u64,
 }
 
 /// A final block with its effect.
@@ -94,11 +224,11 @@ impl<'a> Commit<'a> {
     }
 }
 
-/// Why a store refuses a commit, whatever it keeps it in. Nothing of it is kept then.
+/// Why a store refuses, whatever it keeps its blocks in. Nothing changes then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum OutOfOrder {
-    /// The commit is not for the next height, nor the head again.
+pub enum Refused {
+    /// `CS-STO-01`: the commit is not for the next height, nor the head again.
     #[error("commit is for height {found}, expected {expected}")]
     Height {
         /// The next height.
@@ -106,13 +236,13 @@ pub enum OutOfOrder {
         /// The commit's.
         found: u64,
     },
-    /// Another block than the head is committed at its height.
+    /// `CS-STO-02`: another block than the head is committed at its height.
     #[error("another block is already committed at height {height}")]
     OtherBlock {
         /// The head's height.
         height: u64,
     },
-    /// A history's entry is not the next.
+    /// `CS-STO-03`: a history's entry is not the next.
     #[error("an entry is for index {found} of a history, expected {expected}")]
     EntryIndex {
         /// The history's length.
@@ -120,4 +250,40 @@ pub enum OutOfOrder {
         /// The entry's index.
         found: u64,
     },
+    /// `CS-STO-04`: a snapshot is kept only where there is no block yet.
+    #[error("the store has {blocks} blocks already; a snapshot starts an empty one")]
+    NotEmpty {
+        /// How many there are.
+        blocks: u64,
+    },
+    /// `CS-STO-05`: the newest block is never pruned.
+    #[error("blocks below height {below} can't be pruned: the newest, {newest}, is always kept")]
+    Newest {
+        /// Below which height was to be pruned.
+        below: u64,
+        /// The head's height.
+        newest: u64,
+    },
+    /// `CS-STO-06`: what is asked for was pruned, or is older than the snapshot that the store began with.
+    #[error("of height {height} only the header is kept; transactions are from height {from} on")]
+    Pruned {
+        /// The height that was asked for.
+        height: u64,
+        /// From which height on there is what was asked for.
+        from: u64,
+    },
+}
+
+impl Refused {
+    /// The id of the rule that was broken.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Height { .. } => "CS-STO-01",
+            Self::OtherBlock { .. } => "CS-STO-02",
+            Self::EntryIndex { .. } => "CS-STO-03",
+            Self::NotEmpty { .. } => "CS-STO-04",
+            Self::Newest { .. } => "CS-STO-05",
+            Self::Pruned { .. } => "CS-STO-06",
+        }
+    }
 }

@@ -4,10 +4,12 @@
 
 mod common;
 
-use chartseal_ledger::store::{Damage, ReloadError, TxPlace, conformance, reload};
+use chartseal_ledger::store::{
+    Counts, Damage, Imported, Kept, ReloadError, TxPlace, conformance, reload,
+};
 use chartseal_ledger::{Block, Commit, LedgerStore, MemoryStore};
 use chartseal_merkle::MapKey;
-use chartseal_wire::{BlockHeader, Subject, TxId};
+use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
 use common::*;
 
 #[test]
@@ -48,8 +50,32 @@ impl LedgerStore for Damaged {
         self.store.head()
     }
 
+    fn keep(&mut self, snapshot: &Imported) -> Result<(), Self::Error> {
+        self.store.keep(snapshot)
+    }
+
+    fn prune(&mut self, below: u64) -> Result<u64, Self::Error> {
+        self.store.prune(below)
+    }
+
+    fn kept(&self) -> Result<Kept, Self::Error> {
+        self.store.kept()
+    }
+
+    fn counts(&self) -> Result<Counts, Self::Error> {
+        self.store.counts()
+    }
+
     fn block(&self, height: u64) -> Result<Option<Block>, Self::Error> {
         self.store.block(height)
+    }
+
+    fn leaves(&self, height: u64) -> Result<Option<Vec<Hash>>, Self::Error> {
+        self.store.leaves(height)
+    }
+
+    fn history_len(&self, of: &Subject) -> Result<u64, Self::Error> {
+        self.store.history_len(of)
     }
 
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, Self::Error> {

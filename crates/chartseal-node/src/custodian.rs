@@ -102,15 +102,16 @@ impl Node {
         })
     }
 
-    /// Shares last: who has one has what it opens.
+    /// Shares last: who has one has what it opens. Fronts first: they name the bodies, so that an
+    /// erasure finds each.
     fn store_deposit(&self, taken: &[(&Envelope, &HeldShare)]) -> Result<(), NodeError> {
-        let bodies: Vec<&[u8]> = taken.iter().map(|(e, _)| e.body.as_slice()).collect();
-        self.stores.blobs.put_batch(&bodies)?;
         let fronts: Vec<(SideKey, Vec<u8>)> = taken
             .iter()
             .map(|(e, _)| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
             .collect();
         self.put_side(&fronts)?;
+        let bodies: Vec<&[u8]> = taken.iter().map(|(e, _)| e.body.as_slice()).collect();
+        self.stores.blobs.put_batch(&bodies)?;
         let shares: Vec<_> = taken
             .iter()
             .map(|(_, held)| (held.dealing().header().0, held.to_storage_bytes()))
@@ -208,11 +209,7 @@ impl Node {
         let item = item.ok_or(NodeError::NoShare(chartseal_wire::HeaderDigest([0; 32])))?;
         let gone = NodeError::NoShare(item.header);
         let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
-        let front: EnvelopeFront =
-            from_bytes(front.expose()).map_err(|why| NodeError::Damaged {
-                what: "an envelope",
-                why,
-            })?;
+        let front = read_front(front.expose())?;
         let body = self.stores.blobs.get(&BlobId(front.seal.body_digest().0))?;
         let body = body.ok_or(NodeError::NoShare(item.header))?;
         Ok(Envelope { front, body })
@@ -232,19 +229,11 @@ impl Node {
         {
             return Err(NodeError::NotErased(*record));
         }
-        let versions = self.index_of_records.versions(record);
-        let shares: Vec<ShareKey> = versions.iter().map(|v| ShareKey(v.header.0)).collect();
-        let bodies: Vec<BlobId> = versions.iter().map(|v| BlobId(v.body)).collect();
-        let fronts = versions.iter().map(|v| SideKey(v.header.0));
-        let reasons = self
-            .index_of_records
-            .reasons(record)
-            .iter()
-            .map(|reason| SideKey(reason.0));
-        let side: Vec<SideKey> = fronts.chain(reasons).collect();
-        self.stores.shares.destroy(&shares)?;
-        self.stores.blobs.delete(&bodies)?;
-        self.stores.side.destroy(&side)?;
+        let held = self.held_of(record)?;
+        self.stores.shares.destroy(&held.shares)?;
+        self.stores.blobs.delete(&held.bodies)?;
+        // Fronts last: they name the bodies, should this be cut short.
+        self.stores.side.destroy(&held.side)?;
         Ok(self.transaction(Destroyed { record: *record }))
     }
 
@@ -253,23 +242,47 @@ impl Node {
     /// # Errors
     /// [`NodeError`] if a store refuses.
     pub fn holds_anything_of(&self, record: &RecordId) -> Result<bool, NodeError> {
-        for version in self.index_of_records.versions(record) {
-            let share = self
-                .stores
-                .shares
-                .get(&ShareKey(version.header.0))?
-                .is_some();
-            let front = self.stores.side.get(&SideKey(version.header.0))?.is_some();
-            if share || front || self.stores.blobs.contains(&BlobId(version.body))? {
+        let held = self.held_of(record)?;
+        for share in &held.shares {
+            if self.stores.shares.get(share)?.is_some() {
                 return Ok(true);
             }
         }
-        for reason in self.index_of_records.reasons(record) {
-            if self.stores.side.get(&SideKey(reason.0))?.is_some() {
+        for row in &held.side {
+            if self.stores.side.get(row)?.is_some() {
+                return Ok(true);
+            }
+        }
+        for body in &held.bodies {
+            if self.stores.blobs.contains(body)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Where everything of a record would be. The newest body is known from the state, earlier ones
+    /// from their fronts.
+    fn held_of(&self, record: &RecordId) -> Result<Held, NodeError> {
+        let belongings = self.belongings(record)?;
+        let newest = self.state().record(record).map(|record| record.body);
+        let mut bodies: Vec<BlobId> = newest.into_iter().map(BlobId).collect();
+        let fronts = belongings.versions.values().map(|header| SideKey(header.0));
+        for front in fronts.clone() {
+            if let Some(front) = self.stores.side.get(&front)? {
+                bodies.push(BlobId(read_front(front.expose())?.seal.body_digest().0));
+            }
+        }
+        let reasons = belongings.reasons.iter().map(|reason| SideKey(reason.0));
+        Ok(Held {
+            shares: belongings
+                .versions
+                .values()
+                .map(|header| ShareKey(header.0))
+                .collect(),
+            side: fronts.clone().chain(reasons).collect(),
+            bodies,
+        })
     }
 
     /// Compares an envelope with its anchor.
@@ -327,4 +340,18 @@ impl Node {
         let key = practitioner.or_else(|| state.patient(&PatientId(actor.0)).map(|p| p.key))?;
         VerifyingKey::from_bytes(&key.0).ok()
     }
+}
+
+/// What an erasure of a record destroys.
+struct Held {
+    shares: Vec<ShareKey>,
+    bodies: Vec<BlobId>,
+    side: Vec<SideKey>,
+}
+
+fn read_front(bytes: &[u8]) -> Result<EnvelopeFront, NodeError> {
+    from_bytes(bytes).map_err(|why| NodeError::Damaged {
+        what: "an envelope",
+        why,
+    })
 }

@@ -2,32 +2,41 @@
 mod crash;
 #[cfg(test)]
 mod faulty_disk;
+mod migration;
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use chartseal_codec::{DecodeError, from_bytes, to_bytes};
-use chartseal_ledger::Block;
-use chartseal_ledger::store::{Commit, LedgerStore, OutOfOrder, TxPlace};
+use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
+use chartseal_ledger::store::{Commit, Counts, Imported, Kept, LedgerStore, Refused, TxPlace};
+use chartseal_ledger::{Block, SignedTransaction};
 use chartseal_merkle::MapKey;
-use chartseal_wire::{BlockHeader, Subject, TxId};
+use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
 use redb::backends::InMemoryBackend;
 use redb::{
-    Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend,
-    TableDefinition,
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, StorageBackend, TableDefinition, WriteTransaction,
 };
 use thiserror::Error;
 
 /// The version of the tables below. A later program opens it, or says what to do.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What redb may keep of the file in memory. The state map is in memory anyway.
 const CACHE_BYTES: usize = 8 << 20;
 
+/// The version, and from which heights on there are blocks and leaves.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// Height → a block's canonical bytes.
-const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+const VERSION_KEY: &str = "version";
+const BLOCKS_FROM: &str = "blocks_from";
+const LEAVES_FROM: &str = "leaves_from";
+/// Height → a header's canonical bytes.
+const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
+/// Height → the canonical bytes of the list of transactions.
+const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
+/// Height of a pruned block → the leaf hashes of its transactions, one after the other.
+const LEAVES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("leaves");
 /// Key of the state map → value.
 const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
 /// A history's subject in canonical bytes and an entry's index → the entry.
@@ -48,26 +57,55 @@ pub struct RedbLedger {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LedgerStoreError {
-    /// The database refused.
+    /// `CS-LST-01`: the database refused: the file is in use, no database, or damaged, or the disk failed.
     #[error("ledger store: {0}")]
     Database(Box<redb::Error>),
-    /// The file is of another program version.
-    #[error("ledger store has version {found}; this program reads version 1")]
+    /// `CS-LST-02`: the file is of a version that this program neither reads nor can bring up to its own.
+    #[error("ledger store has version {found}; this program reads versions 1 and 2: {}", remedy(*found))]
     Version {
         /// The version that the file names.
         found: u64,
     },
-    /// What is stored can't be read back.
-    #[error("ledger store is damaged: {what} {why}")]
+    /// `CS-LST-03`: a database of something else.
+    #[error(
+        "the file is a database, but not of a ledger; give the node's folder its own ledger.redb"
+    )]
+    Foreign,
+    /// `CS-LST-04`: what is stored can't be read back.
+    #[error("ledger store is damaged: {row} of table {table}: {why}")]
     Damaged {
-        /// Which item.
-        what: &'static str,
+        /// Which table.
+        table: &'static str,
+        /// Which row.
+        row: String,
         /// What the decoder said.
         why: DecodeError,
     },
-    /// The commit is not the next.
-    #[error(transparent)]
-    OutOfOrder(OutOfOrder),
+    /// The store keeps no such thing, or not now; with a rule id of its own.
+    #[error("ledger store: {0}")]
+    Refused(#[source] Refused),
+}
+
+impl LedgerStoreError {
+    /// The id of the rule that was broken.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Database(_) => "CS-LST-01",
+            Self::Version { .. } => "CS-LST-02",
+            Self::Foreign => "CS-LST-03",
+            Self::Damaged { .. } => "CS-LST-04",
+            Self::Refused(refused) => refused.rule(),
+        }
+    }
+}
+
+/// What to do about a file of another version.
+fn remedy(found: u64) -> &'static str {
+    if found > VERSION {
+        "open it with the newer program that wrote it"
+    } else {
+        "no release wrote it; start a new folder from another node's snapshot"
+    }
 }
 
 impl<E: Into<redb::Error>> From<E> for LedgerStoreError {
@@ -77,10 +115,12 @@ impl<E: Into<redb::Error>> From<E> for LedgerStoreError {
 }
 
 impl RedbLedger {
-    /// The chain in a file, made if it is missing.
+    /// The chain in a file, made if it is missing. A file of an earlier version is brought up to this
+    /// one, in one commit.
     ///
     /// # Errors
-    /// [`LedgerStoreError`] if the file is in use, damaged, of another version, or can't be written.
+    /// [`LedgerStoreError`] if the file is in use, damaged, of another version or of something else, or
+    /// can't be written.
     pub fn open(file: &Path) -> Result<Self, LedgerStoreError> {
         if !file.try_exists().map_err(redb::Error::Io)? {
             create(file)?;
@@ -96,58 +136,75 @@ impl RedbLedger {
         Self::over(InMemoryBackend::new())
     }
 
+    /// Gives the disk space of what was pruned back to the file system: pruning alone leaves it to the
+    /// blocks to come. Pages are moved to the front and the file is cut, in commits of their own, so a failure
+    /// in between loses nothing. Whether anything was moved.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError::Database`].
+    pub fn compact(&mut self) -> Result<bool, LedgerStoreError> {
+        Ok(self.db.compact()?)
+    }
+
     fn over(backend: impl StorageBackend) -> Result<Self, LedgerStoreError> {
         Self::with(builder().create_with_backend(backend)?)
     }
 
     fn with(db: Database) -> Result<Self, LedgerStoreError> {
-        let write = db.begin_write()?;
-        let found = {
-            let mut meta = write.open_table(META)?;
-            let found = meta.get("version")?.map(|version| version.value());
-            if found.is_none() {
-                meta.insert("version", VERSION)?;
-            }
-            write.open_table(BLOCKS)?;
-            write.open_table(STATE)?;
-            write.open_table(HISTORY)?;
-            write.open_table(LENGTHS)?;
-            write.open_table(TRANSACTIONS)?;
-            found.unwrap_or(VERSION)
-        };
-        if found != VERSION {
-            return Err(LedgerStoreError::Version { found });
+        let ledger = Self { db };
+        let write = ledger.begin()?;
+        let is_new = write.list_tables()?.next().is_none();
+        let found = write
+            .open_table(META)?
+            .get(VERSION_KEY)?
+            .map(|version| version.value());
+        match found {
+            Some(VERSION) => return Ok(ledger),
+            Some(1) => migration::from_1(&write)?,
+            Some(found) => return Err(LedgerStoreError::Version { found }),
+            None if is_new => {}
+            None => return Err(LedgerStoreError::Foreign),
         }
+        make_tables(&write)?;
         write.commit()?;
-        Ok(Self { db })
+        Ok(ledger)
+    }
+
+    /// Every change is one of these: it lasts once its commit returns, and is undone if it is dropped.
+    fn begin(&self) -> Result<WriteTransaction, LedgerStoreError> {
+        let mut write = self.db.begin_write()?;
+        write.set_durability(Durability::Immediate)?;
+        Ok(write)
     }
 
     fn write(&self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
         let height = commit.block.header.height;
-        let write = self.db.begin_write()?;
+        let write = self.begin()?;
         {
-            let mut blocks = write.open_table(BLOCKS)?;
-            let expected = blocks.len()?;
+            let mut headers = write.open_table(HEADERS)?;
+            let mut bodies = write.open_table(BODIES)?;
+            let expected = headers.len()?;
+            let header = commit.block.header.bytes();
+            let body = to_bytes(&commit.block.transactions);
             if height.checked_add(1) == Some(expected) {
-                let kept = blocks
+                let same_header = headers
                     .get(height)?
-                    .map(|bytes| bytes.value() == commit.block.bytes());
-                let again = kept == Some(true);
-                return if again {
+                    .is_some_and(|kept| kept.value() == header);
+                let same_body = bodies.get(height)?.is_none_or(|kept| kept.value() == body);
+                return if same_header && same_body {
                     Ok(())
                 } else {
-                    Err(LedgerStoreError::OutOfOrder(OutOfOrder::OtherBlock {
-                        height,
-                    }))
+                    Err(LedgerStoreError::Refused(Refused::OtherBlock { height }))
                 };
             }
             if height != expected {
-                return Err(LedgerStoreError::OutOfOrder(OutOfOrder::Height {
+                return Err(LedgerStoreError::Refused(Refused::Height {
                     expected,
                     found: height,
                 }));
             }
-            blocks.insert(height, commit.block.bytes().as_slice())?;
+            headers.insert(height, header.as_slice())?;
+            bodies.insert(height, body.as_slice())?;
 
             let mut state = write.open_table(STATE)?;
             for (key, value) in commit.changes {
@@ -164,7 +221,7 @@ impl RedbLedger {
                     .get(subject.as_slice())?
                     .map_or(0, |length| length.value());
                 if *found != expected {
-                    return Err(LedgerStoreError::OutOfOrder(OutOfOrder::EntryIndex {
+                    return Err(LedgerStoreError::Refused(Refused::EntryIndex {
                         expected,
                         found: *found,
                     }));
@@ -180,6 +237,73 @@ impl RedbLedger {
         // An early return above drops the transaction, which undoes it.
         Ok(write.commit()?)
     }
+
+    fn write_snapshot(&self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
+        let write = self.begin()?;
+        {
+            let mut headers = write.open_table(HEADERS)?;
+            let blocks = headers.len()?;
+            if blocks > 0 {
+                return Err(LedgerStoreError::Refused(Refused::NotEmpty { blocks }));
+            }
+            let mut next = 0;
+            for header in &snapshot.headers {
+                headers.insert(next, header.bytes().as_slice())?;
+                next += 1;
+            }
+            let mut meta = write.open_table(META)?;
+            meta.insert(BLOCKS_FROM, next)?;
+            meta.insert(LEAVES_FROM, next)?;
+            let mut state = write.open_table(STATE)?;
+            for (key, value) in snapshot.reloaded.overlay.map().iter() {
+                state.insert(&key.0, value)?;
+            }
+            let mut history = write.open_table(HISTORY)?;
+            let mut lengths = write.open_table(LENGTHS)?;
+            for (subject, entries) in &snapshot.histories {
+                let subject = to_bytes(subject);
+                lengths.insert(subject.as_slice(), entries.len() as u64)?;
+                for (index, entry) in (0..).zip(entries) {
+                    history.insert((subject.as_slice(), index), entry.as_slice())?;
+                }
+            }
+        }
+        Ok(write.commit()?)
+    }
+
+    fn write_pruned(&self, below: u64) -> Result<u64, LedgerStoreError> {
+        let write = self.begin()?;
+        let pruned = {
+            let Some(newest) = write.open_table(HEADERS)?.len()?.checked_sub(1) else {
+                return Ok(0);
+            };
+            if below > newest {
+                return Err(LedgerStoreError::Refused(Refused::Newest { below, newest }));
+            }
+            let mut meta = write.open_table(META)?;
+            let from = number(&meta, BLOCKS_FROM)?;
+            if below <= from {
+                return Ok(0);
+            }
+            meta.insert(BLOCKS_FROM, below)?;
+            let mut bodies = write.open_table(BODIES)?;
+            let mut leaves = write.open_table(LEAVES)?;
+            let mut transactions = write.open_table(TRANSACTIONS)?;
+            for height in from..below {
+                let body = bodies.remove(height)?;
+                let body = body.map(|bytes| read_body(height, bytes.value()));
+                let mut hashes = Vec::new();
+                for transaction in body.transpose()?.unwrap_or_default() {
+                    transactions.remove(&transaction.id().0)?;
+                    hashes.extend_from_slice(&transaction.leaf().0);
+                }
+                leaves.insert(height, hashes.as_slice())?;
+            }
+            below - from
+        };
+        write.commit()?;
+        Ok(pruned)
+    }
 }
 
 impl LedgerStore for RedbLedger {
@@ -189,21 +313,80 @@ impl LedgerStore for RedbLedger {
         self.write(commit)
     }
 
+    fn keep(&mut self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
+        self.write_snapshot(snapshot)
+    }
+
+    fn prune(&mut self, below: u64) -> Result<u64, LedgerStoreError> {
+        self.write_pruned(below)
+    }
+
+    fn kept(&self) -> Result<Kept, LedgerStoreError> {
+        kept(&self.db.begin_read()?)
+    }
+
+    fn counts(&self) -> Result<Counts, LedgerStoreError> {
+        let read = self.db.begin_read()?;
+        Ok(Counts {
+            headers: read.open_table(HEADERS)?.len()?,
+            blocks: read.open_table(BODIES)?.len()?,
+            pruned: read.open_table(LEAVES)?.len()?,
+            transactions: read.open_table(TRANSACTIONS)?.len()?,
+            state: read.open_table(STATE)?.len()?,
+            histories: read.open_table(LENGTHS)?.len()?,
+            entries: read.open_table(HISTORY)?.len()?,
+        })
+    }
+
     fn head(&self) -> Result<Option<BlockHeader>, LedgerStoreError> {
-        let blocks = self.db.begin_read()?.open_table(BLOCKS)?;
-        let last = blocks.last()?;
-        last.map(|(_, bytes)| Ok(read_block(bytes.value())?.header))
-            .transpose()
+        let headers = self.db.begin_read()?.open_table(HEADERS)?;
+        let last = headers.last()?;
+        let read = |bytes: &[u8]| decode("headers", || "the last row".into(), bytes);
+        last.map(|(_, bytes)| read(bytes.value())).transpose()
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, LedgerStoreError> {
-        let blocks = self.db.begin_read()?.open_table(BLOCKS)?;
-        let bytes = blocks.get(height)?;
-        bytes.map(|bytes| read_block(bytes.value())).transpose()
+        let read = self.db.begin_read()?;
+        let Some(header) = read.open_table(HEADERS)?.get(height)? else {
+            return Ok(None);
+        };
+        let header = decode("headers", || format!("height {height}"), header.value())?;
+        let refused = kept(&read)?.check_block(height);
+        refused.map_err(LedgerStoreError::Refused)?;
+        let Some(body) = read.open_table(BODIES)?.get(height)? else {
+            return Ok(None);
+        };
+        let transactions = read_body(height, body.value())?;
+        Ok(Some(Block {
+            header,
+            transactions,
+        }))
+    }
+
+    fn leaves(&self, height: u64) -> Result<Option<Vec<Hash>>, LedgerStoreError> {
+        let read = self.db.begin_read()?;
+        if read.open_table(HEADERS)?.get(height)?.is_none() {
+            return Ok(None);
+        }
+        let refused = kept(&read)?.check_leaves(height);
+        refused.map_err(LedgerStoreError::Refused)?;
+        if let Some(body) = read.open_table(BODIES)?.get(height)? {
+            let body = read_body(height, body.value())?;
+            return Ok(Some(body.iter().map(SignedTransaction::leaf).collect()));
+        }
+        let leaves = read.open_table(LEAVES)?.get(height)?;
+        let leaves = leaves.map(|bytes| {
+            // A part of a hash at the end gives another root than the header's, as any damage does.
+            let hashes = bytes.value().chunks(Hash::LEN);
+            let hash = |bytes: &[u8]| bytes.try_into().map_or(Hash::ZERO, Hash);
+            hashes.map(hash).collect()
+        });
+        Ok(leaves)
     }
 
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, LedgerStoreError> {
-        Ok(self.block(height)?.map(|block| block.header.bytes()))
+        let headers = self.db.begin_read()?.open_table(HEADERS)?;
+        Ok(headers.get(height)?.map(|bytes| bytes.value().to_vec()))
     }
 
     fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, LedgerStoreError> {
@@ -219,14 +402,17 @@ impl LedgerStore for RedbLedger {
     fn subjects(&self) -> Result<Vec<Subject>, LedgerStoreError> {
         let lengths = self.db.begin_read()?.open_table(LENGTHS)?;
         let mut subjects = Vec::new();
-        for row in lengths.iter()? {
-            let subject = from_bytes(row?.0.value());
-            subjects.push(subject.map_err(|why| LedgerStoreError::Damaged {
-                what: "subject of a history",
-                why,
-            })?);
+        for (at, row) in lengths.iter()?.enumerate() {
+            let row = row?;
+            subjects.push(decode("lengths", || format!("row {at}"), row.0.value())?);
         }
         Ok(subjects)
+    }
+
+    fn history_len(&self, subject: &Subject) -> Result<u64, LedgerStoreError> {
+        let lengths = self.db.begin_read()?.open_table(LENGTHS)?;
+        let length = lengths.get(to_bytes(subject).as_slice())?;
+        Ok(length.map_or(0, |length| length.value()))
     }
 
     fn history(
@@ -253,6 +439,36 @@ impl LedgerStore for RedbLedger {
             TxPlace { height, index }
         }))
     }
+}
+
+fn make_tables(write: &WriteTransaction) -> Result<(), LedgerStoreError> {
+    write.open_table(HEADERS)?;
+    write.open_table(BODIES)?;
+    write.open_table(LEAVES)?;
+    write.open_table(STATE)?;
+    write.open_table(HISTORY)?;
+    write.open_table(LENGTHS)?;
+    write.open_table(TRANSACTIONS)?;
+    let mut meta = write.open_table(META)?;
+    meta.insert(VERSION_KEY, VERSION)?;
+    meta.insert(BLOCKS_FROM, 0)?;
+    meta.insert(LEAVES_FROM, 0)?;
+    Ok(())
+}
+
+fn kept(read: &ReadTransaction) -> Result<Kept, LedgerStoreError> {
+    let meta = read.open_table(META)?;
+    Ok(Kept {
+        blocks_from: number(&meta, BLOCKS_FROM)?,
+        leaves_from: number(&meta, LEAVES_FROM)?,
+    })
+}
+
+fn number(
+    meta: &impl ReadableTable<&'static str, u64>,
+    key: &str,
+) -> Result<u64, LedgerStoreError> {
+    Ok(meta.get(key)?.map_or(0, |number| number.value()))
 }
 
 /// Makes an empty store under another name and renames it, so that a file of this name is never half
@@ -291,8 +507,20 @@ fn builder() -> Builder {
     builder
 }
 
-fn read_block(bytes: &[u8]) -> Result<Block, LedgerStoreError> {
-    from_bytes(bytes).map_err(|why| LedgerStoreError::Damaged { what: "block", why })
+fn read_body(height: u64, bytes: &[u8]) -> Result<Vec<SignedTransaction>, LedgerStoreError> {
+    decode("bodies", || format!("height {height}"), bytes)
+}
+
+fn decode<T: Decode>(
+    table: &'static str,
+    row: impl FnOnce() -> String,
+    bytes: &[u8],
+) -> Result<T, LedgerStoreError> {
+    from_bytes(bytes).map_err(|why| LedgerStoreError::Damaged {
+        table,
+        row: row(),
+        why,
+    })
 }
 
 #[cfg(test)]

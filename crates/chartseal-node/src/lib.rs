@@ -42,5 +42,4 @@ pub use export::ExportRequest;
 pub use keys::NodeKeys;
 pub use ledger_store::{LedgerStoreError, RedbLedger};
 pub use node::Node;
-pub use record_index::Version;
 pub use stores::Stores;

@@ -9,13 +9,12 @@ use chartseal_ledger::{
 };
 use chartseal_merkle::{Hash, Log};
 use chartseal_vault::SideKey;
-use chartseal_wire::{ChainId, OrgId, RecordId, SealedText, Subject};
+use chartseal_wire::{ChainId, HeaderDigest, OrgId, RecordId, SealedText, Subject};
 
 use crate::clock::Clock;
 use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::keys::{NodeKeys, public, sign};
-use crate::record_index::RecordIndex;
 use crate::stores::Stores;
 
 /// How many blocks a node's own transactions stay valid.
@@ -35,7 +34,6 @@ pub struct Node {
     pub(crate) stores: Stores,
     /// The leaves of the block log, the head's included.
     pub(crate) headers: Log,
-    pub(crate) index_of_records: RecordIndex,
     seq: u64,
 }
 
@@ -69,12 +67,6 @@ impl Node {
         if head.head().chain != genesis.chain_id() {
             return Err(NodeError::OtherChain);
         }
-        let mut index_of_records = RecordIndex::default();
-        for height in 0..=head.height() {
-            if let Some(block) = stores.ledger.block(height)? {
-                index_of_records.add(&block);
-            }
-        }
         let seq = head.state().sequence(&public(&keys.custodian));
         Ok(Self {
             org,
@@ -86,7 +78,6 @@ impl Node {
             executed: BTreeMap::new(),
             stores,
             headers,
-            index_of_records,
             seq,
         })
     }
@@ -198,22 +189,37 @@ impl Node {
         Ok(self.stores.ledger.history(subject, from, usize::MAX)?)
     }
 
-    /// The versions of a record that were anchored, oldest first: header digests and body digests.
-    pub fn versions(&self, record: &RecordId) -> &[crate::record_index::Version] {
-        self.index_of_records.versions(record)
+    /// The header digests of a record's versions that were anchored, oldest first.
+    ///
+    /// # Errors
+    /// [`NodeError`] if its store refuses or is damaged.
+    pub fn versions(&self, record: &RecordId) -> Result<Vec<HeaderDigest>, NodeError> {
+        Ok(self.belongings(record)?.versions.into_values().collect())
     }
 
-    /// The size of all blocks, in bytes.
+    /// The size of all blocks that are kept, in bytes.
     ///
     /// # Errors
     /// [`NodeError`] if its store refuses.
     pub fn chain_bytes(&self) -> Result<u64, NodeError> {
         let mut total = 0;
-        for height in 0..=self.head.height() {
+        for height in self.stores.ledger.kept()?.blocks_from..=self.head.height() {
             let block = self.stores.ledger.block(height)?;
             total += block.map_or(0, |block| block.bytes().len() as u64);
         }
         Ok(total)
+    }
+
+    /// Drops the transactions of blocks below a height, and gives their room back. What this node proves
+    /// it proves as before; other nodes fetch those blocks elsewhere. Gives how many blocks were pruned.
+    ///
+    /// # Errors
+    /// [`NodeError`] above the head's height, if the node is stopped, or if its store refuses.
+    pub fn prune(&mut self, below: u64) -> Result<u64, NodeError> {
+        self.check_running()?;
+        let pruned = self.stores.ledger.prune(below)?;
+        self.stores.ledger.compact()?;
+        Ok(pruned)
     }
 
     pub(crate) fn put_side(&self, rows: &[(SideKey, Vec<u8>)]) -> Result<(), NodeError> {

@@ -1,74 +1,78 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chartseal_ledger::{Block, Body};
-use chartseal_wire::{Hash, HeaderDigest, RecordId};
+use chartseal_codec::from_bytes;
+use chartseal_ledger::store::LedgerStore;
+use chartseal_wire::history::Event;
+use chartseal_wire::{Entry, Hash, HeaderDigest, PatientId, RecordId, Subject};
 
-/// Which versions and sealed texts belong to a record: what goes when it is erased. It is derived
-/// from the blocks, so it can't disagree with them.
+use crate::error::NodeError;
+use crate::node::Node;
+
+/// How many entries of a history are read at a time.
+const ENTRIES_AT_ONCE: usize = 1_024;
+
+/// Which versions and sealed texts belong to a record: what goes when it is erased. It is read from
+/// its patient's history, which is complete whatever was pruned.
 #[derive(Debug, Default)]
-pub(crate) struct RecordIndex {
-    records: BTreeMap<RecordId, Belongings>,
+pub(crate) struct Belongings {
+    /// Each version's number and the digest of its envelope header, oldest first.
+    pub(crate) versions: BTreeMap<u64, HeaderDigest>,
+    /// The commitments of reason texts of requests for it, and of disputes about it.
+    pub(crate) reasons: Vec<Hash>,
 }
 
-#[derive(Debug, Default)]
-struct Belongings {
-    versions: Vec<Version>,
-    reasons: Vec<Hash>,
+impl Node {
+    pub(crate) fn belongings(&self, record: &RecordId) -> Result<Belongings, NodeError> {
+        let mut found = Belongings::default();
+        let Some(patient) = self.state().record(record).map(|record| record.patient) else {
+            return Ok(found);
+        };
+        // The record may have been filed, asked for and disputed under ids that are now one person's.
+        let owner = self.state().owner(&patient);
+        let mut ids: BTreeSet<PatientId> = self.state().adopted(&owner).into_iter().collect();
+        ids.extend([patient, owner]);
+        for id in ids {
+            found.read(self, record, &Subject::Patient(id))?;
+        }
+        Ok(found)
+    }
 }
 
-/// One anchored version of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// The digest of its header.
-    pub header: HeaderDigest,
-    /// The BLAKE3 digest of its body, under which the vault has it.
-    pub body: [u8; 32],
-}
-
-impl RecordIndex {
-    /// Takes in a final block.
-    pub(crate) fn add(&mut self, block: &Block) {
-        for transaction in &block.transactions {
-            match transaction.parse().map(|transaction| transaction.body) {
-                Ok(Body::RecordAdded(added)) => {
-                    let version = Version {
-                        header: added.header,
-                        body: added.body,
-                    };
-                    self.records
-                        .entry(added.record)
-                        .or_default()
-                        .versions
-                        .push(version);
-                }
-                // A reason speaks of the whole request, so it goes with the first of its records.
-                Ok(Body::AccessRequested(asked)) => {
-                    for record in asked.records {
-                        self.add_reason(record, asked.reason);
-                    }
-                }
-                Ok(Body::Disputed(disputed)) => self.add_reason(disputed.record, disputed.reason),
-                Ok(Body::DisputeAnswered(answer)) => self.add_reason(answer.record, answer.reason),
-                _ => {}
+impl Belongings {
+    fn read(&mut self, node: &Node, record: &RecordId, subject: &Subject) -> Result<(), NodeError> {
+        let mut from = 0;
+        loop {
+            let entries = node.stores.ledger.history(subject, from, ENTRIES_AT_ONCE)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            from += entries.len() as u64;
+            for entry in &entries {
+                let entry: Entry = from_bytes(entry).map_err(|why| NodeError::Damaged {
+                    what: "an entry of a history",
+                    why,
+                })?;
+                self.take(record, entry.event);
             }
         }
     }
 
-    fn add_reason(&mut self, record: RecordId, reason: Hash) {
-        let belongings = self.records.entry(record).or_default();
-        belongings.reasons.push(reason);
-    }
-
-    pub(crate) fn versions(&self, record: &RecordId) -> &[Version] {
-        self.records
-            .get(record)
-            .map_or(&[], |belongings| &belongings.versions)
-    }
-
-    /// The commitments of the reason texts of requests for the record.
-    pub(crate) fn reasons(&self, record: &RecordId) -> &[Hash] {
-        self.records
-            .get(record)
-            .map_or(&[], |belongings| &belongings.reasons)
+    fn take(&mut self, record: &RecordId, event: Event) {
+        match event {
+            Event::RecordAdded(added) if added.record == *record => {
+                self.versions.insert(added.version, added.header);
+            }
+            // A reason speaks of the whole request, so it goes with the first of its records.
+            Event::Access(access) if access.records.iter().any(|one| one.record == *record) => {
+                self.reasons.push(access.reason);
+            }
+            Event::Disputed(disputed) if disputed.record == *record => {
+                self.reasons.push(disputed.reason);
+            }
+            Event::DisputeAnswered(answer) if answer.record == *record => {
+                self.reasons.push(answer.reason);
+            }
+            _ => {}
+        }
     }
 }

@@ -56,7 +56,6 @@ impl Replica for Node {
             .ok_or(NodeError::NotExecuted(leaf))?;
         self.stores.ledger.commit(&Commit::new(&block, &executed))?;
         self.headers.append(leaf);
-        self.index_of_records.add(&block);
         self.head = executed.overlay;
         // What else was executed had the old head as its parent.
         self.executed.clear();
@@ -64,7 +63,9 @@ impl Replica for Node {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, NodeError> {
-        if self.conduct == Conduct::Stopped {
+        // Of a block that is pruned here, another replica may have all.
+        let is_pruned = height < self.stores.ledger.kept()?.blocks_from;
+        if self.conduct == Conduct::Stopped || is_pruned {
             return Ok(None);
         }
         Ok(self.stores.ledger.block(height)?)

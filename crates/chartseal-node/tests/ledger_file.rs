@@ -14,10 +14,10 @@ use chartseal_ledger::store::{Commit, Damage, LedgerStore, ReloadError, conforma
 use chartseal_ledger::{Genesis, Params, propose};
 use chartseal_node::{LedgerStoreError, NodeKeys, RedbLedger};
 use chartseal_wire::{OrgId, PublicKey, Time};
-use redb::{Database, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
 const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
 
 /// A chain of three blocks in `file`; gives its newest header's bytes.
@@ -105,22 +105,49 @@ fn a_file_in_use_is_refused() {
 }
 
 #[test]
-fn a_file_of_another_version_is_named() {
+fn cs_lst_02_a_file_of_another_version_is_named_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ledger.redb");
-    write_chain(&file);
+    let head = write_chain(&file);
+    for (version, remedy) in [(3, "newer program"), (0, "snapshot")] {
+        alter(&file, |write| {
+            let mut meta = write.open_table(META).unwrap();
+            meta.insert("version", version).unwrap();
+        });
+        let error = RedbLedger::open(&file).unwrap_err();
+        assert!(
+            matches!(error, LedgerStoreError::Version { found } if found == version),
+            "{error:?}"
+        );
+        assert_eq!(error.rule(), "CS-LST-02");
+        let message = error.to_string();
+        assert!(message.contains(remedy), "{message}");
+    }
+    // Nothing was written to a file that was refused.
     alter(&file, |write| {
-        write
-            .open_table(META)
-            .unwrap()
-            .insert("version", 2)
-            .unwrap();
+        let mut meta = write.open_table(META).unwrap();
+        meta.insert("version", 2).unwrap();
     });
-    let opened = RedbLedger::open(&file);
-    assert!(
-        matches!(opened, Err(LedgerStoreError::Version { found: 2 })),
-        "{opened:?}"
-    );
+    let ledger = RedbLedger::open(&file).unwrap();
+    assert_eq!(reload(&ledger).unwrap().overlay.head().bytes(), head);
+}
+
+#[test]
+fn cs_lst_03_a_database_of_something_else_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    let other = TableDefinition::<u64, u64>::new("other");
+    let db = Database::create(&file).unwrap();
+    let write = db.begin_write().unwrap();
+    write.open_table(other).unwrap().insert(1, 2).unwrap();
+    write.commit().unwrap();
+    drop(db);
+    let error = RedbLedger::open(&file).unwrap_err();
+    assert!(matches!(error, LedgerStoreError::Foreign), "{error:?}");
+    assert_eq!(error.rule(), "CS-LST-03");
+    let tables = Database::open(&file).unwrap();
+    let tables = tables.begin_read().unwrap().list_tables().unwrap().count();
+    assert_eq!(tables, 1);
 }
 
 #[test]
@@ -159,27 +186,28 @@ fn an_altered_state_is_noticed() {
 }
 
 #[test]
-fn a_missing_altered_or_swapped_block_is_noticed() {
+fn a_missing_altered_or_swapped_header_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
-    let block = |write: &redb::WriteTransaction, at: u64| {
-        let blocks = write.open_table(BLOCKS).unwrap();
-        blocks.get(at).unwrap().unwrap().value().to_vec()
+    let header = |write: &redb::WriteTransaction, at: u64| {
+        let headers = write.open_table(HEADERS).unwrap();
+        headers.get(at).unwrap().unwrap().value().to_vec()
     };
     let put = |write: &redb::WriteTransaction, at: u64, bytes: &[u8]| {
-        write.open_table(BLOCKS).unwrap().insert(at, bytes).unwrap();
+        let mut headers = write.open_table(HEADERS).unwrap();
+        headers.insert(at, bytes).unwrap();
     };
 
     let missing = dir.path().join("missing.redb");
     write_chain(&missing);
     alter(&missing, |write| {
-        write.open_table(BLOCKS).unwrap().remove(1).unwrap();
+        write.open_table(HEADERS).unwrap().remove(1).unwrap();
     });
     assert_eq!(damage(&missing), Damage::MissingHeader { height: 1 });
 
     let swapped = dir.path().join("swapped.redb");
     write_chain(&swapped);
     alter(&swapped, |write| {
-        let other = block(write, 0);
+        let other = header(write, 0);
         put(write, 1, &other);
     });
     assert_eq!(damage(&swapped), Damage::BadHeader { height: 1 });
@@ -187,23 +215,20 @@ fn a_missing_altered_or_swapped_block_is_noticed() {
     let altered = dir.path().join("altered.redb");
     write_chain(&altered);
     alter(&altered, |write| {
-        let mut other: chartseal_ledger::Block =
-            chartseal_codec::from_bytes(&block(write, 1)).unwrap();
-        other.header.time = Time(1_002);
+        let mut other: chartseal_wire::BlockHeader =
+            chartseal_codec::from_bytes(&header(write, 1)).unwrap();
+        other.time = Time(1_002);
         put(write, 1, &other.bytes());
     });
     assert_eq!(damage(&altered), Damage::LogRoot { height: 2 });
 
     let garbled = dir.path().join("garbled.redb");
     write_chain(&garbled);
-    alter(&garbled, |write| put(write, 1, &[1, 2, 3]));
+    alter(&garbled, |write| put(write, 2, &[1, 2, 3]));
     let reloaded = reload(&RedbLedger::open(&garbled).unwrap());
-    let is_named = matches!(
-        reloaded,
-        Err(ReloadError::Store(LedgerStoreError::Damaged {
-            what: "block",
-            ..
-        }))
-    );
-    assert!(is_named, "{reloaded:?}");
+    let Err(ReloadError::Store(error @ LedgerStoreError::Damaged { .. })) = reloaded else {
+        panic!("{reloaded:?}")
+    };
+    assert_eq!(error.rule(), "CS-LST-04");
+    assert!(error.to_string().contains("headers"), "{error}");
 }

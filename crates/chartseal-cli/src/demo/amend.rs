@@ -65,11 +65,9 @@ pub fn amendment(visit: &mut Visit<'_>) -> Result<(), Failure> {
         reads_new,
         "whoever may read the record reads the new version, byte for byte",
     );
-    let versions = visit
-        .network
-        .nodes()
-        .first()
-        .map_or(0, |node| node.versions(&record).len());
+    let node = visit.network.nodes().first();
+    let versions = node.map(|node| node.versions(&record)).transpose();
+    let versions = versions.map_err(Failure::new)?.map_or(0, |all| all.len());
     let what = format!(
         "both versions stay anchored ({})",
         plural(versions, "version")

@@ -1,13 +1,14 @@
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use chartseal_codec::from_bytes;
 use chartseal_merkle::{Frontier, Log, Map};
-use chartseal_wire::BlockHeader;
-use chartseal_wire::block::header_leaf;
+use chartseal_wire::block::{HEADER_VERSION, header_leaf};
+use chartseal_wire::{BlockHeader, Subject};
 use thiserror::Error;
 
-use super::LedgerStore;
+use super::{Damage, LedgerStore, Table};
 use crate::overlay::Overlay;
 use crate::state::{Shared, table};
 
@@ -35,40 +36,11 @@ pub enum ReloadError<E> {
     Damaged(Damage),
 }
 
-/// Where a store contradicts itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Damage {
-    /// A header below the head is gone.
-    #[error("the header of height {height} is missing")]
-    MissingHeader {
-        /// Its height.
-        height: u64,
-    },
-    /// A header's bytes are none, or another height's or chain's.
-    #[error("the header of height {height} is not that block's header")]
-    BadHeader {
-        /// Its height.
-        height: u64,
-    },
-    /// A header names another log than the headers before it make.
-    #[error("the headers before height {height} are not those that its log root names")]
-    LogRoot {
-        /// The height of the header that names the log.
-        height: u64,
-    },
-    /// The state map is not the one that the head names.
-    #[error("the state is not the one that the head's state root names")]
-    StateRoot,
-    /// The state has no parameters, though its root is right: another program made it.
-    #[error("the state has no parameters in a format of this version")]
-    NoParameters,
-}
-
 /// Reads a chain back: the same head and state as when it was committed.
 ///
-/// Every header is read and compared with the log roots, and the whole state with the head's state
-/// root, so that damage is found here and not in some later block.
+/// Every header is read and compared with the log roots, the whole state with the head's state root,
+/// each history's length with the state, and the numbers of rows with each other. Transactions and
+/// entries are not read: that is for [`verify`](super::verify).
 ///
 /// # Errors
 /// [`ReloadError`].
@@ -77,17 +49,16 @@ pub fn reload<S: LedgerStore>(store: &S) -> Result<Reloaded, ReloadError<S::Erro
         .head()
         .map_err(ReloadError::Store)?
         .ok_or(ReloadError::Empty)?;
-    let (frontier, log) = read_log(store, &head)?;
-    let entries = store.state().map_err(ReloadError::Store)?;
-    let entries: BTreeMap<_, _> = entries.into_iter().map(|(key, v)| (key, Some(v))).collect();
-    let state = Map::new().update(entries);
-    if state.root() != head.state_root {
-        return Err(ReloadError::Damaged(Damage::StateRoot));
+    let (frontier, log) = read_log(store, &head, |_| ())?;
+    let state = read_state(store)?;
+    let shared = check_state(&state, &head).map_err(ReloadError::Damaged)?;
+    let mut wrong = wrong_counts(store, &head).map_err(ReloadError::Store)?;
+    for subject in store.subjects().map_err(ReloadError::Store)? {
+        wrong.extend(wrong_length(store, &state, &subject).map_err(ReloadError::Store)?);
     }
-    let shared = state
-        .get(&table::shared())
-        .and_then(|bytes| from_bytes::<Shared>(bytes).ok());
-    let shared = shared.ok_or(ReloadError::Damaged(Damage::NoParameters))?;
+    if let Some(damage) = wrong.into_iter().next() {
+        return Err(ReloadError::Damaged(damage));
+    }
     Ok(Reloaded {
         overlay: Overlay::new(state, frontier, head, Arc::new(shared)),
         log,
@@ -95,9 +66,10 @@ pub fn reload<S: LedgerStore>(store: &S) -> Result<Reloaded, ReloadError<S::Erro
 }
 
 /// The block log before the head, and with it.
-fn read_log<S: LedgerStore>(
+pub(super) fn read_log<S: LedgerStore>(
     store: &S,
     head: &BlockHeader,
+    mut progress: impl FnMut(u64),
 ) -> Result<(Frontier, Log), ReloadError<S::Error>> {
     let (mut frontier, mut log) = (Frontier::new(), Log::new());
     for height in 0..=head.height {
@@ -106,6 +78,11 @@ fn read_log<S: LedgerStore>(
             return damaged(Damage::MissingHeader { height });
         };
         let header = from_bytes::<BlockHeader>(&bytes).ok();
+        if let Some(found) = header.as_ref().map(|header| header.version)
+            && found != HEADER_VERSION
+        {
+            return damaged(Damage::Version { height, found });
+        }
         let header = header.filter(|one| one.height == height && one.chain == head.chain);
         let Some(header) = header.filter(|one| height < head.height || one == head) else {
             return damaged(Damage::BadHeader { height });
@@ -118,6 +95,65 @@ fn read_log<S: LedgerStore>(
             frontier.append(leaf);
         }
         log.append(leaf);
+        progress(height + 1);
     }
     Ok((frontier, log))
+}
+
+pub(super) fn read_state<S: LedgerStore>(store: &S) -> Result<Map, ReloadError<S::Error>> {
+    let entries = store.state().map_err(ReloadError::Store)?;
+    let entries: BTreeMap<_, _> = entries.into_iter().map(|(key, v)| (key, Some(v))).collect();
+    Ok(Map::new().update(entries))
+}
+
+pub(super) fn check_state(state: &Map, head: &BlockHeader) -> Result<Shared, Damage> {
+    if state.root() != head.state_root {
+        return Err(Damage::StateRoot);
+    }
+    let shared = state.get(&table::shared());
+    let shared = shared.and_then(|bytes| from_bytes::<Shared>(bytes).ok());
+    shared.ok_or(Damage::NoParameters)
+}
+
+/// The tables whose numbers of rows are not as the others say.
+pub(super) fn wrong_counts<S: LedgerStore>(
+    store: &S,
+    head: &BlockHeader,
+) -> Result<Vec<Damage>, S::Error> {
+    let (kept, found) = (store.kept()?, store.counts()?);
+    let headers = head.height.saturating_add(1);
+    let blocks = headers.saturating_sub(kept.blocks_from);
+    let pruned = kept.blocks_from.saturating_sub(kept.leaves_from);
+    let rows = [
+        (Table::Headers, headers, found.headers),
+        (Table::Blocks, blocks, found.blocks),
+        (Table::Leaves, pruned, found.pruned),
+    ];
+    let wrong = rows
+        .into_iter()
+        .filter(|(_, expected, found)| expected != found);
+    Ok(wrong
+        .map(|(table, expected, found)| Damage::Count {
+            table,
+            expected,
+            found,
+        })
+        .collect())
+}
+
+/// Whether a history is as long as the state says.
+pub(super) fn wrong_length<S: LedgerStore>(
+    store: &S,
+    state: &Map,
+    subject: &Subject,
+) -> Result<Option<Damage>, S::Error> {
+    let found = store.history_len(subject)?;
+    let frontier = state.get(&subject.slot());
+    let frontier = frontier.and_then(|bytes| from_bytes::<Frontier>(bytes).ok());
+    let expected = frontier.map_or(0, |frontier| frontier.size());
+    Ok((found != expected).then_some(Damage::HistoryLength {
+        subject: *subject,
+        expected,
+        found,
+    }))
 }

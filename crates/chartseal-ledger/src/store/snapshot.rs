@@ -6,6 +6,7 @@ use core::mem;
 
 use chartseal_codec::{Bytes, DecodeError, canonical_enum, canonical_struct, from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Log, Map, MapKey};
+use chartseal_wire::block::HEADER_VERSION;
 use chartseal_wire::{BlockHeader, Entry, Subject};
 use thiserror::Error;
 
@@ -133,7 +134,9 @@ where
 }
 
 /// What a snapshot held, all of it found to be what a trusted header names.
+/// [`LedgerStore::keep`] makes a new store of it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Imported {
     /// The state after the trusted header's block: the next block is executed on it.
     pub reloaded: Reloaded,
@@ -187,6 +190,14 @@ pub enum SnapshotError {
     /// `CS-SNP-08`: the state is right and yet not of this version.
     #[error("the state has no parameters in a format of this version")]
     NoParameters,
+    /// `CS-SNP-09`: a header, and so state and histories, of another version.
+    #[error("the header of height {height} has version {found}; this program reads version 1")]
+    HeaderVersion {
+        /// Its height.
+        height: u64,
+        /// The version that it names.
+        found: u64,
+    },
 }
 
 impl SnapshotError {
@@ -201,6 +212,7 @@ impl SnapshotError {
             Self::StateRoot => "CS-SNP-06",
             Self::History(_) => "CS-SNP-07",
             Self::NoParameters => "CS-SNP-08",
+            Self::HeaderVersion { .. } => "CS-SNP-09",
         }
     }
 }
@@ -253,6 +265,10 @@ impl Import {
 
     fn header(&mut self, header: BlockHeader) -> Result<(), SnapshotError> {
         let (height, trusted) = (self.headers.len() as u64, &self.trusted);
+        if header.version != HEADER_VERSION {
+            let found = header.version;
+            return Err(SnapshotError::HeaderVersion { height, found });
+        }
         let is_next = header.height == height
             && header.chain == trusted.chain
             && (header.log_size, header.log_root) == (self.log.size(), self.log.root())

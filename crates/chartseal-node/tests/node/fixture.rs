@@ -245,6 +245,19 @@ impl Chain {
     /// A record that every custodian has, and the acknowledgements are on the chain.
     pub(crate) fn record(&mut self, record: u8) -> Sealed {
         let sealed = self.seal(record);
+        self.file(sealed)
+    }
+
+    /// Its next version.
+    pub(crate) fn amend(&mut self, before: &Sealed) -> Sealed {
+        let header = &before.envelope.front.header;
+        let mut info = self.info(before.anchor.record.0[0]);
+        info.version = RecordVersion::after(header).unwrap();
+        let sealed = Self::seal_as(&info, &self.author);
+        self.file(sealed)
+    }
+
+    fn file(&mut self, sealed: Sealed) -> Sealed {
         self.by_author(sealed.anchor.clone());
         let deals = self.deal(&[&sealed]);
         let mut acknowledgements = Vec::new();

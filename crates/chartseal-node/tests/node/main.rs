@@ -13,5 +13,6 @@ mod agreement;
 mod deposit;
 mod exports;
 mod fixture;
+mod old_directory;
 mod release;
 mod restart;

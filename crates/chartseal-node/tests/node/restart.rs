@@ -57,12 +57,15 @@ fn nodes_come_back_at_the_same_head_and_root_and_go_on() {
         )
     };
     let before: Vec<_> = (0..4).map(|at| state(&chain, at)).collect();
-    let versions = chain.node(0).versions(&RecordId([5; 16])).to_vec();
+    let versions = chain.node(0).versions(&RecordId([5; 16])).unwrap();
 
     let mut chain = restart(chain, |at| place(dir.path(), at));
     let after: Vec<_> = (0..4).map(|at| state(&chain, at)).collect();
     assert_eq!(after, before);
-    assert_eq!(chain.node(0).versions(&RecordId([5; 16])), versions);
+    assert_eq!(
+        chain.node(0).versions(&RecordId([5; 16])).unwrap(),
+        versions
+    );
     // Shares and ciphertext are there, and its own transactions go on in their sequence.
     let mut receipts = Vec::new();
     for node in chain.nodes() {
@@ -169,7 +172,7 @@ fn a_damaged_share_is_noticed_and_never_released() {
     chain.record(5);
     chain.grant();
     let (request, reader) = chain.request(&[5]);
-    let header = chain.node(0).versions(&RecordId([5; 16]))[0].header;
+    let header = chain.node(0).versions(&RecordId([5; 16])).unwrap()[0];
     let stopped = restart(chain, |_| Stores::in_memory().unwrap());
     let db = Database::create(dir.path().join("0/shares/secrets.redb")).unwrap();
     let write = db.begin_write().unwrap();

@@ -152,7 +152,7 @@ fn p9_every_version_of_an_erased_record_is_gone() {
         .author
         .amend(&mut visit.network, &kit, &old, &document)
         .unwrap();
-    assert_eq!(visit.network.nodes()[0].versions(&record).len(), 2);
+    assert_eq!(visit.network.nodes()[0].versions(&record).unwrap().len(), 2);
     visit.patient.erase(&mut visit.network, record).unwrap();
     for node in visit.network.nodes() {
         assert!(!node.holds_anything_of(&record).unwrap());
