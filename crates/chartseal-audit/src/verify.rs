@@ -82,11 +82,16 @@ fn prove(
     if checkpoint.origin != origin(&header.chain) {
         return Err(Stop::refute(Rule::Origin, "another log than the header's"));
     }
-    let signed = signatures::check(&file.checkpoint, &checkpoint, policy)?;
+    // From here on something may be missing. A rule that is broken counts for more, so go on.
+    let signed = match signatures::check(&file.checkpoint, &checkpoint, policy) {
+        Err(Stop::Refuted(refutation)) => return Err(Stop::Refuted(refutation)),
+        signed => signed,
+    };
     check_header(&file, &checkpoint, header)?;
 
-    // From here on something may be missing. A rule that is broken counts for more, so go on.
     let mut doubt = None;
+    // What nobody signed contradicts nothing.
+    let kept = kept.filter(|_| signed.is_ok());
     let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
     if let (Some(kept), None) = (kept, same_chain) {
         doubt = Some(Doubt::OtherChain {
@@ -112,16 +117,15 @@ fn prove(
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
-    if let Some(doubt) = doubt.or(incomplete).or(growth) {
-        return Err(Stop::Doubt(doubt));
-    }
-    let anomalies = find_anomalies(&mut histories, header, policy, kept, options, &texts);
-
     let Signed {
         log_key,
         witnesses,
         quorum,
-    } = signed;
+    } = signed?;
+    if let Some(doubt) = doubt.or(incomplete).or(growth) {
+        return Err(Stop::Doubt(doubt));
+    }
+    let anomalies = find_anomalies(&mut histories, header, policy, kept, options, &texts);
     let is_last = header.height == checkpoint.size - 1;
     let fresh_as_of = match quorum.time.map(seconds_to_time) {
         Some(time) if is_last => time,

@@ -11,9 +11,9 @@ mod consent;
 
 use std::convert::Infallible;
 use std::io::{Cursor, Read as _};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
+use chartseal_audit::{Kept, Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, from_bytes, to_bytes,
 };
@@ -24,6 +24,8 @@ use chartseal_envelope::{
     SubjectId, Suite, Threshold, cobblestone, domain, open, seal_with_rng,
 };
 use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartScopes};
+
+use crate::python::{Python, hex};
 
 /// A fuzz target: whether these bytes were accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -89,6 +91,7 @@ targets! {
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
     audit_verify => audit, "an export file, and verifies it";
+    audit_differential => differential, "an export file, and verifies it in Python too, with the same verdict";
     fhir_bundle => bundle, "a FHIR bundle";
     fhir_resource => resource, "a FHIR resource";
     fhir_consent => consent, "a FHIR Consent, in each dialect";
@@ -330,6 +333,32 @@ fn audit(input: &[u8]) -> bool {
         verify(file, &policy, None, &Options::default()),
         Verdict::Proved(_)
     )
+}
+
+/// Where there is no Python, nothing is compared.
+fn differential(input: &[u8]) -> bool {
+    static PYTHON: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
+    let Ok(policy) = TrustPolicy::parse(TRUST) else {
+        return false;
+    };
+    let ours = match std::str::from_utf8(input) {
+        Err(_) => format!("refuted {}", Rule::File),
+        Ok(file) => match verify(file, &policy, None, &Options::default()) {
+            Verdict::Proved(report) => {
+                let kept = hex(&report.kept.to_bytes());
+                format!("proved {} {kept}", report.fresh_as_of.0)
+            }
+            Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),
+            Verdict::CannotTell(doubt) => format!("cannot_tell {}", doubt.code()),
+        },
+    };
+    if let Some(python) = PYTHON.get_or_init(|| Python::start().map(Mutex::new)) {
+        let request = format!("export {} {} - - -", hex(input), hex(TRUST.as_bytes()));
+        let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
+        let theirs = python.ask(&request).unwrap_or_else(|why| why.to_string());
+        assert!(ours == theirs, "we say {ours}, Python says {theirs}");
+    }
+    ours.starts_with("proved")
 }
 
 fn bundle(input: &[u8]) -> bool {

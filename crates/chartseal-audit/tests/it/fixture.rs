@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use chartseal_audit::{Freshness, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify};
+use chartseal_audit::{
+    Freshness, Kept, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify,
+};
 use chartseal_codec::{Bytes, to_bytes};
 use chartseal_merkle::{Frontier, Log, Map};
 use chartseal_wire::checkpoint::origin;
@@ -291,11 +293,41 @@ impl Network {
     }
 
     pub(crate) fn verify(&self, parts: &Parts) -> Verdict {
-        verify(&parts.text(), &self.policy(), None, &Options::default())
+        self.ask(parts, None).verdict()
+    }
+
+    /// A file under this network's policy, and perhaps what was kept.
+    pub(crate) fn ask(&self, parts: &Parts, kept: Option<&Kept>) -> Question {
+        self.ask_text(parts.text(), kept)
+    }
+
+    pub(crate) fn ask_text(&self, file: String, kept: Option<&Kept>) -> Question {
+        Question {
+            file,
+            policy: self.policy_text(),
+            kept: kept.cloned(),
+            options: Options::default(),
+        }
     }
 
     pub(crate) fn report(&self, parts: &Parts) -> Report {
         proved(self.verify(parts))
+    }
+}
+
+/// What a verifier is asked.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) file: String,
+    pub(crate) policy: String,
+    pub(crate) kept: Option<Kept>,
+    pub(crate) options: Options,
+}
+
+impl Question {
+    pub(crate) fn verdict(&self) -> Verdict {
+        let policy = TrustPolicy::parse(&self.policy).unwrap();
+        verify(&self.file, &policy, self.kept.as_ref(), &self.options)
     }
 }
 

@@ -9,19 +9,19 @@ use chartseal_wire::{ChainId, Entry, Hash, SealedText, Time};
 use crate::fixture::*;
 
 /// A rule, and a file that breaks it.
-type Case = (Rule, fn() -> Verdict);
+pub(crate) type Case = (Rule, fn() -> Question);
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (Rule::File, || {
         let net = Network::visit();
         let file = net.export().text() + "\n";
-        verify(&file, &net.policy(), None, &Options::default())
+        net.ask_text(file, None)
     }),
     (Rule::Export, || {
         let net = Network::visit();
         let mut file = net.export().file();
         file.extra.push(0xf6);
-        verify(&file.to_string(), &net.policy(), None, &Options::default())
+        net.ask_text(file.to_string(), None)
     }),
     (Rule::Checkpoint, || {
         let net = Network::visit();
@@ -36,32 +36,32 @@ const CASES: &[Case] = &[
             .chain((0..3).map(|i| sign(cosigner(i), &text, parts.signed_at)))
             .collect();
         file.checkpoint.text = text;
-        verify(&file.to_string(), &net.policy(), None, &Options::default())
+        net.ask_text(file.to_string(), None)
     }),
     (Rule::Origin, || {
         // The validators of another chain vouch for this chain's log under their own name.
         let other = Network::new(0xdd);
         let mut parts = Network::visit().export();
         parts.checkpoint.origin = origin(&other.chain);
-        other.verify(&parts)
+        other.ask(&parts, None)
     }),
     (Rule::LogSignature, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.proposer = Some(7);
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::KnownWitness, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.cosigners.push(5);
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::SignatureOrder, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.cosigners = vec![1, 0, 2];
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Cosignature, || {
         let net = Network::visit();
@@ -70,13 +70,13 @@ const CASES: &[Case] = &[
         let mut file = parts.file();
         // Three good ones are left, but a bad one is no detail.
         *file.checkpoint.signatures.last_mut().unwrap() = sign(cosigner(3), "another text\n", 1);
-        verify(&file.to_string(), &net.policy(), None, &Options::default())
+        net.ask_text(file.to_string(), None)
     }),
     (Rule::Quorum, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.cosigners = vec![0, 3];
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Height, || {
         let mut net = Network::visit();
@@ -86,32 +86,32 @@ const CASES: &[Case] = &[
         net.log.append(header.leaf());
         net.headers.push(header);
         net.states.push(net.states.last().unwrap().clone());
-        net.verify(&net.export())
+        net.ask(&net.export(), None)
     }),
     (Rule::Inclusion, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.proof[0] = Hash([1; 32]);
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Slot, || {
         let net = Network::visit();
         let mut parts = net.export();
         // The right slot, in the state of a block before.
         parts.export.histories[0].proof = net.states[8].prove(&subject().slot());
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Count, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.entries().remove(0);
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Complete, || {
         let net = Network::visit();
         let mut parts = net.export();
         parts.entries().swap(0, 1);
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::Entry, || {
         let mut net = Network::visit();
@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
         bytes.push(0);
         net.raw(subject(), bytes);
         net.seal();
-        net.verify(&net.export())
+        net.ask(&net.export(), None)
     }),
     (Rule::EntryHeight, || {
         let mut net = Network::visit();
@@ -129,7 +129,7 @@ const CASES: &[Case] = &[
         entry.height += 1;
         net.raw(subject(), to_bytes(&entry));
         net.seal();
-        net.verify(&net.export())
+        net.ask(&net.export(), None)
     }),
     (Rule::Text, || {
         let net = Network::visit();
@@ -138,29 +138,19 @@ const CASES: &[Case] = &[
             salt: [0; 32],
             sealed: Bytes(vec![]),
         });
-        net.verify(&parts)
+        net.ask(&parts, None)
     }),
     (Rule::RolledBack, || {
         let old = Network::visit();
         let mut net = Network::visit();
         net.seal();
         let kept = net.report(&net.export()).kept;
-        verify(
-            &old.export().text(),
-            &net.policy(),
-            Some(&kept),
-            &Options::default(),
-        )
+        net.ask(&old.export(), Some(&kept))
     }),
     (Rule::Fork, || {
         let (a, b) = forked();
         let kept = a.report(&a.export()).kept;
-        verify(
-            &b.export().text(),
-            &b.policy(),
-            Some(&kept),
-            &Options::default(),
-        )
+        b.ask(&b.export(), Some(&kept))
     }),
     (Rule::Growth, || {
         let mut net = Network::visit();
@@ -168,12 +158,7 @@ const CASES: &[Case] = &[
         net.access(DOCTOR, &[]);
         let mut parts = net.export_since(VISIT, kept.log_size());
         parts.export.growth.as_mut().unwrap().proof[0] = Hash([1; 32]);
-        verify(
-            &parts.text(),
-            &net.policy(),
-            Some(&kept),
-            &Options::default(),
-        )
+        net.ask(&parts, Some(&kept))
     }),
     (Rule::Continues, || {
         let mut net = Network::visit();
@@ -184,19 +169,14 @@ const CASES: &[Case] = &[
         net.access(DOCTOR, &[]);
         net.event(subject(), DOCTOR, enrolled(PATIENT));
         let parts = net.export_since(0, kept.log_size());
-        verify(
-            &parts.text(),
-            &net.policy(),
-            Some(&kept),
-            &Options::default(),
-        )
+        net.ask(&parts, Some(&kept))
     }),
 ];
 
 #[test]
 fn every_rule_is_triggered_alone() {
     for (rule, case) in CASES {
-        assert_breaks(case(), *rule);
+        assert_breaks(case().verdict(), *rule);
     }
 }
 

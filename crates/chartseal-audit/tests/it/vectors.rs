@@ -4,10 +4,10 @@ use chartseal_audit::{Kept, Options, TrustPolicy, verify};
 
 use crate::fixture::*;
 
-const FULL: &str = include_str!("../vectors/visit.tlog-proof");
-const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
-const POLICY: &str = include_str!("../vectors/trust.policy");
-const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
+pub(crate) const FULL: &str = include_str!("../vectors/visit.tlog-proof");
+pub(crate) const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
+pub(crate) const POLICY: &str = include_str!("../vectors/trust.policy");
+pub(crate) const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
 const VERDICT: &str = include_str!("../vectors/visit.verdict.txt");
 
 /// The visit, and what came after it.

@@ -97,7 +97,8 @@ fn exported() -> Vec<Seed> {
             checkpoint.to_string().into(),
         ),
         ("wire_proof_file", "visit".into(), visit.clone()),
-        ("audit_verify", "visit".into(), visit),
+        ("audit_verify", "visit".into(), visit.clone()),
+        ("audit_differential", "visit".into(), visit),
         ("audit_policy", "trust.policy".into(), policy.clone()),
         (
             "audit_kept",
