@@ -26,6 +26,7 @@
 //! | `hash` | [`struct@Hash`], and the one-byte prefixes that keep leaves and nodes apart |
 //! | `frontier` | [`Frontier`]: append and root in O(log n) memory |
 //! | `log` | [`Log`]: all leaf hashes, and proofs from them |
+//! | `path` | [`inclusion_path`], [`consistency_path`]: which subtrees a proof takes, wherever their hashes lie |
 //! | `proof` | [`verify_inclusion`], [`verify_consistency`] |
 //! | `map` | [`Map`], [`MapProof`] |
 //!
@@ -42,10 +43,12 @@ mod frontier;
 mod hash;
 mod log;
 mod map;
+mod path;
 mod proof;
 
 pub use frontier::Frontier;
 pub use hash::{Hash, empty_root, leaf_hash, node_hash};
 pub use log::Log;
 pub use map::{Map, MapKey, MapProof};
+pub use path::{consistency_path, inclusion_path, subtree_root};
 pub use proof::{MAX_PROOF, ProofError, root_from_inclusion, verify_consistency, verify_inclusion};

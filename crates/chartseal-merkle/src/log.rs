@@ -1,6 +1,8 @@
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::hash::{Hash, empty_root, leaf_hashes, node_hash, node_hashes};
+use crate::path::{consistency_path, inclusion_path, subtree_root};
 
 /// An RFC 6962 log that holds every leaf hash, to prove inclusion and consistency.
 ///
@@ -50,59 +52,25 @@ impl Log {
         if size > self.size() {
             return None;
         }
-        if size == 0 {
-            return Some(empty_root());
-        }
-        self.range_root(0, size)
+        self.range_root(0..size)
     }
 
     /// The hashes that lead from entry `index` to the root at `size` (RFC 9162 §2.1.3.1), the
     /// leaf's sibling first; `None` unless `index < size ≤` the log's size.
     pub fn prove_inclusion(&self, index: u64, size: u64) -> Option<Vec<Hash>> {
-        if index >= size || size > self.size() {
+        if size > self.size() {
             return None;
         }
-        let mut path = Vec::new();
-        let (mut begin, mut end) = (0, size);
-        while end - begin > 1 {
-            let middle = begin + split(end - begin);
-            if index < middle {
-                path.push(self.range_root(middle, end)?);
-                end = middle;
-            } else {
-                path.push(self.range_root(begin, middle)?);
-                begin = middle;
-            }
-        }
-        path.reverse();
-        Some(path)
+        self.roots(inclusion_path(index, size)?)
     }
 
     /// The hashes that show that the log at `new` begins with the log at `old` (RFC 9162 §2.1.4.1);
     /// `None` unless `0 < old ≤ new ≤` the log's size. Equal sizes need no hashes.
     pub fn prove_consistency(&self, old: u64, new: u64) -> Option<Vec<Hash>> {
-        if old == 0 || old > new || new > self.size() {
+        if new > self.size() {
             return None;
         }
-        let mut path = Vec::new();
-        let (mut begin, mut end) = (0, new);
-        // Down to the subtree that ends where the old log ends.
-        while end != old {
-            let middle = begin + split(end - begin);
-            if old <= middle {
-                path.push(self.range_root(middle, end)?);
-                end = middle;
-            } else {
-                path.push(self.range_root(begin, middle)?);
-                begin = middle;
-            }
-        }
-        // The verifier knows that subtree's hash already if it is the whole old log.
-        if begin != 0 {
-            path.push(self.range_root(begin, end)?);
-        }
-        path.reverse();
-        Some(path)
+        self.roots(consistency_path(old, new)?)
     }
 
     /// Hashes the subtrees that new leaves completed.
@@ -121,24 +89,19 @@ impl Log {
         }
     }
 
-    /// The root over entries `begin..end`, where `begin` is a place that [`split`] can give.
-    fn range_root(&self, begin: u64, end: u64) -> Option<Hash> {
-        let mut at = begin;
-        let mut peaks = Vec::new();
-        while at < end {
-            let height = (end - at).ilog2();
-            peaks.push(self.node(height as usize, at >> height)?);
-            at += 1 << height;
-        }
-        peaks
-            .into_iter()
-            .rev()
-            .reduce(|right, left| node_hash(left, right))
+    fn roots(&self, path: Vec<Range<u64>>) -> Option<Vec<Hash>> {
+        path.into_iter()
+            .map(|range| self.range_root(range))
+            .collect()
     }
 
-    fn node(&self, height: usize, index: u64) -> Option<Hash> {
+    fn range_root(&self, range: Range<u64>) -> Option<Hash> {
+        subtree_root(range, |height, index| self.node(height, index).ok_or(())).ok()
+    }
+
+    fn node(&self, height: u32, index: u64) -> Option<Hash> {
         let level = match height.checked_sub(1) {
-            Some(height) => self.levels.get(height)?,
+            Some(height) => self.levels.get(height as usize)?,
             None => &self.leaves,
         };
         level.get(usize::try_from(index).ok()?).copied()
@@ -158,9 +121,4 @@ impl FromIterator<Hash> for Log {
         log.extend(leaves);
         log
     }
-}
-
-/// The largest power of two below `n`, for `n > 1`: where RFC 6962 splits `n` entries.
-fn split(n: u64) -> u64 {
-    1 << (n - 1).ilog2()
 }

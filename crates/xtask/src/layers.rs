@@ -7,7 +7,7 @@ pub(crate) const LAYERS: [&[&str]; 8] = [
     &["chartseal-codec"],
     &["chartseal-merkle"],
     &["chartseal-wire", "chartseal-policy", "chartseal-envelope"],
-    &["chartseal-ledger", "chartseal-audit"],
+    &["chartseal-ledger", "chartseal-audit", "chartseal-tiles"],
     &["chartseal-fhir", "chartseal-vault", "chartseal-consensus"],
     &["chartseal-node"],
     &["chartseal"],

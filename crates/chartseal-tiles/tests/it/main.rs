@@ -1,0 +1,8 @@
+//! Logs as an outsider publishes, reads, damages and witnesses them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod damage;
+mod log;
+mod others;
+mod tiles;
+mod witness;
