@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use chartseal_codec::{Bytes, Encoder, to_bytes};
 use chartseal_ledger::store::{
-    Import, Imported, MAX_CHUNK_BYTES, SnapshotError, export_snapshot, reload,
+    Import, Imported, MAX_CHUNK_BYTES, SnapshotError, export_snapshot, reload, replay, verify,
 };
-use chartseal_ledger::{LedgerStore, MemoryStore};
+use chartseal_ledger::{Commit, LedgerStore, MemoryStore};
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Subject};
 use common::*;
@@ -233,6 +233,77 @@ fn cs_snp_07_histories_are_those_of_the_state() {
     let mut more = entries.clone();
     more.push(to_bytes(&subject));
     assert_eq!(with(subject, &more).unwrap_err(), "CS-SNP-07");
+}
+
+/// A snapshot of one header, whose state is these values.
+fn of_one_header(change: &dyn Fn(&mut BlockHeader), state: &[(MapKey, Bytes)]) -> SnapshotError {
+    let mut header = genesis().header();
+    change(&mut header);
+    let chunks = [
+        chunk(1, |e| {
+            e.uint(1);
+        }),
+        chunk(2, |e| {
+            e.item(&vec![header.clone()]);
+        }),
+        chunk(3, |e| {
+            e.item(&state.to_vec());
+        }),
+    ];
+    import(&header, &chunks).unwrap_err()
+}
+
+#[test]
+fn cs_snp_08_a_state_without_parameters_is_refused_though_its_root_is_right() {
+    let (key, value) = (MapKey([3; 32]), vec![1, 2, 3]);
+    let root = chartseal_merkle::Map::new()
+        .update([(key, Some(value.clone()))].into())
+        .root();
+    let state = [(key, Bytes(value))];
+    let error = of_one_header(&|header| header.state_root = root, &state);
+    assert_eq!(error, SnapshotError::NoParameters);
+    assert_eq!(error.rule(), "CS-SNP-08");
+    // The same state under another root fails before.
+    let error = of_one_header(&|_| (), &state);
+    assert_eq!(error.rule(), "CS-SNP-06");
+}
+
+#[test]
+fn cs_snp_09_a_header_of_another_version_is_named() {
+    let error = of_one_header(&|header| header.version = 2, &[]);
+    let expected = SnapshotError::HeaderVersion {
+        height: 0,
+        found: 2,
+    };
+    assert_eq!(error, expected);
+    assert_eq!(error.rule(), "CS-SNP-09");
+}
+
+#[test]
+fn a_store_started_from_a_snapshot_goes_on_with_the_chain() {
+    let mut chain = chain();
+    let imported = import(chain.head.head(), &chunks(&chain.store)).unwrap();
+    let mut other = MemoryStore::new();
+    other.keep(&imported).unwrap();
+    let from = reload(&other).unwrap().overlay;
+    let height = from.height();
+    for id in 21..24 {
+        chain.ok(&actor_key(10), chain.record(id));
+        let block = chain.blocks.last().unwrap();
+        other.commit(&Commit::new(block, &chain.last)).unwrap();
+    }
+    let verified = verify(&other, |_| ()).unwrap();
+    assert_eq!(verified.damage, []);
+    assert_eq!(verified.kept.blocks_from, height + 1);
+    // Its own snapshot is everybody's.
+    assert_eq!(chunks(&other), chunks(&chain.store));
+    // And its blocks are executed anew from there.
+    let mut receipts = 0;
+    let end = replay(&other, &from, height + 3, |_, executed| {
+        receipts += executed.receipts.len();
+    });
+    assert_eq!(end.unwrap().head(), chain.head.head());
+    assert_eq!(receipts, 3);
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! The store's contract, and what reloading says of damage.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod common;
 
 use chartseal_ledger::store::{
-    Counts, Damage, Imported, Kept, ReloadError, TxPlace, conformance, reload,
+    Counts, Damage, Imported, Kept, Refused, ReloadError, ReplayError, Table, TxPlace, conformance,
+    reload, replay, verify,
 };
-use chartseal_ledger::{Block, Commit, LedgerStore, MemoryStore};
+use chartseal_ledger::{Block, Commit, LedgerStore, MemoryStore, Params};
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
 use common::*;
@@ -37,6 +43,8 @@ struct Damaged {
     store: MemoryStore,
     header: fn(u64, Option<Vec<u8>>) -> Option<Vec<u8>>,
     state: fn(State) -> State,
+    /// Whose history is gone as a whole.
+    without: Option<Subject>,
 }
 
 impl LedgerStore for Damaged {
@@ -63,7 +71,12 @@ impl LedgerStore for Damaged {
     }
 
     fn counts(&self) -> Result<Counts, Self::Error> {
-        self.store.counts()
+        let mut counts = self.store.counts()?;
+        if let Some(subject) = &self.without {
+            counts.histories -= 1;
+            counts.entries -= self.store.history_len(subject)?;
+        }
+        Ok(counts)
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, Self::Error> {
@@ -87,10 +100,14 @@ impl LedgerStore for Damaged {
     }
 
     fn subjects(&self) -> Result<Vec<Subject>, Self::Error> {
-        self.store.subjects()
+        let subjects = self.store.subjects()?.into_iter();
+        Ok(subjects.filter(|one| Some(*one) != self.without).collect())
     }
 
     fn history(&self, of: &Subject, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, Self::Error> {
+        if self.without == Some(*of) {
+            return Ok(Vec::new());
+        }
         self.store.history(of, from, limit)
     }
 
@@ -107,6 +124,7 @@ fn damage_is_named_where_it_is() {
             store: chain.store.clone(),
             header,
             state,
+            without: None,
         };
         match reload(&damaged) {
             Ok(_) => None,
@@ -150,4 +168,132 @@ fn damage_is_named_where_it_is() {
         },
     );
     assert_eq!(flipped, Some(Damage::StateRoot));
+}
+
+#[test]
+fn executing_the_blocks_anew_gives_every_state_and_receipt_again() {
+    let genesis = genesis();
+    let mut chain = Chain::populated();
+    chain.ok(&actor_key(10), chain.record(20));
+    chain.ok(&patient_key(1), directive(1, grant(11, None)));
+    let (_, outcomes) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
+    let last = chain.last.receipts.clone();
+    let mut receipts = Vec::new();
+    let end = replay(
+        &chain.store,
+        &genesis.overlay(),
+        chain.head.height(),
+        |block, executed| {
+            assert_eq!(executed.overlay.head(), &block.header);
+            receipts.push(executed.receipts.clone());
+        },
+    );
+    assert_eq!(end.unwrap().head(), chain.head.head());
+    assert_eq!(receipts.len() as u64, chain.head.height());
+    assert_eq!(receipts.last(), Some(&last));
+    assert!(outcomes[0].permitted);
+    // What was proved at a height is provable at it again, under that block's own root.
+    let subject = Subject::Patient(patient(1));
+    for height in 0..=chain.head.height() {
+        let then = replay(&chain.store, &genesis.overlay(), height, |_, _| ()).unwrap();
+        let header = &chain.blocks[usize::try_from(height).unwrap()].header;
+        assert_eq!(then.head(), header);
+        let value = then.map().get(&subject.slot()).map(<[u8]>::to_vec);
+        let proof = then.prove_history(&subject);
+        let proved = proof.verify(header.state_root, &subject.slot(), value.as_deref());
+        assert_eq!(proved, Ok(()), "{height}");
+    }
+}
+
+#[test]
+fn a_history_that_is_gone_as_a_whole_is_missed_by_executing_anew() {
+    let chain = Chain::populated();
+    let damaged = Damaged {
+        store: chain.store.clone(),
+        header: |_, header| header,
+        state: |state| state,
+        without: Some(Subject::Patient(patient(2))),
+    };
+    assert_eq!(verify(&damaged, |_| ()).unwrap().damage, []);
+    let until = chain.head.height();
+    let replayed = replay(&damaged, &genesis().overlay(), until, |_, _| ());
+    let Err(ReplayError::Damaged(damage)) = replayed else {
+        panic!("{replayed:?}")
+    };
+    let expected = Damage::History {
+        subject: Subject::Patient(patient(2)),
+        index: Some(0),
+    };
+    assert_eq!(damage, expected);
+    assert_eq!(
+        (damage.rule(), damage.table()),
+        ("CS-STO-21", Table::Histories)
+    );
+}
+
+#[test]
+fn pruned_blocks_are_not_executed_anew_and_the_rest_is_from_a_state_of_their_height() {
+    let mut chain = Chain::populated();
+    let middle = chain.head.clone();
+    chain.ok(&actor_key(10), chain.record(20));
+    chain.ok(&actor_key(10), chain.record(21));
+    chain.store.prune(middle.height() + 1).unwrap();
+    let until = chain.head.height();
+    let refused = replay(&chain.store, &genesis().overlay(), until, |_, _| ());
+    let expected = Refused::Pruned {
+        height: 1,
+        from: middle.height() + 1,
+    };
+    assert!(
+        matches!(&refused, Err(ReplayError::Store(refused)) if *refused == expected),
+        "{refused:?}"
+    );
+    assert_eq!(expected.rule(), "CS-STO-06");
+    let end = replay(&chain.store, &middle, until, |_, _| ()).unwrap();
+    assert_eq!(end.head(), chain.head.head());
+    // A state of another chain is no start.
+    let other = genesis_with(Params::default()).overlay();
+    let refused = replay(&chain.store, &other, until, |_, _| ());
+    assert!(
+        matches!(
+            refused,
+            Err(ReplayError::Damaged(Damage::BadHeader { height: 0 }))
+        ),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_transaction_of_a_pruned_block_is_still_proved_by_its_leaf() {
+    let mut chain = Chain::populated();
+    let one = chain.sign(&actor_key(10), chain.record(20));
+    let two = chain.sign(&actor_key(10), chain.record(21));
+    chain.block(vec![one.clone(), two]);
+    let (height, root) = (chain.head.height(), chain.head.head().tx_root);
+    chain.ok(&actor_key(10), chain.record(22));
+    chain.store.prune(height + 1).unwrap();
+    let leaves = chain.store.leaves(height).unwrap().unwrap();
+    let tree: chartseal_merkle::Log = leaves.into_iter().collect();
+    let proof = tree.prove_inclusion(0, 2).unwrap();
+    let proved = chartseal_merkle::verify_inclusion(one.leaf(), 0, 2, &proof, root);
+    assert_eq!(proved, Ok(()));
+    assert_eq!(chain.store.transaction(&one.id()).unwrap(), None);
+}
+
+#[test]
+fn progress_reaches_the_end_of_each_table() {
+    let chain = Chain::populated();
+    let mut last = std::collections::BTreeMap::new();
+    verify(&chain.store, |now| {
+        last.insert(now.table, now);
+    })
+    .unwrap();
+    let tables = [
+        Table::Headers,
+        Table::Blocks,
+        Table::State,
+        Table::Histories,
+    ];
+    assert_eq!(last.keys().copied().collect::<Vec<_>>(), tables);
+    assert!(last.values().all(|now| now.done == now.of && now.of > 0));
 }

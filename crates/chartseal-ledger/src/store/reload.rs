@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use chartseal_codec::from_bytes;
 use chartseal_merkle::{Frontier, Log, Map};
 use chartseal_wire::block::{HEADER_VERSION, header_leaf};
-use chartseal_wire::{BlockHeader, Subject};
+use chartseal_wire::{BlockHeader, Hash, Subject};
 use thiserror::Error;
 
 use super::{Damage, LedgerStore, Table};
@@ -69,9 +69,9 @@ pub fn reload<S: LedgerStore>(store: &S) -> Result<Reloaded, ReloadError<S::Erro
 pub(super) fn read_log<S: LedgerStore>(
     store: &S,
     head: &BlockHeader,
-    mut progress: impl FnMut(u64),
+    mut each: impl FnMut(&BlockHeader),
 ) -> Result<(Frontier, Log), ReloadError<S::Error>> {
-    let (mut frontier, mut log) = (Frontier::new(), Log::new());
+    let (mut frontier, mut log, mut parent) = (Frontier::new(), Log::new(), Hash::ZERO);
     for height in 0..=head.height {
         let damaged = |damage| Err(ReloadError::Damaged(damage));
         let Some(bytes) = store.header(height).map_err(ReloadError::Store)? else {
@@ -90,12 +90,16 @@ pub(super) fn read_log<S: LedgerStore>(
         if (header.log_size, header.log_root) != (log.size(), log.root()) {
             return damaged(Damage::LogRoot { height });
         }
+        if header.parent != parent {
+            return damaged(Damage::BadHeader { height });
+        }
         let leaf = header_leaf(&bytes);
         if height < head.height {
             frontier.append(leaf);
         }
         log.append(leaf);
-        progress(height + 1);
+        parent = leaf;
+        each(&header);
     }
     Ok((frontier, log))
 }
@@ -112,7 +116,15 @@ pub(super) fn check_state(state: &Map, head: &BlockHeader) -> Result<Shared, Dam
     }
     let shared = state.get(&table::shared());
     let shared = shared.and_then(|bytes| from_bytes::<Shared>(bytes).ok());
-    shared.ok_or(Damage::NoParameters)
+    let shared = shared.ok_or(Damage::NoParameters)?;
+    // No later header vouches for the newest one, but the state knows the committee.
+    let committee = &shared.committee;
+    let epochs = [head.epoch, head.epoch.saturating_add(1)];
+    if committee.hash() != head.next_committee || !epochs.contains(&committee.epoch()) {
+        let height = head.height;
+        return Err(Damage::BadHeader { height });
+    }
+    Ok(shared)
 }
 
 /// The tables whose numbers of rows are not as the others say.

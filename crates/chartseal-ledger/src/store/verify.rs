@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Map};
-use chartseal_wire::{BlockHeader, Entry, Hash, Subject};
+use chartseal_wire::{BlockHeader, Entry, Hash, Subject, Time};
 
 use super::reload::{check_state, read_log, read_state, wrong_counts, wrong_length};
 use super::{Counts, Damage, Kept, LedgerStore, ReloadError, Table, TxPlace};
@@ -57,16 +57,19 @@ pub fn verify<S: LedgerStore>(
     let head = head.ok_or(ReloadError::Empty)?;
     let kept = store.kept().map_err(ReloadError::Store)?;
     let of = head.height.saturating_add(1);
-    let log = read_log(store, &head, |done| {
+    let mut times = Vec::new();
+    let log = read_log(store, &head, |header| {
+        times.push(header.time);
         progress(Progress {
             table: Table::Headers,
-            done,
+            done: times.len() as u64,
             of,
         });
     });
     let mut run = Run {
         store,
         progress,
+        times,
         found: Verified {
             height: head.height,
             kept,
@@ -100,6 +103,8 @@ pub fn verify<S: LedgerStore>(
 struct Run<'a, S, P> {
     store: &'a S,
     progress: P,
+    /// The times of the headers, as far as they are right.
+    times: Vec<Time>,
     found: Verified,
 }
 
@@ -219,7 +224,7 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
 
     fn entries(&mut self, state: &Map, subject: &Subject) -> Result<(), S::Error> {
         let mut frontier = Frontier::new();
-        let (mut wrong, mut before) = (None, 0);
+        let (mut wrong, mut before, mut other_time) = (None, 0, None);
         loop {
             let size = frontier.size();
             let read = self.store.history(subject, size, ENTRIES_AT_ONCE)?;
@@ -228,11 +233,16 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
             }
             for (index, bytes) in (size..).zip(&read) {
                 frontier.append(Entry::leaf(bytes));
-                let height = from_bytes::<Entry>(bytes).map(|entry| entry.height);
-                let is_next = |height| before <= height && height <= self.found.height;
-                match height {
-                    Ok(height) if is_next(height) => before = height,
-                    _ => wrong = wrong.or(Some(index)),
+                let entry = from_bytes::<Entry>(bytes).ok();
+                let in_order = before..=self.found.height;
+                let Some(entry) = entry.filter(|entry| in_order.contains(&entry.height)) else {
+                    wrong = wrong.or(Some(index));
+                    continue;
+                };
+                before = entry.height;
+                let at = usize::try_from(entry.height).unwrap_or(usize::MAX);
+                if self.times.get(at).is_some_and(|time| *time != entry.time) {
+                    other_time = other_time.or(Some(entry.height));
                 }
             }
         }
@@ -242,6 +252,12 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
                 subject: *subject,
                 index: wrong,
             });
+        } else if let Some(height) = other_time {
+            // The state vouches for the entry, and nothing yet for the newest header's time.
+            let damage = Damage::BadHeader { height };
+            if !self.found.damage.contains(&damage) {
+                self.note(damage);
+            }
         }
         Ok(())
     }
