@@ -90,6 +90,71 @@ fn every_proof_of_a_small_log_verifies_and_no_other_does() {
     assert_eq!(nothing, Err(ProofError::OutOfTree));
 }
 
+/// RFC 9162, section 2.1.5: the log of seven leaves, whose nodes it names, and the three before it.
+#[test]
+fn the_proofs_of_rfc9162s_example_are_those_that_it_lists() {
+    let leaves = leaves(7);
+    let log: Log = leaves.iter().copied().collect();
+    let [a, b, c, d, e, f, j] = leaves.try_into().unwrap();
+    let (g, h, i) = (node_hash(a, b), node_hash(c, d), node_hash(e, f));
+    let (k, l) = (node_hash(g, h), node_hash(i, j));
+    let (hash0, hash1, hash2) = (node_hash(g, c), k, node_hash(k, i));
+    assert_eq!(log.root(), node_hash(k, l));
+    for (size, root) in [(3, hash0), (4, hash1), (6, hash2)] {
+        assert_eq!(log.root_at(size), Some(root));
+    }
+    let inclusion: [(u64, &[Hash]); 4] = [
+        (0, &[b, h, l]),
+        (3, &[c, g, l]),
+        (4, &[f, j, k]),
+        (6, &[i, k]),
+    ];
+    for (index, path) in inclusion {
+        assert_eq!(log.prove_inclusion(index, 7).unwrap(), path);
+        let leaf = log.leaf(index).unwrap();
+        assert_eq!(verify_inclusion(leaf, index, 7, path, log.root()), Ok(()));
+    }
+    let consistency: [(u64, Hash, &[Hash]); 3] = [
+        (3, hash0, &[c, d, g, l]),
+        (4, hash1, &[l]),
+        (6, hash2, &[i, j, k]),
+    ];
+    for (size, root, path) in consistency {
+        assert_eq!(log.prove_consistency(size, 7).unwrap(), path);
+        assert_eq!(verify_consistency(size, root, 7, log.root(), path), Ok(()));
+    }
+}
+
+/// The roots that Certificate Transparency's own logs are tested with, of eight short leaves.
+#[test]
+fn roots_are_those_of_certificate_transparency() {
+    let leaves: [&[u8]; 8] = [
+        b"",
+        b"\x00",
+        b"\x10",
+        b" !",
+        b"01",
+        b"@ABC",
+        b"PQRSTUVW",
+        b"`abcdefghijklmno",
+    ];
+    let roots = [
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+    let mut frontier = Frontier::new();
+    for (leaf, root) in leaves.into_iter().zip(roots) {
+        frontier.append(leaf_hash(leaf));
+        assert_eq!(frontier.root().to_string(), root);
+    }
+}
+
 #[test]
 fn a_frontier_with_another_number_of_peaks_is_refused() {
     let mut frontier = Frontier::new();
