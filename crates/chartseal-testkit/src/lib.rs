@@ -5,11 +5,14 @@
 //! | [`bad_bundles`] | FHIR bundles that must be refused, each with a part of its error; and a good one of any size |
 //! | `fuzz` (feature `fuzz`) | what the fuzzers run: one function for every decoder |
 //! | [`python`] | the verifier in Python, to compare ours with |
+//! | `leaks` (feature `leaks`) | finds texts in bytes: plain, in hex, in base64, or hashed |
 //! | [`data_dir`] | other people's test data, where a checkout has it |
 
 pub mod bad_bundles;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+#[cfg(feature = "leaks")]
+pub mod leaks;
 pub mod python;
 
 use std::path::PathBuf;
