@@ -13,6 +13,7 @@
 //! | [`export`] | checkpoints, cosignatures, exports |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
+//! | `metrics` | [`Metrics`]: what was refused, by rule |
 //! | `clock`, `conduct` | [`Clock`]; [`Conduct`], for demonstrations and tests |
 //!
 //! # Limits
@@ -28,6 +29,7 @@ mod error;
 pub mod export;
 pub mod keys;
 mod ledger_store;
+mod metrics;
 mod node;
 mod record_index;
 mod replica;
@@ -41,5 +43,6 @@ pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;
 pub use keys::NodeKeys;
 pub use ledger_store::{LedgerStoreError, RedbLedger};
+pub use metrics::Metrics;
 pub use node::Node;
 pub use stores::Stores;

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::keys::{NodeKeys, public, sign};
+use crate::metrics::{Counters, Metrics};
 use crate::stores::Stores;
 
 /// How many blocks a node's own transactions stay valid.
@@ -34,6 +35,7 @@ pub struct Node {
     pub(crate) stores: Stores,
     /// The leaves of the block log, the head's included.
     pub(crate) headers: Log,
+    pub(crate) counters: Counters,
     seq: u64,
 }
 
@@ -78,6 +80,7 @@ impl Node {
             executed: BTreeMap::new(),
             stores,
             headers,
+            counters: Counters::default(),
             seq,
         })
     }
@@ -115,6 +118,11 @@ impl Node {
     /// How it behaves: honestly, unless a demonstration or a test says otherwise.
     pub fn conduct(&self) -> Conduct {
         self.conduct
+    }
+
+    /// What it counted since it was opened.
+    pub fn metrics(&self) -> Metrics {
+        self.counters.read()
     }
 
     /// Changes how it behaves.

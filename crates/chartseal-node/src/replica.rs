@@ -29,6 +29,9 @@ impl Replica for Node {
     ) -> Result<(Block, Vec<Rejection>), NodeError> {
         self.check_running()?;
         let proposed = propose(&self.head, time, candidates.iter().cloned());
+        for (rule, times) in proposed.refusals() {
+            self.counters.refused(rule, times);
+        }
         let rejected = proposed
             .rejected
             .into_iter()
@@ -38,7 +41,8 @@ impl Replica for Node {
 
     fn execute(&mut self, block: &Block) -> Result<Hash, NodeError> {
         self.check_running()?;
-        let executed = execute(&self.head, block)?;
+        let executed = execute(&self.head, block)
+            .inspect_err(|error| self.counters.refused(error.rule(), 1))?;
         let root = executed.overlay.map().root();
         self.executed
             .insert(block.header.leaf(), (block.clone(), executed));

@@ -13,6 +13,7 @@ mod agreement;
 mod deposit;
 mod exports;
 mod fixture;
+mod metrics;
 mod old_directory;
 mod release;
 mod restart;
