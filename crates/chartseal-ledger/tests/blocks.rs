@@ -6,7 +6,7 @@ mod common;
 
 use chartseal_ledger::body::{DirectiveIssued, EmergencyDeclared};
 use chartseal_ledger::{
-    Block, BlockError, MAX_TRANSACTION_BYTES, SignedTransaction, execute, propose, tx_root,
+    Block, BlockError, MAX_TRANSACTION_BYTES, Params, SignedTransaction, execute, propose, tx_root,
 };
 use chartseal_wire::{ChainId, Hash, Signature, Time};
 use common::*;
@@ -335,4 +335,17 @@ fn time_is_bounded_by_who_has_a_clock() {
     );
     assert!(!params.is_timely(Time(START + drift + 1), now));
     assert!(!params.is_timely(Time(START - drift - 1), now));
+}
+
+#[test]
+fn the_default_params_are_what_their_page_says() {
+    let (params, second, hour) = (Params::default(), 1_000, 3_600_000);
+    assert_eq!(params.max_time_drift_ms, 30 * second);
+    assert_eq!(params.emergency_role_delay_ms, 24 * hour);
+    assert_eq!(params.review_within_ms, 3 * 24 * hour);
+    assert_eq!(params.release_window_ms, 600 * second);
+    assert_eq!(params.min_recovery_delay_ms, 3 * 24 * hour);
+    assert_eq!(params.denial_window_ms, hour);
+    assert_eq!(params.network.emergency.unwrap().ttl.0, 4 * hour);
+    assert_eq!(params.network.law, []);
 }

@@ -6,11 +6,11 @@ mod common;
 
 use chartseal_ledger::body::{
     CommitteeChanged, Countersignature, CustodianSet, DepositAcknowledged, Destroyed, Erased,
-    NextMember, RedealAcknowledged, Redealt, Released,
+    NextMember, Organization, RedealAcknowledged, Redealt, Released,
 };
 use chartseal_ledger::store::reload;
-use chartseal_ledger::{BlockError, execute, propose, releasable};
-use chartseal_wire::{Event, Hash, RequestId, Subject, Time};
+use chartseal_ledger::{BlockError, Genesis, execute, propose, releasable};
+use chartseal_wire::{Event, Hash, OrgId, RequestId, Subject, Time};
 use common::*;
 
 /// Organization 4 leaves, 5 joins at the end; approved by these.
@@ -81,6 +81,53 @@ fn cs_led_101_a_quorum_of_the_present_committee_decides() {
     assert_eq!(chain.refused(&office(1), moved), "CS-LED-101");
     let body = change(&chain, from, &[2, 3, 4]);
     chain.ok(&office(4), body);
+}
+
+#[test]
+fn a_committee_has_sixty_four_members_at_most() {
+    let key = |what: &str, id: u8| Key::new(&format!("{what} of {id}"));
+    let all: Vec<Organization> = (1..=67)
+        .map(|id| Organization {
+            id: OrgId([id; 16]),
+            enrolment_key: key("office", id).public(),
+            custodian_key: key("custodian", id).public(),
+            custodian_kem: [id; 32],
+            validator: key("validator", id).public(),
+        })
+        .collect();
+    let genesis = Genesis::new(Time(START), [1; 32], params(), all.clone(), &[all[0].id]);
+    let mut chain = Chain::of(&genesis.unwrap());
+    let office = key("office", 1);
+    let change = |chain: &Chain, n: usize| {
+        let members = all[..n].iter().map(|org| NextMember {
+            org: org.id,
+            validator: org.validator,
+            custodian_kem: org.custodian_kem,
+        });
+        let mut body = CommitteeChanged {
+            epoch: 1,
+            from: next(chain) + 1,
+            members: members.collect(),
+            approvals: vec![],
+        };
+        let message = body.to_approve(&chain.head.head().chain);
+        body.approvals = vec![Countersignature {
+            org: all[0].id,
+            signature: office.sign(&message),
+        }];
+        body
+    };
+    for n in [0, 65, 66, 67] {
+        let body = change(&chain, n);
+        assert_eq!(chain.refused(&office, body), "CS-LED-100", "{n} members");
+    }
+    let body = change(&chain, 64);
+    chain.ok(&office, body);
+    let committee = chain.head.committee();
+    assert_eq!(
+        (committee.n(), committee.f(), committee.quorum()),
+        (64, 21, 43)
+    );
 }
 
 /// Into the next epoch, by the shortest way.

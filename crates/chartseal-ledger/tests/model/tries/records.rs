@@ -32,7 +32,10 @@ impl Run {
                     4 => body.header = some(now.deposits.keys().copied(), a).unwrap_or(body.header),
                     5 => body.version = 2,
                     6 => body.supersedes = Some(HeaderDigest([1; 32])),
-                    7 | 8 => body.release_at = Some(Time(now.time + 6_000)),
+                    7 | 8 => {
+                        let ms = 1_000 * u64::from(1 + a % 6);
+                        body.release_at = Some(Time(now.time + ms));
+                    }
                     _ => {}
                 }
                 let by = [10, 10, 11, 12, 14, 15].get(usize::from(c % 7));
