@@ -1,5 +1,9 @@
 #[cfg(test)]
+mod content;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod faulty_disk;
 mod migration;
@@ -23,8 +27,9 @@ use thiserror::Error;
 /// The version of the tables below. A later program opens it, or says what to do.
 const VERSION: u64 = 2;
 
-/// What redb may keep of the file in memory. The state map is in memory anyway.
-const CACHE_BYTES: usize = 8 << 20;
+/// What redb may keep of the file in memory. A block changes pages all over it: with less, a commit
+/// reads them from the system and writes them twice.
+const CACHE_BYTES: usize = 32 << 20;
 
 /// The version, and from which heights on there are blocks and leaves.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::keys::{NodeKeys, public, sign};
+use crate::ledger_store::RedbLedger;
 use crate::metrics::{Counters, Metrics};
 use crate::stores::Stores;
 
@@ -66,7 +67,8 @@ impl Node {
             overlay: head,
             log: headers,
         } = reload(&stores.ledger)?;
-        if head.head().chain != genesis.chain_id() {
+        // A chain that began with a snapshot has its first header too.
+        if stores.ledger.header(0)? != Some(genesis.header().bytes()) {
             return Err(NodeError::OtherChain);
         }
         let seq = head.state().sequence(&public(&keys.custodian));
@@ -108,6 +110,11 @@ impl Node {
     /// The newest final block, and everything after it.
     pub fn head(&self) -> &Overlay {
         &self.head
+    }
+
+    /// The chain as it is stored, for reading: to verify it, or to export a snapshot.
+    pub fn ledger(&self) -> &RedbLedger {
+        &self.stores.ledger
     }
 
     /// The state after the newest final block.
@@ -240,7 +247,9 @@ impl Node {
 
     /// A transaction of this custodian.
     pub(crate) fn transaction(&mut self, body: impl Into<Body>) -> SignedTransaction {
-        self.seq += 1;
+        // Blocks that it caught up with may have transactions of its own, of before it lost its disk.
+        let last = self.state().sequence(&public(&self.keys.custodian));
+        self.seq = self.seq.max(last) + 1;
         let transaction = Transaction {
             version: TRANSACTION_VERSION,
             chain: self.chain(),

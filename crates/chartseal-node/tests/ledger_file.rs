@@ -232,3 +232,50 @@ fn a_missing_altered_or_swapped_header_is_noticed() {
     assert_eq!(error.rule(), "CS-LST-04");
     assert!(error.to_string().contains("headers"), "{error}");
 }
+
+/// What a store does not look at: transactions of this many bytes in all.
+fn heavy(block: &chartseal_ledger::Block, bytes: usize) -> chartseal_ledger::Block {
+    let mut block = block.clone();
+    let height = block.header.height.to_be_bytes();
+    let transaction = |at: usize| chartseal_ledger::SignedTransaction {
+        bytes: [&height[..], &at.to_be_bytes(), &vec![0x5a; 1_000]].concat(),
+        signature: chartseal_wire::Signature([1; 64]),
+    };
+    block.transactions = (0..bytes / 1_000).map(transaction).collect();
+    block
+}
+
+#[test]
+fn pruning_and_compacting_shrink_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ledger.redb");
+    let keys = NodeKeys::generate().unwrap();
+    let org = keys.organization(OrgId([1; 16]), PublicKey([7; 32]));
+    let ids = [org.id];
+    let genesis = Genesis::new(Time(1_000), [9; 32], Params::default(), vec![org], &ids).unwrap();
+    let mut ledger = RedbLedger::open(&file).unwrap();
+    let mut executed = genesis.executed();
+    ledger
+        .commit(&Commit::new(&genesis.block(), &executed))
+        .unwrap();
+    for at in 1..=40 {
+        let next = propose(&executed.overlay, Time(1_000 + at), []);
+        let block = heavy(&next.block, 100_000);
+        ledger.commit(&Commit::new(&block, &next.executed)).unwrap();
+        executed = next.executed;
+    }
+    let size = || std::fs::metadata(&file).unwrap().len();
+    let before = size();
+    assert_eq!(ledger.prune(40).unwrap(), 40);
+    assert!(ledger.compact().unwrap());
+    drop(ledger);
+    let after = size();
+    assert!(before > 4_000_000 && after < before / 8, "{before} {after}");
+    let ledger = RedbLedger::open(&file).unwrap();
+    assert_eq!(ledger.leaves(7).unwrap().unwrap().len(), 100);
+    assert_eq!(ledger.block(40).unwrap().unwrap().transactions.len(), 100);
+    assert_eq!(
+        reload(&ledger).unwrap().overlay.head(),
+        executed.overlay.head()
+    );
+}

@@ -11,21 +11,24 @@ use std::collections::BTreeSet;
 
 use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::PatientEnrolled;
-use chartseal_ledger::store::{Commit, LedgerStore, reload};
+use chartseal_ledger::store::{
+    Commit, Import, Imported, LedgerStore, MemoryStore, Refused, export_snapshot, reload,
+};
 use chartseal_ledger::{
     Block, Executed, Genesis, Params, SignedTransaction, TRANSACTION_VERSION, Transaction, propose,
 };
 use chartseal_merkle::MapKey;
 use chartseal_wire::{ChainId, OrgId, PatientId, Subject, Time, TxId};
 
+use super::content::Whole;
 use super::faulty_disk::{Fault, FaultyDisk};
 use super::{LedgerStoreError, RedbLedger};
 use crate::keys::{NodeKeys, public, sign};
 
-type Chain = Vec<(Block, Executed)>;
+pub(super) type Chain = Vec<(Block, Executed)>;
 
 /// Genesis, and blocks that enrol so many patients each.
-fn chain(enrolments: &[u8]) -> Chain {
+pub(super) fn chain(enrolments: &[u8]) -> Chain {
     let key = |seed| SigningKeyPair::from_secret_bytes(&[seed; 32]);
     let org = NodeKeys::generate()
         .unwrap()
@@ -82,7 +85,7 @@ fn enrolment(
     transaction.sign(|message| sign(office, message))
 }
 
-fn open(disk: &FaultyDisk) -> Result<RedbLedger, LedgerStoreError> {
+pub(super) fn open(disk: &FaultyDisk) -> Result<RedbLedger, LedgerStoreError> {
     RedbLedger::over(disk.clone())
 }
 
@@ -152,7 +155,7 @@ fn contents(chain: &Chain) -> Vec<Content> {
 }
 
 /// A file with no block, and one with the whole chain.
-fn files(chain: &Chain) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn files(chain: &Chain) -> (Vec<u8>, Vec<u8>) {
     let disk = FaultyDisk::new(Vec::new());
     drop(open(&disk).unwrap());
     let empty = disk.content();
@@ -272,4 +275,101 @@ fn damage_to_the_file_is_found_or_harmless() {
         check(file[..keep].to_vec(), format!("cut at {keep}"));
     }
     assert!(found > 100 && harmless > 0, "{found} {harmless}");
+}
+
+type Change = fn(&mut RedbLedger) -> Result<(), LedgerStoreError>;
+
+/// Fails at each step of opening `image`, changing it, and closing: what is read back is the whole before
+/// the change or the whole after it, and the same change then succeeds. Gives how often it was the old one.
+fn all_or_nothing(image: &[u8], change: Change) -> (u64, u64) {
+    let disk = FaultyDisk::new(image.to_vec());
+    let mut ledger = open(&disk).unwrap();
+    let before = Whole::of(&ledger);
+    change(&mut ledger).unwrap();
+    let after = Whole::of(&ledger);
+    drop(ledger);
+    let (steps, mut old) = (disk.steps(), 0);
+    for at in 0..steps {
+        for fault in Fault::ALL {
+            let of = format!("{fault:?} at step {at} of {steps}");
+            let disk = FaultyDisk::failing(image.to_vec(), at, fault);
+            let changed = open(&disk).and_then(|mut ledger| change(&mut ledger));
+            let disk = FaultyDisk::new(disk.content());
+            let mut ledger = open(&disk).unwrap_or_else(|error| panic!("{of}: {error}"));
+            let found = Whole::of(&ledger);
+            if found == before && before != after {
+                assert!(changed.is_err(), "{of}: acknowledged, and lost");
+                old += 1;
+                change(&mut ledger).unwrap();
+            }
+            assert!(Whole::of(&ledger) == after, "{of}: neither old nor new");
+        }
+    }
+    (steps, old)
+}
+
+#[test]
+fn a_failure_while_pruning_leaves_all_or_nothing_pruned() {
+    let chain = chain(&[1, 3, 0, 40, 2]);
+    let (_, file) = files(&chain);
+    let (steps, old) = all_or_nothing(&file, |ledger| ledger.prune(5).map(|_| ()));
+    assert!(steps > 10 && old > 10, "{steps} {old}");
+}
+
+#[test]
+fn a_failure_while_compacting_loses_nothing() {
+    let chain = chain(&[1, 40, 40, 40, 2]);
+    let (_, file) = files(&chain);
+    let disk = FaultyDisk::new(file);
+    open(&disk).unwrap().prune(5).unwrap();
+    let (steps, old) = all_or_nothing(&disk.content(), |ledger| ledger.compact().map(|_| ()));
+    assert!(steps > 10 && old == 0, "{steps} {old}");
+}
+
+/// The first blocks of [`chain`], as a snapshot.
+fn snapshot() -> Imported {
+    let mut store = MemoryStore::new();
+    let chain = chain_of_snapshot();
+    for (block, executed) in &chain[..4] {
+        store.commit(&Commit::new(block, executed)).unwrap();
+    }
+    let mut import = Import::new(chain[3].0.header.clone());
+    export_snapshot(&store, |chunk| {
+        import.chunk(chunk).unwrap();
+        Ok::<(), Refused>(())
+    })
+    .unwrap();
+    import.finish().unwrap()
+}
+
+thread_local! {
+    /// Keys are made anew each time, so there is one chain a thread.
+    static CHAIN: Chain = chain(&[1, 3, 20, 2]);
+}
+
+fn chain_of_snapshot() -> Chain {
+    CHAIN.with(Chain::clone)
+}
+
+#[test]
+fn a_failure_while_keeping_a_snapshot_leaves_all_or_nothing_of_it_and_the_chain_goes_on() {
+    let empty = FaultyDisk::new(Vec::new());
+    drop(open(&empty).unwrap());
+    let (steps, old) = all_or_nothing(&empty.content(), |ledger| ledger.keep(&snapshot()));
+    assert!(steps > 5 && old > 5, "{steps} {old}");
+    let mut ledger = open(&empty).unwrap();
+    ledger.keep(&snapshot()).unwrap();
+    let (block, executed) = chain_of_snapshot().swap_remove(4);
+    ledger.commit(&Commit::new(&block, &executed)).unwrap();
+    assert_eq!(reload(&ledger).unwrap().overlay.head(), &block.header);
+}
+
+/// The kept file of version 1.
+const OLD: &[u8] = include_bytes!("../../tests/directories/v1/ledger.redb");
+
+#[test]
+fn a_failure_while_a_file_of_version_1_is_brought_up_leaves_it_old_or_new() {
+    // Opening is the change: whatever is read back was brought up then, if not before.
+    let (steps, _) = all_or_nothing(OLD, |_| Ok(()));
+    assert!(steps > 10, "{steps}");
 }

@@ -15,5 +15,6 @@ mod exports;
 mod fixture;
 mod metrics;
 mod old_directory;
+mod pruned;
 mod release;
 mod restart;

@@ -1,0 +1,215 @@
+//! Stored values are changed behind the store's back, with checksums that fit: each change is found,
+//! and found where it is.
+
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use chartseal_ledger::store::{LedgerStore, ReloadError, Table, verify};
+use redb::{Database, Key, ReadableDatabase, ReadableTable, TableDefinition, Value};
+
+use super::crash::{chain, files, open};
+use super::faulty_disk::FaultyDisk;
+use super::{
+    BLOCKS_FROM, BODIES, HEADERS, HISTORY, LEAVES, LEAVES_FROM, LENGTHS, META, STATE, TRANSACTIONS,
+    VERSION_KEY,
+};
+
+/// A file with rows in every table.
+fn image() -> Vec<u8> {
+    let (_, file) = files(&chain(&[1, 3, 2, 4, 2]));
+    let disk = FaultyDisk::new(file);
+    open(&disk).unwrap().prune(4).unwrap();
+    disk.content()
+}
+
+fn alter(image: &[u8], change: impl FnOnce(&redb::WriteTransaction)) -> Vec<u8> {
+    let disk = FaultyDisk::new(image.to_vec());
+    let db = Database::builder()
+        .create_with_backend(disk.clone())
+        .unwrap();
+    let write = db.begin_write().unwrap();
+    change(&write);
+    write.commit().unwrap();
+    drop(db);
+    disk.content()
+}
+
+/// In which tables damage is found; `None` if the store can't even be opened or has no readable head.
+fn found(image: Vec<u8>) -> Option<BTreeSet<Table>> {
+    let ledger = open(&FaultyDisk::new(image)).ok()?;
+    match verify(&ledger, |_| ()) {
+        Ok(verified) => Some(verified.damage.iter().map(|one| one.table()).collect()),
+        Err(ReloadError::Store(_) | ReloadError::Empty) => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Every row of a table of bytes, each key in a form that can be kept.
+fn rows<K: Key, O>(
+    image: &[u8],
+    table: TableDefinition<'_, K, &'static [u8]>,
+    own: impl Fn(K::SelfType<'_>) -> O,
+) -> Vec<(O, Vec<u8>)> {
+    let disk = FaultyDisk::new(image.to_vec());
+    let db = Database::builder().create_with_backend(disk).unwrap();
+    let table = db.begin_read().unwrap().open_table(table).unwrap();
+    let row = |row: Result<_, redb::StorageError>| {
+        let (key, value): (redb::AccessGuard<'_, K>, redb::AccessGuard<'_, &[u8]>) = row.unwrap();
+        (own(key.value()), value.value().to_vec())
+    };
+    table.iter().unwrap().map(row).collect()
+}
+
+/// Flips a bit at the start, in the middle and at the end of each value, then takes each row out.
+fn each_is_found<O>(
+    image: &[u8],
+    rows: &[(O, Vec<u8>)],
+    expected: Table,
+    put: impl Fn(&redb::WriteTransaction, &O, Option<&[u8]>),
+) {
+    assert!(rows.len() > 1, "{expected}: {}", rows.len());
+    for (at, (key, value)) in rows.iter().enumerate() {
+        let places = BTreeSet::from([0, value.len() / 2, value.len().saturating_sub(1)]);
+        let flipped = places.into_iter().filter(|place| *place < value.len());
+        let mut damaged: Vec<Option<Vec<u8>>> = flipped
+            .map(|place| {
+                let mut value = value.clone();
+                value[place] ^= 1 << (place % 8);
+                Some(value)
+            })
+            .collect();
+        damaged.push(None);
+        for value in damaged {
+            let of = format!("{expected}, row {at}: {:?}", value.as_ref().map(Vec::len));
+            let tables = found(alter(image, |write| put(write, key, value.as_deref())));
+            if let Some(tables) = tables {
+                assert!(!tables.is_empty(), "{of}: not found");
+                // The newest header is what the state and its transactions are compared with.
+                let is_newest = expected == Table::Headers && at + 1 == rows.len();
+                assert!(is_newest || tables.contains(&expected), "{of}: {tables:?}");
+            } else {
+                // Only without its newest header a store has nothing to say.
+                assert_eq!(expected, Table::Headers, "{of}");
+            }
+        }
+    }
+}
+
+fn put<K: Key, V: Value>(
+    write: &redb::WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+    key: K::SelfType<'_>,
+    value: Option<V::SelfType<'_>>,
+) {
+    let mut table = write.open_table(table).unwrap();
+    match value {
+        Some(value) => drop(table.insert(key, value).unwrap()),
+        None => drop(table.remove(key).unwrap()),
+    }
+}
+
+#[test]
+fn a_whole_file_has_no_damage() {
+    assert_eq!(found(image()), Some(BTreeSet::new()));
+}
+
+#[test]
+fn a_changed_header_block_or_leaf_is_found() {
+    let image = image();
+    let tables = [
+        (HEADERS, Table::Headers),
+        (BODIES, Table::Blocks),
+        (LEAVES, Table::Leaves),
+    ];
+    for (table, expected) in tables {
+        let rows = rows(&image, table, |height| height);
+        each_is_found(&image, &rows, expected, |write, height, value| {
+            put(write, table, *height, value);
+        });
+    }
+}
+
+#[test]
+fn a_changed_value_of_the_state_is_found() {
+    let image = image();
+    let rows = rows(&image, STATE, |key| *key);
+    each_is_found(&image, &rows, Table::State, |write, key, value| {
+        put(write, STATE, key, value);
+    });
+}
+
+#[test]
+fn a_changed_entry_of_a_history_is_found() {
+    let image = image();
+    let rows = rows(&image, HISTORY, |(subject, index)| {
+        (subject.to_vec(), index)
+    });
+    each_is_found(&image, &rows, Table::Histories, |write, key, value| {
+        put(write, HISTORY, (key.0.as_slice(), key.1), value);
+    });
+}
+
+#[test]
+fn a_changed_length_or_place_or_number_is_found() {
+    let image = image();
+    let disk = FaultyDisk::new(image.clone());
+    let db = Database::builder().create_with_backend(disk).unwrap();
+    let read = db.begin_read().unwrap();
+    let lengths = read.open_table(LENGTHS).unwrap();
+    let lengths = lengths.iter().unwrap().map(|row| {
+        let (subject, length) = row.unwrap();
+        (subject.value().to_vec(), length.value())
+    });
+    let lengths: Vec<_> = lengths.collect();
+    let places = read.open_table(TRANSACTIONS).unwrap();
+    let places = places.iter().unwrap().map(|row| {
+        let (id, place) = row.unwrap();
+        (*id.value(), place.value())
+    });
+    let places: Vec<_> = places.collect();
+    assert!(lengths.len() > 5 && places.len() > 5);
+    for (subject, length) in &lengths {
+        for length in [Some(length + 1), Some(length - 1), None] {
+            let image = alter(&image, |write| {
+                put(write, LENGTHS, subject.as_slice(), length)
+            });
+            let tables = found(image).unwrap();
+            assert!(tables.contains(&Table::Histories), "{length:?}: {tables:?}");
+        }
+    }
+    for (id, (height, index)) in &places {
+        for place in [Some((height + 1, *index)), Some((*height, index ^ 1)), None] {
+            let image = alter(&image, |write| put(write, TRANSACTIONS, id, place));
+            let tables = found(image).unwrap();
+            assert!(
+                tables.contains(&Table::Transactions),
+                "{place:?}: {tables:?}"
+            );
+        }
+    }
+    for (key, number) in [(VERSION_KEY, 2), (BLOCKS_FROM, 4), (LEAVES_FROM, 0)] {
+        for number in [Some(number + 1), Some(number ^ 8), None] {
+            let is_default = key == LEAVES_FROM && number.is_none();
+            let tables = found(alter(&image, |write| put(write, META, key, number)));
+            let is_found = tables.is_none_or(|tables| !tables.is_empty());
+            assert!(is_found != is_default, "{key} {number:?}");
+        }
+    }
+}
+
+#[test]
+fn a_row_too_many_is_found() {
+    let image = image();
+    let more = |change: &dyn Fn(&redb::WriteTransaction)| found(alter(&image, change)).unwrap();
+    let block = more(&|write| put(write, BODIES, 2, Some(&[0x80][..])));
+    assert!(block.contains(&Table::Blocks), "{block:?}");
+    let leaves = more(&|write| put(write, LEAVES, 5, Some(&[][..])));
+    assert!(leaves.contains(&Table::Leaves), "{leaves:?}");
+    let place = more(&|write| put(write, TRANSACTIONS, &[7; 32], Some((1, 1))));
+    assert!(place.contains(&Table::Transactions), "{place:?}");
+    let state = more(&|write| put(write, STATE, &[7; 32], Some(&[1][..])));
+    assert!(state.contains(&Table::State), "{state:?}");
+    let entry = more(&|write| put(write, HISTORY, (&[7][..], 0), Some(&[1][..])));
+    assert!(entry.contains(&Table::Histories), "{entry:?}");
+}
