@@ -11,6 +11,7 @@
 //! | `replica` | the node as a [`Replica`](chartseal_consensus::Replica): propose, execute, commit |
 //! | [`custodian`] | deposit, release, destroy |
 //! | [`export`] | checkpoints, cosignatures, exports |
+//! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
 //! | `metrics` | [`Metrics`]: what was refused, by rule |
@@ -31,6 +32,7 @@ pub mod keys;
 mod ledger_store;
 mod metrics;
 mod node;
+mod publish;
 mod record_index;
 mod replica;
 mod stores;
@@ -45,4 +47,5 @@ pub use keys::NodeKeys;
 pub use ledger_store::{LedgerStoreError, RedbLedger};
 pub use metrics::Metrics;
 pub use node::Node;
+pub use publish::{PublishError, publish};
 pub use stores::Stores;

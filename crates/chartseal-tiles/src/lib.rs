@@ -44,6 +44,7 @@
 //! | `files` | [`Source`] and [`Sink`]: where files lie; [`Directory`] |
 //! | `publish` | [`Publisher`]: appends entries, and publishes what a checkpoint signs |
 //! | `read` | [`TileLog`]: entries and proofs under one checkpoint, every file checked against it |
+//! | `request` | [`AddCheckpoint`]: what a log asks a witness |
 //! | `witness` | [`Witness`]: cosigns consistent growth, and never rolls back |
 //!
 //! # Limits
@@ -55,6 +56,7 @@ mod error;
 mod files;
 mod publish;
 mod read;
+mod request;
 mod tile;
 mod witness;
 
@@ -62,5 +64,6 @@ pub use error::TileError;
 pub use files::{Directory, Sink, Source};
 pub use publish::Publisher;
 pub use read::TileLog;
+pub use request::{AddCheckpoint, MAX_PROOF_LINES};
 pub use tile::{Kind, MAX_LEVEL, Tile, WIDTH};
-pub use witness::{Cosigned, MAX_PROOF_LINES, Refusal, Response, Witness};
+pub use witness::{Cosigned, Refusal, Response, Witness};

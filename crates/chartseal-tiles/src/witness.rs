@@ -4,8 +4,6 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use chartseal_merkle::{Hash, empty_root, verify_consistency};
 use chartseal_wire::note::{MAX_NOTE, NoteSignature};
 use chartseal_wire::{Checkpoint, FormatError, Signature, SignedNote, VerifierKey};
@@ -15,11 +13,7 @@ use thiserror::Error;
 use crate::error::TileError;
 use crate::files::{Directory, Sink, Source, read};
 use crate::read::{CHECKPOINT, TileLog, note};
-
-/// The most hashes of a consistency proof that a request may hold.
-pub const MAX_PROOF_LINES: usize = 63;
-/// The most bytes of a request: its first line, the proof, an empty line and the note.
-const MAX_REQUEST: usize = 64 + MAX_PROOF_LINES * 45 + MAX_NOTE;
+use crate::request::AddCheckpoint;
 
 /// Cosigns checkpoints of logs that it trusts, if each continues the last one that it cosigned.
 ///
@@ -167,7 +161,7 @@ impl<S: FnMut(&[u8]) -> Signature> Witness<S> {
 
     /// Answers an `add-checkpoint` request of C2SP tlog-witness. `now` is in seconds since 1970.
     pub fn add_checkpoint(&mut self, request: &[u8], now: u64) -> Response {
-        let cosigned = Request::parse(request).map_err(Refusal::from);
+        let cosigned = AddCheckpoint::parse(request).map_err(Refusal::from);
         let cosigned = cosigned
             .and_then(|request| self.cosign(request.note, request.old, &request.proof, now));
         match cosigned {
@@ -302,46 +296,4 @@ impl Response {
 fn kept_path(origin: &str) -> String {
     let digest: [u8; 32] = Sha256::digest(origin.as_bytes()).into();
     format!("{}/{CHECKPOINT}", Hash(digest))
-}
-
-/// A request to cosign.
-struct Request {
-    old: u64,
-    proof: Vec<Hash>,
-    note: SignedNote,
-}
-
-impl Request {
-    fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
-        if bytes.len() > MAX_REQUEST {
-            let (bytes, max) = (bytes.len(), MAX_REQUEST);
-            return Err(FormatError::TooLong { bytes, max });
-        }
-        let wrong = |line, expected| FormatError::Line { line, expected };
-        let text = std::str::from_utf8(bytes).map_err(|_| wrong(1, "text in UTF-8"))?;
-        let form = "an old size, a proof, an empty line, and a checkpoint";
-        let (head, rest) = text.split_once("\n\n").ok_or_else(|| wrong(1, form))?;
-        let mut lines = head.split('\n');
-        let old = lines.next().and_then(|line| line.strip_prefix("old "));
-        let old = old
-            .and_then(decimal)
-            .ok_or_else(|| wrong(1, "old and a size"))?;
-        let mut proof = Vec::new();
-        for (number, line) in (2..).zip(lines) {
-            let hash = hash(line).filter(|_| proof.len() < MAX_PROOF_LINES);
-            proof.push(hash.ok_or_else(|| wrong(number, "at most 63 hashes in base64"))?);
-        }
-        let note = SignedNote::parse(rest)?;
-        Ok(Self { old, proof, note })
-    }
-}
-
-fn decimal(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
-}
-
-fn hash(text: &str) -> Option<Hash> {
-    let bytes = STANDARD.decode(text).ok()?;
-    Some(Hash(bytes.try_into().ok()?))
 }

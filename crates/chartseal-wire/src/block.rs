@@ -64,7 +64,12 @@ impl BlockHeader {
     }
 }
 
+/// A header's bytes as an entry of the block log: behind the tag that no other log's entries have.
+pub fn header_entry(bytes: &[u8]) -> Vec<u8> {
+    tagged(BLOCK_LEAF, bytes)
+}
+
 /// The leaf hash of a header's bytes in the block log.
 pub fn header_leaf(bytes: &[u8]) -> Hash {
-    leaf_hash(&tagged(BLOCK_LEAF, bytes))
+    leaf_hash(&header_entry(bytes))
 }

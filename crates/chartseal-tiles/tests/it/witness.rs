@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use chartseal_merkle::{Log, leaf_hash};
-use chartseal_tiles::{Directory, Refusal, TileError, Witness};
+use chartseal_tiles::{AddCheckpoint, Directory, Refusal, TileError, Witness};
 use chartseal_wire::note::KeyKind;
 use chartseal_wire::{Checkpoint, Signature, SignedNote, VerifierKey};
 
@@ -172,14 +172,14 @@ fn a_witness_whose_state_is_damaged_or_in_use_cosigns_nothing() {
 
 fn request(old: u64, log: &Log, note: &SignedNote) -> String {
     let size = Checkpoint::parse(&note.text).unwrap().size;
-    let proof = log.prove_consistency(old, size).unwrap_or_default();
-    let lines: String = proof.iter().map(|hash| base64(&hash.0) + "\n").collect();
-    format!("old {old}\n{lines}\n{note}")
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+    let request = AddCheckpoint {
+        old,
+        proof: log.prove_consistency(old, size).unwrap_or_default(),
+        note: note.clone(),
+    };
+    let text = request.to_string();
+    assert_eq!(AddCheckpoint::parse(text.as_bytes()).unwrap(), request);
+    text
 }
 
 /// Statuses and bodies as C2SP tlog-witness has them.
@@ -223,7 +223,7 @@ fn add_checkpoint_is_answered_as_the_protocol_says() {
     let good = request(200, &log, &note(300));
     let no_proof = format!("old 200\n\n{}", note(300));
     assert_eq!(ask(&no_proof).0, 422);
-    let hash = base64(&[7; 32]);
+    let hash = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
     assert_eq!(
         ask(&good.replacen("old 200\n", &format!("old 200\n{hash}\n"), 1)).0,
         422
@@ -282,4 +282,30 @@ fn a_checkpoint_of_size_zero_has_the_root_of_the_empty_tree() {
     assert_eq!(response.status, 422);
     let response = witness.add_checkpoint(empty(chartseal_merkle::empty_root()).as_bytes(), NOW);
     assert_eq!(response.status, 200);
+}
+
+/// The example of the specification, whose key nobody has.
+#[test]
+fn the_specifications_own_request_is_read() {
+    let request = "old 20852014\n\
+        PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=\n\
+        jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=\n\
+        5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=\n\
+        /6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=\n\
+        \n\
+        example.com/behind-the-sofa\n\
+        20852163\n\
+        CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\
+        \n\
+        \u{2014} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n";
+    let read = AddCheckpoint::parse(request.as_bytes()).unwrap();
+    assert_eq!((read.old, read.proof.len()), (20_852_014, 4));
+    assert_eq!(read.to_string(), request);
+    let state = tempfile::tempdir().unwrap();
+    assert_eq!(
+        open(state.path())
+            .add_checkpoint(request.as_bytes(), NOW)
+            .status,
+        404
+    );
 }

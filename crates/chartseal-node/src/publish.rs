@@ -1,0 +1,84 @@
+//! Publishing the block log as static files.
+
+use chartseal_codec::from_bytes;
+use chartseal_ledger::LedgerStore;
+use chartseal_tiles::{Publisher, Sink, TileError, TileLog};
+use chartseal_wire::block::header_entry;
+use chartseal_wire::{BlockHeader, Checkpoint, SignedNote};
+use thiserror::Error;
+
+/// Why a block log was not published.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PublishError<E: core::error::Error + 'static> {
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Ledger(E),
+    /// The ledger lacks a header below its newest block.
+    #[error("the ledger has no header {0}, or a damaged one")]
+    NoHeader(u64),
+    /// The ledger is behind what it, or somebody, published.
+    #[error("{published} headers are published, and the ledger has {here}: is it an old copy?")]
+    Behind {
+        /// Headers that are published.
+        published: u64,
+        /// Headers that the ledger has.
+        here: u64,
+    },
+    /// Other headers are published than the ledger has.
+    #[error("the {0} headers that are published are not those of this ledger")]
+    Forked(u64),
+    /// What is published can't be read, is another log, or could not be written.
+    #[error(transparent)]
+    Tiles(#[from] TileError),
+}
+
+/// Publishes the headers of a ledger's blocks as C2SP tlog-tiles, going on where the published
+/// checkpoint ends. Each entry is a header behind its tag, as the block log hashes it, and names no person.
+///
+/// `sign` puts signatures under the new checkpoint. Nothing that was published changes; if the ledger has
+/// another block than was published, nothing is.
+///
+/// # Errors
+/// [`PublishError`].
+pub fn publish<L: LedgerStore>(
+    ledger: &L,
+    origin: &str,
+    files: impl Sink,
+    sign: impl FnOnce(&Checkpoint) -> SignedNote,
+) -> Result<Checkpoint, PublishError<L::Error>> {
+    let head = ledger.head().map_err(PublishError::Ledger)?;
+    let size = head.map_or(0, |head| head.height + 1);
+    let header = |height| {
+        let header = ledger.header(height).map_err(PublishError::Ledger)?;
+        header.ok_or(PublishError::NoHeader(height))
+    };
+    let mut publisher = Publisher::open(&files, origin)?;
+    let before = publisher.checkpoint();
+    let published = before.size;
+    if published > size {
+        let here = size;
+        return Err(PublishError::Behind { published, here });
+    }
+    // A header fixes all before it: the next one by the log's root, the last one by its own bytes.
+    let is_ours = match published.checked_sub(1) {
+        _ if published < size => {
+            let next: Result<BlockHeader, _> = from_bytes(&header(published)?);
+            next.is_ok_and(|next| next.log_root == before.root)
+        }
+        Some(last) => {
+            let entries = TileLog::open(&files, before.clone())?.entries(last)?;
+            entries.first() == Some(&header_entry(&header(last)?))
+        }
+        None => true,
+    };
+    if !is_ours {
+        return Err(PublishError::Forked(published));
+    }
+    for height in published..size {
+        publisher.append(&header_entry(&header(height)?))?;
+    }
+    let checkpoint = publisher.checkpoint();
+    publisher.publish(&sign(&checkpoint))?;
+    Ok(checkpoint)
+}
