@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::STANDARD;
+use chartseal_testkit::leaks::{Case, Form, Spelling};
 use sha2::{Digest, Sha256};
 
 /// The fewest bytes that are looked for: in files of some MiB, fewer turn up by chance.
@@ -28,8 +29,10 @@ impl Search {
     /// Looks for these bytes too, in every form.
     pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) {
         assert!(bytes.len() >= MIN, "{name} is too short to be looked for");
-        for (form, bytes) in forms(bytes) {
-            self.form(format!("{name}, {form}"), bytes);
+        // Its letters are the caller's business.
+        for form in Form::all().filter(|form| form.case == Case::AsWritten) {
+            let (digest, spelling) = (form.digest, form.spelling);
+            self.form(format!("{name}, {digest:?} {spelling:?}"), form.of(bytes));
         }
     }
 
@@ -69,50 +72,7 @@ impl Search {
 
 /// Every file below a folder.
 pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(files(&path));
-        } else {
-            all.push(path);
-        }
-    }
-    all
-}
-
-/// The forms that somebody can turn back, or recognize by a guess.
-pub(crate) fn forms(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut forms = spellings("plain", bytes);
-    forms.extend(spellings("SHA-256", &Sha256::digest(bytes)));
-    forms.extend(spellings("BLAKE3", blake3::hash(bytes).as_bytes()));
-    forms
-}
-
-fn spellings(name: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let hex = bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    let mut all = vec![
-        (name.to_owned(), bytes.to_vec()),
-        (
-            format!("{name} in upper-case hex"),
-            hex.to_uppercase().into(),
-        ),
-        (format!("{name} in hex"), hex.into()),
-    ];
-    for before in 0..3 {
-        for (alphabet, engine) in [("base64", &STANDARD), ("base64url", &URL_SAFE)] {
-            // Those digits that no neighbouring byte has a part in.
-            let shifted = engine.encode([&[0; 2][..before], bytes].concat());
-            let (from, to) = ((8 * before).div_ceil(6), 8 * (before + bytes.len()) / 6);
-            all.push((
-                format!("{name} in {alphabet}, {before} bytes in"),
-                shifted[from..to].into(),
-            ));
-        }
-    }
-    all
+    chartseal_testkit::leaks::files(dir).unwrap()
 }
 
 #[test]
@@ -124,7 +84,7 @@ fn the_search_finds_every_form_wherever_it_stands() {
     let leaks: [Vec<u8>; 8] = [
         secret.into(),
         secret.to_uppercase().into(),
-        forms(secret.as_bytes())[2].1.clone(),
+        Spelling::Hex.of(secret.as_bytes()),
         encoded("").into(),
         encoded("a").into(),
         encoded("ab").into(),
