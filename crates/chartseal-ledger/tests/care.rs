@@ -243,6 +243,34 @@ fn cs_led_63_a_status_follows_from_the_one_before() {
 }
 
 #[test]
+fn a_minor_is_of_age_in_the_first_moment_of_a_month_which_is_of_now_for_31_days() {
+    let mut chain = Chain::populated();
+    let month = Time(1_701_388_800_000);
+    assert_eq!(month.to_string(), "2023-12-01T00:00:00.000Z");
+    let mut child = enrol_child(&chain.head, 3);
+    child.adult_from = month;
+    child.agreement = Some(patient_key(3).sign(&child.to_agree(&chain.head.head().chain)));
+    chain.ok(&office(1), child);
+    let other = enrol_child(&chain.head, 4);
+    chain.ok(&office(1), other);
+
+    let consents = status(3, Status::MinorConsent(month));
+    chain.now = month.0 - 1_000;
+    let late = countersign(&chain, &consents, 2);
+    assert_eq!(chain.refused(&office(1), late), "CS-LED-63");
+    chain.now -= 1;
+    ok(&mut chain, &consents);
+
+    let of_age = status(4, Status::Majority(month));
+    let last = month.0 + 31 * 24 * 3_600_000;
+    chain.now = last + 1 - 1_000;
+    let late = countersign(&chain, &of_age, 2);
+    assert_eq!(chain.refused(&office(1), late), "CS-LED-63");
+    chain.now -= 1;
+    ok(&mut chain, &of_age);
+}
+
+#[test]
 fn cs_led_104_what_the_patient_decides_no_office_does() {
     let mut chain = family();
     let bad = countersign(&chain, &appoint(1, 2, Ground::Proxy), 2);

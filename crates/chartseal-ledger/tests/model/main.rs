@@ -12,9 +12,11 @@
 mod access;
 #[path = "../common/mod.rs"]
 mod common;
+mod identity;
 mod people;
 mod plain;
 mod records;
+mod requests;
 mod tries;
 
 use std::cell::RefCell;
@@ -67,7 +69,7 @@ fn network(has_emergencies: bool) -> Params {
         min_recovery_delay_ms: 3_000,
         denial_window_ms: 5_000,
         max_listed_denials: 1,
-        max_listed_denials_per_org: 8,
+        max_listed_denials_per_org: 4,
         network,
         ..params()
     }

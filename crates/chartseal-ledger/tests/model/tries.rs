@@ -17,8 +17,8 @@ use chartseal_ledger::body::{
 use chartseal_ledger::state::{RecordState, RequestState};
 use chartseal_ledger::{Body, Label, Labels, TRANSACTION_VERSION, Transaction};
 use chartseal_policy::{
-    Approval, Confidentiality, Declaration, Grantee, Override, Purpose, Quorum, Restriction,
-    Revocation, Set, Symbol, Terms, Window,
+    Approval, Confidentiality, Declaration, Effect, Exception, Exceptions, Grantee, Override,
+    Purpose, Quorum, Restriction, Revocation, Scope, Set, Symbol, Terms, Window,
 };
 use chartseal_wire::{
     ActorId, Hash, HeaderDigest, OrgId, PatientId, RecordId, Signature, Time, TxId,

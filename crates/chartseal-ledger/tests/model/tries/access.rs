@@ -55,7 +55,18 @@ impl Run {
                 match flaw {
                     1 => restriction.scope.classes = Some(Set::default()),
                     2 | 3 => restriction.window.until = soon,
-                    4.. => restriction.overridable = Override::Never,
+                    4..8 => restriction.overridable = Override::Never,
+                    8 => {
+                        restriction.except = Exceptions::new([Exception {
+                            depth: 1,
+                            effect: Effect::Permit,
+                            scope: Scope {
+                                tags: Some(tags_of(labels_of(b))),
+                                ..Scope::default()
+                            },
+                        }])
+                        .unwrap();
+                    }
                     _ => {}
                 }
                 Terms::Restrict(restriction)
@@ -154,7 +165,7 @@ impl Run {
                     request: request.filter(|_| flaw != 1).unwrap_or(TxId(reason.0)),
                     justified: b % 2 == 0,
                 };
-                let by = if c % 6 == 1 { 10 } else { 13 };
+                let by = [13, 10, 14, 13, 13, 12][usize::from(c % 6)];
                 (Who::Practitioner(by), body.into())
             }
             "release" => {

@@ -136,7 +136,11 @@ impl Run {
                     3 => k = 4,
                     4 => delay_ms = 2_999,
                     5 => guardians = vec![id.into()],
-                    6 => guardians.clear(),
+                    6 => {
+                        guardians.clear();
+                        delay_ms = 0;
+                    }
+                    8 => guardians.insert(0, guardians[0]),
                     7 => guardians.push(actor(0x70)),
                     _ => {}
                 }

@@ -297,7 +297,12 @@ impl Run {
                         tags(&mut grant.scope.tags);
                         grant.delegable += u32::from(flaw == 3);
                     }
-                    Terms::Restrict(restriction) => tags(&mut restriction.scope.tags),
+                    Terms::Restrict(restriction) => {
+                        tags(&mut restriction.scope.tags);
+                        if flaw == 5 {
+                            restriction.except = Exceptions::default();
+                        }
+                    }
                     _ => {}
                 }
                 DirectiveRelabelling {
