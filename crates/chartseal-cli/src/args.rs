@@ -6,6 +6,7 @@ use std::time::Duration;
 use chartseal_fhir::{Timestamp, UtcOffset};
 use clap::{Parser, Subcommand};
 
+use crate::ledger::args::Ledger;
 use crate::records::args as records;
 
 /// Exit codes, for every command.
@@ -39,6 +40,9 @@ pub enum Command {
     /// Verify exported histories.
     #[command(subcommand)]
     Audit(Audit),
+    /// Look into a node's ledger, and verify it.
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Decide access requests against consents.
     #[command(subcommand)]
     Policy(Policy),
@@ -78,6 +82,107 @@ pub struct Demo {
 pub enum Audit {
     /// Check one export against a trust policy, offline.
     Verify(AuditVerify),
+    /// Say in plain words what was checked, and on which assumption.
+    Explain(AuditExplain),
+    /// Write a proved export for people or other programs: as HTML, FHIR or HIPAA's accounting.
+    Report(AuditReport),
+    /// Come to trust a policy: look at it, compare its fingerprint, pin it.
+    #[command(subcommand)]
+    Trust(AuditTrust),
+}
+
+/// `audit explain`.
+#[derive(Debug, clap::Args)]
+pub struct AuditExplain {
+    /// The export: a `.tlog-proof` file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Whose signatures count; without it, nobody's.
+    #[arg(long, value_name = "POLICY")]
+    pub trust: Option<PathBuf>,
+    /// What was verified before; it is read, never written.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Print one JSON document (schema `chartseal.audit.explain/1`).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit report`.
+#[derive(Debug, clap::Args)]
+pub struct AuditReport {
+    /// The export: a `.tlog-proof` file.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Whose signatures count: a C2SP tlog-policy.
+    #[arg(long, value_name = "POLICY")]
+    pub trust: PathBuf,
+    /// What was verified before, which an export of newer entries continues; it is read, never written.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// In which form.
+    #[arg(long = "as", value_enum, value_name = "FORM", default_value_t = ReportForm::Html)]
+    pub form: ReportForm,
+    /// A JSON object from ids to names: `{"0a1b…": "Dr. Day, Harbour Clinic"}`.
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
+    /// The report; stdout without it.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// What a report is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportForm {
+    /// One page to read and print: the whole history.
+    Html,
+    /// A Bundle of FHIR R4 AuditEvents (IHE BALP).
+    Fhir,
+    /// One page: the accounting of disclosures of 45 CFR 164.528.
+    Hipaa,
+}
+
+/// `audit trust …`.
+#[derive(Debug, Subcommand)]
+pub enum AuditTrust {
+    /// Show whom a policy trusts, and its fingerprint, to compare with what you have on paper.
+    Show(TrustShow),
+    /// Keep a policy as the trusted one, if it has the fingerprint that you were told.
+    Pin(TrustPin),
+}
+
+/// `audit trust show`.
+#[derive(Debug, clap::Args)]
+pub struct TrustShow {
+    /// A C2SP tlog-policy.
+    #[arg(value_name = "POLICY")]
+    pub policy: PathBuf,
+    /// Show the fingerprint as a QR code too.
+    #[arg(long, conflicts_with = "json")]
+    pub qr: bool,
+    /// Print one JSON document (schema `chartseal.audit.trust/1`).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `audit trust pin`.
+#[derive(Debug, clap::Args)]
+pub struct TrustPin {
+    /// The policy to trust.
+    #[arg(value_name = "POLICY")]
+    pub policy: PathBuf,
+    /// The fingerprint that you have by another way: 64 hex digits; spaces, dashes and colons don't count.
+    #[arg(long, value_name = "DIGITS")]
+    pub fingerprint: String,
+    /// Where the trusted policy is kept, for `--trust`.
+    #[arg(long = "as", value_name = "FILE")]
+    pub place: PathBuf,
+    /// Replace another policy that is pinned there; the old one is kept beside it.
+    #[arg(long)]
+    pub replace: bool,
+    /// Print one JSON document (schema `chartseal.audit.pin/1`).
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `audit verify`.

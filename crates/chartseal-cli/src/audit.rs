@@ -1,4 +1,15 @@
 //! `chartseal audit …`.
+//!
+//! | module | what |
+//! |---|---|
+//! | here | verification, and the state that it keeps |
+//! | `explain` | what was checked, in plain words |
+//! | `report` | a proved export as HTML, FHIR, HIPAA's accounting |
+//! | `trust` | how a policy comes to be trusted |
+
+mod explain;
+mod report;
+mod trust;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -10,9 +21,10 @@ use chartseal_audit::{
 use chartseal_node::Clock;
 use serde_json::{Value, json};
 
-use crate::args::{Audit, AuditVerify};
+use crate::args::{Audit, AuditTrust, AuditVerify};
 use crate::exit::Exit;
 use crate::failure::{Failure, read_file, read_text};
+use crate::text::print_json;
 
 /// The longest export, policy and kept state that are read, in bytes.
 const MAX_EXPORT: u64 = 256 << 20;
@@ -23,13 +35,15 @@ const MAX_STATE: u64 = 1 << 20;
 pub fn run(command: &Audit) -> Result<Exit, Failure> {
     match command {
         Audit::Verify(args) => audit_verify(args),
+        Audit::Explain(args) => explain::run(args),
+        Audit::Report(args) => report::run(args),
+        Audit::Trust(AuditTrust::Show(args)) => trust::show(args),
+        Audit::Trust(AuditTrust::Pin(args)) => trust::pin(args),
     }
 }
 
 fn audit_verify(args: &AuditVerify) -> Result<Exit, Failure> {
-    let policy = read_text(&args.trust, MAX_POLICY)?;
-    let policy = TrustPolicy::parse(&policy).map_err(|why| Failure::bad(&args.trust, why))?;
-    let file = read_file(&args.file, MAX_EXPORT)?;
+    let policy = read_policy(&args.trust)?;
     // Held until the new state is written, so that two verifiers don't overwrite each other.
     let _lock = args.state.as_deref().map(lock).transpose()?;
     let kept = args.state.as_deref().map(read_state).transpose()?.flatten();
@@ -41,31 +55,56 @@ fn audit_verify(args: &AuditVerify) -> Result<Exit, Failure> {
         freshness,
         ..Options::default()
     };
-    let verdict = match std::str::from_utf8(&file) {
-        Ok(file) => verify(file, &policy, kept.as_ref(), &options),
-        // As with every other damage: the file was read, and is not what it should be.
-        Err(error) => Verdict::Refuted(Refutation {
-            rule: Rule::File,
-            detail: format!("no UTF-8 text at byte {}", error.valid_up_to()),
-            equivocation: None,
-        }),
-    };
+    let (_, verdict) = verify_file(&args.file, &policy, kept.as_ref(), &options)?;
 
     if let (Verdict::Proved(report), Some(state)) = (&verdict, &args.state) {
         write_state(state, &report.kept)?;
     }
-    let mut out = io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &document(&verdict))
-            .map_err(|error| Failure::from(io::Error::from(error)))?;
-        writeln!(out)?;
+        print_json(&document(&verdict))?;
     } else {
-        write!(out, "{verdict}")?;
+        write!(io::stdout().lock(), "{verdict}")?;
     }
-    Ok(match verdict {
+    Ok(exit(&verdict))
+}
+
+fn exit(verdict: &Verdict) -> Exit {
+    match verdict {
         Verdict::Proved(_) => Exit::Done,
         Verdict::Refuted(_) => Exit::Refuted,
         Verdict::CannotTell(_) => Exit::CannotTell,
+    }
+}
+
+/// Whose signatures count.
+pub fn read_policy(path: &Path) -> Result<TrustPolicy, Failure> {
+    let policy = read_text(path, MAX_POLICY)?;
+    TrustPolicy::parse(&policy).map_err(|why| Failure::bad(path, why))
+}
+
+/// An export's text, and what it proves.
+pub fn verify_file(
+    path: &Path,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+    options: &Options,
+) -> Result<(String, Verdict), Failure> {
+    let file = read_file(path, MAX_EXPORT)?;
+    Ok(match String::from_utf8(file) {
+        Ok(file) => {
+            let verdict = verify(&file, policy, kept, options);
+            (file, verdict)
+        }
+        // As with every other damage: the file was read, and is not what it should be.
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let verdict = Verdict::Refuted(Refutation {
+                rule: Rule::File,
+                detail: format!("no UTF-8 text at byte {at}"),
+                equivocation: None,
+            });
+            (String::new(), verdict)
+        }
     })
 }
 

@@ -6,6 +6,8 @@
 //! | `exit`, `failure` | how commands end: one table of codes, one line for what went wrong |
 //! | `demo` | one clinic visit, end to end |
 //! | `audit` | verification of exports |
+//! | `ledger` | what a node's ledger holds, and whether it is true |
+//! | `events` | what an entry of a history says |
 //! | `policy` | decisions on a document's cases, and what else can be asked of consents |
 //! | `records` | keys, and sealed records on files and pipes |
 //! | `text` | lines and tables for a terminal |
@@ -22,8 +24,10 @@ use clap::Parser;
 mod args;
 mod audit;
 mod demo;
+mod events;
 mod exit;
 mod failure;
+mod ledger;
 mod policy;
 mod records;
 mod text;
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
     let result = match &args.command {
         Command::Demo(command) => demo::run(command),
         Command::Audit(command) => audit::run(command),
+        Command::Ledger(command) => ledger::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Key(command) => records::key(command),
         Command::Seal(args) => records::seal(args),

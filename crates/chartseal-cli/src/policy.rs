@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::args::{Cases, Policy};
 use crate::exit::Exit;
 use crate::failure::{Failure, read_input};
+use crate::text::print_json;
 
 mod diff;
 mod explain;
@@ -99,13 +100,5 @@ fn at_most_one_stdin<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<()
     if stdin.count() > 1 {
         return Err(Failure::new("stdin is one file; only one can be -"));
     }
-    Ok(())
-}
-
-fn print_json(document: &Value) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    let written = serde_json::to_writer_pretty(&mut out, document);
-    written.map_err(|error| Failure::from(io::Error::from(error)))?;
-    writeln!(out)?;
     Ok(())
 }

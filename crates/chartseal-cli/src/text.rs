@@ -1,6 +1,10 @@
 //! Text for a terminal: lines that fit, and tables.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::failure::Failure;
 
 /// Characters a line, as every terminal has and a sheet of paper takes.
 pub const WIDTH: usize = 80;
@@ -57,6 +61,41 @@ pub fn table(head: &[&str], rows: &[Vec<String>], indent: &str) -> String {
     table
 }
 
+/// A name is at most so wide, with a space after it; a digest fits behind it.
+pub const NAME: usize = 15;
+
+/// `name           value`, broken at spaces.
+pub fn line(out: &mut impl Write, name: &str, value: &str) -> io::Result<()> {
+    let value = wrap(value, WIDTH - NAME, &" ".repeat(NAME));
+    writeln!(out, "{name:<NAME$}{value}")
+}
+
+/// A number of bytes as a person reads it.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut tenths = u128::from(bytes) * 10;
+    let mut unit = "bytes";
+    for larger in UNITS {
+        if tenths < 10_240 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, larger);
+    }
+    if unit == "bytes" {
+        return format!("{bytes} bytes");
+    }
+    format!("{}.{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// One document on stdout, and a newline.
+pub fn print_json(document: &Value) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = serde_json::to_writer_pretty(&mut out, document);
+    written.map_err(|error| Failure::from(io::Error::from(error)))?;
+    writeln!(out)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +107,13 @@ mod tests {
             wrap("incomprehensibilities", 7, "  "),
             "incomprehensibilities"
         );
+    }
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!(size(1023), "1023 bytes");
+        assert_eq!(size(1024), "1.0 KiB");
+        assert_eq!(size(10 << 30), "10.0 GiB");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};
 
+use crate::text::size;
+
 /// Tells after so long, and again after as long.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -81,32 +83,12 @@ fn line(verb: &str, done: u64, total: Option<u64>) -> String {
     }
 }
 
-/// A number of bytes as a person reads it.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut tenths = u128::from(bytes) * 10;
-    let mut unit = "bytes";
-    for larger in UNITS {
-        if tenths < 10_240 {
-            break;
-        }
-        (tenths, unit) = (tenths / 1024, larger);
-    }
-    if unit == "bytes" {
-        return format!("{bytes} bytes");
-    }
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_for_people() {
-        assert_eq!(size(1023), "1023 bytes");
-        assert_eq!(size(1024), "1.0 KiB");
-        assert_eq!(size(10 << 30), "10.0 GiB");
+    fn a_line_tells_how_far_it_is() {
         assert_eq!(
             line("sealed", 512, Some(1024)),
             "sealed 512 bytes of 1.0 KiB (50 %)"

@@ -16,7 +16,7 @@ mod inspect;
 mod key;
 mod meter;
 mod open;
-mod output;
+pub mod output;
 mod seal;
 mod share;
 

@@ -7,6 +7,9 @@
 //! | `directory` | what is kept, what a killed demo leaves, what belongs to somebody else |
 //! | `bad_input` | bad bundles and files; disks without room, without permission, read-only |
 //! | `audit`, `policy` | verification of exports; decisions on cases |
+//! | `golden` | what is printed, to the letter |
+//! | `reports` | exports explained and reported; policies pinned |
+//! | `ledger` | what a node's ledger holds; damage, snapshots |
 //! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -24,8 +27,11 @@ mod bundles;
 mod consents;
 mod demo;
 mod directory;
+mod golden;
 mod import;
+mod ledger;
 mod policy;
 mod records;
+mod reports;
 mod schema;
 mod support;

@@ -1,0 +1,175 @@
+//! The whole history as a page.
+
+use chartseal_audit::History;
+use chartseal_wire::Entry;
+
+use super::Subject;
+use super::names::Names;
+use super::page::Page;
+use crate::events::{self, Decided};
+
+/// The page.
+pub fn page(subject: &Subject<'_>) -> String {
+    let (report, names) = (subject.report, &subject.names);
+    let mut page = Page::new("Access history: who did what with these medical records");
+    page.boxed(
+        "verdict",
+        &format!(
+            "Proved: what follows is authentic, and complete up to {}.",
+            time(report.fresh_as_of)
+        ),
+    );
+    summary(&mut page, subject);
+    for history in &report.histories {
+        let whose = whose(history, names);
+        page.sheet(&format!("History of {whose}"), |page| {
+            entries(page, history, names);
+        });
+    }
+    page.sheet("What this rests on", |page| {
+        page.list(&report.assumptions);
+        page.paragraph("It does not say that an entry is true: an entry is what the network decided, and what people and custodians signed. What somebody did with a record once they could read it is in no such list.");
+    });
+    page.finish(&footer(subject))
+}
+
+fn summary(page: &mut Page, subject: &Subject<'_>) {
+    let (report, names) = (subject.report, &subject.names);
+    let quorum = &report.quorum;
+    let witnesses: Vec<&str> = report.witnesses.iter().map(|one| &*one.name).collect();
+    page.heading("At a glance");
+    page.facts(&[
+        ("Network", network(&report.origin)),
+        (
+            "Signed by",
+            format!(
+                "{}: {} of {}, of which {} are needed",
+                witnesses.join(", "),
+                quorum.signed,
+                quorum.of,
+                quorum.needed
+            ),
+        ),
+        (
+            "Block",
+            format!("{} of {}", report.height, time(report.time)),
+        ),
+    ]);
+    let rows = report.histories.iter().map(|one| {
+        vec![
+            whose(one, names),
+            one.total().to_string(),
+            one.permitted.to_string(),
+            one.denied.to_string(),
+            one.emergencies.to_string(),
+            one.releases.to_string(),
+            one.erasures.to_string(),
+        ]
+    });
+    page.table(
+        "What happened",
+        &[
+            "History of",
+            "Entries",
+            "Accesses permitted",
+            "Accesses denied",
+            "In emergencies",
+            "Releases of keys",
+            "Erasures",
+        ],
+        rows,
+    );
+    if report.anomalies.is_empty() {
+        page.paragraph("The entries show nothing that should not be.");
+    } else {
+        page.boxed("warn", "The entries show what should not be:");
+        page.list(report.anomalies.iter().map(|one| {
+            let whose = super::super::subject(&one.subject);
+            names.put(&format!("{whose}, entry {}: {}", one.entry, one.kind))
+        }));
+    }
+}
+
+fn entries(page: &mut Page, history: &History, names: &Names) {
+    if history.first > 0 {
+        let first = history.first;
+        page.paragraph(&format!(
+            "Entries before {first} were verified earlier and are not listed."
+        ));
+    }
+    if history.entries.is_empty() {
+        page.paragraph("Nothing has happened.");
+        return;
+    }
+    let rows = (history.first..).zip(&history.entries);
+    let rows = rows.map(|(index, entry)| row(index, entry, names));
+    page.table(
+        "All entries, in their order. Times are in UTC.",
+        &["No.", "When", "Who", "What"],
+        rows,
+    );
+}
+
+fn row(index: u64, entry: &Entry, names: &Names) -> Vec<String> {
+    let told = events::tell(&entry.event);
+    let (actor, org) = (entry.actor.to_string(), entry.org.to_string());
+    let mut who = names.or_id(&actor).to_owned();
+    if org != actor {
+        who += &format!("\nfor {}", names.or_id(&org));
+    }
+    let mut what = capital(&names.put(&told.says)) + ".";
+    // Decisions that are alike together.
+    for group in told.outcomes.chunk_by(|a, b| a.says() == b.says()) {
+        let Some(first) = group.first() else { continue };
+        let records = group.iter().map(|one: &Decided| names.or_id(&one.record));
+        let records: Vec<&str> = records.collect();
+        what += &format!("\n{}: {}", capital(&first.says()), records.join(", "));
+    }
+    vec![index.to_string(), time(entry.time), who, what]
+}
+
+/// The patient or whoever acted, by name if it is known.
+pub fn whose(history: &History, names: &Names) -> String {
+    let whose = super::super::subject(&history.subject);
+    let id = whose.rsplit(' ').next().unwrap_or_default();
+    match names.get(id) {
+        Some(name) => name.into(),
+        None => whose,
+    }
+}
+
+/// To the second: `2026-11-22 19:37:24`.
+pub fn time(time: chartseal_wire::Time) -> String {
+    let text = time.to_string();
+    let (date, clock) = text.split_once('T').unwrap_or((&text, ""));
+    let clock = clock.split('.').next().unwrap_or_default();
+    format!("{date} {clock} UTC")
+}
+
+/// A chain's log, as words that break.
+pub fn network(origin: &str) -> String {
+    origin.replacen("chartseal/chain/", "Chartseal chain ", 1)
+}
+
+/// What finds the proof again.
+pub fn footer(subject: &Subject<'_>) -> Vec<String> {
+    vec![
+        format!(
+            "Made by chartseal {} from an export with the SHA-256 digest {} and a trust policy with the \
+             fingerprint {}.",
+            env!("CARGO_PKG_VERSION"),
+            subject.export,
+            subject.policy
+        ),
+        "This page is a copy for reading; the proof is the export. Check it with: chartseal audit \
+         verify EXPORT --trust POLICY. Names, if there are any, come from whoever made this page: the \
+         network knows ids only."
+            .into(),
+    ]
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
+}
