@@ -2,35 +2,47 @@
 //! an implementation keeps the contract.
 //!
 //! ```
-//! # use chartseal_ledger::{Block, Commit, Executed, Genesis, LedgerStore, MemoryStore};
-//! use chartseal_ledger::store::{Import, export_snapshot, reload, verify};
+//! # use chartseal_ledger::body::Organization;
+//! # use chartseal_ledger::{Genesis, Params};
+//! # use chartseal_wire::{OrgId, PublicKey, Time};
+//! use chartseal_ledger::store::{Import, Refused, export_snapshot, reload, verify};
+//! use chartseal_ledger::{Commit, LedgerStore, MemoryStore, propose};
 //!
-//! # fn example(genesis: &Genesis, chain: &[(Block, Executed)]) -> Result<(), Box<dyn std::error::Error>> {
+//! # let clinic = Organization {
+//! #     id: OrgId([1; 16]),
+//! #     enrolment_key: PublicKey([1; 32]),
+//! #     custodian_key: PublicKey([2; 32]),
+//! #     custodian_kem: [0; 32],
+//! #     validator: PublicKey([3; 32]),
+//! # };
+//! # let params = Params::default();
+//! # let genesis = Genesis::new(Time(1_000), [7; 32], params, vec![clinic], &[clinic.id])?;
 //! let mut store = MemoryStore::new();
-//! for (block, executed) in chain {
-//!     store.commit(&Commit::new(block, executed))?;
-//! }
+//! store.commit(&Commit::new(&genesis.block(), &genesis.executed()))?;
+//! let next = propose(&genesis.overlay(), Time(2_000), []);
+//! store.commit(&Commit::new(&next.block, &next.executed))?;
 //! let head = reload(&store)?.overlay.head().clone();
 //!
 //! // Another node starts from a snapshot, checked against a header that it trusts.
-//! let mut import = Import::new(head.clone());
 //! let mut chunks = Vec::new();
-//! export_snapshot(&store, |chunk| -> Result<(), <MemoryStore as LedgerStore>::Error> {
+//! export_snapshot(&store, |chunk| {
 //!     chunks.push(chunk.to_vec());
-//!     Ok(())
+//!     Ok::<(), Refused>(())
 //! })?;
+//! let mut import = Import::new(head.clone());
 //! for chunk in &chunks {
 //!     import.chunk(chunk)?;
 //! }
 //! let mut other = MemoryStore::new();
 //! other.keep(&import.finish()?)?;
+//! assert_eq!(other.head()?, Some(head));
 //!
 //! // Transactions of old blocks go; whatever proves something stays.
-//! store.prune(head.height)?;
-//! assert_eq!(store.kept()?.blocks_from, head.height);
+//! store.prune(1)?;
+//! let asked = store.block(0);
+//! assert!(matches!(asked, Err(Refused::Pruned { height: 0, from: 1 })));
 //! assert!(verify(&store, |_| ())?.damage.is_empty());
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod conformance;

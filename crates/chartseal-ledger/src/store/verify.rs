@@ -212,7 +212,9 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
         for (done, subject) in (1..).zip(&subjects) {
             self.found.counts.histories += 1;
             let checked = wrong_length(self.store, state, subject).and_then(|wrong| {
-                wrong.into_iter().for_each(|damage| self.note(damage));
+                if let Some(damage) = wrong {
+                    self.note(damage);
+                }
                 self.entries(state, subject)
             });
             if let Err(error) = checked {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chartseal_ledger::store::{LedgerStore, ReloadError, Table, verify};
+use chartseal_ledger::store::{Damage, LedgerStore, ReloadError, Table, verify};
 use redb::{Database, Key, ReadableDatabase, ReadableTable, TableDefinition, Value};
 
 use super::crash::{chain, files, open};
@@ -39,7 +39,7 @@ fn alter(image: &[u8], change: impl FnOnce(&redb::WriteTransaction)) -> Vec<u8> 
 fn found(image: Vec<u8>) -> Option<BTreeSet<Table>> {
     let ledger = open(&FaultyDisk::new(image)).ok()?;
     match verify(&ledger, |_| ()) {
-        Ok(verified) => Some(verified.damage.iter().map(|one| one.table()).collect()),
+        Ok(verified) => Some(verified.damage.iter().map(Damage::table).collect()),
         Err(ReloadError::Store(_) | ReloadError::Empty) => None,
         Err(error) => panic!("{error}"),
     }
@@ -172,7 +172,7 @@ fn a_changed_length_or_place_or_number_is_found() {
     for (subject, length) in &lengths {
         for length in [Some(length + 1), Some(length - 1), None] {
             let image = alter(&image, |write| {
-                put(write, LENGTHS, subject.as_slice(), length)
+                put(write, LENGTHS, subject.as_slice(), length);
             });
             let tables = found(image).unwrap();
             assert!(tables.contains(&Table::Histories), "{length:?}: {tables:?}");
