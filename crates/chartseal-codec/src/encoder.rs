@@ -15,9 +15,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An empty output.
+    /// An empty output, with room for what most items take.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            out: Vec::with_capacity(128),
+        }
     }
 
     /// What was written.

@@ -23,7 +23,7 @@ use crate::admission::AdmissionError;
 use crate::body::Body;
 use crate::receipt::{Effect, Receipt};
 use crate::scratch::Scratch;
-use crate::state::{Shared, State, table};
+use crate::state::{KeyState, Shared, State, table};
 use crate::transaction::{
     MAX_TRANSACTION_BYTES, SignedTransaction, TRANSACTION_VERSION, Transaction,
 };
@@ -39,16 +39,13 @@ pub(crate) fn apply(
     shared: &Shared,
     index: u32,
     signed: &SignedTransaction,
-    verified: impl FnOnce(&Transaction) -> bool,
+    verified: impl FnOnce() -> bool,
 ) -> Result<Receipt, AdmissionError> {
     let state = State {
         source: scratch,
         shared,
     };
-    let transaction = admit(state, scratch.height(), signed, verified)?;
-    let Some(mut key) = state.key(&transaction.actor_key) else {
-        return Err(AdmissionError::UnknownKey);
-    };
+    let (transaction, mut key) = admit(state, scratch.height(), signed, verified)?;
     let org = state
         .org_of(&key.holder)
         .ok_or(AdmissionError::UnknownKey)?;
@@ -72,13 +69,13 @@ pub(crate) fn apply(
     Ok(Receipt { tx, actor, effect })
 }
 
-/// The rules that hold for every transaction.
+/// The rules that hold for every transaction. Gives it, and what the chain knows of its key.
 fn admit(
     state: State<'_>,
     height: u64,
     signed: &SignedTransaction,
-    verified: impl FnOnce(&Transaction) -> bool,
-) -> Result<Transaction, AdmissionError> {
+    verified: impl FnOnce() -> bool,
+) -> Result<(Transaction, KeyState), AdmissionError> {
     let bytes = signed.bytes.len();
     if bytes > MAX_TRANSACTION_BYTES {
         return Err(AdmissionError::TooLarge { bytes });
@@ -110,10 +107,10 @@ fn admit(
             last: key.seq,
         });
     }
-    if !verified(&transaction) {
+    if !verified() {
         return Err(AdmissionError::Signature);
     }
-    Ok(transaction)
+    Ok((transaction, key))
 }
 
 fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> {

@@ -15,7 +15,7 @@ use crate::overlay::Overlay;
 use crate::receipt::Receipt;
 use crate::scratch::Scratch;
 use crate::signatures;
-use crate::transaction::{SignedTransaction, Transaction};
+use crate::transaction::{Keys, SignedTransaction};
 
 /// A block's effect: what a store commits once the block is final.
 #[derive(Clone, Debug)]
@@ -149,13 +149,14 @@ pub fn execute_on(
     if tx_root(&block.transactions) != block.header.tx_root {
         return Err(BlockError::TxRoot);
     }
-    let mut run = Run::new(parent, block.header.time);
-    let verified = signatures::verify(&block.transactions, threads);
-    for (index, (transaction, verified)) in block.transactions.iter().zip(verified).enumerate() {
-        run.apply(transaction, |_| verified)
-            .map_err(|source| BlockError::Transaction { index, source })?;
+    // Signatures are nearly always good, so nobody waits for them: the block is applied as if they were.
+    let (mut executed, verified) = signatures::verify_during(&block.transactions, threads, || {
+        apply_all(parent, block, core::iter::repeat(true))
+    });
+    if !verified.iter().all(|verified| *verified) {
+        executed = apply_all(parent, block, verified);
     }
-    let executed = run.finish(block.header.tx_root);
+    let executed = executed?;
     if executed.overlay.head().next_committee != block.header.next_committee {
         return Err(BlockError::Committee);
     }
@@ -164,6 +165,20 @@ pub fn execute_on(
     } else {
         Err(BlockError::StateRoot)
     }
+}
+
+/// The block's effect, or its first transaction that breaks a rule; `verified` says whose signatures verify.
+fn apply_all(
+    parent: &Overlay,
+    block: &Block,
+    verified: impl IntoIterator<Item = bool>,
+) -> Result<Executed, BlockError> {
+    let mut run = Run::new(parent, block.header.time);
+    for (index, (transaction, verified)) in block.transactions.iter().zip(verified).enumerate() {
+        run.apply(transaction, || verified)
+            .map_err(|source| BlockError::Transaction { index, source })?;
+    }
+    Ok(run.finish(block.header.tx_root))
 }
 
 /// Makes the next block from candidates, in their order, leaving out those that break a rule or find
@@ -176,12 +191,13 @@ pub fn propose(
     let mut run = Run::new(parent, time.max(parent.head().time));
     let (mut transactions, mut rejected) = (Vec::new(), Vec::new());
     let mut room = ROOM;
+    let mut keys = Keys::new();
     for candidate in candidates {
         let size = size_in_block(&candidate);
         if size > room || transactions.len() == Block::MAX_TRANSACTIONS {
             continue;
         }
-        match run.apply(&candidate, |one| candidate.is_signed_by(&one.actor_key)) {
+        match run.apply(&candidate, || candidate.is_signed(&mut keys)) {
             Ok(()) => {
                 room -= size;
                 transactions.push(candidate);
@@ -277,7 +293,7 @@ impl<'a> Run<'a> {
     fn apply(
         &mut self,
         transaction: &SignedTransaction,
-        verified: impl FnOnce(&Transaction) -> bool,
+        verified: impl FnOnce() -> bool,
     ) -> Result<(), AdmissionError> {
         let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
         let shared = self.parent.shared();
@@ -293,7 +309,7 @@ impl<'a> Run<'a> {
         let shared = shared.map_or_else(|| Arc::clone(parent.shared()), Arc::new);
         let (height, time) = (self.scratch.height(), self.scratch.time());
         let (changes, entries) = self.scratch.finish();
-        let state = parent.map().update(changes.clone());
+        let state = parent.map().updated(&changes);
         let log = parent.log_with_head();
         let head = BlockHeader {
             version: HEADER_VERSION,

@@ -65,11 +65,11 @@ impl<'a> Scratch<'a> {
 
     /// Ends a transaction: keeps what it wrote, or forgets it.
     pub(crate) fn settle(&mut self, keep: bool) {
-        let (mut changes, mut entries) = Default::default();
-        core::mem::swap(&mut changes, &mut self.pending);
-        core::mem::swap(&mut entries, &mut self.pending_entries);
+        let changes = core::mem::take(&mut self.pending);
+        let mut entries = core::mem::take(&mut self.pending_entries);
         if keep {
-            self.changes.append(&mut changes);
+            // Not `append`, which builds the whole map anew.
+            self.changes.extend(changes);
             self.entries.append(&mut entries);
         }
     }

@@ -1,13 +1,13 @@
-//! The signatures of a block's transactions, checked before any of them is applied.
+//! The signatures of a block's transactions: checked by several threads while one applies the block.
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::transaction::SignedTransaction;
+use crate::transaction::{Keys, SignedTransaction};
 
-/// Fewer signatures are not worth another thread.
-const PER_THREAD: usize = 16;
+/// How many signatures a thread takes at a time. For fewer another thread is not worth it.
+const AT_A_TIME: usize = 16;
 
 /// As many threads as the machine runs at a time.
 pub(crate) fn cores() -> NonZeroUsize {
@@ -18,31 +18,67 @@ pub(crate) fn cores() -> NonZeroUsize {
     cores
 }
 
-/// Whether each transaction is signed by the key that it names; one that can't be read is not.
-pub(crate) fn verify(transactions: &[SignedTransaction], threads: NonZeroUsize) -> Vec<bool> {
-    let mut verified = vec![false; transactions.len()];
-    let share = transactions.len().div_ceil(threads.get()).max(PER_THREAD);
-    let mut shares = transactions.chunks(share).zip(verified.chunks_mut(share));
-    let own = shares.next_back();
+/// Does some work while the other threads check signatures, and helps them once it is done. Gives what
+/// the work gave, and whether each transaction is signed by the key that it names; one that names none is not.
+pub(crate) fn verify_during<T>(
+    transactions: &[SignedTransaction],
+    threads: NonZeroUsize,
+    work: impl FnOnce() -> T,
+) -> (T, Vec<bool>) {
+    let shares = Shares::of(transactions);
     #[cfg(feature = "std")]
-    std::thread::scope(|scope| {
-        for (transactions, verified) in shares {
-            scope.spawn(|| verify_share(transactions, verified));
+    let done = std::thread::scope(|scope| {
+        let useful = transactions.len().div_ceil(AT_A_TIME);
+        for _ in 1..threads.get().min(useful + 1) {
+            scope.spawn(|| shares.verify());
         }
-        if let Some((transactions, verified)) = own {
-            verify_share(transactions, verified);
-        }
+        let done = work();
+        shares.verify();
+        done
     });
     #[cfg(not(feature = "std"))]
-    for (transactions, verified) in shares.chain(own) {
-        verify_share(transactions, verified);
-    }
-    verified
+    let done = {
+        let _ = threads;
+        let done = work();
+        shares.verify();
+        done
+    };
+    let verified = shares.verified.into_iter();
+    (done, verified.map(AtomicBool::into_inner).collect())
 }
 
-fn verify_share(transactions: &[SignedTransaction], verified: &mut [bool]) {
-    for (transaction, verified) in transactions.iter().zip(verified) {
-        let key = transaction.parse().map(|transaction| transaction.actor_key);
-        *verified = key.is_ok_and(|key| transaction.is_signed_by(&key));
+struct Shares<'a> {
+    transactions: &'a [SignedTransaction],
+    verified: Vec<AtomicBool>,
+    /// The first transaction that nobody took.
+    next: AtomicUsize,
+}
+
+impl<'a> Shares<'a> {
+    fn of(transactions: &'a [SignedTransaction]) -> Self {
+        Self {
+            transactions,
+            verified: transactions
+                .iter()
+                .map(|_| AtomicBool::new(false))
+                .collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes shares and checks them until nothing is left.
+    fn verify(&self) {
+        let mut keys = Keys::new();
+        loop {
+            let first = self.next.fetch_add(AT_A_TIME, Ordering::Relaxed);
+            let share = self.transactions.iter().zip(&self.verified).skip(first);
+            let mut share = share.take(AT_A_TIME).peekable();
+            if share.peek().is_none() {
+                return;
+            }
+            for (transaction, verified) in share {
+                verified.store(transaction.is_signed(&mut keys), Ordering::Relaxed);
+            }
+        }
     }
 }

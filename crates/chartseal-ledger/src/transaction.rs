@@ -1,3 +1,4 @@
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use chartseal_codec::{
@@ -7,7 +8,7 @@ use chartseal_merkle::{Hash, leaf_hash};
 use chartseal_wire::domain::{
     TRANSACTION, TRANSACTION_ID, TRANSACTION_LEAF, tagged, tagged_sha256,
 };
-use chartseal_wire::{ChainId, PublicKey, Signature, TxId};
+use chartseal_wire::{ChainId, DecompressedKey, PublicKey, Signature, TxId};
 
 use crate::body::Body;
 
@@ -51,6 +52,9 @@ impl Transaction {
     }
 }
 
+/// Keys whose points were found before; `None`: they are none.
+pub(crate) type Keys = BTreeMap<PublicKey, Option<DecompressedKey>>;
+
 /// A transaction as it was received: the bytes that were signed, and the signature. Only these bytes
 /// are ever hashed or verified, never an encoding made anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +66,25 @@ pub struct SignedTransaction {
 }
 
 impl SignedTransaction {
-    /// Whether the signature is this key's, by the strict rule of [`PublicKey::verify`].
-    pub(crate) fn is_signed_by(&self, key: &PublicKey) -> bool {
-        let signature = &self.signature;
-        key.verify(TRANSACTION, &self.bytes, signature).is_ok()
+    /// Whether the signature is that of the key that the transaction names, by the strict rule of
+    /// [`PublicKey::verify`]. Of the rest nothing is read. `keys` are those that were seen before.
+    pub(crate) fn is_signed(&self, keys: &mut Keys) -> bool {
+        let Ok(key) = self.actor_key() else {
+            return false;
+        };
+        let key = keys.entry(key).or_insert_with(|| key.decompress().ok());
+        key.as_ref().is_some_and(|key| {
+            key.verify(TRANSACTION, &self.bytes, &self.signature)
+                .is_ok()
+        })
+    }
+
+    fn actor_key(&self) -> Result<PublicKey, DecodeError> {
+        let mut d = Decoder::new(&self.bytes);
+        d.array_exact(6)?;
+        let _version: u64 = Decode::decode(&mut d)?;
+        let _chain: ChainId = Decode::decode(&mut d)?;
+        PublicKey::decode(&mut d)
     }
 
     /// Its id: of what was signed, whatever the signature.

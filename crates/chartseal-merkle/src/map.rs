@@ -95,10 +95,20 @@ impl Map {
 
     /// The map after `changes`; `self` stays as it was. Each touched node is hashed once.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "who makes changes for this alone hands them over"
+    )]
     pub fn update(&self, changes: BTreeMap<MapKey, Option<Vec<u8>>>) -> Self {
+        self.updated(&changes)
+    }
+
+    /// As [`update`](Self::update), for who needs the changes afterwards.
+    #[must_use]
+    pub fn updated(&self, changes: &BTreeMap<MapKey, Option<Vec<u8>>>) -> Self {
         let changes: Vec<Change> = changes
-            .into_iter()
-            .map(|(key, value)| (key, value.map(Arc::from)))
+            .iter()
+            .map(|(key, value)| (*key, value.as_deref().map(Arc::from)))
             .collect();
         let mut len = self.len;
         let root = update_subtree(self.root.as_ref(), 0, &changes, &mut len);

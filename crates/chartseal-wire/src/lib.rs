@@ -53,6 +53,6 @@ pub use history::{Entry, Event, Subject};
 pub use id::{
     ActorId, ChainId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
 };
-pub use key::{PublicKey, Signature};
+pub use key::{DecompressedKey, PublicKey, Signature};
 pub use note::{SignedNote, VerifierKey};
 pub use proof_file::ProofFile;

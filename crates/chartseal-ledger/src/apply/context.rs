@@ -129,16 +129,22 @@ impl Context<'_, '_> {
     /// The custodian's index, from 1, in the committee of an epoch, if one signed.
     pub(super) fn custodian_of(&self, epoch: u64) -> Result<u64, AdmissionError> {
         let org = self.custodian()?;
-        let committee = self.state().committee_of(epoch);
-        committee
-            .and_then(|committee| committee.index_of(&org))
-            .ok_or(AdmissionError::NotInCommittee)
+        let present = &self.shared.committee;
+        let index = if epoch == present.epoch() {
+            present.index_of(&org)
+        } else {
+            let committee = self.state().committee_of(epoch);
+            committee.and_then(|committee| committee.index_of(&org))
+        };
+        index.ok_or(AdmissionError::NotInCommittee)
     }
 
     /// The set to which the deal of a version was dealt from which releases come now.
     pub(super) fn releasing_set(&self, header: &HeaderDigest) -> Option<CustodianSet> {
         let durable = self.state().deals(header).durable;
-        let later = self.state().deal(header, durable);
+        // The first deal, which the header names, has number 0 and no value of its own.
+        let later = (durable > 0).then(|| self.state().deal(header, durable));
+        let later = later.flatten();
         let first = || self.state().deposit(header).map(|one| one.custodians);
         later.map(|deal| deal.custodians).or_else(first)
     }
