@@ -220,23 +220,33 @@ impl RedbLedger {
             }
             let mut history = write.open_table(HISTORY)?;
             let mut lengths = write.open_table(LENGTHS)?;
-            for (subject, found, entry) in commit.entries {
-                let subject = to_bytes(subject);
-                let expected = lengths
+            // In the order of the keys, as neighbours share a page, and a history at a time.
+            let mut entries: Vec<_> = commit.entries.iter().collect();
+            entries.sort_by_key(|(subject, ..)| *subject);
+            for entries in entries.chunk_by(|(a, ..), (b, ..)| a == b) {
+                let subject = entries.first().map(|(subject, ..)| to_bytes(subject));
+                let subject = subject.unwrap_or_default();
+                let mut expected = lengths
                     .get(subject.as_slice())?
                     .map_or(0, |length| length.value());
-                if *found != expected {
-                    return Err(LedgerStoreError::Refused(Refused::EntryIndex {
-                        expected,
-                        found: *found,
-                    }));
+                for (_, found, entry) in entries {
+                    if *found != expected {
+                        return Err(LedgerStoreError::Refused(Refused::EntryIndex {
+                            expected,
+                            found: *found,
+                        }));
+                    }
+                    history.insert((subject.as_slice(), expected), entry.as_slice())?;
+                    expected += 1;
                 }
-                history.insert((subject.as_slice(), *found), entry.as_slice())?;
-                lengths.insert(subject.as_slice(), *found + 1)?;
+                lengths.insert(subject.as_slice(), expected)?;
             }
             let mut transactions = write.open_table(TRANSACTIONS)?;
-            for (index, transaction) in (0..).zip(&commit.block.transactions) {
-                transactions.insert(&transaction.id().0, (height, index))?;
+            let ids = commit.block.transactions.iter().map(SignedTransaction::id);
+            let mut places: Vec<_> = ids.zip(0..).collect();
+            places.sort_unstable();
+            for (id, index) in places {
+                transactions.insert(&id.0, (height, index))?;
             }
         }
         // An early return above drops the transaction, which undoes it.
