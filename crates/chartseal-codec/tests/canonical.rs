@@ -187,10 +187,6 @@ fn read(d: &mut Decoder<'_>, depth: u32) -> Result<Item, DecodeError> {
         });
         items.collect::<Result<_, _>>().map(Item::Array)
     };
-    let null_or_bool = |d: &mut Decoder<'_>| match d.null()? {
-        true => Ok(Item::Null),
-        false => d.bool().map(Item::Bool),
-    };
     let kinds: [Read<'_>; 4] = [
         &|d| d.uint().map(Item::Uint),
         &|d| d.bytes(100).map(|bytes| Item::Bytes(bytes.to_vec())),
@@ -209,7 +205,10 @@ fn read(d: &mut Decoder<'_>, depth: u32) -> Result<Item, DecodeError> {
             return item;
         }
     }
-    null_or_bool(d)
+    if d.null()? {
+        return Ok(Item::Null);
+    }
+    d.bool().map(Item::Bool)
 }
 
 fn write(e: &mut Encoder, item: &Item) {
@@ -219,7 +218,9 @@ fn write(e: &mut Encoder, item: &Item) {
         Item::Text(text) => e.text(text),
         Item::Array(items) => {
             e.array(items.len());
-            items.iter().for_each(|item| write(e, item));
+            for item in items {
+                write(e, item);
+            }
             e
         }
         Item::Bool(value) => e.bool(*value),

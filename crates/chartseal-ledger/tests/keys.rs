@@ -67,7 +67,7 @@ fn cs_led_49_a_slot_is_for_the_patients_registered_key() {
 fn cs_led_50_a_slot_waits_for_the_release_to_the_patient() {
     let mut chain = Chain::populated();
     let mut record = chain.record(20);
-    record.release_at = Some(Time(chain.now + 2_500));
+    record.release_at = Some(Time(chain.now + 3_000));
     chain.ok(&actor_key(10), record);
     check(&mut chain, &actor_key(10), "CS-LED-50", slot(20, 1, None));
     chain.now += 1_000;

@@ -91,6 +91,7 @@ fn every_proof_of_a_small_log_verifies_and_no_other_does() {
 }
 
 /// RFC 9162, section 2.1.5: the log of seven leaves, whose nodes it names, and the three before it.
+#[expect(clippy::many_single_char_names, reason = "the nodes' names in the RFC")]
 #[test]
 fn the_proofs_of_rfc9162s_example_are_those_that_it_lists() {
     let leaves = leaves(7);

@@ -151,7 +151,7 @@ impl Plain {
         &self,
         by: &By,
         second: Option<&Countersignature>,
-        stripped: Body,
+        stripped: &Body,
     ) -> Result<(), Rule> {
         let second = second.ok_or(58)?;
         refuse(58, second.org == by.org || !self.is_member(&second.org))?;

@@ -290,7 +290,7 @@ impl Run {
                 let is_admitted = self.model.apply(&one_sent);
                 match is_admitted {
                     Ok(()) => {
-                        self.count(format!("admitted {}", name_of(&one_sent.transaction.body)))
+                        self.count(format!("admitted {}", name_of(&one_sent.transaction.body)));
                     }
                     Err(rule) => self.count(format!("CS-LED-{rule:02}")),
                 }

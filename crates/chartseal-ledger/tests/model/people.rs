@@ -198,7 +198,7 @@ impl Plain {
         by: &By,
         id: PatientId,
         second: Option<&Countersignature>,
-        stripped: Body,
+        stripped: &Body,
     ) -> Result<bool, Rule> {
         let patient = self.known_patient(&id)?;
         let is_of_age = patient.adult_from.0 <= self.time;
@@ -236,7 +236,7 @@ impl Plain {
     pub fn appoint(&mut self, by: &By, body: &GuardianAppointed) -> Outcome {
         let mut stripped = body.clone();
         let second = stripped.countersignature.take();
-        let is_own = self.check_decider(by, body.patient, second.as_ref(), stripped.into())?;
+        let is_own = self.check_decider(by, body.patient, second.as_ref(), &stripped.into())?;
         let mut care = self.care_of(&body.patient);
         let ground = match (is_own, care.incapacitated || care.dead) {
             (true, _) => Ground::Proxy,
@@ -272,7 +272,7 @@ impl Plain {
         if by.actor != body.guardian {
             let mut stripped = body.clone();
             let second = stripped.countersignature.take();
-            self.check_decider(by, body.patient, second.as_ref(), stripped.into())?;
+            self.check_decider(by, body.patient, second.as_ref(), &stripped.into())?;
         }
         let (now, mut care) = (self.policy_time(), self.care_of(&body.patient));
         let mut ended = 0;
@@ -293,10 +293,10 @@ impl Plain {
     pub fn set_quorum(&mut self, by: &By, body: &QuorumSet) -> Outcome {
         let mut stripped = body.clone();
         let second = stripped.countersignature.take();
-        self.check_decider(by, body.patient, second.as_ref(), stripped.into())?;
+        self.check_decider(by, body.patient, second.as_ref(), &stripped.into())?;
         let (mut k, mut members) = (0, Vec::new());
         if let Some(quorum) = &body.quorum {
-            for member in quorum.members.iter() {
+            for member in &quorum.members {
                 let id = ActorId(member.as_bytes().try_into().map_err(|_| 60u8)?);
                 self.check_person(body.patient, &id)?;
                 members.push(id);
@@ -330,7 +330,7 @@ impl Plain {
         }
         let mut stripped = body.clone();
         let second = stripped.countersignature.take();
-        self.check_second(by, second.as_ref(), stripped.into())?;
+        self.check_second(by, second.as_ref(), &stripped.into())?;
         let (word, from) = match body.status {
             Status::Majority(from) => {
                 patient.adult_from = from;

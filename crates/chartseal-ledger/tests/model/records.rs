@@ -323,7 +323,7 @@ impl Plain {
         refuse(78, self.holds.contains_key(&body.record))?;
         let mut stripped = body.clone();
         let second = stripped.countersignature.take();
-        self.check_second(by, second.as_ref(), stripped.into())?;
+        self.check_second(by, second.as_ref(), &stripped.into())?;
         let patient = record.patient;
         self.holds.insert(body.record, HoldState { org, tx: by.tx });
         let event = history::HoldPlaced {
@@ -408,9 +408,9 @@ pub fn check_list(records: impl Iterator<Item = RecordId>) -> Result<(), Rule> {
 /// label", "no label" and "some labels" are three different things.
 fn same_but_labels(old: &Terms, new: &Terms) -> bool {
     let blank = |scope: &Scope| {
-        let some = |tags: &Set<Symbol>| match tags.is_empty() {
-            true => Set::default(),
-            false => Set::one(Symbol::new("some").unwrap()),
+        let some = |tags: &Set<Symbol>| {
+            let one = Symbol::new("some").unwrap();
+            Set::new((!tags.is_empty()).then_some(one)).unwrap()
         };
         Scope {
             tags: scope.tags.as_ref().map(some),

@@ -344,9 +344,12 @@ impl World for Eyes<'_> {
         if record.erased {
             return None;
         }
-        let tag = |label: &chartseal_ledger::Label| match *label == INBOX {
-            true => symbol("INBOX"),
-            false => symbol(label.0),
+        let tag = |label: &chartseal_ledger::Label| {
+            if *label == INBOX {
+                symbol("INBOX")
+            } else {
+                symbol(label.0)
+            }
         };
         Some(Cow::Owned(Record {
             patient: symbol(self.plain.owner(&record.patient).0),

@@ -331,7 +331,7 @@ impl Run {
             _ => self.office_body(one),
         };
         let key = self.key_of(one.by.unwrap_or(by));
-        let seq = self.next_seq(&key) + u64::from(one.a % 8 == 0 && !needs_second(&body));
+        let seq = self.next_seq(&key) + u64::from(one.a.is_multiple_of(8) && !needs_second(&body));
         let body = self.countersigned(&key, one.flaw, body);
         vec![(key, seq, body)]
     }

@@ -190,10 +190,10 @@ impl Run {
             }
             _ => {
                 let deal = deals.newest + u64::from(flaw == 2);
-                let dealt = now.deal.get(&(header, deal));
-                let epoch = dealt.map_or(0, |one| one.custodians.epoch);
+                let state = now.deal.get(&(header, deal));
+                let epoch = state.map_or(0, |one| one.custodians.epoch);
                 let waits =
-                    (0..4).find(|at| dealt.is_some_and(|one| one.acknowledged >> at & 1 == 0));
+                    (0..4).find(|at| state.is_some_and(|one| one.acknowledged >> at & 1 == 0));
                 let (by, index) =
                     self.custodian_in(epoch, waits.filter(|_| c % 8 != 0).unwrap_or(c));
                 let index = index + u64::from(flaw == 3);
@@ -220,7 +220,7 @@ impl Run {
         let head = now.records.get(&record);
         let filed_by = head.map_or(org(1), |head| head.filed_by);
         match one.kind {
-            "relabel" => return self.relabelling(one),
+            "relabel" => self.relabelling(one),
             "duplicate" => {
                 let of = self.record(b, |_, other| {
                     head.is_some_and(|head| other.patient == head.patient)
@@ -263,7 +263,7 @@ impl Run {
         let owner = self.patient_who(b, |id| {
             now.directives.contains_key(id) && (c % 2 == 0 || is_minor(id))
         });
-        let records = (0..1 + c % 3).map(|nth| {
+        let records = (0..=c % 3).map(|nth| {
             let is_theirs = |_: &RecordId, one: &RecordState| {
                 now.owner(&one.patient) == patient(owner) && !one.erased
             };
