@@ -234,7 +234,9 @@ fn look_everywhere(
             ("shares", values::<ShareKey>(&dir.join("shares"))),
             ("side store", values::<SideKey>(&dir.join("side"))),
         ] {
-            values.iter().for_each(|value| look(place, value));
+            for value in &values {
+                look(place, value);
+            }
         }
     }
     for text in taken_away {
@@ -280,7 +282,8 @@ fn leaks_of(text: &[u8]) -> Vec<(Form, Vec<u8>)> {
         (Digest::Sha256, sha2::Sha256::digest(text).to_vec()),
         (Digest::Blake3, blake3::hash(text).as_bytes().to_vec()),
     ] {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = |hex: String, byte: &u8| hex + &format!("{byte:02x}");
+        let hex = bytes.iter().fold(String::new(), digits);
         let mut push = |spelling, leak: Vec<u8>| {
             let case = Case::AsWritten;
             leaks.push((
@@ -419,10 +422,10 @@ fn no_byte_that_nodes_hold_tells_of_the_twelve_patients_and_a_leaky_store_is_fou
         .collect();
     leak(dir.path(), &values);
     taken_away.push(values.concat());
-    let leaky = look_everywhere(&search, dir.path(), &["3"], &taken_away);
-    assert!(leaky.keys().eq(places.keys()));
+    let planted = look_everywhere(&search, dir.path(), &["3"], &taken_away);
+    assert!(planted.keys().eq(places.keys()));
     let forms: Vec<Form> = leaks_of(b"").iter().map(|(form, _)| *form).collect();
-    for (place, found) in &leaky {
+    for (place, found) in &planted {
         if place == "names of files" {
             continue;
         }

@@ -96,7 +96,7 @@ impl Score {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood, 2014): the same choices in every run.
+/// `SplitMix64` (Steele, Lea, Flood, 2014): the same choices in every run.
 pub(crate) struct Choices(u64);
 
 impl Choices {
