@@ -6,6 +6,7 @@ use std::time::Duration;
 use chartseal_fhir::{Timestamp, UtcOffset};
 use clap::{Parser, Subcommand};
 
+use crate::audit::witness::AuditWitness;
 use crate::ledger::args::Ledger;
 use crate::records::args as records;
 
@@ -89,6 +90,8 @@ pub enum Audit {
     /// Come to trust a policy: look at it, compare its fingerprint, pin it.
     #[command(subcommand)]
     Trust(AuditTrust),
+    /// Cosign a published log, if it continues what was cosigned before.
+    Witness(AuditWitness),
 }
 
 /// `audit explain`.

@@ -6,10 +6,12 @@
 //! | `explain` | what was checked, in plain words |
 //! | `report` | a proved export as HTML, FHIR, HIPAA's accounting |
 //! | `trust` | how a policy comes to be trusted |
+//! | `witness` | cosigning a published log |
 
 mod explain;
 mod report;
 mod trust;
+pub mod witness;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -39,6 +41,7 @@ pub fn run(command: &Audit) -> Result<Exit, Failure> {
         Audit::Report(args) => report::run(args),
         Audit::Trust(AuditTrust::Show(args)) => trust::show(args),
         Audit::Trust(AuditTrust::Pin(args)) => trust::pin(args),
+        Audit::Witness(args) => witness::run(args),
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `verify` | everything executed anew |
 //! | `snapshot`, `snapshot_file` | snapshots, and the file that they are in |
 //! | `prune` | old transactions, deleted |
+//! | `publish` | headers as static files, for witnesses |
 //! | `words` | lines for a terminal |
 
 pub mod args;
@@ -15,6 +16,7 @@ mod block;
 mod chain;
 mod history;
 mod prune;
+mod publish;
 mod show;
 mod snapshot;
 mod snapshot_file;
@@ -39,5 +41,6 @@ pub fn run(command: &Ledger) -> Result<Exit, Failure> {
         Ledger::Snapshot(Snapshot::Check(args)) => snapshot::check(args),
         Ledger::Snapshot(Snapshot::Import(args)) => snapshot::import(args),
         Ledger::Prune(args) => prune::run(args),
+        Ledger::Publish(args) => publish::run(args),
     }
 }

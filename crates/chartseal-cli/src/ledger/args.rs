@@ -22,6 +22,8 @@ pub enum Ledger {
     Snapshot(Snapshot),
     /// Delete the transactions of old blocks; headers, histories and state stay, with all their proofs.
     Prune(Prune),
+    /// Publish the headers as C2SP tlog-tiles, static files that witnesses and monitors follow.
+    Publish(Publish),
 }
 
 /// What every verb that reads has in common.
@@ -168,4 +170,15 @@ pub struct Prune {
     /// Delete the transactions of all blocks below this height, which is the newest block's at most.
     #[arg(long, value_name = "HEIGHT")]
     pub below: u64,
+}
+
+/// `ledger publish`.
+#[derive(Debug, clap::Args)]
+pub struct Publish {
+    #[command(flatten)]
+    pub read: Read,
+    /// Where the files go, for a web server to serve; made if missing, else what is published there is
+    /// continued.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
 }

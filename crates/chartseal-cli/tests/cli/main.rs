@@ -35,3 +35,4 @@ mod records;
 mod reports;
 mod schema;
 mod support;
+mod witness;
