@@ -1,39 +1,246 @@
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
 
-use chartseal_codec::canonical_struct;
-use chartseal_wire::{Checkpoint, SignedNote};
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, from_bytes, to_bytes};
+use chartseal_merkle::Hash;
+use chartseal_wire::note::MAX_NOTE;
+use chartseal_wire::{BlockHeader, Checkpoint, Export, FormatError, ProofFile, SignedNote};
 
 use crate::policy::TrustPolicy;
+use crate::rules::Rule;
 use crate::signatures;
+use crate::verdict::{Doubt, Refutation, Stop};
+use crate::verify::check_header;
 
-/// Two signed checkpoints of one log, of one size, with different roots: the signers of both signed
-/// two histories. Anybody can check it with [`verify`](Self::verify).
+/// The version of [`Equivocation`]'s format.
+const EQUIVOCATION_VERSION: u64 = 1;
+/// The most bytes of a statement: a note, and the header with its proof above it.
+const MAX_STATEMENT: usize = MAX_NOTE + 8 * 1024;
+/// How a tlog-proof begins; no note's origin can.
+const PROOF: &str = "c2sp.org/tlog-proof@v1\n";
+
+/// Two signed statements about one chain that can't both be true. Anybody who has the policy can check
+/// it with [`verify`](Self::verify); no patient's data is in it.
 ///
-/// Its canonical bytes (CBOR, `[note, note]`) are for passing it on.
+/// A statement is a signed checkpoint, or a C2SP tlog-proof of one block: its `extra` line is the
+/// header. The canonical bytes, `[1, statement, statement]`, are the file to pass on:
+///
+/// ```
+/// use chartseal_audit::{Contradiction, Equivocation, TrustPolicy};
+/// # let policy = include_str!("../tests/vectors/trust.policy");
+/// # let received = include_bytes!("../tests/vectors/fork.equivocation");
+///
+/// let policy = TrustPolicy::parse(policy)?;
+/// let evidence: Equivocation = chartseal_codec::from_bytes(received)?;
+/// let proof = evidence.verify(&policy).expect("evidence");
+/// assert_eq!(proof.contradiction, Contradiction::Block { height: 15 });
+/// assert_eq!(proof.both, ["v1", "v2", "v3"]);
+/// # Ok::<(), chartseal_wire::FormatError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Equivocation {
-    /// A checkpoint with its signatures.
+    /// A statement.
     pub first: String,
-    /// Another one.
+    /// One that contradicts it.
     pub second: String,
 }
 
-canonical_struct!(Equivocation { first, second });
+/// What an [`Equivocation`] proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Equivocated {
+    /// The chain's log.
+    pub origin: String,
+    /// In what the statements contradict each other.
+    pub contradiction: Contradiction,
+    /// The witnesses that cosigned both, under their names in the policy.
+    pub both: Vec<String>,
+}
+
+/// What was said twice, and differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// Which block has this height.
+    Block {
+        /// The height.
+        height: u64,
+    },
+    /// What the root of the log of this size is.
+    Log {
+        /// The number of blocks.
+        size: u64,
+    },
+}
+
+/// Why an [`Equivocation`] proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoEquivocation {
+    /// A statement breaks a rule: nobody made it.
+    Refuted(Refutation),
+    /// Who made it can't be judged under this policy.
+    CannotTell(Doubt),
+    /// Both statements may be true.
+    NoContradiction,
+}
 
 impl Equivocation {
-    /// Whether this proves that the log of `policy` forked: each note is signed as the policy asks,
-    /// and they contradict each other.
-    pub fn verify(&self, policy: &TrustPolicy) -> bool {
-        match (read(&self.first, policy), read(&self.second, policy)) {
-            (Some(a), Some(b)) => a.origin == b.origin && a.size == b.size && a.root != b.root,
-            _ => false,
+    /// The evidence in two export files; whether they contradict each other,
+    /// [`verify`](Self::verify) says.
+    ///
+    /// # Errors
+    /// [`FormatError`] if one is no export.
+    pub fn between(one: &str, other: &str) -> Result<Self, FormatError> {
+        Ok(Self {
+            first: without_histories(one)?,
+            second: without_histories(other)?,
+        })
+    }
+
+    /// What this proves: each statement is signed as `policy` asks, and they contradict each other.
+    ///
+    /// # Errors
+    /// [`NoEquivocation`].
+    pub fn verify(&self, policy: &TrustPolicy) -> Result<Equivocated, NoEquivocation> {
+        let (a, b) = (read(&self.first, policy)?, read(&self.second, policy)?);
+        let contradiction = (a.origin == b.origin)
+            .then(|| a.contradiction(&b))
+            .flatten()
+            .ok_or(NoEquivocation::NoContradiction)?;
+        let both = a
+            .signers
+            .into_iter()
+            .filter(|name| b.signers.contains(name));
+        Ok(Equivocated {
+            both: both.collect(),
+            origin: a.origin,
+            contradiction,
+        })
+    }
+}
+
+/// What a statement says.
+struct Statement {
+    origin: String,
+    signers: Vec<String>,
+    /// The height and leaf of its block.
+    block: Option<(u64, Hash)>,
+    /// Sizes of the log, each with its root: the checkpoint's, and that to which the header commits.
+    logs: Vec<(u64, Hash)>,
+}
+
+impl Statement {
+    fn contradiction(&self, other: &Self) -> Option<Contradiction> {
+        if let (Some((height, leaf)), Some((same, another))) = (self.block, other.block)
+            && height == same
+            && leaf != another
+        {
+            return Some(Contradiction::Block { height });
+        }
+        let roots = |size| other.logs.iter().filter(move |log| log.0 == size);
+        let differs = |log: &&(u64, Hash)| roots(log.0).any(|other| other.1 != log.1);
+        let (size, _) = *self.logs.iter().find(differs)?;
+        Some(Contradiction::Log { size })
+    }
+}
+
+/// An export as the statement that its block is in the log.
+fn without_histories(file: &str) -> Result<String, FormatError> {
+    let mut file = ProofFile::parse(file)?;
+    let export: Export = from_bytes(&file.extra)?;
+    file.extra = to_bytes(&export.header);
+    Ok(file.to_string())
+}
+
+fn read(statement: &str, policy: &TrustPolicy) -> Result<Statement, NoEquivocation> {
+    let stop = |stop| match stop {
+        Stop::Refuted(refutation) => NoEquivocation::Refuted(refutation),
+        Stop::Doubt(doubt) => NoEquivocation::CannotTell(doubt),
+    };
+    check(statement, policy).map_err(stop)
+}
+
+fn check(statement: &str, policy: &TrustPolicy) -> Result<Statement, Stop> {
+    let (note, proven) = parse(statement).map_err(|e| Stop::refute(Rule::File, e))?;
+    let checkpoint =
+        Checkpoint::parse(&note.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
+    if let Some((_, header)) = &proven
+        && checkpoint.origin != chartseal_wire::checkpoint::origin(&header.chain)
+    {
+        return Err(Stop::refute(Rule::Origin, "another log than the header's"));
+    }
+    let signed = signatures::check(&note, &checkpoint, policy)?;
+    let mut logs = alloc::vec![(checkpoint.size, checkpoint.root)];
+    let mut block = None;
+    if let Some((file, header)) = &proven {
+        check_header(file, &checkpoint, header)?;
+        block = Some((header.height, header.leaf()));
+        logs.push((header.log_size, header.log_root));
+    }
+    Ok(Statement {
+        origin: checkpoint.origin,
+        signers: signed.witnesses.into_iter().map(|w| w.name).collect(),
+        block,
+        logs,
+    })
+}
+
+/// The note of a statement, and the block that it proves.
+fn parse(statement: &str) -> Result<(SignedNote, Option<(ProofFile, BlockHeader)>), FormatError> {
+    if !statement.starts_with(PROOF) {
+        return Ok((SignedNote::parse(statement)?, None));
+    }
+    let file = ProofFile::parse(statement)?;
+    let header: BlockHeader = from_bytes(&file.extra)?;
+    Ok((file.checkpoint.clone(), Some((file, header))))
+}
+
+impl Encode for Equivocation {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(3).uint(EQUIVOCATION_VERSION);
+        e.text(&self.first).text(&self.second);
+    }
+}
+
+impl Decode for Equivocation {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("equivocation").array_exact(3)?;
+        d.at("equivocation.version")
+            .uint_in(EQUIVOCATION_VERSION, EQUIVOCATION_VERSION)?;
+        let mut statement = |field| {
+            let text = d.at(field).text(MAX_STATEMENT)?;
+            let is_one = parse(text).is_ok();
+            is_one
+                .then(|| String::from(text))
+                .ok_or_else(|| d.invalid("a signed checkpoint, or a tlog-proof of a header"))
+        };
+        Ok(Self {
+            first: statement("equivocation.first")?,
+            second: statement("equivocation.second")?,
+        })
+    }
+}
+
+impl fmt::Display for Equivocated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Proved: {} signed two histories.", self.origin)?;
+        match self.contradiction {
+            Contradiction::Block { height } => writeln!(f, "  two blocks have the height {height}"),
+            Contradiction::Log { size } => writeln!(f, "  the log of {size} blocks has two roots"),
+        }?;
+        writeln!(f, "  both were cosigned by {}", self.both.join(", "))
+    }
+}
+
+impl fmt::Display for NoEquivocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refuted(refutation) => refutation.fmt(f),
+            Self::CannotTell(doubt) => doubt.fmt(f),
+            Self::NoContradiction => f.write_str("the two statements don't contradict each other"),
         }
     }
 }
 
-fn read(note: &str, policy: &TrustPolicy) -> Option<Checkpoint> {
-    let note = SignedNote::parse(note).ok()?;
-    let checkpoint = Checkpoint::parse(&note.text).ok()?;
-    signatures::check(&note, &checkpoint, policy).ok()?;
-    Some(checkpoint)
-}
+impl core::error::Error for NoEquivocation {}

@@ -46,10 +46,10 @@
 //! | `anomaly` | [`Anomaly`]: what proved entries show that should not be |
 //! | `report`, `verdict` | [`Report`], [`Verdict`], and both in plain words |
 //! | `kept` | [`Kept`]: what a verifier remembers between exports |
-//! | `equivocation` | [`Equivocation`]: two signed checkpoints that contradict each other |
+//! | `equivocation` | [`Equivocation`]: two signed statements that contradict each other |
 //!
 //! The rules, and what the verifier decides where the formats leave it open, are in `docs/audit.md`;
-//! the formats to the byte in `docs/formats.md`.
+//! the formats to the byte in `docs/formats.md`. `docs/verify_export.py` is a second verifier.
 //!
 //! # Limits
 //! Ed25519 cosignatures only; committees that change, and the engine's finality certificates, are
@@ -72,7 +72,7 @@ mod verdict;
 mod verify;
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub use equivocation::Equivocation;
+pub use equivocation::{Contradiction, Equivocated, Equivocation, NoEquivocation};
 pub use kept::Kept;
 pub use policy::{Quorum, TrustPolicy};
 pub use report::{Cosigner, History, OpenReview, Report};

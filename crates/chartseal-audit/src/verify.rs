@@ -157,7 +157,7 @@ fn prove(
     })
 }
 
-fn check_header(
+pub(crate) fn check_header(
     file: &ProofFile,
     checkpoint: &Checkpoint,
     header: &BlockHeader,

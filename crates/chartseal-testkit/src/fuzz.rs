@@ -13,7 +13,7 @@ use std::convert::Infallible;
 use std::io::{Cursor, Read as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use chartseal_audit::{Kept, Options, Rule, TrustPolicy, Verdict, verify};
+use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, from_bytes, to_bytes,
 };
@@ -90,6 +90,7 @@ targets! {
     ledger_snapshot => snapshot, "a header and a snapshot's chunks, and imports it";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
+    audit_equivocation => equivocation, "evidence of two histories, and verifies it";
     audit_verify => audit, "an export file, and verifies it";
     audit_differential => differential, "an export file, and verifies it in Python too, with the same verdict";
     fhir_bundle => bundle, "a FHIR bundle";
@@ -333,6 +334,15 @@ fn audit(input: &[u8]) -> bool {
         verify(file, &policy, None, &Options::default()),
         Verdict::Proved(_)
     )
+}
+
+fn equivocation(input: &[u8]) -> bool {
+    let Ok(evidence) = from_bytes::<Equivocation>(input) else {
+        return false;
+    };
+    let is_evidence =
+        TrustPolicy::parse(TRUST).is_ok_and(|policy| evidence.verify(&policy).is_ok());
+    same(input, &to_bytes(&evidence)) && is_evidence
 }
 
 /// Where there is no Python, nothing is compared.

@@ -211,6 +211,14 @@ fn the_wire_vectors_are_what_the_cddl_says() {
         count += 1;
     }
     assert!(count > 30, "{count}");
+    let stored = root().join("crates/chartseal-audit/tests/vectors");
+    for (rule, file) in [
+        ("kept", "visit.kept"),
+        ("equivocation", "fork.equivocation"),
+    ] {
+        let bytes = fs::read(stored.join(file)).unwrap();
+        check(&schema, &[rule], file, &bytes);
+    }
 }
 
 #[test]

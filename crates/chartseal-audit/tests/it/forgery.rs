@@ -1,16 +1,22 @@
 //! Attacks: none of these files is ever proved, and none makes the verifier panic.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use chartseal_audit::{Options, Rule, TrustPolicy, Verdict, verify};
+use chartseal_audit::{Doubt, History, Kept, Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{Bytes, from_bytes, to_bytes};
 use chartseal_merkle::{Hash, leaf_hash};
+use chartseal_testkit::python::{Python, hex};
+use chartseal_wire::export::Growth;
 use chartseal_wire::history::Access;
 use chartseal_wire::note::KeyKind;
-use chartseal_wire::{Entry, Event, Export, Subject, TxId};
+use chartseal_wire::{
+    BlockHeader, Entry, Event, Export, PublicKey, Signature, Subject, TxId, VerifierKey,
+};
 use proptest::prelude::*;
 
 use crate::fixture::*;
+use crate::mutate::{Random, Whole};
 
 const VISIT_LEN: usize = 13;
 
@@ -340,6 +346,220 @@ fn any_line_dropped_repeated_or_moved_is_refused() {
             );
         }
     }
+}
+
+#[test]
+fn a_retired_validators_signature_counts_no_more() {
+    // The policy of today lists no keys of a validator that left, or is suspended.
+    let net = Network::visit();
+    let retired = |kind: &str, vkey: &VerifierKey, group: &str| {
+        let line = format!("{kind}{vkey}\n");
+        let text = net.policy_text();
+        assert!(text.contains(&line));
+        let text = text.replace(&line, "");
+        text.replace("group validators 3 v1 v2 v3 v4", group)
+    };
+    let ask = |policy: String| Question {
+        policy,
+        ..net.ask(&net.export(), None)
+    };
+    let rest = "group validators 2 v2 v3 v4";
+    let policy = retired("witness v1 ", &cosigner(0).0, rest);
+    assert_breaks(ask(policy).verdict(), Rule::KnownWitness);
+    let log = proposer(&net.export().checkpoint.origin, 1).0;
+    let policy = retired("log ", &log, "group validators 3 v1 v2 v3 v4");
+    assert_breaks(ask(policy).verdict(), Rule::LogSignature);
+}
+
+#[test]
+fn growth_from_an_empty_log_proves_nothing() {
+    // Every log begins with the empty one, so `from` 0 would be no check.
+    let mut net = Network::visit();
+    let kept = net.report(&net.export()).kept;
+    net.seal();
+    for proof in [vec![], vec![kept_root(&net, 15)], vec![Hash::ZERO; 4]] {
+        let mut parts = net.export_since(VISIT, 15);
+        parts.export.growth = Some(Growth { from: 0, proof });
+        for kept in [Some(&kept), None] {
+            let verdict = net.ask(&parts, kept).verdict();
+            assert!(matches!(verdict, Verdict::CannotTell(_)), "{verdict}");
+        }
+    }
+}
+
+fn kept_root(net: &Network, size: u64) -> Hash {
+    net.log.root_at(size).unwrap()
+}
+
+/// immudb's CVE-2022-36111, "linear fake": the older state's chain had another block in its middle than the
+/// log has now, and only its two ends were compared.
+#[test]
+fn a_block_exchanged_in_the_middle_of_what_was_verified_is_noticed() {
+    let honest = Network::visit();
+    let mut fake = Network::visit();
+    let mut exchanged = fake.headers[8].clone();
+    exchanged.state_root = fake.headers[7].state_root;
+    let leaf = |(at, header): (usize, &BlockHeader)| {
+        if at == 8 {
+            exchanged.leaf()
+        } else {
+            header.leaf()
+        }
+    };
+    fake.log = fake.headers.iter().enumerate().map(leaf).collect();
+    // First and last block are those of the honest log, and the file is valid by itself.
+    let kept = fake.report(&fake.export()).kept;
+    assert_breaks(
+        honest.ask(&honest.export(), Some(&kept)).verdict(),
+        Rule::Fork,
+    );
+    let mut grown = Network::visit();
+    grown.seal();
+    let honest_proof = grown.export_since(VISIT, 15);
+    assert_breaks(
+        grown.ask(&honest_proof, Some(&kept)).verdict(),
+        Rule::Growth,
+    );
+    // Nor do the fake log's own hashes lead to the honest root.
+    let mut mixed = honest_proof;
+    fake.seal();
+    let proof = fake.log.prove_consistency(15, 16).unwrap();
+    mixed.export.growth = Some(Growth { from: 15, proof });
+    assert_breaks(grown.ask(&mixed, Some(&kept)).verdict(), Rule::Growth);
+}
+
+#[test]
+fn a_verifiers_state_that_was_rolled_back_makes_no_old_export_fresh() {
+    let mut net = Network::visit();
+    let (old_file, old_state) = (net.export(), net.report(&net.export()).kept);
+    net.access(DOCTOR, &[]);
+    let newer = net.report(&net.export()).kept;
+    net.access(DOCTOR, &[]);
+    // What continues the newer state doesn't continue the old one.
+    let continued = net.export_since(VISIT + 1, newer.log_size());
+    assert!(matches!(
+        net.ask(&continued, Some(&newer)).verdict(),
+        Verdict::Proved(_)
+    ));
+    let verdict = net.ask(&continued, Some(&old_state)).verdict();
+    assert!(matches!(verdict, Verdict::CannotTell(_)), "{verdict}");
+    // The old file is as old as it always was.
+    let report = proved(net.ask(&old_file, Some(&old_state)).verdict());
+    assert_eq!(report.fresh_as_of.0, old_file.signed_at * 1000);
+    let question = Question {
+        options: fresh(net.now().0, 1),
+        ..net.ask(&old_file, Some(&old_state))
+    };
+    let verdict = question.verdict();
+    assert!(
+        matches!(verdict, Verdict::CannotTell(Doubt::Stale { .. })),
+        "{verdict}"
+    );
+}
+
+#[test]
+fn a_signature_that_only_another_ed25519_rule_accepts_is_refused() {
+    // A key and an R of small order, and S = 0: ZIP-215 accepts them for any text.
+    let net = Network::visit();
+    let neutral = {
+        let mut point = [0; 32];
+        point[0] = 1;
+        point
+    };
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&neutral);
+    let weak = VerifierKey::new("v3.example", KeyKind::Cosigner, PublicKey(neutral)).unwrap();
+    let parts = net.export();
+    let mut file = parts.file();
+    let text = file.checkpoint.text.clone();
+    let mut signed = Vec::new();
+    file.checkpoint.signatures[3] = weak.line(&text, parts.signed_at, |bytes| {
+        signed.extend_from_slice(bytes);
+        Signature(signature)
+    });
+    let policy = net.policy_text();
+    let policy = policy.replace(&cosigner(2).0.to_string(), &weak.to_string());
+    let question = Question {
+        policy,
+        ..net.ask_text(file.to_string(), None)
+    };
+    assert_breaks(question.verdict(), Rule::Cosignature);
+    if let Some(mut python) = Python::start() {
+        let words = [&neutral[..], &signed, &signature].map(hex).join(" ");
+        assert_eq!(python.ask(&format!("cofactored {words}")).unwrap(), "true");
+        assert_eq!(python.ask(&format!("strict {words}")).unwrap(), "false");
+    }
+}
+
+/// How many forgeries each of the two tests tries.
+fn forgeries() -> usize {
+    if std::env::var_os("CHARTSEAL_LONG").is_some() {
+        500_000
+    } else {
+        50_000
+    }
+}
+
+/// What is proved of a forgery may be less than what the honest file says, and is never anything else.
+fn forge(seed: u64, honest: &str, donor: &str, policy: &TrustPolicy, kept: Option<&Kept>) {
+    let ask = |file: &str| verify(file, policy, kept, &Options::default());
+    let truth = proved(ask(honest));
+    let (whole, donor) = (Whole::parse(honest), Whole::parse(donor));
+    let mut random = Random(seed);
+    let mut broken = BTreeSet::new();
+    for number in 0..forgeries() {
+        let forged = whole.mutated(&mut random, &donor).text();
+        match ask(&forged) {
+            Verdict::Refuted(refutation) => drop(broken.insert(refutation.rule)),
+            Verdict::CannotTell(_) => {}
+            Verdict::Proved(report) => {
+                let block = (report.log_root, report.height, report.time);
+                assert_eq!(
+                    block,
+                    (truth.log_root, truth.height, truth.time),
+                    "{number}"
+                );
+                assert_eq!(report.witnesses, truth.witnesses, "{number}");
+                let is_true = |history: &History| {
+                    let same = truth
+                        .histories
+                        .iter()
+                        .find(|h| h.subject == history.subject);
+                    same.is_some_and(|h| (h.first, &h.entries) == (history.first, &history.entries))
+                };
+                assert!(report.histories.iter().all(is_true), "{number}");
+                assert!(
+                    report.texts.iter().all(|t| truth.texts.contains(t)),
+                    "{number}"
+                );
+                let less = report.histories.len() + report.texts.len();
+                let all = truth.histories.len() + truth.texts.len();
+                assert!(forged == honest || less < all, "{number}");
+            }
+        }
+    }
+    assert!(broken.len() >= 13, "{broken:?}");
+}
+
+#[test]
+fn no_forgery_of_a_full_export_proves_what_is_not_so() {
+    let (file, policy) = &*LARGE;
+    let mut net = Network::visit();
+    net.seal();
+    forge(11, file, &net.export().text(), policy, None);
+}
+
+#[test]
+fn no_forgery_of_a_continued_export_proves_what_is_not_so() {
+    let mut net = Network::visit();
+    let kept = net.report(&net.export()).kept;
+    net.event(subject(), PATIENT.into(), erased(NOTE));
+    net.access(DOCTOR, &[(LAB, false, "no_grant", None)]);
+    let newer = net.export_since(VISIT, kept.log_size()).text();
+    let policy = net.policy();
+    net.access(DOCTOR, &[(LAB, false, "no_grant", None)]);
+    let later = net.export_since(0, kept.log_size()).text();
+    forge(12, &newer, &later, &policy, Some(&kept));
 }
 
 #[derive(Clone, Debug)]

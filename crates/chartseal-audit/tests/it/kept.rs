@@ -1,7 +1,7 @@
 //! What a verifier remembers, and what contradicts it.
 
-use chartseal_audit::{Doubt, Equivocation, Kept, Options, Report, Rule, Verdict, verify};
-use chartseal_codec::{Encoder, from_bytes, to_bytes};
+use chartseal_audit::{Doubt, Kept, Options, Report, Rule, Verdict, verify};
+use chartseal_codec::{Encoder, from_bytes};
 use chartseal_merkle::Frontier;
 use chartseal_wire::Subject;
 use proptest::prelude::*;
@@ -114,46 +114,6 @@ fn a_replayed_old_export_is_refuted_by_that_name() {
 }
 
 #[test]
-fn two_logs_of_one_size_are_evidence_that_anybody_can_check() {
-    let (a, b) = forked();
-    let kept = a.report(&a.export()).kept;
-    let refutation = refuted(judge(&b, &b.export(), &kept));
-    assert_eq!(refutation.rule, Rule::Fork);
-    let evidence = *refutation.equivocation.unwrap();
-    assert!(evidence.verify(&a.policy()));
-    let sent: Equivocation = from_bytes(&to_bytes(&evidence)).unwrap();
-    assert!(sent.verify(&a.policy()));
-
-    // Not evidence: the same note twice, notes of other sizes, a note that too few signed.
-    let same = Equivocation {
-        first: evidence.first.clone(),
-        second: evidence.first.clone(),
-    };
-    assert!(!same.verify(&a.policy()));
-    let mut older = Network::visit();
-    older.seal();
-    older.seal();
-    let longer = older.export().file().checkpoint.to_string();
-    assert!(
-        !Equivocation {
-            first: evidence.first.clone(),
-            second: longer
-        }
-        .verify(&a.policy())
-    );
-    let mut weak = b.export();
-    weak.cosigners.pop();
-    let weak = weak.file().checkpoint.to_string();
-    assert!(
-        !Equivocation {
-            first: evidence.first,
-            second: weak
-        }
-        .verify(&a.policy())
-    );
-}
-
-#[test]
 fn a_forked_chain_that_grew_is_refuted_too() {
     let (a, mut b) = forked();
     let kept = a.report(&a.export()).kept;
@@ -217,6 +177,27 @@ fn a_kept_state_of_another_chain_gives_no_verdict() {
         judge(&net, &net.export(), &kept),
         Verdict::CannotTell(Doubt::OtherChain { .. })
     ));
+}
+
+#[test]
+fn a_log_that_the_policy_does_not_list_contradicts_nothing() {
+    let (a, b) = forked();
+    let kept = a.report(&a.export()).kept;
+    let policy = Network::new(0xdd).policy_text();
+    let ask = |parts: &Parts| Question {
+        policy: policy.clone(),
+        ..b.ask(parts, Some(&kept))
+    };
+    // Anybody can write a fork of a log without its keys.
+    let verdict = ask(&b.export()).verdict();
+    assert!(
+        matches!(verdict, Verdict::CannotTell(Doubt::UnknownLog { .. })),
+        "{verdict}"
+    );
+    // But a file that contradicts itself is refuted, whoever signed it.
+    let mut parts = b.export();
+    parts.entries().swap(0, 1);
+    assert_breaks(ask(&parts).verdict(), Rule::Complete);
 }
 
 #[test]

@@ -294,7 +294,7 @@ fn entry(random: &mut Random, bytes: &[u8]) -> Vec<u8> {
         (_, event) => {
             *event = Event::Erased(chartseal_wire::history::Erased {
                 record: crate::fixture::NOTE,
-            })
+            });
         }
     }
     to_bytes(&entry)

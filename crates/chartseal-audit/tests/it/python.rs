@@ -390,11 +390,11 @@ fn python_counts_a_nested_quorum_alike() {
 }
 
 #[test]
-fn python_draws_every_line_where_we_draw_it() {
+fn python_takes_no_other_spelling_either() {
     let Some(mut both) = Both::start() else {
         return;
     };
-    let mut net = Network::visit();
+    let net = Network::visit();
     let file = net.export().text();
     let text = |from: &str, to: &str| {
         assert!(file.contains(from), "{from}");
@@ -431,6 +431,14 @@ fn python_draws_every_line_where_we_draw_it() {
     ] {
         assert_ne!(both.ask(&net.ask_text(changed, None)), "proved");
     }
+}
+
+#[test]
+fn python_takes_no_other_encoding_order_or_length_either() {
+    let Some(mut both) = Both::start() else {
+        return;
+    };
+    let net = Network::visit();
     // Encodings that are not canonical, and orders that are not the one.
     let export = |change: &dyn Fn(&Export, Vec<u8>) -> Vec<u8>| {
         let mut file = net
@@ -489,6 +497,15 @@ fn python_draws_every_line_where_we_draw_it() {
         parts.proof = vec![Hash::ZERO; hashes];
         assert_eq!(both.ask(&net.ask(&parts, None)), says);
     }
+}
+
+#[test]
+fn python_draws_every_line_where_we_draw_it() {
+    let Some(mut both) = Both::start() else {
+        return;
+    };
+    let mut net = Network::visit();
+    let file = net.export().text();
     // One key under two names.
     for (name, kind, seed) in [
         ("w1", KeyKind::Cosigner, 0x60),

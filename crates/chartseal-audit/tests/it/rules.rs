@@ -193,6 +193,32 @@ fn every_rule_has_its_case_its_own_id_and_its_row_in_the_docs() {
 }
 
 #[test]
+fn every_attack_of_the_docs_has_its_test() {
+    let docs = include_str!("../../../../docs/audit.md");
+    let (_, table) = docs.split_once("## Attacks").unwrap();
+    let tests = [
+        include_str!("anomalies.rs"),
+        include_str!("equivocation.rs"),
+        include_str!("forgery.rs"),
+        include_str!("kept.rs"),
+        include_str!("policy.rs"),
+        include_str!("proof.rs"),
+        include_str!("rules.rs"),
+    ]
+    .concat();
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|row| row.starts_with("| "))
+        .skip(1)
+        .collect();
+    assert!(rows.len() > 30);
+    for row in rows {
+        let name = row.split('`').nth(1).unwrap();
+        assert!(tests.contains(&format!("#[test]\nfn {name}()")), "{row}");
+    }
+}
+
+#[test]
 fn heights_that_fall_are_refuted() {
     let mut net = Network::visit();
     let mut entry = net.entry(DOCTOR, enrolled(PATIENT));

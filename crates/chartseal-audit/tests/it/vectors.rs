@@ -1,17 +1,20 @@
 //! Files of this format that were written once: a verifier of any age must prove them.
 
-use chartseal_audit::{Kept, Options, TrustPolicy, verify};
+use chartseal_audit::{Equivocation, Kept, Options, TrustPolicy, verify};
+use chartseal_codec::to_bytes;
 
 use crate::fixture::*;
+use crate::rules::forked;
 
 pub(crate) const FULL: &str = include_str!("../vectors/visit.tlog-proof");
 pub(crate) const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
 pub(crate) const POLICY: &str = include_str!("../vectors/trust.policy");
 pub(crate) const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
+const FORK: &[u8] = include_bytes!("../vectors/fork.equivocation");
 const VERDICT: &str = include_str!("../vectors/visit.verdict.txt");
 
 /// The visit, and what came after it.
-fn written() -> [Vec<u8>; 5] {
+fn written() -> [Vec<u8>; 6] {
     let mut net = Network::visit();
     let full = net.export();
     let report = net.report(&full);
@@ -25,7 +28,14 @@ fn written() -> [Vec<u8>; 5] {
         net.policy_text().into(),
         report.kept.to_bytes(),
         verdict.into(),
+        to_bytes(&fork()),
     ]
+}
+
+/// Two blocks of height 15.
+fn fork() -> Equivocation {
+    let (a, b) = forked();
+    Equivocation::between(&a.export().text(), &b.export().text()).unwrap()
 }
 
 #[test]
@@ -36,6 +46,7 @@ fn no_byte_of_a_published_format_has_moved() {
         "trust.policy",
         "visit.kept",
         "visit.verdict.txt",
+        "fork.equivocation",
     ];
     if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
         for (name, bytes) in names.iter().zip(written()) {
@@ -52,6 +63,7 @@ fn no_byte_of_a_published_format_has_moved() {
         POLICY.as_bytes(),
         KEPT,
         VERDICT.as_bytes(),
+        FORK,
     ];
     for ((name, bytes), stored) in names.iter().zip(written()).zip(stored) {
         assert!(bytes == stored, "{name} is written otherwise than it was");

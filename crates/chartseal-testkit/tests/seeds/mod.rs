@@ -101,6 +101,11 @@ fn exported() -> Vec<Seed> {
         ("audit_differential", "visit".into(), visit),
         ("audit_policy", "trust.policy".into(), policy.clone()),
         (
+            "audit_equivocation",
+            "fork".into(),
+            read(&format!("{vectors}/fork.equivocation")),
+        ),
+        (
             "audit_kept",
             "visit".into(),
             read(&format!("{vectors}/visit.kept")),
