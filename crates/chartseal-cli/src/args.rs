@@ -139,7 +139,7 @@ pub struct AuditReport {
 pub enum ReportForm {
     /// One page to read and print: the whole history.
     Html,
-    /// A Bundle of FHIR R4 AuditEvents (IHE BALP).
+    /// A Bundle of FHIR R4 `AuditEvent` (IHE BALP).
     Fhir,
     /// One page: the accounting of disclosures of 45 CFR 164.528.
     Hipaa,

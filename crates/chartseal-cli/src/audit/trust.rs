@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use chartseal_audit::TrustPolicy;
+use chartseal_wire::VerifierKey;
 use qrcode::{Color, EcLevel, QrCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -38,7 +39,7 @@ impl Policy {
 
     /// The logs' names: one network has one.
     fn networks(&self) -> BTreeSet<&str> {
-        self.trust.logs().iter().map(|key| key.name()).collect()
+        self.trust.logs().iter().map(VerifierKey::name).collect()
     }
 
     /// Lines that say who must sign: groups, and the quorum.

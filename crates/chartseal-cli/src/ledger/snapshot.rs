@@ -248,7 +248,7 @@ fn not_trusted(args: &args::Check, Untrusted(verdict): &Untrusted) -> Result<Exi
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     let pairs = (0..text.len()).step_by(2);

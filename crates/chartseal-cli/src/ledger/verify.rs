@@ -22,7 +22,7 @@ const MAX_GENESIS: u64 = 4 << 20;
 
 /// What was found.
 enum Verdict {
-    Proved(Proved),
+    Proved(Box<Proved>),
     Refuted(Vec<Fault>),
     CannotTell(String),
 }
@@ -148,7 +148,7 @@ fn replay(
         Ok(overlay) if overlay.head() == &head => {
             let entries: u64 = lengths.values().sum();
             if (lengths.len() as u64, entries) == (counts.histories, counts.entries) {
-                return Ok(Verdict::Proved(Proved { head, counts }));
+                return Ok(Verdict::Proved(Box::new(Proved { head, counts })));
             }
             let found = format!(
                 "there are {} entries in {} histories, and the blocks make {entries} in {}",
@@ -218,17 +218,17 @@ fn progress(verb: &str) -> ProgressBar {
 fn document(verdict: &Verdict) -> Value {
     let schema = "chartseal.ledger.verify/1";
     match verdict {
-        Verdict::Proved(Proved { head, counts }) => json!({
+        Verdict::Proved(proved) => json!({
             "schema": schema,
             "result": "proved",
-            "chain": head.chain.to_string(),
-            "height": head.height,
-            "head": head.leaf().to_string(),
-            "state_root": head.state_root.to_string(),
-            "blocks": counts.blocks,
-            "transactions": counts.transactions,
-            "histories": counts.histories,
-            "entries": counts.entries,
+            "chain": proved.head.chain.to_string(),
+            "height": proved.head.height,
+            "head": proved.head.leaf().to_string(),
+            "state_root": proved.head.state_root.to_string(),
+            "blocks": proved.counts.blocks,
+            "transactions": proved.counts.transactions,
+            "histories": proved.counts.histories,
+            "entries": proved.counts.entries,
             "assumptions": ASSUMPTIONS,
         }),
         Verdict::Refuted(faults) => json!({
@@ -259,7 +259,8 @@ const MAX_TOLD: usize = 20;
 fn print(verdict: &Verdict) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     match verdict {
-        Verdict::Proved(Proved { head, counts }) => {
+        Verdict::Proved(proved) => {
+            let Proved { head, counts } = &**proved;
             writeln!(
                 out,
                 "Proved: the store is what its blocks make, byte for byte."

@@ -93,17 +93,21 @@ fn table(page: &mut Page, caption: &str, disclosures: &[Disclosure], names: &Nam
     let rows = disclosures.iter().map(|one| {
         let mut to = names.or_id(&one.actor).to_owned();
         if one.org != one.actor {
-            to += &format!("\nfor {}", names.or_id(&one.org));
+            to = format!("{to}\nfor {}", names.or_id(&one.org));
         }
         let mut what = crate::events::records(one.records.len());
-        for record in &one.records {
-            what += &format!("\n{}", names.or_id(&record.to_string()));
+        // Ids would describe nothing; the full history has them.
+        let known = one.records.iter().filter_map(|record| {
+            let id = record.to_string();
+            names.get(&id).map(ToOwned::to_owned)
+        });
+        let known: Vec<String> = known.collect();
+        if !known.is_empty() {
+            what = format!("{what}: {}", known.join(", "));
         }
-        let custodians = one.custodians;
-        what += &format!(
-            "\nKey shares by {custodians} custodians; entry {}",
-            one.entry
-        );
+        let (entry, custodians) = (one.entry, one.custodians);
+        what =
+            format!("{what}\nEntry {entry} of the history; key shares by {custodians} custodians");
         let purpose = format!(
             "{}\nReason code: {}",
             purpose(&one.purpose),

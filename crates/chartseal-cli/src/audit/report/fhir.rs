@@ -1,4 +1,4 @@
-//! FHIR R4 AuditEvents, by IHE's Basic Audit Log Patterns where one of them fits.
+//! FHIR R4 `AuditEvent`, by IHE's Basic Audit Log Patterns where one of them fits.
 
 use chartseal_wire::history::{Access, Released};
 use chartseal_wire::{Entry, Event, Subject as Whose};
@@ -92,7 +92,7 @@ impl Writer<'_> {
         if !entities.is_empty() {
             event.insert("entity".into(), entities.into());
         }
-        full(&self.subject.report.origin, whose, index, "", event)
+        full(&self.subject.report.origin, whose, index, "", &event)
     }
 
     /// What was given out on a request, as whoever gave it out records it.
@@ -138,13 +138,13 @@ impl Writer<'_> {
             json!([
                 agent(
                     (DCM, "110153", "Source Role ID"),
-                    self.network(),
+                    &self.network(),
                     false,
                     true
                 ),
                 agent(
                     (DCM, "110152", "Destination Role ID"),
-                    recipient,
+                    &recipient,
                     false,
                     true
                 ),
@@ -160,7 +160,7 @@ impl Writer<'_> {
             whose,
             index,
             "disclosure",
-            event,
+            &event,
         )
     }
 
@@ -184,7 +184,7 @@ impl Writer<'_> {
         const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
         let who = self.who("actor", &entry.actor.to_string(), None);
         let role = (PARTICIPATION, "IRCP", "information recipient");
-        let mut user = agent(role, who, true, false);
+        let mut user = agent(role, &who, true, false);
         if let (Event::Access(access), Value::Object(user)) = (&entry.event, &mut user) {
             let reason = json!([reason(access.purpose.as_str())]);
             user.insert("purposeOfUse".into(), reason);
@@ -200,11 +200,11 @@ impl Writer<'_> {
         let unknown = json!({"display": "not recorded"});
         let org = self.who("organization", &entry.org.to_string(), None);
         [
-            agent((DCM, "110150", "Application"), unknown, false, true),
-            agent((CLASS, "PROV", "healthcare provider"), org, false, false),
+            agent((DCM, "110150", "Application"), &unknown, false, true),
+            agent((CLASS, "PROV", "healthcare provider"), &org, false, false),
             agent(
                 (SERVER, "authserver", "authorization server"),
-                self.network(),
+                &self.network(),
                 false,
                 false,
             ),
@@ -353,7 +353,7 @@ impl Kind {
 /// The directives that decided; rules of network law are no consents.
 fn consents(access: &Access) -> Vec<String> {
     let basis = access.records.iter().flat_map(|one| &one.basis);
-    let ids = basis.map(|one| one.as_str());
+    let ids = basis.map(chartseal_wire::history::Token::as_str);
     let is_id = |id: &&str| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut ids: Vec<String> = ids.filter(is_id).map(Into::into).collect();
     ids.sort_unstable();
@@ -384,7 +384,7 @@ fn records(told: &Told) -> Vec<Value> {
 
 fn agent(
     (system, code, display): (&str, &str, &str),
-    who: Value,
+    who: &Value,
     is_requestor: bool,
     has_network: bool,
 ) -> Value {
@@ -418,7 +418,7 @@ fn reason(code: &str) -> Value {
 }
 
 /// A resource with an address that is the same each time: a UUID of version 8 (RFC 9562).
-fn full(origin: &str, whose: &Whose, index: u64, part: &str, event: Map<String, Value>) -> Value {
+fn full(origin: &str, whose: &Whose, index: u64, part: &str, event: &Map<String, Value>) -> Value {
     let name = format!("{origin} {} {index} {part}", super::super::subject(whose));
     let digest = Sha256::digest(name.as_bytes());
     let mut bytes = [0; 16];

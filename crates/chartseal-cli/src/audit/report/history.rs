@@ -115,7 +115,7 @@ fn row(index: u64, entry: &Entry, names: &Names) -> Vec<String> {
     let (actor, org) = (entry.actor.to_string(), entry.org.to_string());
     let mut who = names.or_id(&actor).to_owned();
     if org != actor {
-        who += &format!("\nfor {}", names.or_id(&org));
+        who = format!("{who}\nfor {}", names.or_id(&org));
     }
     let mut what = capital(&names.put(&told.says)) + ".";
     // Decisions that are alike together.
@@ -123,7 +123,8 @@ fn row(index: u64, entry: &Entry, names: &Names) -> Vec<String> {
         let Some(first) = group.first() else { continue };
         let records = group.iter().map(|one: &Decided| names.or_id(&one.record));
         let records: Vec<&str> = records.collect();
-        what += &format!("\n{}: {}", capital(&first.says()), records.join(", "));
+        let says = capital(&first.says());
+        what = format!("{what}\n{says}: {}", records.join(", "));
     }
     vec![index.to_string(), time(entry.time), who, what]
 }
