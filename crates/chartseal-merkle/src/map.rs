@@ -29,27 +29,34 @@ impl MapKey {
 /// The root depends on the contents alone, never on the order of changes. A clone shares the tree.
 #[derive(Clone, Debug, Default)]
 pub struct Map {
-    root: Option<Arc<Node>>,
+    root: Option<Node>,
     len: usize,
 }
 
-#[derive(Debug)]
+// Two allocations, as large as each needs: half of all nodes are inner ones, and to find a key is to
+// wait for them.
+#[derive(Clone, Debug)]
 enum Node {
-    Leaf {
-        key: MapKey,
-        value: Arc<[u8]>,
-        value_hash: Hash,
-        hash: Hash,
-    },
-    Inner {
-        left: Option<Arc<Node>>,
-        right: Option<Arc<Node>>,
-        hash: Hash,
-    },
+    Leaf(Arc<Leaf>),
+    Inner(Arc<Inner>),
 }
 
-/// Changes to a [`Map`]: a new value for a key, or `None` to take the key out.
-type Change = (MapKey, Option<Arc<[u8]>>);
+#[derive(Debug)]
+struct Leaf {
+    key: MapKey,
+    value: Arc<[u8]>,
+    hash: Hash,
+}
+
+#[derive(Debug)]
+struct Inner {
+    left: Option<Node>,
+    right: Option<Node>,
+    hash: Hash,
+}
+
+/// Changes to a [`Map`]: a new leaf for a key, or `None` to take the key out.
+type Change = (MapKey, Option<Arc<Leaf>>);
 
 impl Map {
     /// A map without entries.
@@ -74,18 +81,16 @@ impl Map {
 
     /// The value of `key`.
     pub fn get(&self, key: &MapKey) -> Option<&[u8]> {
-        let mut node = self.root.as_deref()?;
+        let mut node = self.root.as_ref()?;
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf {
-                    key: found, value, ..
-                } => return (found == key).then_some(value),
-                Node::Inner { left, right, .. } => {
+                Node::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
+                Node::Inner(inner) => {
                     node = if key.bit(depth) {
-                        right.as_deref()?
+                        inner.right.as_ref()?
                     } else {
-                        left.as_deref()?
+                        inner.left.as_ref()?
                     };
                     depth += 1;
                 }
@@ -108,7 +113,7 @@ impl Map {
     pub fn updated(&self, changes: &BTreeMap<MapKey, Option<Vec<u8>>>) -> Self {
         let changes: Vec<Change> = changes
             .iter()
-            .map(|(key, value)| (*key, value.as_deref().map(Arc::from)))
+            .map(|(key, value)| (*key, value.as_deref().map(|value| Leaf::new(*key, value))))
             .collect();
         let mut len = self.len;
         let root = update_subtree(self.root.as_ref(), 0, &changes, &mut len);
@@ -117,14 +122,14 @@ impl Map {
 
     /// All entries, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = (&MapKey, &[u8])> {
-        let mut stack: Vec<&Node> = self.root.as_deref().into_iter().collect();
+        let mut stack: Vec<&Node> = self.root.iter().collect();
         core::iter::from_fn(move || {
             loop {
                 match stack.pop()? {
-                    Node::Leaf { key, value, .. } => return Some((key, value.as_ref())),
-                    Node::Inner { left, right, .. } => {
-                        stack.extend(right.as_deref());
-                        stack.extend(left.as_deref());
+                    Node::Leaf(leaf) => return Some((&leaf.key, leaf.value.as_ref())),
+                    Node::Inner(inner) => {
+                        stack.extend(&inner.right);
+                        stack.extend(&inner.left);
                     }
                 }
             }
@@ -136,20 +141,18 @@ impl Map {
         let mut siblings = Vec::new();
         let mut next = self.root.as_ref();
         while let Some(node) = next {
-            match &**node {
-                Node::Leaf {
-                    key, value_hash, ..
-                } => {
+            match node {
+                Node::Leaf(leaf) => {
                     return MapProof {
                         siblings,
-                        leaf: Some((*key, *value_hash)),
+                        leaf: Some((leaf.key, map_value_hash(&leaf.value))),
                     };
                 }
-                Node::Inner { left, right, .. } => {
+                Node::Inner(inner) => {
                     let (on, off) = if key.bit(siblings.len()) {
-                        (right, left)
+                        (&inner.right, &inner.left)
                     } else {
-                        (left, right)
+                        (&inner.left, &inner.right)
                     };
                     siblings.push(hash_of(off.as_ref()));
                     next = on.as_ref();
@@ -160,6 +163,16 @@ impl Map {
             siblings,
             leaf: None,
         }
+    }
+}
+
+impl Leaf {
+    fn new(key: MapKey, value: &[u8]) -> Arc<Self> {
+        Arc::new(Self {
+            key,
+            value: Arc::from(value),
+            hash: map_leaf_hash(&key.0, map_value_hash(value)),
+        })
     }
 }
 
@@ -227,85 +240,74 @@ impl MapProof {
     }
 }
 
-fn hash_of(node: Option<&Arc<Node>>) -> Hash {
-    match node.map(|node| &**node) {
+fn hash_of(node: Option<&Node>) -> Hash {
+    match node {
         None => Hash::ZERO,
-        Some(Node::Leaf { hash, .. } | Node::Inner { hash, .. }) => *hash,
+        Some(Node::Leaf(leaf)) => leaf.hash,
+        Some(Node::Inner(inner)) => inner.hash,
     }
 }
 
 /// Applies sorted `changes` below one node. The depth is that of a key's bits: at most 256.
 fn update_subtree(
-    node: Option<&Arc<Node>>,
+    node: Option<&Node>,
     depth: usize,
     changes: &[Change],
     len: &mut usize,
-) -> Option<Arc<Node>> {
+) -> Option<Node> {
     if changes.is_empty() {
         return node.cloned();
     }
-    match node.map(|node| &**node) {
-        Some(Node::Inner { left, right, .. }) => {
+    let new = changes.iter().filter_map(|(_, leaf)| leaf.clone());
+    match node {
+        Some(Node::Inner(inner)) => {
             let middle = changes.partition_point(|(key, _)| !key.bit(depth));
             let (to_left, to_right) = changes.split_at_checked(middle)?;
-            let left = update_subtree(left.as_ref(), depth + 1, to_left, len);
-            let right = update_subtree(right.as_ref(), depth + 1, to_right, len);
+            let left = update_subtree(inner.left.as_ref(), depth + 1, to_left, len);
+            let right = update_subtree(inner.right.as_ref(), depth + 1, to_right, len);
             join(left, right)
         }
-        Some(Node::Leaf { key, value, .. }) => {
-            let mut entries: Vec<(MapKey, Arc<[u8]>)> = Vec::with_capacity(changes.len() + 1);
-            entries.extend(changes.iter().filter_map(|(k, v)| Some((*k, v.clone()?))));
-            if changes.binary_search_by_key(key, |(key, _)| *key).is_err() {
-                let at = entries.partition_point(|(k, _)| k < key);
-                entries.insert(at, (*key, value.clone()));
+        Some(Node::Leaf(leaf)) => {
+            let mut leaves = Vec::with_capacity(changes.len() + 1);
+            leaves.extend(new);
+            if changes
+                .binary_search_by_key(&leaf.key, |(key, _)| *key)
+                .is_err()
+            {
+                let at = leaves.partition_point(|one| one.key < leaf.key);
+                leaves.insert(at, Arc::clone(leaf));
             }
-            *len = *len - 1 + entries.len();
-            build(depth, entries)
+            *len = *len - 1 + leaves.len();
+            build(depth, &leaves)
         }
         None => {
-            let entries: Vec<_> = changes
-                .iter()
-                .filter_map(|(k, v)| Some((*k, v.clone()?)))
-                .collect();
-            *len += entries.len();
-            build(depth, entries)
+            let leaves: Vec<_> = new.collect();
+            *len += leaves.len();
+            build(depth, &leaves)
         }
     }
 }
 
-/// The subtree of sorted, distinct entries.
-fn build(depth: usize, mut entries: Vec<(MapKey, Arc<[u8]>)>) -> Option<Arc<Node>> {
-    if entries.len() < 2 {
-        let (key, value) = entries.pop()?;
-        let value_hash = map_value_hash(&value);
-        let hash = map_leaf_hash(&key.0, value_hash);
-        return Some(Arc::new(Node::Leaf {
-            key,
-            value,
-            value_hash,
-            hash,
-        }));
+/// The subtree of sorted, distinct leaves.
+fn build(depth: usize, leaves: &[Arc<Leaf>]) -> Option<Node> {
+    if let [] | [_] = leaves {
+        return leaves.first().map(|leaf| Node::Leaf(Arc::clone(leaf)));
     }
-    let middle = entries.partition_point(|(key, _)| !key.bit(depth));
-    let right = entries.split_off(middle);
-    inner(build(depth + 1, entries), build(depth + 1, right))
+    let middle = leaves.partition_point(|leaf| !leaf.key.bit(depth));
+    let (left, right) = leaves.split_at_checked(middle)?;
+    Some(inner(build(depth + 1, left), build(depth + 1, right)))
 }
 
 /// Two subtrees under one node, unless together they are one leaf or nothing.
-fn join(left: Option<Arc<Node>>, right: Option<Arc<Node>>) -> Option<Arc<Node>> {
-    let is_leaf = |node: &Arc<Node>| matches!(**node, Node::Leaf { .. });
+fn join(left: Option<Node>, right: Option<Node>) -> Option<Node> {
     match (left, right) {
         (None, None) => None,
-        (Some(leaf), None) | (None, Some(leaf)) if is_leaf(&leaf) => Some(leaf),
-        (left, right) => inner(left, right),
+        (Some(Node::Leaf(leaf)), None) | (None, Some(Node::Leaf(leaf))) => Some(Node::Leaf(leaf)),
+        (left, right) => Some(inner(left, right)),
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "a subtree is an option wherever it is used"
-)]
-fn inner(left: Option<Arc<Node>>, right: Option<Arc<Node>>) -> Option<Arc<Node>> {
+fn inner(left: Option<Node>, right: Option<Node>) -> Node {
     let hash = map_node_hash(hash_of(left.as_ref()), hash_of(right.as_ref()));
-    Some(Arc::new(Node::Inner { left, right, hash }))
+    Node::Inner(Arc::new(Inner { left, right, hash }))
 }
