@@ -55,15 +55,17 @@ pub fn publish<L: LedgerStore>(
     };
     let mut publisher = Publisher::open(&files, origin)?;
     let before = publisher.checkpoint();
-    let published = before.size;
-    if published > size {
-        let here = size;
-        return Err(PublishError::Behind { published, here });
+    let done = before.size;
+    if done > size {
+        return Err(PublishError::Behind {
+            published: done,
+            here: size,
+        });
     }
     // A header fixes all before it: the next one by the log's root, the last one by its own bytes.
-    let is_ours = match published.checked_sub(1) {
-        _ if published < size => {
-            let next: Result<BlockHeader, _> = from_bytes(&header(published)?);
+    let is_ours = match done.checked_sub(1) {
+        _ if done < size => {
+            let next: Result<BlockHeader, _> = from_bytes(&header(done)?);
             next.is_ok_and(|next| next.log_root == before.root)
         }
         Some(last) => {
@@ -73,9 +75,9 @@ pub fn publish<L: LedgerStore>(
         None => true,
     };
     if !is_ours {
-        return Err(PublishError::Forked(published));
+        return Err(PublishError::Forked(done));
     }
-    for height in published..size {
+    for height in done..size {
         publisher.append(&header_entry(&header(height)?))?;
     }
     let checkpoint = publisher.checkpoint();

@@ -11,9 +11,10 @@ use crate::log::{ORIGIN, publish};
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     for at in fs::read_dir(dir).unwrap() {
         let path = at.unwrap().path();
-        match path.is_dir() {
-            true => files(&path, found),
-            false => found.push(path),
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
         }
     }
 }

@@ -75,7 +75,10 @@ struct Stored(Vec<Hash>);
 
 impl HashReader for Stored {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
-        Ok(indexes.iter().map(|at| self.0[*at as usize]).collect())
+        Ok(indexes
+            .iter()
+            .map(|at| self.0[usize::try_from(*at).unwrap()])
+            .collect())
     }
 }
 

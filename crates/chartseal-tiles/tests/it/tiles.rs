@@ -91,7 +91,7 @@ proptest! {
                 continue;
             }
             for place in &places {
-                let index = place.index(size as usize) as u64;
+                let index = place.index(usize::try_from(size).unwrap()) as u64;
                 let proof = tiles.prove_inclusion(index).unwrap();
                 prop_assert_eq!(Some(proof.clone()), log.prove_inclusion(index, size));
                 verify_inclusion(leaf_hash(&entry(index)), index, size, &proof, root).unwrap();
@@ -153,12 +153,12 @@ fn a_checkpoint_of_something_else_is_not_published() {
             .unwrap_err();
         assert!(!dir.path().join("checkpoint").exists());
     }
-    let long = publisher.append(&[0; 65_536]).unwrap_err();
+    let long = publisher.append(&vec![0; 65_536]).unwrap_err();
     assert_eq!(
         long.to_string(),
         "an entry of 65536 bytes: at most 65535 can be published"
     );
-    publisher.append(&[0; 65_535]).unwrap();
+    publisher.append(&vec![0; 65_535]).unwrap();
     let note = signed(publisher.checkpoint().to_string());
     publisher.publish(&note).unwrap();
     assert_eq!(open(dir.path()).entries(1).unwrap(), [vec![0; 65_535]]);
