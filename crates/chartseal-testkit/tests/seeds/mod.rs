@@ -92,6 +92,11 @@ fn exported() -> Vec<Seed> {
             file.checkpoint.to_string().into(),
         ),
         (
+            "tiles_add_checkpoint",
+            "first".into(),
+            format!("old 0\n\n{}", file.checkpoint).into(),
+        ),
+        (
             "wire_checkpoint",
             "visit".into(),
             checkpoint.to_string().into(),
