@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod envelope;
 pub mod figure;
+pub mod ledger;
 pub mod merkle;
 pub mod policy;
 pub mod visit;

@@ -180,7 +180,7 @@ fn ask(world: &MemoryWorld, requests: &[Request]) -> usize {
 }
 
 /// The bytes of memory that this process holds.
-fn resident() -> Result<usize, Box<dyn Error>> {
+pub(crate) fn resident() -> Result<usize, Box<dyn Error>> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next());
