@@ -6,6 +6,7 @@ use std::time::Duration;
 use chartseal_fhir::{Timestamp, UtcOffset};
 use clap::{Parser, Subcommand};
 
+use crate::audit::evidence::AuditEvidence;
 use crate::audit::witness::AuditWitness;
 use crate::ledger::args::Ledger;
 use crate::records::args as records;
@@ -90,6 +91,9 @@ pub enum Audit {
     /// Come to trust a policy: look at it, compare its fingerprint, pin it.
     #[command(subcommand)]
     Trust(AuditTrust),
+    /// Make and check evidence that a network signed two histories.
+    #[command(subcommand)]
+    Evidence(AuditEvidence),
     /// Cosign a published log, if it continues what was cosigned before.
     Witness(AuditWitness),
 }

@@ -3,11 +3,13 @@
 //! | module | what |
 //! |---|---|
 //! | here | verification, and the state that it keeps |
+//! | `evidence` | that a network signed two histories |
 //! | `explain` | what was checked, in plain words |
 //! | `report` | a proved export as HTML, FHIR, HIPAA's accounting |
 //! | `trust` | how a policy comes to be trusted |
 //! | `witness` | cosigning a published log |
 
+pub mod evidence;
 mod explain;
 mod report;
 mod trust;
@@ -41,6 +43,7 @@ pub fn run(command: &Audit) -> Result<Exit, Failure> {
         Audit::Report(args) => report::run(args),
         Audit::Trust(AuditTrust::Show(args)) => trust::show(args),
         Audit::Trust(AuditTrust::Pin(args)) => trust::pin(args),
+        Audit::Evidence(command) => evidence::run(command),
         Audit::Witness(args) => witness::run(args),
     }
 }

@@ -11,10 +11,12 @@ pub(crate) const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof")
 pub(crate) const POLICY: &str = include_str!("../vectors/trust.policy");
 pub(crate) const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
 const FORK: &[u8] = include_bytes!("../vectors/fork.equivocation");
+const FORK_ONE: &str = include_str!("../vectors/fork-one.tlog-proof");
+const FORK_OTHER: &str = include_str!("../vectors/fork-other.tlog-proof");
 const VERDICT: &str = include_str!("../vectors/visit.verdict.txt");
 
 /// The visit, and what came after it.
-fn written() -> [Vec<u8>; 6] {
+fn written() -> [Vec<u8>; 8] {
     let mut net = Network::visit();
     let full = net.export();
     let report = net.report(&full);
@@ -22,20 +24,23 @@ fn written() -> [Vec<u8>; 6] {
     net.event(subject(), PATIENT.into(), erased(NOTE));
     net.access(DOCTOR, &[(LAB, false, "no_grant", None)]);
     let newer = net.export_since(VISIT, report.log_size);
+    let (one, other) = fork();
     [
         full.text().into(),
         newer.text().into(),
         net.policy_text().into(),
         report.kept.to_bytes(),
         verdict.into(),
-        to_bytes(&fork()),
+        to_bytes(&Equivocation::between(&one, &other).unwrap()),
+        one.into(),
+        other.into(),
     ]
 }
 
 /// Two blocks of height 15.
-fn fork() -> Equivocation {
+fn fork() -> (String, String) {
     let (a, b) = forked();
-    Equivocation::between(&a.export().text(), &b.export().text()).unwrap()
+    (a.export().text(), b.export().text())
 }
 
 #[test]
@@ -47,6 +52,8 @@ fn no_byte_of_a_published_format_has_moved() {
         "visit.kept",
         "visit.verdict.txt",
         "fork.equivocation",
+        "fork-one.tlog-proof",
+        "fork-other.tlog-proof",
     ];
     if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
         for (name, bytes) in names.iter().zip(written()) {
@@ -64,6 +71,8 @@ fn no_byte_of_a_published_format_has_moved() {
         KEPT,
         VERDICT.as_bytes(),
         FORK,
+        FORK_ONE.as_bytes(),
+        FORK_OTHER.as_bytes(),
     ];
     for ((name, bytes), stored) in names.iter().zip(written()).zip(stored) {
         assert!(bytes == stored, "{name} is written otherwise than it was");

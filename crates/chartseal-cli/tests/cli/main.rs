@@ -27,6 +27,7 @@ mod bundles;
 mod consents;
 mod demo;
 mod directory;
+mod evidence;
 mod golden;
 mod import;
 mod ledger;
