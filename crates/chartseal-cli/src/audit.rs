@@ -28,6 +28,7 @@ use serde_json::{Value, json};
 use crate::args::{Audit, AuditTrust, AuditVerify};
 use crate::exit::Exit;
 use crate::failure::{Failure, read_file, read_text};
+use crate::ledger;
 use crate::text::print_json;
 
 /// The longest export, policy and kept state that are read, in bytes.
@@ -44,6 +45,7 @@ pub fn run(command: &Audit) -> Result<Exit, Failure> {
         Audit::Trust(AuditTrust::Show(args)) => trust::show(args),
         Audit::Trust(AuditTrust::Pin(args)) => trust::pin(args),
         Audit::Evidence(command) => evidence::run(command),
+        Audit::Replay(args) => ledger::verify(args),
         Audit::Witness(args) => witness::run(args),
     }
 }

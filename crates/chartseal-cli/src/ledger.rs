@@ -25,6 +25,7 @@ mod verify;
 mod words;
 
 use args::{Ledger, Snapshot};
+pub use verify::run as verify;
 
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -101,6 +101,12 @@ pub struct Verify {
     /// What the chain starts from; without it, the file `genesis` in DIR or beside it.
     #[arg(long, value_name = "FILE")]
     pub genesis: Option<PathBuf>,
+    /// An export that the network's quorum signed: its block must be one of this chain.
+    #[arg(long, value_name = "EXPORT", requires = "trust")]
+    pub proof: Option<PathBuf>,
+    /// Whose signatures count for the export: a C2SP tlog-policy.
+    #[arg(long, value_name = "POLICY", requires = "proof")]
+    pub trust: Option<PathBuf>,
 }
 
 /// `ledger snapshot …`.

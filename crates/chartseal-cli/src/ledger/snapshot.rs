@@ -117,10 +117,10 @@ pub fn import(args: &args::Import) -> Result<Exit, Failure> {
 }
 
 /// Why an export's header can't be trusted: its verdict.
-pub struct Untrusted(Verdict);
+pub struct Untrusted(pub Verdict);
 
 /// The header to which a snapshot must lead.
-fn trusted(args: &args::Trusted) -> Result<Result<BlockHeader, Box<Untrusted>>, Failure> {
+pub fn trusted(args: &args::Trusted) -> Result<Result<BlockHeader, Box<Untrusted>>, Failure> {
     if let Some(file) = &args.header {
         let text = read_text(file, MAX_HEADER)?;
         let header = unhex(text.trim()).and_then(|bytes| from_bytes(&bytes).ok());

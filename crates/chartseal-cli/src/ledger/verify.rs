@@ -11,8 +11,9 @@ use chartseal_wire::BlockHeader;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::args::Verify;
+use super::args::{Trusted, Verify};
 use super::chain;
+use super::snapshot::{Untrusted, trusted};
 use crate::exit::Exit;
 use crate::failure::{Failure, read_file};
 use crate::text::{line, print_json, wrap};
@@ -31,6 +32,8 @@ enum Verdict {
 struct Proved {
     head: BlockHeader,
     counts: Counts,
+    /// The block that a quorum was seen to have signed.
+    signed: Option<u64>,
 }
 
 /// Where the store is not what the chain makes.
@@ -66,7 +69,12 @@ impl Fault {
 /// Runs the command.
 pub fn run(args: &Verify) -> Result<Exit, Failure> {
     let store = chain::open(&args.read.dir)?;
-    let verdict = verify(args, &store)?;
+    let mut verdict = verify(args, &store)?;
+    if let (Verdict::Proved(proved), Some(_)) = (&mut verdict, &args.proof)
+        && let Err(other) = signed(args, &store, proved)?
+    {
+        verdict = other;
+    }
     if args.read.json {
         print_json(&document(&verdict))?;
     } else {
@@ -121,6 +129,47 @@ fn verify(args: &Verify, store: &RedbLedger) -> Result<Verdict, Failure> {
     replay(dir, store, &genesis, head, found.counts)
 }
 
+/// Notes which block of the chain an export's quorum signed, or says why that is none.
+fn signed(
+    args: &Verify,
+    store: &RedbLedger,
+    proved: &mut Proved,
+) -> Result<Result<(), Verdict>, Failure> {
+    let by = trusted(&Trusted {
+        header: None,
+        proof: args.proof.clone(),
+        trust: args.trust.clone(),
+    })?;
+    let header = match by {
+        Ok(header) => header,
+        Err(untrusted) => {
+            let Untrusted(verdict) = *untrusted;
+            let verdict = verdict.to_string();
+            let first = verdict.lines().next().unwrap_or_default();
+            let why = format!("the export vouches for no block ({first})");
+            return Ok(Err(Verdict::CannotTell(why)));
+        }
+    };
+    let height = header.height;
+    if header.chain == proved.head.chain && height > proved.head.height {
+        let why = format!("the export is of block {height}, and the newest one here is below it");
+        return Ok(Err(Verdict::CannotTell(why)));
+    }
+    let here = store.header(height);
+    let here = here.map_err(|error| Failure::bad(&args.read.dir, chain::unopened(&error)))?;
+    if here != Some(header.bytes()) {
+        let mut fault = Fault::block(
+            "CS-AUD-19",
+            height,
+            "the quorum signed another block".into(),
+        );
+        fault.table = Table::Headers.to_string();
+        return Ok(Err(Verdict::Refuted(vec![fault])));
+    }
+    proved.signed = Some(height);
+    Ok(Ok(()))
+}
+
 /// The chain, executed from genesis block by block; one state is held at a time.
 fn replay(
     dir: &Path,
@@ -148,7 +197,11 @@ fn replay(
         Ok(overlay) if overlay.head() == &head => {
             let entries: u64 = lengths.values().sum();
             if (lengths.len() as u64, entries) == (counts.histories, counts.entries) {
-                return Ok(Verdict::Proved(Box::new(Proved { head, counts })));
+                return Ok(Verdict::Proved(Box::new(Proved {
+                    head,
+                    counts,
+                    signed: None,
+                })));
             }
             let found = format!(
                 "there are {} entries in {} histories, and the blocks make {entries} in {}",
@@ -229,7 +282,7 @@ fn document(verdict: &Verdict) -> Value {
             "transactions": proved.counts.transactions,
             "histories": proved.counts.histories,
             "entries": proved.counts.entries,
-            "assumptions": ASSUMPTIONS,
+            "assumptions": proved.assumptions(),
         }),
         Verdict::Refuted(faults) => json!({
             "schema": schema,
@@ -247,11 +300,21 @@ fn document(verdict: &Verdict) -> Value {
     }
 }
 
-const ASSUMPTIONS: [&str; 2] = [
-    "The genesis is the network's own: its chain id is the one above.",
-    "That the other nodes have the same newest block is in no ledger: compare its head with \
-     theirs, or with an export that their quorum signed (`chartseal audit verify`).",
-];
+impl Proved {
+    fn assumptions(&self) -> [String; 2] {
+        let genesis = "The genesis is the network's own: its chain id is the one above.";
+        let others = match self.signed {
+            None => "That the other nodes have the same newest block is in no ledger: compare its \
+                     head with theirs, or name an export that their quorum signed (--proof)."
+                .into(),
+            Some(height) => format!(
+                "The policy is the network's own. Its quorum signed block {height}; what that \
+                 rests on, `chartseal audit verify` of the export says."
+            ),
+        };
+        [genesis.into(), others]
+    }
+}
 
 /// So many faults are told on a terminal.
 const MAX_TOLD: usize = 20;
@@ -260,7 +323,7 @@ fn print(verdict: &Verdict) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     match verdict {
         Verdict::Proved(proved) => {
-            let Proved { head, counts } = &**proved;
+            let Proved { head, counts, .. } = &**proved;
             writeln!(
                 out,
                 "Proved: the store is what its blocks make, byte for byte."
@@ -283,8 +346,8 @@ fn print(verdict: &Verdict) -> io::Result<()> {
             );
             line(out, "compared", &compared)?;
             writeln!(out, "This rests on:")?;
-            for line in ASSUMPTIONS {
-                writeln!(out, "  - {}", wrap(line, 76, "    "))?;
+            for line in proved.assumptions() {
+                writeln!(out, "  - {}", wrap(&line, 76, "    "))?;
             }
             Ok(())
         }

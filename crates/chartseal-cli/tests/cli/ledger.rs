@@ -177,6 +177,40 @@ fn a_transaction_comes_with_its_decision_and_its_proof() {
 }
 
 #[test]
+fn an_auditor_replays_the_chain_that_a_quorum_signed() {
+    let (demo, other) = (Demo::new(), Demo::new());
+    let node = demo.node();
+    let replay = |of: &Demo, extra: &[&str]| {
+        let (proof, trust) = (
+            of.path("exports/patient.tlog-proof"),
+            of.path("exports/trust.policy"),
+        );
+        let args = [
+            "audit", "replay", &node, "--proof", &proof, "--trust", &trust,
+        ];
+        run(args.iter().chain(extra))
+    };
+    let ran = replay(&demo, &["--json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let proved = valid(&ran);
+    assert_eq!(proved["result"], "proved");
+    let rests_on = proved["assumptions"].to_string();
+    assert!(rests_on.contains("Its quorum signed block"), "{rests_on}");
+
+    // A quorum of another chain, and an export that its policy's quorum did not sign.
+    let ran = replay(&other, &["--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert_eq!(valid(&ran)["faults"][0]["rule"], "CS-AUD-19");
+    let foreign = other.path("exports/trust.policy");
+    fs::copy(foreign, demo.path("exports/trust.policy")).unwrap();
+    let ran = replay(&demo, &["--json"]);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert_eq!(valid(&ran)["result"], "cannot_tell");
+    let alone = run(["audit", "replay", &node, "--proof", "x"]);
+    assert_eq!(alone.code, 3, "a proof needs a policy");
+}
+
+#[test]
 fn a_whole_ledger_is_proved_by_executing_it_anew() {
     let demo = Demo::new();
     let node = demo.node();
