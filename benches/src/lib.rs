@@ -3,6 +3,13 @@
 //! `cargo xtask bench` prints them; `cargo bench -p chartseal-benches` runs the same work under criterion, to follow one
 //! number over time. Peers that can't share this lockfile are measured in `benches/peers`.
 
+pub mod audit;
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what is missing was not made"
+)]
+mod audit_export;
 pub mod codec;
 pub mod envelope;
 pub mod figure;

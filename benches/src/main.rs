@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use chartseal_benches::{Figure, codec, envelope, ledger, merkle, policy, visit};
+use chartseal_benches::{Figure, audit, codec, envelope, ledger, merkle, policy, visit};
 
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
 type Measure = (
@@ -11,11 +11,12 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 14] = [
+const MEASURES: [Measure; 15] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
     (&["merkle/map-update"], true, || Ok(vec![merkle::update()])),
+    (&audit::FIGURES, true, audit::figures),
     (&ledger::APPLY, true, ledger::apply),
     (&ledger::GROWTH, true, ledger::growth),
     (&ledger::MILLION, false, ledger::growth_to_a_million),

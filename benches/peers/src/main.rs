@@ -1,10 +1,13 @@
 //! Chartseal beside its peers, in one run and in turns. Prints each figure as one line of JSON: all but
 //! the largest, or the one that is named.
 
+#[path = "../../src/audit_export.rs"]
+mod audit_export;
 mod bulk;
 #[path = "../../src/figure.rs"]
 #[allow(dead_code, reason = "shared with the other figures")]
 mod figure;
+mod history;
 mod log;
 mod map;
 
@@ -15,11 +18,12 @@ use crate::figure::Figure;
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
 type Measure = (&'static [&'static str], bool, fn() -> Result<Vec<Figure>>);
 
-const MEASURES: [Measure; 7] = [
+const MEASURES: [Measure; 8] = [
     (&[log::TLOG_TILES], true, || Ok(vec![log::tlog_tiles()?])),
     (&[log::CT_MERKLE], true, || Ok(vec![log::ct_merkle()?])),
     (&[map::JMT], true, || Ok(vec![map::jmt()?])),
     (&[map::JMT_MILLION], false, || Ok(vec![map::jmt_million()?])),
+    (&history::AKD, true, history::akd),
     (&bulk::AGE, true, bulk::beside_age),
     (&bulk::RAW, true, bulk::beside_raw),
     (&bulk::THREADS, true, bulk::two_threads),
