@@ -2,6 +2,7 @@
 //! the largest, or the one that is named.
 
 #[path = "../../src/audit_export.rs"]
+#[allow(dead_code, reason = "shared with the other figures")]
 mod audit_export;
 mod bulk;
 #[path = "../../src/figure.rs"]

@@ -3,9 +3,11 @@
 //! Each thread takes a batch of chunks through all steps, so that it stays in one core's cache. Reading,
 //! hashing and writing have an order, and are done by one thread at a time; ciphering has none.
 
+use core::hint;
 use core::num::NonZeroUsize;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::io::{Read, Write};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
 use rand_core::CryptoRng;
@@ -293,57 +295,93 @@ impl<F, G, E> Drop for StopOnDrop<'_, F, G, E> {
 
 /// What threads use one at a time, in the order of their numbers.
 struct InTurn<T> {
-    turn: Mutex<Turn<T>>,
+    what: Mutex<T>,
+    /// Whose turn it is; [`OVER`] when all was stopped.
+    turn: AtomicU64,
+    /// Held while the turn changes, so that nobody falls asleep meanwhile.
+    changing: Mutex<()>,
     changed: Condvar,
 }
 
-struct Turn<T> {
-    what: T,
-    next: u64,
-    is_over: bool,
-}
+/// No batch has this number.
+const OVER: u64 = u64::MAX;
 
 impl<T> InTurn<T> {
     fn new(what: T) -> Self {
-        let (next, is_over) = (0, false);
         Self {
-            turn: Mutex::new(Turn {
-                what,
-                next,
-                is_over,
-            }),
+            what: Mutex::new(what),
+            turn: AtomicU64::new(0),
+            changing: Mutex::new(()),
             changed: Condvar::new(),
         }
     }
 
     /// Waits for the turn of `number`; none if all was stopped.
     fn take<R>(&self, number: u64, work: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let turn = lock(&self.turn);
-        let waited = self
-            .changed
-            .wait_while(turn, |turn| turn.next != number && !turn.is_over);
-        let mut turn = waited.unwrap_or_else(PoisonError::into_inner);
-        if turn.is_over {
+        if self.wait_for(number) == OVER {
             return None;
         }
-        let worked = work(&mut turn.what);
-        turn.next += 1;
-        drop(turn);
-        self.changed.notify_all();
+        let worked = work(&mut *lock(&self.what));
+        self.change(|turn| if turn == OVER { OVER } else { number + 1 });
         Some(worked)
     }
 
+    /// The turn, once it is `number`'s or nobody's any more.
+    fn wait_for(&self, number: u64) -> u64 {
+        let turn = || {
+            let turn = self.turn.load(Ordering::Acquire);
+            (turn == number || turn == OVER).then_some(turn)
+        };
+        soon(turn).unwrap_or_else(|| {
+            let mut changing = lock(&self.changing);
+            loop {
+                if let Some(turn) = turn() {
+                    return turn;
+                }
+                let woken = self.changed.wait(changing);
+                changing = woken.unwrap_or_else(PoisonError::into_inner);
+            }
+        })
+    }
+
     fn stop(&self) {
-        lock(&self.turn).is_over = true;
+        self.change(|_| OVER);
+    }
+
+    fn change(&self, to: impl FnOnce(u64) -> u64) {
+        let changing = lock(&self.changing);
+        let turn = self.turn.load(Ordering::Relaxed);
+        self.turn.store(to(turn), Ordering::Release);
+        drop(changing);
         self.changed.notify_all();
     }
 
     fn into_inner(self) -> T {
-        let turn = self.turn.into_inner();
-        turn.unwrap_or_else(PoisonError::into_inner).what
+        let what = self.what.into_inner();
+        what.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    let locked = soon(|| match mutex.try_lock() {
+        Ok(locked) => Some(locked),
+        Err(TryLockError::Poisoned(locked)) => Some(locked.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    });
+    locked.unwrap_or_else(|| mutex.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tries for as long as a step of a batch takes: to sleep and be woken takes as long.
+fn soon<T>(mut try_it: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..200 {
+        for _ in 0..20 {
+            if let Some(done) = try_it() {
+                return Some(done);
+            }
+            hint::spin_loop();
+        }
+        // To a thread that has work, if there are more threads than cores.
+        thread::yield_now();
+    }
+    None
 }
