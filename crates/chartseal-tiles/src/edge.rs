@@ -1,6 +1,6 @@
 //! The hashes at a log's right edge: what appending and the root need.
 
-use chartseal_merkle::{Hash, subtree_root};
+use chartseal_merkle::{Hash, Log, subtree_root};
 use chartseal_wire::Checkpoint;
 
 use crate::error::TileError;
@@ -92,15 +92,7 @@ pub(crate) fn in_tile(tile: &[Hash], within: u32, index: u64) -> Hash {
 
 /// The root over a power of two of hashes.
 pub(crate) fn root_over(hashes: &[Hash]) -> Hash {
-    let mut hashes = hashes.to_vec();
-    while hashes.len() > 1 {
-        let (pairs, _) = hashes.as_chunks();
-        let above = pairs.iter();
-        hashes = above
-            .map(|[left, right]| chartseal_merkle::node_hash(*left, *right))
-            .collect();
-    }
-    hashes.first().copied().unwrap_or(Hash::ZERO)
+    hashes.iter().copied().collect::<Log>().root()
 }
 
 /// A tile's hashes; a partial one also from the full one that took its place.

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chartseal_merkle::Hash;
+use chartseal_wire::checkpoint::{parse_decimal, parse_hash};
 use chartseal_wire::note::MAX_NOTE;
 use chartseal_wire::{FormatError, SignedNote};
 
@@ -42,11 +43,11 @@ impl AddCheckpoint {
         let mut lines = head.split('\n');
         let old = lines.next().and_then(|line| line.strip_prefix("old "));
         let old = old
-            .and_then(decimal)
+            .and_then(parse_decimal)
             .ok_or_else(|| wrong(1, "old and a size"))?;
         let mut proof = Vec::new();
         for (number, line) in (2..).zip(lines) {
-            let hash = hash(line).filter(|_| proof.len() < MAX_PROOF_LINES);
+            let hash = parse_hash(line).filter(|_| proof.len() < MAX_PROOF_LINES);
             proof.push(hash.ok_or_else(|| wrong(number, "at most 63 hashes in base64"))?);
         }
         let note = SignedNote::parse(rest)?;
@@ -62,14 +63,4 @@ impl fmt::Display for AddCheckpoint {
         }
         write!(f, "\n{}", self.note)
     }
-}
-
-fn decimal(text: &str) -> Option<u64> {
-    let number: u64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
-}
-
-fn hash(text: &str) -> Option<Hash> {
-    let bytes = STANDARD.decode(text).ok()?;
-    Some(Hash(bytes.try_into().ok()?))
 }

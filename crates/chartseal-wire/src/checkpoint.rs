@@ -72,14 +72,14 @@ impl core::fmt::Display for Checkpoint {
 }
 
 /// A decimal as C2SP writes it: no sign, no leading zero.
-pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
+pub fn parse_decimal(text: &str) -> Option<u64> {
     let canonical =
         text == "0" || (!text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()));
     if canonical { text.parse().ok() } else { None }
 }
 
 /// A hash in canonical base64.
-pub(crate) fn parse_hash(text: &str) -> Option<Hash> {
+pub fn parse_hash(text: &str) -> Option<Hash> {
     if text.len() != 44 {
         return None;
     }
