@@ -7,6 +7,9 @@ use chartseal_wire::note::KeyKind;
 use chartseal_wire::{OrgId, PublicKey, Signature, VerifierKey};
 use zeroize::Zeroizing;
 
+/// The file of [`NodeKeys::to_secret_bytes`] in a node's directory.
+pub const FILE: &str = "node.keys";
+
 /// The keys on one node. The organization's enrolment key is not among them: it lives elsewhere.
 #[derive(Debug)]
 pub struct NodeKeys {

@@ -70,7 +70,7 @@ impl Network {
         })?;
         for (at, node) in (1..).zip(network.nodes()) {
             let keys = node.keys().to_secret_bytes();
-            write_private(&place(at).join("node.keys"), &keys)?;
+            write_private(&place(at).join(chartseal_node::keys::FILE), &keys)?;
         }
         let genesis = dir.join("genesis");
         std::fs::write(&genesis, chartseal_codec::to_bytes(&network.genesis)).map_err(
@@ -94,7 +94,7 @@ impl Network {
         let mut nodes = Vec::with_capacity(ORGANIZATIONS);
         for (at, member) in (1..).zip(genesis.committee().members()) {
             let place = dir.join(at.to_string());
-            let keys = NodeKeys::from_secret_bytes(&read(&place.join("node.keys"))?)
+            let keys = NodeKeys::from_secret_bytes(&read(&place.join(chartseal_node::keys::FILE))?)
                 .map_err(|_| Error::Malformed("a node's file of keys"))?;
             let stores = Stores::open(&place)?;
             nodes.push(Node::open(

@@ -15,15 +15,13 @@ use crate::exit::Exit;
 use crate::failure::{Failure, read_file};
 use crate::text::{line, print_json};
 
-/// The node's keys in its directory.
-const KEYS: &str = "node.keys";
 /// The longest file of keys, in bytes.
 const MAX_KEYS: u64 = 4096;
 
 /// Runs the command.
 pub fn run(args: &Publish) -> Result<Exit, Failure> {
     let chain = Chain::open(&args.read.dir)?;
-    let path = chain.dir.join(KEYS);
+    let path = chain.dir.join(keys::FILE);
     let secrets = Zeroizing::new(read_file(&path, MAX_KEYS)?);
     let node = NodeKeys::from_secret_bytes(&secrets).map_err(|why| Failure::bad(&path, why))?;
     let origin = origin(&chain.head().head().chain);
