@@ -10,16 +10,26 @@ use crate::state::Source;
 type Changes = BTreeMap<MapKey, Option<Vec<u8>>>;
 type Entries = Vec<(Subject, u64, Vec<u8>)>;
 
-/// A state that a block is changing, one transaction at a time. What a transaction wrote is kept
-/// apart until it is [`settled`](Self::settle), so a refused one leaves no trace.
+/// A state that a block is changing, one transaction at a time. What a transaction overwrote is kept
+/// until it is [`settled`](Self::settle), so a refused one leaves no trace.
 pub(crate) struct Scratch<'a> {
     base: &'a Map,
     height: u64,
     time: Time,
     changes: Changes,
     entries: Entries,
-    pending: Changes,
-    pending_entries: Entries,
+    /// What the transaction changed, in order.
+    overwritten: Vec<(MapKey, Before)>,
+    /// How many entries there were before the transaction.
+    settled_entries: usize,
+}
+
+/// What there was before a change.
+enum Before {
+    /// Another change of the block.
+    Changed(Option<Vec<u8>>),
+    /// The parent's value.
+    Base,
 }
 
 impl<'a> Scratch<'a> {
@@ -30,8 +40,8 @@ impl<'a> Scratch<'a> {
             time,
             changes: Changes::new(),
             entries: Entries::new(),
-            pending: Changes::new(),
-            pending_entries: Entries::new(),
+            overwritten: Vec::new(),
+            settled_entries: 0,
         }
     }
 
@@ -44,11 +54,17 @@ impl<'a> Scratch<'a> {
     }
 
     pub(crate) fn put<T: Encode + ?Sized>(&mut self, key: MapKey, value: &T) {
-        self.pending.insert(key, Some(to_bytes(value)));
+        self.change(key, Some(to_bytes(value)));
     }
 
     pub(crate) fn remove(&mut self, key: MapKey) {
-        self.pending.insert(key, None);
+        self.change(key, None);
+    }
+
+    fn change(&mut self, key: MapKey, value: Option<Vec<u8>>) {
+        let before = self.changes.insert(key, value);
+        let before = before.map_or(Before::Base, Before::Changed);
+        self.overwritten.push((key, before));
     }
 
     /// Appends an entry to a history.
@@ -60,17 +76,22 @@ impl<'a> Scratch<'a> {
         let index = frontier.size();
         frontier.append(Entry::leaf(&bytes));
         self.put(slot, &frontier);
-        self.pending_entries.push((subject, index, bytes));
+        self.entries.push((subject, index, bytes));
     }
 
-    /// Ends a transaction: keeps what it wrote, or forgets it.
+    /// Ends a transaction: keeps what it wrote, or undoes it.
     pub(crate) fn settle(&mut self, keep: bool) {
-        let changes = core::mem::take(&mut self.pending);
-        let mut entries = core::mem::take(&mut self.pending_entries);
         if keep {
-            // Not `append`, which builds the whole map anew.
-            self.changes.extend(changes);
-            self.entries.append(&mut entries);
+            self.settled_entries = self.entries.len();
+            self.overwritten.clear();
+            return;
+        }
+        self.entries.truncate(self.settled_entries);
+        for (key, before) in self.overwritten.drain(..).rev() {
+            match before {
+                Before::Changed(value) => self.changes.insert(key, value),
+                Before::Base => self.changes.remove(&key),
+            };
         }
     }
 
@@ -81,7 +102,7 @@ impl<'a> Scratch<'a> {
 
 impl Source for Scratch<'_> {
     fn value(&self, key: &MapKey) -> Option<&[u8]> {
-        match self.pending.get(key).or_else(|| self.changes.get(key)) {
+        match self.changes.get(key) {
             Some(change) => change.as_deref(),
             None => self.base.get(key),
         }

@@ -6,7 +6,10 @@ mod crash;
 mod damage;
 #[cfg(test)]
 mod faulty_disk;
+mod histories;
 mod migration;
+mod places;
+mod state;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,11 +28,11 @@ use redb::{
 use thiserror::Error;
 
 /// The version of the tables below. A later program opens it, or says what to do.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// What redb may keep of the file in memory. A block changes pages all over it: with less, a commit
 /// reads them from the system and writes them twice.
-const CACHE_BYTES: usize = 32 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// The version, and from which heights on there are blocks and leaves.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -42,20 +45,19 @@ const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers")
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Height of a pruned block → the leaf hashes of its transactions, one after the other.
 const LEAVES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("leaves");
-/// Key of the state map → value.
-const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
-/// A history's subject in canonical bytes and an entry's index → the entry.
-const HISTORY: TableDefinition<'_, (&[u8], u64), &[u8]> = TableDefinition::new("history");
-/// A history's subject → its number of entries.
-const LENGTHS: TableDefinition<'_, &[u8], u64> = TableDefinition::new("lengths");
-/// Transaction → height and index.
-const TRANSACTIONS: TableDefinition<'_, &[u8; 32], (u64, u32)> =
-    TableDefinition::new("transactions");
-
 /// A chain in one redb file: one durable commit a block.
 #[derive(Debug)]
 pub struct RedbLedger {
     db: Database,
+    /// What the next commit needs of the file; read when there is none.
+    newest: Option<Newest>,
+}
+
+/// What a commit reads of the file, and leaves for the next one.
+#[derive(Debug)]
+struct Newest {
+    pending: state::Pending,
+    runs: places::Runs,
 }
 
 /// Why a chain can't be kept or read.
@@ -66,7 +68,7 @@ pub enum LedgerStoreError {
     #[error("ledger store: {0}")]
     Database(Box<redb::Error>),
     /// `CS-LST-02`: the file is of a version that this program neither reads nor can bring up to its own.
-    #[error("ledger store has version {found}; this program reads versions 1 and 2: {}", remedy(*found))]
+    #[error("ledger store has version {found}; this program reads versions 1 to 3: {}", remedy(*found))]
     Version {
         /// The version that the file names.
         found: u64,
@@ -156,7 +158,7 @@ impl RedbLedger {
     }
 
     fn with(db: Database) -> Result<Self, LedgerStoreError> {
-        let ledger = Self { db };
+        let ledger = Self { db, newest: None };
         let write = ledger.begin()?;
         let is_new = write.list_tables()?.next().is_none();
         let found = write
@@ -165,7 +167,11 @@ impl RedbLedger {
             .map(|version| version.value());
         match found {
             Some(VERSION) => return Ok(ledger),
-            Some(1) => migration::from_1(&write)?,
+            Some(1) => {
+                migration::from_1(&write)?;
+                migration::from_2(&write)?;
+            }
+            Some(2) => migration::from_2(&write)?,
             Some(found) => return Err(LedgerStoreError::Version { found }),
             None if is_new => {}
             None => return Err(LedgerStoreError::Foreign),
@@ -182,7 +188,7 @@ impl RedbLedger {
         Ok(write)
     }
 
-    fn write(&self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
+    fn write(&mut self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
         let height = commit.block.header.height;
         let write = self.begin()?;
         {
@@ -210,47 +216,23 @@ impl RedbLedger {
             }
             headers.insert(height, header.as_slice())?;
             bodies.insert(height, body.as_slice())?;
-
-            let mut state = write.open_table(STATE)?;
-            for (key, value) in commit.changes {
-                match value {
-                    Some(value) => state.insert(&key.0, value.as_slice())?,
-                    None => state.remove(&key.0)?,
-                };
-            }
-            let mut history = write.open_table(HISTORY)?;
-            let mut lengths = write.open_table(LENGTHS)?;
-            // In the order of the keys, as neighbours share a page, and a history at a time.
-            let mut entries: Vec<_> = commit.entries.iter().collect();
-            entries.sort_by_key(|(subject, ..)| *subject);
-            for entries in entries.chunk_by(|(a, ..), (b, ..)| a == b) {
-                let subject = entries.first().map(|(subject, ..)| to_bytes(subject));
-                let subject = subject.unwrap_or_default();
-                let mut expected = lengths
-                    .get(subject.as_slice())?
-                    .map_or(0, |length| length.value());
-                for (_, found, entry) in entries {
-                    if *found != expected {
-                        return Err(LedgerStoreError::Refused(Refused::EntryIndex {
-                            expected,
-                            found: *found,
-                        }));
-                    }
-                    history.insert((subject.as_slice(), expected), entry.as_slice())?;
-                    expected += 1;
-                }
-                lengths.insert(subject.as_slice(), expected)?;
-            }
-            let mut transactions = write.open_table(TRANSACTIONS)?;
-            let ids = commit.block.transactions.iter().map(SignedTransaction::id);
-            let mut places: Vec<_> = ids.zip(0..).collect();
-            places.sort_unstable();
-            for (id, index) in places {
-                transactions.insert(&id.0, (height, index))?;
-            }
         }
-        // An early return above drops the transaction, which undoes it.
-        Ok(write.commit()?)
+        // An early return drops the transaction, which undoes it; and what it read, which may be half changed.
+        let mut newest = match self.newest.take() {
+            Some(newest) => newest,
+            None => Newest {
+                pending: state::Pending::of(&write)?,
+                runs: places::Runs::of(&write)?,
+            },
+        };
+        histories::write(&write, commit.entries)?;
+        newest.pending.write(&write, height, commit.changes)?;
+        newest
+            .runs
+            .write(&write, height, &commit.block.transactions)?;
+        write.commit()?;
+        self.newest = Some(newest);
+        Ok(())
     }
 
     fn write_snapshot(&self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
@@ -269,19 +251,23 @@ impl RedbLedger {
             let mut meta = write.open_table(META)?;
             meta.insert(BLOCKS_FROM, next)?;
             meta.insert(LEAVES_FROM, next)?;
-            let mut state = write.open_table(STATE)?;
-            for (key, value) in snapshot.reloaded.overlay.map().iter() {
-                state.insert(&key.0, value)?;
-            }
-            let mut history = write.open_table(HISTORY)?;
-            let mut lengths = write.open_table(LENGTHS)?;
+            let values = snapshot.reloaded.overlay.map().iter();
+            let values = values.map(|(key, value)| (*key, value));
+            state::put_all(&write, next.saturating_sub(1), values)?;
+            let mut table = write.open_table(histories::HISTORY)?;
+            let mut total = 0;
             for (subject, entries) in &snapshot.histories {
                 let subject = to_bytes(subject);
-                lengths.insert(subject.as_slice(), entries.len() as u64)?;
-                for (index, entry) in (0..).zip(entries) {
-                    history.insert((subject.as_slice(), index), entry.as_slice())?;
+                let mut first = 0;
+                for part in entries.chunks(histories::PART) {
+                    let entries = part.iter().map(Vec::as_slice);
+                    histories::put(&mut table, &subject, first, entries)?;
+                    first += part.len() as u64;
                 }
+                total += first;
             }
+            drop(meta);
+            histories::add(&write, snapshot.histories.len() as u64, total)?;
         }
         Ok(write.commit()?)
     }
@@ -303,17 +289,16 @@ impl RedbLedger {
             meta.insert(BLOCKS_FROM, below)?;
             let mut bodies = write.open_table(BODIES)?;
             let mut leaves = write.open_table(LEAVES)?;
-            let mut transactions = write.open_table(TRANSACTIONS)?;
             for height in from..below {
                 let body = bodies.remove(height)?;
                 let body = body.map(|bytes| read_body(height, bytes.value()));
                 let mut hashes = Vec::new();
                 for transaction in body.transpose()?.unwrap_or_default() {
-                    transactions.remove(&transaction.id().0)?;
                     hashes.extend_from_slice(&transaction.leaf().0);
                 }
                 leaves.insert(height, hashes.as_slice())?;
             }
+            places::prune(&write, below)?;
             below - from
         };
         write.commit()?;
@@ -329,10 +314,12 @@ impl LedgerStore for RedbLedger {
     }
 
     fn keep(&mut self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
+        self.newest = None;
         self.write_snapshot(snapshot)
     }
 
     fn prune(&mut self, below: u64) -> Result<u64, LedgerStoreError> {
+        self.newest = None;
         self.write_pruned(below)
     }
 
@@ -342,14 +329,15 @@ impl LedgerStore for RedbLedger {
 
     fn counts(&self) -> Result<Counts, LedgerStoreError> {
         let read = self.db.begin_read()?;
+        let meta = read.open_table(META)?;
         Ok(Counts {
             headers: read.open_table(HEADERS)?.len()?,
             blocks: read.open_table(BODIES)?.len()?,
             pruned: read.open_table(LEAVES)?.len()?,
-            transactions: read.open_table(TRANSACTIONS)?.len()?,
-            state: read.open_table(STATE)?.len()?,
-            histories: read.open_table(LENGTHS)?.len()?,
-            entries: read.open_table(HISTORY)?.len()?,
+            transactions: places::count(&read)?,
+            state: state::read(&read)?.len() as u64,
+            histories: number(&meta, histories::HISTORIES)?,
+            entries: number(&meta, histories::ENTRIES)?,
         })
     }
 
@@ -405,29 +393,16 @@ impl LedgerStore for RedbLedger {
     }
 
     fn state(&self) -> Result<Vec<(MapKey, Vec<u8>)>, LedgerStoreError> {
-        let state = self.db.begin_read()?.open_table(STATE)?;
-        let mut all = Vec::new();
-        for row in state.iter()? {
-            let (key, value) = row?;
-            all.push((MapKey(*key.value()), value.value().to_vec()));
-        }
-        Ok(all)
+        Ok(state::read(&self.db.begin_read()?)?.into_iter().collect())
     }
 
     fn subjects(&self) -> Result<Vec<Subject>, LedgerStoreError> {
-        let lengths = self.db.begin_read()?.open_table(LENGTHS)?;
-        let mut subjects = Vec::new();
-        for (at, row) in lengths.iter()?.enumerate() {
-            let row = row?;
-            subjects.push(decode("lengths", || format!("row {at}"), row.0.value())?);
-        }
-        Ok(subjects)
+        histories::subjects(&self.db.begin_read()?.open_table(histories::HISTORY)?)
     }
 
     fn history_len(&self, subject: &Subject) -> Result<u64, LedgerStoreError> {
-        let lengths = self.db.begin_read()?.open_table(LENGTHS)?;
-        let length = lengths.get(to_bytes(subject).as_slice())?;
-        Ok(length.map_or(0, |length| length.value()))
+        let table = self.db.begin_read()?.open_table(histories::HISTORY)?;
+        histories::len(&table, &to_bytes(subject))
     }
 
     fn history(
@@ -436,23 +411,12 @@ impl LedgerStore for RedbLedger {
         from: u64,
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, LedgerStoreError> {
-        let history = self.db.begin_read()?.open_table(HISTORY)?;
-        let subject = to_bytes(subject);
-        let mut entries = Vec::new();
-        let all = (subject.as_slice(), from)..=(subject.as_slice(), u64::MAX);
-        for row in history.range(all)?.take(limit) {
-            entries.push(row?.1.value().to_vec());
-        }
-        Ok(entries)
+        let table = self.db.begin_read()?.open_table(histories::HISTORY)?;
+        histories::read(&table, &to_bytes(subject), from, limit)
     }
 
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, LedgerStoreError> {
-        let transactions = self.db.begin_read()?.open_table(TRANSACTIONS)?;
-        let place = transactions.get(&id.0)?;
-        Ok(place.map(|place| {
-            let (height, index) = place.value();
-            TxPlace { height, index }
-        }))
+        places::find(&self.db.begin_read()?, id)
     }
 }
 
@@ -460,14 +424,18 @@ fn make_tables(write: &WriteTransaction) -> Result<(), LedgerStoreError> {
     write.open_table(HEADERS)?;
     write.open_table(BODIES)?;
     write.open_table(LEAVES)?;
-    write.open_table(STATE)?;
-    write.open_table(HISTORY)?;
-    write.open_table(LENGTHS)?;
-    write.open_table(TRANSACTIONS)?;
+    write.open_table(state::CHANGES)?;
+    write.open_table(state::CHUNKS)?;
+    write.open_table(state::CURSOR)?;
+    write.open_table(histories::HISTORY)?;
+    write.open_table(places::PLACES)?;
     let mut meta = write.open_table(META)?;
     meta.insert(VERSION_KEY, VERSION)?;
-    meta.insert(BLOCKS_FROM, 0)?;
-    meta.insert(LEAVES_FROM, 0)?;
+    for key in [BLOCKS_FROM, LEAVES_FROM] {
+        // Version 1 had neither.
+        let from = number(&meta, key)?;
+        meta.insert(key, from)?;
+    }
     Ok(())
 }
 
@@ -531,11 +499,11 @@ fn decode<T: Decode>(
     row: impl FnOnce() -> String,
     bytes: &[u8],
 ) -> Result<T, LedgerStoreError> {
-    from_bytes(bytes).map_err(|why| LedgerStoreError::Damaged {
-        table,
-        row: row(),
-        why,
-    })
+    from_bytes(bytes).map_err(|why| damaged(table, row(), why))
+}
+
+fn damaged(table: &'static str, row: String, why: DecodeError) -> LedgerStoreError {
+    LedgerStoreError::Damaged { table, row, why }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
-const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
+const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state_changes");
 
 /// A chain of three blocks in `file`; gives its newest header's bytes.
 fn write_chain(file: &Path) -> Vec<u8> {
@@ -109,7 +109,7 @@ fn cs_lst_02_a_file_of_another_version_is_named_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("ledger.redb");
     let head = write_chain(&file);
-    for (version, remedy) in [(3, "newer program"), (0, "snapshot")] {
+    for (version, remedy) in [(4, "newer program"), (0, "snapshot")] {
         alter(&file, |write| {
             let mut meta = write.open_table(META).unwrap();
             meta.insert("version", version).unwrap();
@@ -126,7 +126,7 @@ fn cs_lst_02_a_file_of_another_version_is_named_with_what_to_do() {
     // Nothing was written to a file that was refused.
     alter(&file, |write| {
         let mut meta = write.open_table(META).unwrap();
-        meta.insert("version", 2).unwrap();
+        meta.insert("version", 3).unwrap();
     });
     let ledger = RedbLedger::open(&file).unwrap();
     assert_eq!(reload(&ledger).unwrap().overlay.head().bytes(), head);
@@ -179,8 +179,9 @@ fn an_altered_state_is_noticed() {
     let file = dir.path().join("ledger.redb");
     write_chain(&file);
     alter(&file, |write| {
-        let mut state = write.open_table(STATE).unwrap();
-        state.insert(&[3; 32], &[1, 2, 3][..]).unwrap();
+        let mut changes = write.open_table(CHANGES).unwrap();
+        let value = [&[0x82, 0x58, 0x20][..], &[3; 32], &[0x43, 1, 2, 3]].concat();
+        changes.insert(3, value.as_slice()).unwrap();
     });
     assert_eq!(damage(&file), Damage::StateRoot);
 }

@@ -272,10 +272,10 @@ fn a_whole_ledger_is_proved_by_executing_it_anew() {
 const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
-const HISTORY: TableDefinition<'_, (&[u8], u64), &[u8]> = TableDefinition::new("history");
-const TRANSACTIONS: TableDefinition<'_, &[u8; 32], (u64, u32)> =
-    TableDefinition::new("transactions");
+const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state_changes");
+const CHUNKS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state_chunks");
+const HISTORY: TableDefinition<'_, (&[u8], u64), &[u8]> = TableDefinition::new("histories");
+const PLACES: TableDefinition<'_, (u64, &[u8; 32]), &[u8]> = TableDefinition::new("places");
 
 /// Changes stored values past all checksums, as who has the machine can.
 fn tamper(node: &Path, what: &str) {
@@ -289,11 +289,14 @@ fn tamper(node: &Path, what: &str) {
     };
     match what {
         "state" => {
-            let table = read.open_table(STATE).unwrap();
+            let table = read.open_table(CHUNKS).unwrap();
             let (key, value) = table.last().unwrap().unwrap();
             let value = flip(value.value(), value.value().len() - 1);
-            let mut table = write.open_table(STATE).unwrap();
+            let mut table = write.open_table(CHUNKS).unwrap();
             table.insert(key.value(), value.as_slice()).unwrap();
+            // A later change would mend the value.
+            let mut changes = write.open_table(CHANGES).unwrap();
+            changes.retain(|_, _| false).unwrap();
         }
         "header" | "block" => {
             let table = if what == "header" { HEADERS } else { BODIES };
@@ -316,11 +319,12 @@ fn tamper(node: &Path, what: &str) {
             table.remove(key.value()).unwrap();
         }
         "transaction" => {
-            let table = read.open_table(TRANSACTIONS).unwrap();
-            let (key, place) = table.first().unwrap().unwrap();
-            let (height, index) = place.value();
-            let mut table = write.open_table(TRANSACTIONS).unwrap();
-            table.insert(key.value(), (height, index + 1)).unwrap();
+            let table = read.open_table(PLACES).unwrap();
+            let (key, places) = table.first().unwrap().unwrap();
+            // The last byte of the last index.
+            let places = flip(places.value(), places.value().len() - 1);
+            let mut table = write.open_table(PLACES).unwrap();
+            table.insert(key.value(), places.as_slice()).unwrap();
         }
         other => panic!("{other}"),
     }

@@ -10,10 +10,10 @@ use redb::{Database, Key, ReadableDatabase, ReadableTable, TableDefinition, Valu
 
 use super::crash::{chain, files, open};
 use super::faulty_disk::FaultyDisk;
-use super::{
-    BLOCKS_FROM, BODIES, HEADERS, HISTORY, LEAVES, LEAVES_FROM, LENGTHS, META, STATE, TRANSACTIONS,
-    VERSION_KEY,
-};
+use super::histories::{ENTRIES, HISTORIES, HISTORY};
+use super::places::PLACES;
+use super::state::{CHANGES, CHUNKS};
+use super::{BLOCKS_FROM, BODIES, HEADERS, LEAVES, LEAVES_FROM, META, VERSION_KEY};
 
 /// A file with rows in every table.
 fn image() -> Vec<u8> {
@@ -132,10 +132,30 @@ fn a_changed_header_block_or_leaf_is_found() {
 
 #[test]
 fn a_changed_value_of_the_state_is_found() {
-    let image = image();
-    let rows = rows(&image, STATE, |key| *key);
-    each_is_found(&image, &rows, Table::State, |write, key, value| {
-        put(write, STATE, key, value);
+    // Large enough for several chunks, and for changes that not all of them have.
+    let (_, image) = files(&chain(&[248, 1, 1, 2]));
+    let state = |image: &[u8]| open(&FaultyDisk::new(image.to_vec())).unwrap().state();
+    let whole = state(&image).unwrap();
+    let (mut noticed, changes) = (0, rows(&image, CHANGES, |height| height));
+    assert!(changes.len() > 1, "{}", changes.len());
+    for (height, row) in changes {
+        for at in (0..row.len()).step_by(7) {
+            let mut row = row.clone();
+            row[at] ^= 1 << (at % 8);
+            let image = alter(&image, |write| put(write, CHANGES, height, Some(&row[..])));
+            // What a later block changed again is not read.
+            if state(&image).is_ok_and(|state| state == whole) {
+                continue;
+            }
+            let tables = found(image).unwrap();
+            assert!(tables.contains(&Table::State), "{height} {at}: {tables:?}");
+            noticed += 1;
+        }
+    }
+    assert!(noticed > 100, "{noticed}");
+    let chunks = rows(&image, CHUNKS, |key| *key);
+    each_is_found(&image, &chunks, Table::State, |write, key, value| {
+        put(write, CHUNKS, key, value);
     });
 }
 
@@ -151,44 +171,42 @@ fn a_changed_entry_of_a_history_is_found() {
 }
 
 #[test]
-fn a_changed_length_or_place_or_number_is_found() {
+fn a_changed_place_or_number_is_found() {
     let image = image();
     let disk = FaultyDisk::new(image.clone());
     let db = Database::builder().create_with_backend(disk).unwrap();
     let read = db.begin_read().unwrap();
-    let lengths = read.open_table(LENGTHS).unwrap();
-    let lengths = lengths.iter().unwrap().map(|row| {
-        let (subject, length) = row.unwrap();
-        (subject.value().to_vec(), length.value())
+    let places = read.open_table(PLACES).unwrap();
+    let parts = places.iter().unwrap().map(|row| {
+        let (key, places) = row.unwrap();
+        let (run, first) = key.value();
+        (run, *first, places.value().to_vec())
     });
-    let lengths: Vec<_> = lengths.collect();
-    let places = read.open_table(TRANSACTIONS).unwrap();
-    let places = places.iter().unwrap().map(|row| {
-        let (id, place) = row.unwrap();
-        (*id.value(), place.value())
-    });
-    let places: Vec<_> = places.collect();
-    assert!(lengths.len() > 5 && places.len() > 5);
-    for (subject, length) in &lengths {
-        for length in [Some(length + 1), Some(length - 1), None] {
-            let image = alter(&image, |write| {
-                put(write, LENGTHS, subject.as_slice(), length);
-            });
-            let tables = found(image).unwrap();
-            assert!(tables.contains(&Table::Histories), "{length:?}: {tables:?}");
+    let parts: Vec<_> = parts.collect();
+    assert!(parts.len() > 1);
+    for (run, first, part) in &parts {
+        for at in 0..part.len() / 44 {
+            let mut shorter = part.clone();
+            shorter.drain(44 * at..44 * (at + 1));
+            let mut higher = part.clone();
+            higher[44 * at + 39] ^= 1;
+            let mut elsewhere = part.clone();
+            elsewhere[44 * at + 43] ^= 1;
+            for part in [&shorter, &higher, &elsewhere] {
+                let image = alter(&image, |write| {
+                    put(write, PLACES, (*run, first), Some(part.as_slice()));
+                });
+                let tables = found(image).unwrap();
+                assert!(tables.contains(&Table::Transactions), "{at}: {tables:?}");
+            }
         }
     }
-    for (id, (height, index)) in &places {
-        for place in [Some((height + 1, *index)), Some((*height, index ^ 1)), None] {
-            let image = alter(&image, |write| put(write, TRANSACTIONS, id, place));
-            let tables = found(image).unwrap();
-            assert!(
-                tables.contains(&Table::Transactions),
-                "{place:?}: {tables:?}"
-            );
-        }
-    }
-    for (key, number) in [(VERSION_KEY, 2), (BLOCKS_FROM, 4), (LEAVES_FROM, 0)] {
+    let meta = read.open_table(META).unwrap();
+    let [histories, entries] =
+        [HISTORIES, ENTRIES].map(|key| (key, meta.get(key).unwrap().unwrap().value()));
+    assert!(histories.1 > 5 && entries.1 > histories.1);
+    let versions = [(VERSION_KEY, 3), (BLOCKS_FROM, 4), (LEAVES_FROM, 0)];
+    for (key, number) in versions.into_iter().chain([histories, entries]) {
         for number in [Some(number + 1), Some(number ^ 8), None] {
             let is_default = key == LEAVES_FROM && number.is_none();
             let tables = found(alter(&image, |write| put(write, META, key, number)));
@@ -206,10 +224,14 @@ fn a_row_too_many_is_found() {
     assert!(block.contains(&Table::Blocks), "{block:?}");
     let leaves = more(&|write| put(write, LEAVES, 5, Some(&[][..])));
     assert!(leaves.contains(&Table::Leaves), "{leaves:?}");
-    let place = more(&|write| put(write, TRANSACTIONS, &[7; 32], Some((1, 1))));
+    let place = more(&|write| put(write, PLACES, (1, &[7; 32]), Some(&[7; 44][..])));
     assert!(place.contains(&Table::Transactions), "{place:?}");
-    let state = more(&|write| put(write, STATE, &[7; 32], Some(&[1][..])));
+    let chunk = [&[0x83, 1, 0x58, 32][..], &[7; 32], &[0x41, 1]].concat();
+    let state = more(&|write| put(write, CHUNKS, &[7; 32], Some(&chunk[..])));
     assert!(state.contains(&Table::State), "{state:?}");
+    let change = [&[0x82, 0x58, 32][..], &[7; 32], &[0x41, 1]].concat();
+    let change = more(&|write| put(write, CHANGES, 9, Some(&change[..])));
+    assert!(change.contains(&Table::State), "{change:?}");
     let entry = more(&|write| put(write, HISTORY, (&[7][..], 0), Some(&[1][..])));
     assert!(entry.contains(&Table::Histories), "{entry:?}");
 }

@@ -9,7 +9,7 @@ use redb::{Database, ReadableTable, TableDefinition};
 
 use crate::fixture::*;
 
-const STATE: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state");
+const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state_changes");
 const SHARES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("secrets");
 
 fn place(dir: &Path, at: usize) -> Stores {
@@ -146,10 +146,11 @@ fn a_truncated_ledger_file_is_refused_and_an_altered_one_is_named_as_damaged() {
     // A row of the state, changed behind the node's back.
     let db = Database::create(dir.path().join("1/ledger.redb")).unwrap();
     let write = db.begin_write().unwrap();
+    let value = [&[0x82, 0x58, 32][..], &[7; 32], &[0x41, 1]].concat();
     write
-        .open_table(STATE)
+        .open_table(CHANGES)
         .unwrap()
-        .insert(&[7; 32], &[1][..])
+        .insert(9, value.as_slice())
         .unwrap();
     write.commit().unwrap();
     drop(db);
