@@ -75,7 +75,7 @@ fn prove(
     options: &Options,
 ) -> Result<Report, Stop> {
     let file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
-    let export: Export = from_bytes(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
+    let export = Export::read(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
     let checkpoint =
         Checkpoint::parse(&file.checkpoint.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
     let header = &export.header;
@@ -232,7 +232,7 @@ struct Checked {
 }
 
 fn check_histories(
-    sections: &[HistorySection],
+    sections: &[HistorySection<&[u8]>],
     header: &BlockHeader,
     kept: Option<&Kept>,
 ) -> Result<Checked, Stop> {
@@ -276,7 +276,7 @@ struct Judged {
 
 /// A complete history; or why its beginning can't be judged.
 fn check_history(
-    section: &HistorySection,
+    section: &HistorySection<&[u8]>,
     header: &BlockHeader,
     kept: Option<&Kept>,
 ) -> Result<Result<Judged, Doubt>, Stop> {
@@ -312,10 +312,15 @@ fn check_history(
         return Err(refute(Rule::Count, &found));
     }
     let mut continues = log.size() == known_size;
-    for bytes in &section.entries {
-        log.append(Entry::leaf(bytes.as_ref()));
-        continues |= known.is_some_and(|(_, known)| *known == log);
+    let mut entries = section.entries.as_slice();
+    if let (Some((_, known)), false) = (known, continues) {
+        let at = usize::try_from(known_size).unwrap_or(usize::MAX);
+        let (old, new) = entries.split_at(at.min(entries.len()));
+        Entry::append(&mut log, old);
+        continues = log == *known;
+        entries = new;
     }
+    Entry::append(&mut log, entries);
     if log != section.log {
         let found = format!("{expected} entries that are not those of the slot");
         return Err(refute(Rule::Complete, &found));
@@ -323,7 +328,7 @@ fn check_history(
 
     let mut entries: Vec<Entry> = Vec::with_capacity(section.entries.len());
     for (at, bytes) in (section.first..).zip(&section.entries) {
-        let entry: Entry = from_bytes(bytes.as_ref())
+        let entry: Entry = from_bytes(bytes)
             .map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
         let least = entries.last().map_or(0, |before| before.height);
         if !(least..=header.height).contains(&entry.height) {

@@ -113,13 +113,22 @@ impl<'a> Decoder<'a> {
 
     /// An array of at most `max` items of one type.
     pub fn list<T: Decode>(&mut self, max: usize) -> Result<Vec<T>, DecodeError> {
+        self.list_of(max, T::decode)
+    }
+
+    /// An array of at most `max` items, each read by `read`: for items that borrow from the input.
+    pub fn list_of<T>(
+        &mut self,
+        max: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
         let len = self.array(max)?;
         // A hostile count costs no more memory than the bytes that came with it.
         let left = self.input.len() - self.pos;
         let room = left / core::mem::size_of::<T>().max(1);
         let mut items = Vec::with_capacity(len.min(room));
         for _ in 0..len {
-            items.push(T::decode(self)?);
+            items.push(read(self)?);
         }
         Ok(items)
     }

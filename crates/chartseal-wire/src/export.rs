@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 
 use chartseal_codec::{
-    Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, to_bytes,
+    Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, from_bytes, to_bytes,
 };
 use chartseal_merkle::{Frontier, Hash, MAX_PROOF, MapProof};
 
@@ -24,13 +24,14 @@ pub const MAX_ENTRIES: usize = 1 << 24;
 /// The most bytes of a header.
 const MAX_HEADER: usize = 1024;
 
-/// Histories at one block.
+/// Histories at one block. `B` is what holds the bytes of an entry: [`Bytes`], or, in an export that is
+/// [read in place](Export::read), a slice of what it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
+pub struct Export<B = Bytes> {
     /// The header of the block after which the histories are exported.
     pub header: BlockHeader,
     /// The histories, no subject twice; the encoding sorts them by subject.
-    pub histories: Vec<HistorySection>,
+    pub histories: Vec<HistorySection<B>>,
     /// How the block log grew since an earlier export.
     pub growth: Option<Growth>,
     /// Sealed texts to which entries commit; those that were erased are missing. Their order says
@@ -40,7 +41,7 @@ pub struct Export {
 
 /// One history, or its newer part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistorySection {
+pub struct HistorySection<B = Bytes> {
     /// Whose it is.
     pub subject: Subject,
     /// How many entries are left out because the verifier has checked them before.
@@ -49,7 +50,7 @@ pub struct HistorySection {
     /// if the slot is.
     pub log: Frontier,
     /// The bytes of each entry from `first` on.
-    pub entries: Vec<Bytes>,
+    pub entries: Vec<B>,
     /// Proves that value under the header's state root.
     pub proof: MapProof,
 }
@@ -87,16 +88,35 @@ impl Encode for HistorySection {
     }
 }
 
-impl Decode for HistorySection {
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+impl<'a> HistorySection<&'a [u8]> {
+    fn read(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
         d.at("history").array_exact(5)?;
         Ok(Self {
             subject: Subject::decode(d.at("history.subject"))?,
             first: d.at("history.first").uint()?,
             log: Frontier::decode(d.at("history.log"))?,
-            entries: d.at("history.entries").list(MAX_ENTRIES)?,
+            entries: d
+                .at("history.entries")
+                .list_of(MAX_ENTRIES, |d| d.bytes(usize::MAX))?,
             proof: MapProof::decode(d.at("history.proof"))?,
         })
+    }
+
+    fn into_owned(self) -> HistorySection {
+        let owned = |entry: &[u8]| Bytes(entry.into());
+        HistorySection {
+            subject: self.subject,
+            first: self.first,
+            log: self.log,
+            entries: self.entries.into_iter().map(owned).collect(),
+            proof: self.proof,
+        }
+    }
+}
+
+impl Decode for HistorySection {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        HistorySection::read(d).map(HistorySection::into_owned)
     }
 }
 
@@ -130,17 +150,29 @@ impl Encode for Export {
     }
 }
 
-impl Decode for Export {
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+impl<'a> Export<&'a [u8]> {
+    /// Reads an export's canonical bytes without copying its entries.
+    ///
+    /// # Errors
+    /// As [`from_bytes`].
+    pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        let export = Self::item(&mut d)?;
+        d.finish()?;
+        Ok(export)
+    }
+
+    fn item(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
         d.at("export").array_exact(5)?;
         d.at("export.version")
             .uint_in(EXPORT_VERSION, EXPORT_VERSION)?;
-        let header: BlockHeader =
-            chartseal_codec::from_bytes(d.at("export.header").bytes(MAX_HEADER)?)?;
+        let header: BlockHeader = from_bytes(d.at("export.header").bytes(MAX_HEADER)?)?;
         if header.version != HEADER_VERSION {
             return Err(d.invalid("the version of a block header is 1"));
         }
-        let histories: Vec<HistorySection> = d.at("export.histories").list(MAX_HISTORIES)?;
+        let histories = d
+            .at("export.histories")
+            .list_of(MAX_HISTORIES, HistorySection::read)?;
         if !histories.is_sorted_by(|a, b| a.subject < b.subject) {
             return Err(d.invalid("histories are sorted by subject, none twice"));
         }
@@ -155,5 +187,22 @@ impl Decode for Export {
             growth,
             texts,
         })
+    }
+
+    /// The same, with entries of its own.
+    fn into_owned(self) -> Export {
+        let histories = self.histories.into_iter();
+        Export {
+            header: self.header,
+            histories: histories.map(HistorySection::into_owned).collect(),
+            growth: self.growth,
+            texts: self.texts,
+        }
+    }
+}
+
+impl Decode for Export {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Export::item(d).map(Export::into_owned)
     }
 }

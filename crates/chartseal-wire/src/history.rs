@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use chartseal_codec::{
     Decode, DecodeError, Decoder, Encode, canonical_enum, canonical_struct, to_bytes,
 };
-use chartseal_merkle::{Hash, MapKey, leaf_hash};
+use chartseal_merkle::{Frontier, Hash, MapKey, leaf_hash};
 
 use crate::domain::{
     ENTRY_LEAF, FLOOD_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256,
@@ -89,6 +89,11 @@ impl Entry {
     /// The leaf hash of these bytes of an entry in a history.
     pub fn leaf(bytes: &[u8]) -> Hash {
         leaf_hash(&tagged(ENTRY_LEAF, bytes))
+    }
+
+    /// Appends entries to a history's log by their bytes: [`leaf`](Self::leaf) of many at a time.
+    pub fn append(log: &mut Frontier, entries: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        log.append_entries(&tagged(ENTRY_LEAF, &[]), entries);
     }
 }
 
