@@ -43,7 +43,11 @@ mod tests {
                             .enumerate()
                             .map(|(i, old)| if i == at { letter } else { old })
                             .collect();
-                        assert_eq!(decode(&changed), STANDARD.decode(&changed).ok(), "{changed}");
+                        assert_eq!(
+                            decode(&changed),
+                            STANDARD.decode(&changed).ok(),
+                            "{changed}"
+                        );
                     }
                 }
             }

@@ -50,14 +50,8 @@ impl ProofFile {
         }
         // The extra line is nearly all of a file: what is searched for is searched for behind it.
         let (mut extra, mut rest) = (Vec::new(), rest);
-        if let Some((data, behind)) = rest
-            .strip_prefix("extra ")
-            .map(|data| data.split_once('\n').unwrap_or((data, "")))
-        {
-            extra = base64::decode(data)
-                .filter(|data| !data.is_empty())
-                .ok_or_else(|| wrong(2, "extra data in base64"))?;
-            rest = behind;
+        if let Some(data) = rest.strip_prefix("extra ") {
+            (extra, rest) = read_extra(data).ok_or_else(|| wrong(2, "extra data in base64"))?;
         }
         let next = 2 + usize::from(!extra.is_empty());
         let (head, note) = rest
@@ -80,6 +74,21 @@ impl ProofFile {
             checkpoint: SignedNote::parse(note)?,
         })
     }
+}
+
+/// The data of the line that begins here, not empty, and what follows the line.
+fn read_extra(text: &str) -> Option<(Vec<u8>, &str)> {
+    let read = |line: &str| base64::decode(line).filter(|data| !data.is_empty());
+    // Nearly all of a file is this line, and what comes next is near the end: looking for that from there
+    // saves a search through the line. If it is base64 up to there, it has no newline before.
+    let next = text.rfind("\nindex ");
+    if let Some((line, rest)) = next.and_then(|at| text.split_at_checked(at))
+        && let Some(data) = read(line)
+    {
+        return Some((data, rest.strip_prefix('\n')?));
+    }
+    let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+    Some((read(line)?, rest))
 }
 
 impl core::fmt::Display for ProofFile {
