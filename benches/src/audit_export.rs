@@ -112,6 +112,7 @@ impl History {
             }],
             growth,
             texts: Vec::new(),
+            finality: None,
         };
         let size = header.height + 1;
         let checkpoint = Checkpoint {

@@ -12,10 +12,16 @@ use chartseal_codec::{
 use chartseal_merkle::{Frontier, Hash, MAX_PROOF, MapProof};
 
 use crate::block::{BlockHeader, HEADER_VERSION};
+use crate::certificate::Certificate;
+use crate::committee::Committee;
 use crate::history::{Subject, text_commitment};
 
-/// The version of [`Export`]'s format.
+/// The version of [`Export`]'s format without a certificate.
 pub const EXPORT_VERSION: u64 = 1;
+/// The version with one: [`Export::finality`].
+pub const CERTIFIED_VERSION: u64 = 2;
+/// The most handovers of one export.
+pub const MAX_HANDOVERS: usize = 256;
 /// The most histories of one export: a patient's id and those that it adopted.
 pub const MAX_HISTORIES: usize = 64;
 /// The most entries of one history in one export.
@@ -37,6 +43,32 @@ pub struct Export<B = Bytes> {
     /// Sealed texts to which entries commit; those that were erased are missing. Their order says
     /// nothing: the encoding sorts them and writes none twice.
     pub texts: Vec<SealedText>,
+    /// How the committee certified the header, if that is shown.
+    pub finality: Option<Finality>,
+}
+
+/// A committee's certificate of a header, and how that committee came into office.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finality {
+    /// The committee from which on handovers are shown: the genesis's, or a later one.
+    pub first: Committee,
+    /// How each committee gave office to the next, up to the one that certified the header.
+    pub handovers: Vec<Handover>,
+    /// The certificate of the export's header.
+    pub certificate: Certificate,
+}
+
+/// The end of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The epoch's last header: it names the next committee.
+    pub header: BlockHeader,
+    /// Its inclusion proof under the file's checkpoint, the leaf's sibling first.
+    pub proof: Vec<Hash>,
+    /// Its certificate, by the committee whose epoch ends.
+    pub certificate: Certificate,
+    /// The next committee.
+    pub next: Committee,
 }
 
 /// One history, or its newer part.
@@ -120,6 +152,51 @@ impl Decode for HistorySection {
     }
 }
 
+impl Encode for Finality {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(3).item(&self.first).item(&self.handovers);
+        e.item(&self.certificate);
+    }
+}
+
+impl Decode for Finality {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("finality").array_exact(3)?;
+        Ok(Self {
+            first: Committee::decode(d)?,
+            handovers: d.at("finality.handovers").list(MAX_HANDOVERS)?,
+            certificate: Certificate::decode(d.at("finality.certificate"))?,
+        })
+    }
+}
+
+impl Encode for Handover {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(4).bytes(&to_bytes(&self.header)).item(&self.proof);
+        e.item(&self.certificate).item(&self.next);
+    }
+}
+
+impl Decode for Handover {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("handover").array_exact(4)?;
+        Ok(Self {
+            header: read_header(d.at("handover.header"))?,
+            proof: d.at("handover.proof").list(MAX_PROOF)?,
+            certificate: Certificate::decode(d.at("handover.certificate"))?,
+            next: Committee::decode(d)?,
+        })
+    }
+}
+
+fn read_header(d: &mut Decoder<'_>) -> Result<BlockHeader, DecodeError> {
+    let header: BlockHeader = from_bytes(d.bytes(MAX_HEADER)?)?;
+    if header.version != HEADER_VERSION {
+        return Err(d.invalid("the version of a block header is 1"));
+    }
+    Ok(header)
+}
+
 impl Encode for Growth {
     fn encode(&self, e: &mut Encoder) {
         e.array(2).item(&self.from).item(&self.proof);
@@ -138,15 +215,18 @@ impl Decode for Growth {
 
 impl Encode for Export {
     fn encode(&self, e: &mut Encoder) {
-        e.array(5)
-            .uint(EXPORT_VERSION)
-            .bytes(&to_bytes(&self.header));
+        match self.finality {
+            None => e.array(5).uint(EXPORT_VERSION),
+            Some(_) => e.array(6).uint(CERTIFIED_VERSION),
+        };
+        e.bytes(&to_bytes(&self.header));
         let mut histories: Vec<&HistorySection> = self.histories.iter().collect();
         histories.sort_by_key(|history| history.subject);
         let mut texts: Vec<&SealedText> = self.texts.iter().collect();
         texts.sort();
         texts.dedup();
         e.item(&histories).item(&self.growth).item(&texts);
+        self.finality.iter().for_each(|finality| finality.encode(e));
     }
 }
 
@@ -163,13 +243,13 @@ impl<'a> Export<&'a [u8]> {
     }
 
     fn item(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        d.at("export").array_exact(5)?;
-        d.at("export.version")
-            .uint_in(EXPORT_VERSION, EXPORT_VERSION)?;
-        let header: BlockHeader = from_bytes(d.at("export.header").bytes(MAX_HEADER)?)?;
-        if header.version != HEADER_VERSION {
-            return Err(d.invalid("the version of a block header is 1"));
+        let fields = d.at("export").array(6)?;
+        let version = d.at("export.version").uint()?;
+        let is_certified = version == CERTIFIED_VERSION;
+        if (fields, version) != (5, EXPORT_VERSION) && (fields, is_certified) != (6, true) {
+            return Err(d.invalid("version 1 of five fields, or version 2 of six"));
         }
+        let header = read_header(d.at("export.header"))?;
         let histories = d
             .at("export.histories")
             .list_of(MAX_HISTORIES, HistorySection::read)?;
@@ -181,11 +261,13 @@ impl<'a> Export<&'a [u8]> {
         if !texts.is_sorted_by(|a, b| a < b) {
             return Err(d.invalid("texts are sorted by salt, none twice"));
         }
+        let finality = is_certified.then(|| Finality::decode(d)).transpose()?;
         Ok(Self {
             header,
             histories,
             growth,
             texts,
+            finality,
         })
     }
 
@@ -197,6 +279,7 @@ impl<'a> Export<&'a [u8]> {
             histories: histories.map(HistorySection::into_owned).collect(),
             growth: self.growth,
             texts: self.texts,
+            finality: self.finality,
         }
     }
 }

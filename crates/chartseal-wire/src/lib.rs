@@ -35,7 +35,9 @@ extern crate std;
 
 mod base64;
 pub mod block;
+pub mod certificate;
 pub mod checkpoint;
+pub mod committee;
 pub mod domain;
 mod error;
 pub mod export;
@@ -46,8 +48,10 @@ pub mod note;
 pub mod proof_file;
 
 pub use block::BlockHeader;
+pub use certificate::{BadCertificate, Certificate};
 pub use chartseal_merkle::Hash;
 pub use checkpoint::Checkpoint;
+pub use committee::{Committee, Member};
 pub use error::{FormatError, Line};
 pub use export::{Export, HistorySection, SealedText};
 pub use history::{Entry, Event, Subject};

@@ -2,6 +2,7 @@
 //! The published formats: frozen bytes, one spelling, no panic.
 
 mod binary;
+mod certificate;
 mod domains;
 mod golden;
 mod keys;
