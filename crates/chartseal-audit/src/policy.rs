@@ -4,7 +4,6 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use chartseal_wire::note::KeyKind;
 use chartseal_wire::{FormatError, Hash, VerifierKey};
 
 /// The most bytes of a policy.
@@ -216,8 +215,12 @@ impl Parser {
     }
 
     fn log(&mut self, key: &str) -> Result<(), &'static str> {
-        let key = parse_key(key, KeyKind::Log)?;
-        if self.logs.iter().any(|log| log.key() == key.key()) {
+        let key = parse_key(key, false)?;
+        if self
+            .logs
+            .iter()
+            .any(|log| log.key_bytes() == key.key_bytes())
+        {
             return Err("a log's key that no line before has");
         }
         if self.logs.len() == MAX_NAMES {
@@ -228,9 +231,8 @@ impl Parser {
     }
 
     fn witness(&mut self, name: &str, key: &str) -> Result<(), &'static str> {
-        let key = parse_key(key, KeyKind::Cosigner)?;
-        let is_clone =
-            |node: &Node| matches!(&node.rule, Rule::Witness(other) if other.key() == key.key());
+        let key = parse_key(key, true)?;
+        let is_clone = |node: &Node| matches!(&node.rule, Rule::Witness(other) if other.key_bytes() == key.key_bytes());
         if self.nodes.iter().any(is_clone) {
             return Err("a witness's key that no line before has");
         }
@@ -300,13 +302,14 @@ impl Parser {
     }
 }
 
-fn parse_key(text: &str, kind: KeyKind) -> Result<VerifierKey, &'static str> {
+fn parse_key(text: &str, is_cosigner: bool) -> Result<VerifierKey, &'static str> {
     let key = VerifierKey::parse(text)
         .ok()
-        .filter(|key| key.kind() == kind);
-    key.ok_or(match kind {
-        KeyKind::Log => "a log's verifier key: name+id+key, Ed25519 (type 1)",
-        KeyKind::Cosigner => "a witness's verifier key: name+id+key, cosignature/v1 (type 4)",
+        .filter(|key| key.kind().is_cosigner() == is_cosigner);
+    key.ok_or(if is_cosigner {
+        "a witness's verifier key: name+id+key, of a cosigner (type 4; 6 with the feature ml-dsa)"
+    } else {
+        "a log's verifier key: name+id+key, Ed25519 (type 1)"
     })
 }
 

@@ -37,9 +37,12 @@ pub(crate) fn check(
     };
     let log = logs.iter().find(|log| log.matches(log_line));
     let log = log.ok_or_else(|| Stop::refute(Rule::LogSignature, "another key's signature"))?;
-    if log.verify(&note.text, log_line).is_err() {
+    let log_key = log
+        .key()
+        .filter(|_| log.verify(&note.text, log_line).is_ok());
+    let Some(log_key) = log_key else {
         return Err(Stop::refute(Rule::LogSignature, "an invalid signature"));
-    }
+    };
 
     let known: Vec<_> = policy.witnesses().collect();
     let mut times = alloc::vec![None; known.len()];
@@ -70,7 +73,7 @@ pub(crate) fn check(
     }
 
     Ok(Signed {
-        log_key: log.key(),
+        log_key,
         witnesses,
         times,
     })

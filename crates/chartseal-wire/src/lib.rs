@@ -44,6 +44,8 @@ pub mod export;
 pub mod history;
 pub mod id;
 pub mod key;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa_44;
 pub mod note;
 pub mod proof_file;
 
@@ -59,5 +61,7 @@ pub use id::{
     ActorId, ChainId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
 };
 pub use key::{DecompressedKey, PublicKey, Signature};
+#[cfg(feature = "ml-dsa")]
+pub use ml_dsa_44::MlDsaKey;
 pub use note::{SignedNote, VerifierKey};
 pub use proof_file::ProofFile;

@@ -6,5 +6,7 @@ mod certificate;
 mod domains;
 mod golden;
 mod keys;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
 mod sample;
 mod text;
