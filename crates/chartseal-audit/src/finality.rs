@@ -25,7 +25,7 @@ pub(crate) fn check(
     header: &BlockHeader,
 ) -> Result<(), Stop> {
     let mut committee = &finality.first;
-    let mut least = 0;
+    let mut lowest = 0;
     for (handover, at) in finality.handovers.iter().zip(1..) {
         let refute = |rule, found: &str| Stop::refute(rule, format!("handover {at}: {found}"));
         let Handover {
@@ -37,11 +37,11 @@ pub(crate) fn check(
         if last.chain != header.chain {
             return Err(refute(Rule::Handover, "another chain"));
         }
-        if last.height < least || last.height >= header.height || last.log_size != last.height {
+        if last.height < lowest || last.height >= header.height || last.log_size != last.height {
             let found = format!("height {} in a log of {}", last.height, last.log_size);
             return Err(refute(Rule::Handover, &found));
         }
-        least = last.height + 1;
+        lowest = last.height + 1;
         let is_next = committee.epoch().checked_add(1) == Some(next.epoch());
         if !is_next || last.next_committee != next.hash() {
             return Err(refute(Rule::Handover, "not to the committee that it names"));

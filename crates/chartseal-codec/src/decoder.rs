@@ -178,7 +178,7 @@ impl<'a> Decoder<'a> {
             (*head == (BYTES << 5 | length), body)
         } else {
             let ([head, info], body) = rest.split_first_chunk()?;
-            (*head == (BYTES << 5 | 24) && *info == length, body)
+            (*head == (BYTES << 5 | 0x18) && *info == length, body)
         };
         let bytes = body.first_chunk::<N>().filter(|_| head)?;
         self.pos += rest.len() - body.len() + N;

@@ -44,8 +44,8 @@ pub(crate) fn prefixed_leaf_hashes(
         let (mut laid, mut long) = (0, None);
         for (lane, entry) in lanes.iter_mut().zip(&mut entries) {
             if !lane.lay(prefix, entry.as_ref()) {
-                let hasher = Sha256::new().chain_update([LOG_LEAF]).chain_update(prefix);
-                long = Some(Hash(hasher.chain_update(entry).finalize().into()));
+                let sha256 = Sha256::new().chain_update([LOG_LEAF]).chain_update(prefix);
+                long = Some(Hash(sha256.chain_update(entry).finalize().into()));
                 break;
             }
             laid += 1;

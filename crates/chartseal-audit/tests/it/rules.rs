@@ -110,7 +110,7 @@ pub(crate) const CASES: &[Case] = &[
         // The log of the checkpoint has another block before the certified one.
         let mut net = Network::certified(0);
         let mut log: Log = [Hash([1; 32])].into_iter().collect();
-        let leaves: Vec<_> = net.headers.iter().map(|header| header.leaf()).collect();
+        let leaves: Vec<_> = net.headers.iter().map(chartseal_wire::BlockHeader::leaf).collect();
         log.extend(leaves[1..].iter().copied());
         net.log = log;
         Question {
