@@ -53,8 +53,10 @@
 //! the formats to the byte in `docs/formats.md`. `docs/verify_export.py` is a second verifier.
 //!
 //! # Limits
-//! Ed25519 cosignatures only. An entry says what the network decided, not what is true. Every byte is taken
-//! for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing recurses, nothing panics.
+//! Cosignatures are Ed25519's; with the feature `ml-dsa`, ML-DSA-44's too. A certificate says nothing of
+//! whether its committee is still in office: freshness does. An entry says what the network decided, not
+//! what is true. Every byte is taken for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing
+//! recurses, nothing panics.
 #![no_std]
 
 extern crate alloc;
