@@ -25,6 +25,7 @@ MAX_U64 = 2**64 - 1
 MAX_FILE, MAX_NOTE, MAX_POLICY, MAX_STATE = 256 << 20, 64 << 10, 64 << 10, 1 << 20
 MAX_SIGNATURES, MAX_NAMES, MAX_PROOF, MAX_HISTORIES = 64, 64, 65, 64
 MAX_ENTRIES, MAX_LIST, MAX_KEPT_SIZE = 1 << 24, 1 << 16, 1 << 48
+MAX_MEMBERS, MAX_HANDOVERS, MAX_CERTIFICATE = 64, 256, 30 + 32 + 8 + 8 + 1 + 64 * 64
 ZERO = bytes(32)
 
 
@@ -428,14 +429,75 @@ def increasing(items):
         raise ValueError("a list that is not in its order, or has something twice")
 
 
-def export(reader):
-    reader.array(5)
-    if reader.uint() != 1:
-        raise ValueError("the version of an export is 1")
-    raw_header = reader.bytes(most=1024)
-    header = decode(raw_header, HEADER)
+def header_bytes(reader):
+    raw = reader.bytes(most=1024)
+    header = decode(raw, HEADER)
     if header[0] != 1:
         raise ValueError("the version of a block header is 1")
+    return raw, header
+
+
+def committee(reader):
+    """Its hash, its epoch, and its validators' keys in the order of their bytes."""
+    start = reader.at
+    epoch, members = struct(UINT, many(struct(id16, digest), MAX_MEMBERS))(reader)
+    orgs, keys = {org for org, _ in members}, {key for _, key in members}
+    if len(members) % 3 != 1 or not len(orgs) == len(keys) == len(members):
+        raise ValueError("members are 3f + 1, none twice")
+    return (sha256(tagged("chartseal/committee/1", bytes(reader.data[start : reader.at]))), epoch, sorted(keys))
+
+
+def leb128(number):
+    low = number & 127
+    return bytes([low]) if number < 128 else bytes([low | 128]) + leb128(number >> 7)
+
+
+def certificate(reader):
+    """(epoch, proposal, block, members, [(validator, signature)]) of an engine's certificate."""
+    data, at = reader.bytes(most=MAX_CERTIFICATE), 0
+
+    def number():
+        nonlocal at
+        end = at
+        while end < min(len(data), at + 9) and data[end] & 128:
+            end += 1
+        part, at = data[at : end + 1], end + 1
+        found = sum((byte & 127) << 7 * place for place, byte in enumerate(part))
+        if found > MAX_U64 or leb128(found) != part:
+            raise ValueError("no number in LEB128")
+        return found
+
+    def take(length):
+        nonlocal at
+        found, at = data[at : at + length], at + length
+        if len(found) != length:
+            raise ValueError("a certificate that is cut off")
+        return found
+
+    epoch, _, _ = number(), number(), number()
+    block, proposal = take(32), data[:at]
+    members = int.from_bytes(take(8), "big")
+    if not 1 <= members <= MAX_MEMBERS:
+        raise ValueError("a number of members from 1 to 64")
+    bits = int.from_bytes(take((members + 7) // 8), "little")
+    signers = [place for place in range(members) if bits >> place & 1]
+    if bits >> members or not signers or number() != len(signers):
+        raise ValueError("a bit for each member, and as many signatures as signers")
+    signed = [(place, take(64)) for place in signers]
+    if at != len(data):
+        raise ValueError("something behind a certificate")
+    return (epoch, proposal, block, members, signed)
+
+
+HANDOVER = struct(header_bytes, many(digest, MAX_PROOF), certificate, committee)
+FINALITY = struct(committee, many(HANDOVER, MAX_HANDOVERS), certificate)
+
+
+def export(reader):
+    fields, version = reader.head(4), reader.uint()
+    if (fields, version) not in ((5, 1), (6, 2)):
+        raise ValueError("an export is version 1 of five fields, or version 2 of six")
+    raw_header, header = header_bytes(reader)
     map_proof = struct(many(digest), optional(struct(digest, digest)))
     history = struct(subject, UINT, frontier, many(Reader.bytes, MAX_ENTRIES), map_proof)
     histories = reader.list(history, MAX_HISTORIES)
@@ -443,7 +505,8 @@ def export(reader):
     growth = reader.optional(struct(UINT, many(digest, MAX_PROOF)))
     texts = reader.list(struct(digest, Reader.bytes), MAX_ENTRIES)
     increasing(texts)
-    return (raw_header, header, histories, growth, texts)
+    finality = FINALITY(reader) if version == 2 else None
+    return (raw_header, header, histories, growth, texts, finality)
 
 
 # --- Texts: notes, checkpoints, policies, proof files ---
@@ -544,7 +607,8 @@ class Policy:
     """Logs; witnesses and groups, members before their groups; the quorum's place, or None."""
 
     def __init__(self, data):
-        self.logs, self.nodes, self.witnesses = [], [], []
+        self.logs, self.nodes, self.witnesses, self.committee = [], [], [], None
+        groups = 0
         places, taken, quorum = {}, set(), []
         if len(data) > MAX_POLICY:
             raise ValueError("longer than 64 KiB")
@@ -561,11 +625,17 @@ class Policy:
             elif keyword == "witness" and len(words) in (2, 3):
                 self.add_once(self.witnesses, parse_key(words[1], 4))
                 self.define(places, words[0], 1, None)
+            elif keyword == "committee" and len(words) == 2 and self.committee is None:
+                if len(words[1]) != 64 or any(c not in "0123456789abcdef" for c in words[1]):
+                    raise ValueError("a committee's hash is 64 lower-case hex digits")
+                self.committee = bytes.fromhex(words[1])
+                self.define(places, words[0], 1, "committee")
             elif keyword == "group" and len(words) >= 2:
                 members = words[2:]
                 needed = {"all": len(members), "any": 1}.get(words[1])
                 needed = decimal(words[1]) if needed is None else needed
-                if not 1 <= needed <= len(members) or len(self.nodes) - len(self.witnesses) == MAX_NAMES:
+                groups += 1
+                if not 1 <= needed <= len(members) or groups > MAX_NAMES:
                     raise ValueError("a threshold that its group can't have, or a group too many")
                 for member in members:
                     if member not in places or member in taken:
@@ -594,13 +664,18 @@ class Policy:
         places[name] = len(self.nodes)
         self.nodes.append((name, needed, members))
 
-    def count(self, times):
-        """How the quorum is met by witnesses' times (None: did not sign)."""
+    def count(self, times, certified):
+        """How the quorum is met by witnesses' times (None: did not sign) and the committee's."""
         if self.quorum is None:
             return {"name": "none", "signed": 0, "needed": 0, "of": 0, "time": None}
         times, met = iter(times), []
         for name, needed, members in self.nodes:
-            stamps = [next(times)] if members is None else [met[at]["time"] for at in members]
+            if members is None:
+                stamps = [next(times)]
+            elif members == "committee":
+                stamps = [certified]
+            else:
+                stamps = [met[at]["time"] for at in members]
             of, stamps = len(stamps), sorted((s for s in stamps if s is not None), reverse=True)
             reached = stamps[needed - 1] if len(stamps) >= needed else None
             met.append({"name": name, "signed": len(stamps), "needed": needed, "of": of, "time": reached})
@@ -611,7 +686,7 @@ class Policy:
 
 
 def check_signatures(text, lines, origin, policy):
-    """Who signed: the quorum, and the names of the witnesses."""
+    """Who signed: for each witness when it did, or None; and the names of those that did."""
     logs = [key for key in policy.logs if key[0] == origin]
     if not logs:
         raise CannotTell("unknown_log", f"the policy lists no key of the log {origin}")
@@ -634,11 +709,77 @@ def check_signatures(text, lines, origin, policy):
         if len(data) != 72 or seconds >= 2**63 or not ed25519_verify(key, message, data[8:]):
             raise Refuted(8, f"the signature of {names[place]} is invalid")
         times[place] = seconds
-    quorum = policy.count(times)
-    if quorum["signed"] < quorum["needed"]:
-        raise Refuted(9, f"{quorum['signed']} of {quorum['of']} signed, {quorum['needed']} are needed")
-    signers = [(name, seconds) for name, seconds in zip(names, times) if seconds is not None]
-    return quorum, signers
+    return times, [(name, seconds) for name, seconds in zip(names, times) if seconds is not None]
+
+
+def check_certificate(found, raw_header, header, who):
+    """Whether a quorum of the committee certified the header, under ZIP-215."""
+    epoch, proposal, block, members, signed = found
+    _, committee_epoch, keys = who
+    if block != leaf_hash(tagged("chartseal/block-leaf/1", raw_header)):
+        raise Refuted(23, "the certificate of another block")
+    if not header[2] == epoch == committee_epoch:
+        raise Refuted(23, "a certificate of another epoch")
+    if members != len(keys) or len(signed) < len(keys) - (len(keys) - 1) // 3:
+        raise Refuted(24, "fewer than a quorum signed")
+    namespace = tagged("chartseal/consensus/1", header[1]) + b"_FINALIZE"
+    message = leb128(len(namespace)) + namespace + proposal
+    for place, signature in signed:
+        if not ed25519_verify(keys[place], message, signature, cofactored=True):
+            raise Refuted(25, "an invalid signature in a certificate")
+
+
+def check_finality(finality, raw_header, header, size, root, proof):
+    """Every certificate and handover, and that the log is the certified header's."""
+    who, handovers, found = finality
+    least = 0
+    for (raw_last, last), path, certified, after in handovers:
+        _, chain, _, height, _, _, _, _, _, log_size, named = last
+        if chain != header[1] or not least <= height < header[3] or log_size != height:
+            raise Refuted(22, f"a handover at height {height}")
+        least = height + 1
+        if after[1] != who[1] + 1 or after[0] != named:
+            raise Refuted(22, "a handover that is not to the committee that it names")
+        check_certificate(certified, raw_last, last, who)
+        if inclusion_root(leaf_hash(tagged("chartseal/block-leaf/1", raw_last)), height, size, path) != root:
+            raise Refuted(26, "a handover that is not in the log")
+        who = after
+    check_certificate(found, raw_header, header, who)
+    before = functools.reduce(lambda right, left: node_hash(left, right), proof) if proof else sha256(b"")
+    if size != header[3] + 1 or before != header[8]:
+        raise Refuted(27, "a checkpoint of another log than the certified header's")
+
+
+def judge_finality(finality, policy, kept, is_witnessed):
+    """Nothing if the policy's committee certified the header, or who came after it; or a CannotTell."""
+    committees = [finality[0]] + [after for _, _, _, after in finality[1]]
+    hashes = [who[0] for who in committees]
+
+    def places(hash_):
+        return [at for at, one in enumerate(hashes) if one == hash_][-1:]
+
+    over = kept and kept["committee"]
+    pinned = places(policy.committee)
+    if over:
+        later = [at for at in pinned if committees[at][1] > min(over[0] + 1, MAX_U64)]
+        pinned = later + places(over[1])
+    if not pinned:
+        return CannotTell("unknown_committee", f"committees from epoch {committees[0][1]} on, none the policy's")
+    trusted = max(pinned)
+    if trusted < len(committees) - 1 and not is_witnessed:
+        return CannotTell("retired_committee", f"epoch {committees[trusted][1]} is over, and no witness vouches")
+    return None
+
+
+def check_quorum(policy, times, doubt, certified):
+    """How the quorum is met; `certified` is the time of what the committee certified, or None."""
+    quorum = policy.count(times, None if doubt else certified)
+    if quorum["signed"] >= quorum["needed"]:
+        return quorum
+    counted = policy.count(times, certified)
+    if doubt and counted["signed"] >= counted["needed"]:
+        raise doubt
+    raise Refuted(9, f"{quorum['signed']} of {quorum['of']} signed, {quorum['needed']} are needed")
 
 
 def check_history(history, state_root, height, kept):
@@ -705,7 +846,7 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     except ValueError as why:
         raise Refuted(1, why) from None
     try:
-        raw_header, header, histories, growth, texts = decode(extra, export)
+        raw_header, header, histories, growth, texts, finality = decode(extra, export)
     except ValueError as why:
         raise Refuted(2, why) from None
     try:
@@ -717,11 +858,25 @@ def verify(file, policy, kept=None, now=None, max_age=None):
         raise Refuted(4, "another log than the header's")
 
     # A rule that is broken counts for more than something that is missing, so doubts wait.
-    doubts, quorum, signers = [], None, None
+    doubts, quorum, times, signers = [], None, None, None
     try:
-        quorum, signers = check_signatures(text, lines, origin, policy)
+        times, signers = check_signatures(text, lines, origin, policy)
     except CannotTell as doubt:
-        doubts, kept = [doubt], None
+        doubts = [doubt]
+    doubt = certified = None
+    if finality:
+        check_finality(finality, raw_header, header, size, root, proof)
+        if policy.committee and times is not None:
+            same_chain = kept if kept and kept["origin"] == origin else None
+            doubt = judge_finality(finality, policy, same_chain, bool(signers))
+            certified = block_time // 1000
+    try:
+        if not doubts:
+            quorum = check_quorum(policy, times, doubt, certified)
+    except CannotTell as found:
+        doubts = [found]
+    if doubts:
+        kept = None
     if not height == log_size == index:
         raise Refuted(10, f"height {height} and log size {log_size} at index {index}")
     leaf = leaf_hash(tagged("chartseal/block-leaf/1", raw_header))
@@ -767,6 +922,9 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     if max_age is not None and abs(fresh_as_of - now) > max_age:
         raise CannotTell("stale", f"complete up to {date(fresh_as_of)}, and it is {date(now)}")
     logs = [[list(who), [log[0], log[1]]] for who, (log, _, _) in judged.items()]
+    state = [1, note, height, block_time, logs]
+    if policy.committee:
+        state = [2] + state[1:] + [[header[2], header[10]]]
     return {
         "origin": origin,
         "height": height,
@@ -780,25 +938,27 @@ def verify(file, policy, kept=None, now=None, max_age=None):
             for h in histories
         ],
         "fresh_as_of_ms": fresh_as_of,
-        "kept": cbor([1, note, height, block_time, logs]).hex(),
+        "kept": cbor(state).hex(),
     }
 
 
 def parse_kept(data):
     """What a proof left to remember."""
     reader = Reader(data)
-    reader.array(5)
-    if len(data) > MAX_STATE or reader.uint() != 1:
-        raise ValueError("the version of a kept state is 1")
+    fields, version = reader.head(4), reader.uint()
+    if len(data) > MAX_STATE or (fields, version) not in ((5, 1), (6, 2)):
+        raise ValueError("a kept state is version 1 of five fields, or version 2 of six")
     origin, size, root = parse_checkpoint(parse_note(reader.text(MAX_NOTE))[0])
     height, _ = reader.uint(), reader.uint()
     histories = reader.list(struct(subject, frontier), MAX_HISTORIES)
     increasing([who for who, _ in histories])
+    over = struct(UINT, digest)(reader) if version == 2 else None
     too_long = any(log[0] > MAX_KEPT_SIZE for _, log in histories)
     if height >= size or too_long or reader.at != len(data):
         raise ValueError("no kept state")
     histories = {who: log for who, log in histories}
-    return {"origin": origin, "size": size, "root": root, "height": height, "histories": histories}
+    state = {"origin": origin, "size": size, "root": root, "height": height}
+    return {**state, "histories": histories, "committee": over}
 
 
 # --- The command ---

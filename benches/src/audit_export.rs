@@ -6,7 +6,9 @@ use chartseal_codec::{Bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, Log, Map, MapKey, empty_root, leaf_hash};
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::export::Growth;
-use chartseal_wire::history::{Entry, Event, RecordAdded};
+use chartseal_wire::history::{
+    Access, DirectiveIssued, Entry, Erased, Event, Outcome, RecordAdded, Released, Token,
+};
 use chartseal_wire::note::{KeyKind, NoteSignature};
 use chartseal_wire::{
     ActorId, BlockHeader, ChainId, Checkpoint, Export, HeaderDigest, HistorySection, OrgId,
@@ -29,10 +31,28 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// A history of `entries` entries beside `others` values of the state.
+    /// A history of `entries` records, the smallest entries that there are, beside `others` values of
+    /// the state.
     pub(crate) fn new(entries: u64, others: u64) -> Self {
+        Self::of(entries, others, record)
+    }
+
+    /// The same, in the proportions and sizes of what the demo's patient exports: of 20 entries a grant,
+    /// ten records, three requests for six of them that are permitted by the grant, five receipts for five,
+    /// an erasure.
+    #[allow(
+        dead_code,
+        reason = "the peers' benches compile this file too, and compare records alone"
+    )]
+    pub(crate) fn of_visits(entries: u64, others: u64) -> Self {
+        Self::of(entries, others, visit)
+    }
+
+    fn of(entries: u64, others: u64, event: fn(u64) -> Event) -> Self {
         let height = |n| BLOCKS + u64::from(n == entries);
-        let entries: Vec<_> = (0..=entries).map(|n| entry(n, height(n))).collect();
+        let entries: Vec<_> = (0..=entries)
+            .map(|n| entry(n, height(n), event(n)))
+            .collect();
         let values =
             (0..others).map(|n| (MapKey(leaf_hash(&n.to_be_bytes()).0), Some(vec![1; 64])));
         let state = Map::new().update(values.collect());
@@ -92,6 +112,7 @@ impl History {
             }],
             growth,
             texts: Vec::new(),
+            finality: None,
         };
         let size = header.height + 1;
         let checkpoint = Checkpoint {
@@ -130,21 +151,77 @@ pub(crate) fn policy() -> String {
     lines.join("\n")
 }
 
-fn entry(n: u64, height: u64) -> Vec<u8> {
-    let id = leaf_hash(&[n.to_be_bytes(), *b"an entry"].concat());
+fn entry(n: u64, height: u64, event: Event) -> Vec<u8> {
     to_bytes(&Entry {
         height,
         time: Time(1_790_000_000_000 + n),
-        tx: TxId(id.0),
+        tx: tx(n),
         actor: ActorId([7; 16]),
         org: OrgId([1; 16]),
-        event: Event::RecordAdded(RecordAdded {
-            record: RecordId(leaf_hash(&id.0).0[..16].try_into().expect("16 bytes")),
-            version: 1,
-            header: HeaderDigest(id.0),
-            supersedes: None,
-        }),
+        event,
     })
+}
+
+/// The transaction behind entry `n`.
+fn tx(n: u64) -> TxId {
+    TxId(leaf_hash(&[n.to_be_bytes(), *b"an entry"].concat()).0)
+}
+
+/// The record that entry `n` adds.
+fn record_id(n: u64) -> RecordId {
+    RecordId(leaf_hash(&tx(n).0).0[..16].try_into().expect("16 bytes"))
+}
+
+fn record(n: u64) -> Event {
+    Event::RecordAdded(RecordAdded {
+        record: record_id(n),
+        version: 1,
+        header: HeaderDigest(tx(n).0),
+        supersedes: None,
+    })
+}
+
+fn visit(n: u64) -> Event {
+    let first = n - n % 20;
+    let records = |count| (1..=count).map(move |at| first + at);
+    let outcome = |at| Outcome {
+        record: record_id(at),
+        header: Some(HeaderDigest(tx(at).0)),
+        permitted: true,
+        code: token("granted"),
+        basis: vec![token(&tx(first).to_string())],
+        obligations: vec![token("log")],
+    };
+    match n % 20 {
+        0 => Event::Directive(DirectiveIssued {
+            kind: token("grant"),
+            target: None,
+            from: Some(Time(1_790_000_000_000)),
+            until: Some(Time(1_890_000_000_000)),
+        }),
+        1..=10 => record(n),
+        11..=13 => Event::Access(Access {
+            action: token("read"),
+            purpose: token("TREAT"),
+            reason_code: token("appointment"),
+            reason: Hash(tx(n).0),
+            foreign_claim: false,
+            records: records(6).map(outcome).collect(),
+            release_until: Some(Time(1_790_000_600_000 + n)),
+        }),
+        receipt @ 14..=18 => Event::Released(Released {
+            request: tx(first + 11 + receipt % 3),
+            custodian: 1 + receipt % 4,
+            records: records(5).map(record_id).collect(),
+        }),
+        _ => Event::Erased(Erased {
+            record: record_id(first + 1),
+        }),
+    }
+}
+
+fn token(text: &str) -> Token {
+    Token::new(text).expect("a token")
 }
 
 fn block(log: &mut Log, state: &Map, frontier: &Frontier) -> (BlockHeader, Map) {

@@ -190,8 +190,9 @@ struct Scan<'a> {
     revoked: BTreeSet<TxId>,
     /// At which entry a record was last erased.
     erased: BTreeMap<RecordId, u64>,
-    /// Who wrote a version.
+    /// Who wrote a version: those looked up before, and what came since. Few histories ask.
     authors: BTreeMap<HeaderDigest, ActorId>,
+    added: Vec<(HeaderDigest, ActorId)>,
     /// The legal holds that stand, by the transaction that placed them.
     holds: BTreeMap<TxId, RecordId>,
     /// From when on the recovery that was begun may be completed.
@@ -206,11 +207,38 @@ struct Request<'a> {
     at: u64,
     asked: &'a Entry,
     access: &'a Access,
-    outcomes: BTreeMap<RecordId, &'a Outcome>,
+    outcomes: Outcomes<'a>,
     is_emergency: bool,
     /// Until when the emergency that opened it was in force: its review is due some time after.
     emergency_until: Option<Time>,
     is_reviewed: bool,
+}
+
+/// A request's decisions by record; the last one counts, if a record comes twice.
+struct Outcomes<'a> {
+    all: &'a [Outcome],
+    /// Of more than a glance takes in.
+    by_record: BTreeMap<RecordId, &'a Outcome>,
+}
+
+impl<'a> Outcomes<'a> {
+    /// As many are looked through faster than a map is made.
+    const FEW: usize = 16;
+
+    fn new(all: &'a [Outcome]) -> Self {
+        let many = if all.len() > Self::FEW { all } else { &[] };
+        Self {
+            all,
+            by_record: many.iter().map(|one| (one.record, one)).collect(),
+        }
+    }
+
+    fn get(&self, record: &RecordId) -> Option<&'a Outcome> {
+        if self.all.len() > Self::FEW {
+            return self.by_record.get(record).copied();
+        }
+        self.all.iter().rev().find(|one| one.record == *record)
+    }
 }
 
 impl<'a> Scan<'a> {
@@ -242,11 +270,11 @@ impl<'a> Scan<'a> {
                 None if history.is_part() => history.unjudged += 1,
                 _ => odd(AnomalyKind::ReviewWithoutEmergency(review.request)),
             },
-            Event::Directive(directive) if directive.kind.as_str() == "revoke" => {
+            Event::Directive(directive) if directive.kind.as_bytes() == b"revoke" => {
                 self.revoked.extend(directive.target);
             }
             Event::RecordAdded(added) => {
-                self.authors.insert(added.header, entry.actor);
+                self.added.push((added.header, entry.actor));
             }
             Event::SlotAdded(slot) => {
                 let key = (slot.record, slot.header, slot.request);
@@ -331,11 +359,7 @@ impl<'a> Scan<'a> {
             at,
             asked,
             access,
-            outcomes: access
-                .records
-                .iter()
-                .map(|outcome| (outcome.record, outcome))
-                .collect(),
+            outcomes: Outcomes::new(&access.records),
             is_emergency,
             emergency_until: in_force.or((!is_unknown).then_some(asked.time)),
             is_reviewed: false,
@@ -345,7 +369,7 @@ impl<'a> Scan<'a> {
     /// Who seals or deals a record's key must have it: the patient, the version's author, or a
     /// reader by a permitted request.
     fn key_used(
-        &self,
+        &mut self,
         entry: &Entry,
         (record, header, request): (RecordId, HeaderDigest, Option<RequestId>),
         history: &mut History,
@@ -354,10 +378,11 @@ impl<'a> Scan<'a> {
         let is_patient = matches!(history.subject, Subject::Patient(id) if id.0 == entry.actor.0);
         let may = match request {
             None if is_patient => Some(true),
-            None => self
-                .authors
-                .get(&header)
-                .map(|author| *author == entry.actor),
+            None => {
+                self.authors.extend(self.added.drain(..));
+                let author = self.authors.get(&header);
+                author.map(|author| *author == entry.actor)
+            }
             Some(request) => self.places.get(&request).map(|at| {
                 let read = self.requests.get(*at);
                 read.is_some_and(|read| {
@@ -391,10 +416,11 @@ impl<'a> Scan<'a> {
         {
             odd(AnomalyKind::ReleaseAfterErasure(*record));
         }
-        let request = self
-            .places
-            .get(&released.request)
-            .and_then(|at| self.requests.get(*at));
+        // Receipts mostly follow their request.
+        let newest = self.requests.last();
+        let request = newest
+            .filter(|newest| newest.asked.tx == released.request)
+            .or_else(|| self.requests.get(*self.places.get(&released.request)?));
         let Some(request) = request else {
             if history.is_part() {
                 history.unjudged += 1;
@@ -435,7 +461,8 @@ impl<'a> Scan<'a> {
                 .parse()
                 .is_ok_and(|id| self.revoked.contains(&id))
         };
-        !permit.basis.is_empty() && permit.basis.iter().all(is_gone)
+        let is_any_gone = !self.revoked.is_empty() && !permit.basis.is_empty();
+        is_any_gone && permit.basis.iter().all(is_gone)
     }
 
     fn finish(
@@ -479,10 +506,8 @@ impl<'a> Scan<'a> {
     /// Whether an erasure took the reason text: it speaks of the whole request, so it goes with the
     /// first of its records.
     fn is_covered(&self, request: &Request<'_>) -> bool {
-        let mut erasures = request
-            .outcomes
-            .keys()
-            .filter_map(|record| self.erased.get(record));
+        let records = request.access.records.iter();
+        let mut erasures = records.filter_map(|outcome| self.erased.get(&outcome.record));
         erasures.any(|erased| *erased > request.at)
     }
 }
@@ -494,6 +519,6 @@ fn is_of_its_window(flood: &Flood, entered: Time) -> bool {
 
 /// Whether a decision opened a record by breaking the glass.
 pub(crate) fn is_emergency(access: &Access) -> bool {
-    let broke = |outcome: &Outcome| outcome.permitted && outcome.code.as_str() == "emergency";
+    let broke = |outcome: &Outcome| outcome.permitted && outcome.code.as_bytes() == b"emergency";
     access.records.iter().any(broke)
 }

@@ -4,19 +4,21 @@ use core::fmt;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_merkle::Hash;
+use chartseal_wire::export::Finality;
 use chartseal_wire::note::MAX_NOTE;
-use chartseal_wire::{BlockHeader, Checkpoint, Export, FormatError, ProofFile, SignedNote};
+use chartseal_wire::{BlockHeader, Checkpoint, Export, FormatError, ProofFile, SignedNote, Time};
 
+use crate::finality;
 use crate::policy::TrustPolicy;
 use crate::rules::Rule;
 use crate::signatures;
 use crate::verdict::{Doubt, Refutation, Stop};
-use crate::verify::check_header;
+use crate::verify::{check_header, met};
 
 /// The version of [`Equivocation`]'s format.
 const EQUIVOCATION_VERSION: u64 = 1;
-/// The most bytes of a statement: a note, and the header with its proof above it.
-const MAX_STATEMENT: usize = MAX_NOTE + 8 * 1024;
+/// The most bytes of a statement: a note, and the header with its proof and its certificate above it.
+const MAX_STATEMENT: usize = MAX_NOTE + (4 << 20);
 /// How a tlog-proof begins; no note's origin can.
 const PROOF: &str = "c2sp.org/tlog-proof@v1\n";
 
@@ -24,7 +26,7 @@ const PROOF: &str = "c2sp.org/tlog-proof@v1\n";
 /// it with [`verify`](Self::verify); no patient's data is in it.
 ///
 /// A statement is a signed checkpoint, or a C2SP tlog-proof of one block: its `extra` line is the
-/// header. The canonical bytes, `[1, statement, statement]`, are the file to pass on:
+/// header, or an export of the header and its certificate without a history. The canonical bytes, `[1, statement, statement]`, are the file to pass on:
 ///
 /// ```
 /// use chartseal_audit::{Contradiction, Equivocation, TrustPolicy};
@@ -54,7 +56,8 @@ pub struct Equivocated {
     pub origin: String,
     /// In what the statements contradict each other.
     pub contradiction: Contradiction,
-    /// The witnesses that cosigned both, under their names in the policy.
+    /// The witnesses that cosigned both, under their names in the policy; and as `organization ID` those
+    /// whose validators certified both.
     pub both: Vec<String>,
 }
 
@@ -149,7 +152,15 @@ impl Statement {
 fn without_histories(file: &str) -> Result<String, FormatError> {
     let mut file = ProofFile::parse(file)?;
     let export: Export = from_bytes(&file.extra)?;
-    file.extra = to_bytes(&export.header);
+    file.extra = match export.finality {
+        None => to_bytes(&export.header),
+        Some(_) => to_bytes(&Export {
+            histories: Vec::new(),
+            growth: None,
+            texts: Vec::new(),
+            ..export
+        }),
+    };
     Ok(file.to_string())
 }
 
@@ -165,35 +176,68 @@ fn check(statement: &str, policy: &TrustPolicy) -> Result<Statement, Stop> {
     let (note, proven) = parse(statement).map_err(|e| Stop::refute(Rule::File, e))?;
     let checkpoint =
         Checkpoint::parse(&note.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
-    if let Some((_, header)) = &proven
+    if let Some(Proven { header, .. }) = &proven
         && checkpoint.origin != chartseal_wire::checkpoint::origin(&header.chain)
     {
         return Err(Stop::refute(Rule::Origin, "another log than the header's"));
     }
     let signed = signatures::check(&note, &checkpoint, policy)?;
+    let (mut finality, mut time) = (None, Time(0));
+    if let Some(proven) = &proven {
+        (finality, time) = (proven.finality.as_ref(), proven.header.time);
+        if let Some(finality) = finality {
+            finality::check(finality, &proven.file, &checkpoint, &proven.header)?;
+        }
+    }
+    let (signed, certified, _) = met(signed, finality, time, policy, None)?;
     let mut logs = alloc::vec![(checkpoint.size, checkpoint.root)];
     let mut block = None;
-    if let Some((file, header)) = &proven {
+    if let Some(Proven { file, header, .. }) = &proven {
         check_header(file, &checkpoint, header)?;
         block = Some((header.height, header.leaf()));
         logs.push((header.log_size, header.log_root));
     }
+    let validators = certified.into_iter().flat_map(|one| one.signers);
+    let validators = validators.map(|org| alloc::format!("organization {org}"));
+    let witnesses = signed.witnesses.into_iter().map(|witness| witness.name);
     Ok(Statement {
         origin: checkpoint.origin,
-        signers: signed.witnesses.into_iter().map(|w| w.name).collect(),
+        signers: witnesses.chain(validators).collect(),
         block,
         logs,
     })
 }
 
+/// A block that a statement proves.
+struct Proven {
+    file: ProofFile,
+    header: BlockHeader,
+    finality: Option<Finality>,
+}
+
 /// The note of a statement, and the block that it proves.
-fn parse(statement: &str) -> Result<(SignedNote, Option<(ProofFile, BlockHeader)>), FormatError> {
+fn parse(statement: &str) -> Result<(SignedNote, Option<Proven>), FormatError> {
     if !statement.starts_with(PROOF) {
         return Ok((SignedNote::parse(statement)?, None));
     }
     let file = ProofFile::parse(statement)?;
-    let header: BlockHeader = from_bytes(&file.extra)?;
-    Ok((file.checkpoint.clone(), Some((file, header))))
+    let (header, finality) = match Export::read(&file.extra) {
+        Ok(export) if is_bare(&export) => (export.header, export.finality),
+        _ => (from_bytes(&file.extra)?, None),
+    };
+    let note = file.checkpoint.clone();
+    let proven = Proven {
+        file,
+        header,
+        finality,
+    };
+    Ok((note, Some(proven)))
+}
+
+/// Whether an export holds a certificate and nothing of anybody.
+fn is_bare<B>(export: &Export<B>) -> bool {
+    let is_empty = export.histories.is_empty() && export.texts.is_empty();
+    is_empty && export.growth.is_none() && export.finality.is_some()
 }
 
 impl Encode for Equivocation {

@@ -2,13 +2,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, from_bytes, to_bytes};
-use chartseal_merkle::Frontier;
+use chartseal_merkle::{Frontier, Hash};
 use chartseal_wire::export::MAX_HISTORIES;
 use chartseal_wire::note::MAX_NOTE;
 use chartseal_wire::{Checkpoint, SignedNote, Subject, Time};
 
-/// The version of [`Kept`]'s format.
+/// The version of [`Kept`]'s format without a committee.
 const KEPT_VERSION: u64 = 1;
+/// The version with one.
+const COMMITTEE_VERSION: u64 = 2;
 /// More entries than any history has: so that counting on never overflows.
 const MAX_HISTORY: u64 = 1 << 48;
 
@@ -29,6 +31,9 @@ pub struct Kept {
     pub(crate) time: Time,
     /// Each verified history's log, sorted by subject.
     pub(crate) histories: Vec<(Subject, Frontier)>,
+    /// The header's epoch, and the hash of the committee in office after it; if the policy had a
+    /// committee.
+    pub(crate) committee: Option<(u64, Hash)>,
 }
 
 impl Kept {
@@ -78,15 +83,24 @@ impl Kept {
 
 impl Encode for Kept {
     fn encode(&self, e: &mut Encoder) {
-        e.array(5).uint(KEPT_VERSION).text(&self.note);
-        e.uint(self.height).item(&self.time).item(&self.histories);
+        match self.committee {
+            None => e.array(5).uint(KEPT_VERSION),
+            Some(_) => e.array(6).uint(COMMITTEE_VERSION),
+        };
+        e.text(&self.note).uint(self.height).item(&self.time);
+        e.item(&self.histories);
+        self.committee.iter().for_each(|one| one.encode(e));
     }
 }
 
 impl Decode for Kept {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        d.at("kept").array_exact(5)?;
-        d.at("kept.version").uint_in(KEPT_VERSION, KEPT_VERSION)?;
+        let fields = d.at("kept").array(6)?;
+        let version = d.at("kept.version").uint()?;
+        let has_committee = version == COMMITTEE_VERSION;
+        if (fields, version) != (5, KEPT_VERSION) && (fields, has_committee) != (6, true) {
+            return Err(d.invalid("version 1 of five fields, or version 2 of six"));
+        }
         let note = String::from(d.at("kept.checkpoint").text(MAX_NOTE)?);
         let checkpoint = SignedNote::parse(&note)
             .and_then(|note| Checkpoint::parse(&note.text))
@@ -103,12 +117,17 @@ impl Decode for Kept {
         if !histories.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(d.invalid("histories are sorted by subject, none twice"));
         }
+        let committee = d.at("kept.committee");
+        let committee = has_committee
+            .then(|| <(u64, Hash)>::decode(committee))
+            .transpose()?;
         Ok(Self {
             note,
             checkpoint,
             height,
             time,
             histories,
+            committee,
         })
     }
 }

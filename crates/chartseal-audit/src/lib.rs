@@ -43,6 +43,7 @@
 //! | `rules` | [`Rule`]: every check by its id |
 //! | [`policy`] | [`TrustPolicy`]: logs, witnesses, nested k-of-n groups |
 //! | `signatures` | who signed a checkpoint, in the strict profile of exports |
+//! | `finality` | the committee's certificate of a header, and how office changed hands |
 //! | `anomaly` | [`Anomaly`]: what proved entries show that should not be |
 //! | `report`, `verdict` | [`Report`], [`Verdict`], and both in plain words |
 //! | `kept` | [`Kept`]: what a verifier remembers between exports |
@@ -52,9 +53,10 @@
 //! the formats to the byte in `docs/formats.md`. `docs/verify_export.py` is a second verifier.
 //!
 //! # Limits
-//! Ed25519 cosignatures only; committees that change, and the engine's finality certificates, are
-//! not verified yet. An entry says what the network decided, not what is true. Every byte is taken
-//! for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing recurses, nothing panics.
+//! Cosignatures are Ed25519's; with the feature `ml-dsa`, ML-DSA-44's too. A certificate says nothing of
+//! whether its committee is still in office: freshness does. An entry says what the network decided, not
+//! what is true. Every byte is taken for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing
+//! recurses, nothing panics.
 #![no_std]
 
 extern crate alloc;
@@ -63,6 +65,7 @@ extern crate std;
 
 mod anomaly;
 mod equivocation;
+mod finality;
 mod kept;
 pub mod policy;
 mod report;
@@ -75,7 +78,7 @@ pub use anomaly::{Anomaly, AnomalyKind};
 pub use equivocation::{Contradiction, Equivocated, Equivocation, NoEquivocation};
 pub use kept::Kept;
 pub use policy::{Quorum, TrustPolicy};
-pub use report::{Cosigner, History, OpenReview, Report};
+pub use report::{Certified, Cosigner, History, OpenReview, Report};
 pub use rules::Rule;
 pub use verdict::{Doubt, Refutation, Verdict};
 pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, verify};

@@ -4,9 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use chartseal_wire::FormatError;
-use chartseal_wire::VerifierKey;
-use chartseal_wire::note::KeyKind;
+use chartseal_wire::{FormatError, Hash, VerifierKey};
 
 /// The most bytes of a policy.
 pub const MAX_POLICY: usize = 64 * 1024;
@@ -24,6 +22,16 @@ pub const MAX_NAMES: usize = 64;
 /// witness v2 v2.example+<key id>+<key>
 /// group validators 2 v1 v2
 /// quorum validators
+/// ```
+///
+/// One line is ours and not C2SP's: `committee NAME HASH` names a committee by its
+/// [hash](chartseal_wire::Committee::hash), the genesis's or that of a later epoch. It counts as signing if
+/// the export carries the engine's certificate by it, or by who came into office after it:
+///
+/// ```text
+/// committee network <hash>
+/// group both all network v1
+/// quorum both
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustPolicy {
@@ -43,6 +51,7 @@ struct Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rule {
     Witness(VerifierKey),
+    Committee(Hash),
     Group { needed: usize, members: Vec<usize> },
 }
 
@@ -117,13 +126,28 @@ impl TrustPolicy {
     pub fn witnesses(&self) -> impl Iterator<Item = (&str, &VerifierKey)> {
         self.nodes.iter().filter_map(|node| match &node.rule {
             Rule::Witness(key) => Some((node.name.as_str(), key)),
-            Rule::Group { .. } => None,
+            Rule::Committee(_) | Rule::Group { .. } => None,
         })
     }
 
+    /// The hash of the committee that the policy names.
+    pub fn committee(&self) -> Option<Hash> {
+        self.nodes.iter().find_map(|node| match node.rule {
+            Rule::Committee(hash) => Some(hash),
+            Rule::Witness(_) | Rule::Group { .. } => None,
+        })
+    }
+
+    /// Whether the quorum is the committee itself.
+    pub(crate) fn asks_committee_alone(&self) -> bool {
+        let quorum = self.quorum.and_then(|at| self.nodes.get(at));
+        quorum.is_some_and(|node| matches!(node.rule, Rule::Committee(_)))
+    }
+
     /// Counts cosignatures: for each witness, in the order of [`witnesses`](Self::witnesses), the
-    /// time of its own, in seconds since 1970, if there is a valid one.
-    pub(crate) fn count(&self, times: &[Option<u64>]) -> Quorum {
+    /// time of its own, in seconds since 1970, if there is a valid one; and the time of what the
+    /// committee certified, if it did.
+    pub(crate) fn count(&self, times: &[Option<u64>], certified: Option<u64>) -> Quorum {
         let Some(quorum) = self.quorum else {
             return Quorum {
                 name: "none".into(),
@@ -139,6 +163,7 @@ impl TrustPolicy {
         for node in &self.nodes {
             let (needed, mut stamps, of) = match &node.rule {
                 Rule::Witness(_) => (1, Vec::from_iter(times.next().flatten()), 1),
+                Rule::Committee(_) => (1, Vec::from_iter(certified), 1),
                 Rule::Group { needed, members } => {
                     let members_met = members.iter().filter_map(|at| met.get(*at)?.time);
                     (*needed, members_met.collect(), members.len())
@@ -180,15 +205,22 @@ impl Parser {
         match (keyword, items.as_slice()) {
             ("log", [key] | [key, _]) => self.log(key),
             ("witness", [name, key] | [name, key, _]) => self.witness(name, key),
+            ("committee", [name, hash]) => self.committee(name, hash),
             ("group", [name, needed, members @ ..]) => self.group(name, needed, members),
             ("quorum", [name]) => self.quorum(name),
-            _ => Err("log KEY, witness NAME KEY, group NAME K MEMBER… or quorum NAME"),
+            _ => Err(
+                "log KEY, witness NAME KEY, committee NAME HASH, group NAME K MEMBER… or quorum NAME",
+            ),
         }
     }
 
     fn log(&mut self, key: &str) -> Result<(), &'static str> {
-        let key = parse_key(key, KeyKind::Log)?;
-        if self.logs.iter().any(|log| log.key() == key.key()) {
+        let key = parse_key(key, false)?;
+        if self
+            .logs
+            .iter()
+            .any(|log| log.key_bytes() == key.key_bytes())
+        {
             return Err("a log's key that no line before has");
         }
         if self.logs.len() == MAX_NAMES {
@@ -199,13 +231,23 @@ impl Parser {
     }
 
     fn witness(&mut self, name: &str, key: &str) -> Result<(), &'static str> {
-        let key = parse_key(key, KeyKind::Cosigner)?;
-        let is_clone =
-            |node: &Node| matches!(&node.rule, Rule::Witness(other) if other.key() == key.key());
+        let key = parse_key(key, true)?;
+        let is_clone = |node: &Node| matches!(&node.rule, Rule::Witness(other) if other.key_bytes() == key.key_bytes());
         if self.nodes.iter().any(is_clone) {
             return Err("a witness's key that no line before has");
         }
         self.define(name, Rule::Witness(key))
+    }
+
+    fn committee(&mut self, name: &str, hash: &str) -> Result<(), &'static str> {
+        let hash = hash
+            .parse()
+            .map_err(|_| "a committee's hash: 64 lower-case hex digits")?;
+        let is_committee = |node: &Node| matches!(node.rule, Rule::Committee(_));
+        if self.nodes.iter().any(is_committee) {
+            return Err("one committee line only");
+        }
+        self.define(name, Rule::Committee(hash))
     }
 
     fn group(&mut self, name: &str, needed: &str, members: &[&str]) -> Result<(), &'static str> {
@@ -248,13 +290,9 @@ impl Parser {
         if name == "none" || self.names.contains_key(name) {
             return Err("a name that no line before defines, other than none");
         }
-        let is_group = |node: &&Node| matches!(node.rule, Rule::Group { .. });
-        let groups = self.nodes.iter().filter(is_group).count();
-        let same_kind = match rule {
-            Rule::Group { .. } => groups,
-            Rule::Witness(_) => self.nodes.len() - groups,
-        };
-        if same_kind == MAX_NAMES {
+        let kind = core::mem::discriminant(&rule);
+        let is_same = |node: &&Node| core::mem::discriminant(&node.rule) == kind;
+        if self.nodes.iter().filter(is_same).count() == MAX_NAMES {
             return Err("at most 64 witnesses and 64 groups");
         }
         self.names.insert(name.into(), (self.nodes.len(), false));
@@ -264,13 +302,14 @@ impl Parser {
     }
 }
 
-fn parse_key(text: &str, kind: KeyKind) -> Result<VerifierKey, &'static str> {
+fn parse_key(text: &str, is_cosigner: bool) -> Result<VerifierKey, &'static str> {
     let key = VerifierKey::parse(text)
         .ok()
-        .filter(|key| key.kind() == kind);
-    key.ok_or(match kind {
-        KeyKind::Log => "a log's verifier key: name+id+key, Ed25519 (type 1)",
-        KeyKind::Cosigner => "a witness's verifier key: name+id+key, cosignature/v1 (type 4)",
+        .filter(|key| key.kind().is_cosigner() == is_cosigner);
+    key.ok_or(if is_cosigner {
+        "a witness's verifier key: name+id+key, of a cosigner (type 4; 6 with the feature ml-dsa)"
+    } else {
+        "a log's verifier key: name+id+key, Ed25519 (type 1)"
     })
 }
 

@@ -3,11 +3,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use chartseal_merkle::Hash;
-use chartseal_wire::{Entry, Event, PublicKey, SealedText, Subject, Time};
+use chartseal_wire::{Entry, Event, OrgId, PublicKey, SealedText, Subject, Time};
 
 use crate::anomaly::{Anomaly, is_emergency};
 use crate::kept::Kept;
-use crate::policy::Quorum;
+use crate::policy::{Quorum, TrustPolicy};
 
 /// What was proved. Nothing in it is taken from the file unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Report {
     pub log_key: PublicKey,
     /// The witnesses that cosigned it, under their names in the policy, in its order.
     pub witnesses: Vec<Cosigner>,
+    /// The committee's certificate of the block, if the policy names the committee and the file has one.
+    pub certified: Option<Certified>,
     /// How they meet the policy's quorum.
     pub quorum: Quorum,
     /// The number of blocks under the checkpoint.
@@ -42,6 +44,24 @@ pub struct Report {
     pub assumptions: Vec<String>,
     /// What to remember for the next export.
     pub kept: Kept,
+}
+
+/// A block that a committee certified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Certified {
+    /// The committee's term.
+    pub epoch: u64,
+    /// The engine's view in which the block was final.
+    pub view: u64,
+    /// The organizations that signed, by their validators' keys.
+    pub signers: Vec<OrgId>,
+    /// How many members the committee has.
+    pub of: u64,
+    /// How many of them may be corrupt.
+    pub tolerates: u64,
+    /// How often office changed hands since the committee that was trusted before.
+    pub handovers: u64,
 }
 
 /// A witness that cosigned.
@@ -147,7 +167,11 @@ impl History {
 }
 
 /// On what a proof rests.
-pub(crate) fn assumptions(quorum: &Quorum) -> Vec<String> {
+pub(crate) fn assumptions(
+    quorum: &Quorum,
+    certified: Option<&Certified>,
+    policy: &TrustPolicy,
+) -> Vec<String> {
     let Quorum {
         name, needed, of, ..
     } = quorum;
@@ -162,8 +186,25 @@ pub(crate) fn assumptions(quorum: &Quorum) -> Vec<String> {
              of {needed} of them is on the one history that there is."
         ),
     };
-    [
-        &holders,
+    let committee = certified.map(|certified| {
+        let Certified {
+            epoch,
+            of,
+            tolerates,
+            handovers,
+            ..
+        } = certified;
+        let now = alloc::format!(
+            "At most {tolerates} of the {of} validators of epoch {epoch} are corrupt, and the keys of its \
+             committee are still its own."
+        );
+        let before = " Office changed hands since the committee that was trusted before: a witness of \
+                      the policy vouches that this is the network's history.";
+        if *handovers == 0 { now } else { now + before }
+    });
+    // Where the committee alone is asked for, its own members are all there are.
+    let holders = (!policy.asks_committee_alone()).then_some(holders);
+    let lines = [
         "The policy is the network's own: whoever chose its keys chose whom to believe.",
         "Ed25519 and SHA-256 hold.",
         "The histories are those of the ids named here. Whether a person has other ids, and what \
@@ -171,8 +212,8 @@ pub(crate) fn assumptions(quorum: &Quorum) -> Vec<String> {
         "An entry says what the network decided and what custodians say that they released. What \
          somebody did with a record that they could read, no ledger sees.",
     ]
-    .map(String::from)
-    .into()
+    .map(String::from);
+    committee.into_iter().chain(holders).chain(lines).collect()
 }
 
 impl fmt::Display for Report {
@@ -192,6 +233,14 @@ impl fmt::Display for Report {
         )?;
         for witness in &self.witnesses {
             writeln!(f, "  cosigned   {} at {}", witness.name, witness.time)?;
+        }
+        if let Some(certified) = &self.certified {
+            let (signed, of) = (certified.signers.len(), certified.of);
+            let (epoch, handovers) = (certified.epoch, certified.handovers);
+            writeln!(
+                f,
+                "  certified  {signed} of {of} of epoch {epoch}, {handovers} handovers"
+            )?;
         }
         writeln!(f, "  block      {} of {}", self.height, self.time)?;
         writeln!(f, "  complete   up to {}", self.fresh_as_of)?;

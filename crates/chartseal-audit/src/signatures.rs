@@ -6,19 +6,20 @@ use alloc::vec::Vec;
 use chartseal_wire::{Checkpoint, PublicKey, SignedNote, Time};
 
 use crate::policy::{Quorum, TrustPolicy};
-use crate::report::Cosigner;
+use crate::report::{Certified, Cosigner};
 use crate::rules::Rule;
 use crate::verdict::{Doubt, Stop};
 
-/// Who signed.
+/// Whose signatures stand under a checkpoint, and are valid.
 pub(crate) struct Signed {
     pub(crate) log_key: PublicKey,
     pub(crate) witnesses: Vec<Cosigner>,
-    pub(crate) quorum: Quorum,
+    /// For each witness of the policy, in its order: when it cosigned, in seconds since 1970.
+    times: Vec<Option<u64>>,
 }
 
 /// Checks that `note`, whose text is `checkpoint`, carries one signature of the log and then those of
-/// witnesses in the policy's order, all valid, and that these meet the quorum.
+/// witnesses in the policy's order, all valid.
 pub(crate) fn check(
     note: &SignedNote,
     checkpoint: &Checkpoint,
@@ -36,9 +37,12 @@ pub(crate) fn check(
     };
     let log = logs.iter().find(|log| log.matches(log_line));
     let log = log.ok_or_else(|| Stop::refute(Rule::LogSignature, "another key's signature"))?;
-    if log.verify(&note.text, log_line).is_err() {
+    let log_key = log
+        .key()
+        .filter(|_| log.verify(&note.text, log_line).is_ok());
+    let Some(log_key) = log_key else {
         return Err(Stop::refute(Rule::LogSignature, "an invalid signature"));
-    }
+    };
 
     let known: Vec<_> = policy.witnesses().collect();
     let mut times = alloc::vec![None; known.len()];
@@ -68,8 +72,36 @@ pub(crate) fn check(
         });
     }
 
-    let quorum = policy.count(&times);
-    if !quorum.is_met() {
+    Ok(Signed {
+        log_key,
+        witnesses,
+        times,
+    })
+}
+
+impl Signed {
+    /// The policy's quorum, met by these witnesses and by the committee that certified the header of
+    /// this time, if one did; `Err` says why that can't be told.
+    pub(crate) fn quorum(
+        &self,
+        policy: &TrustPolicy,
+        certified: &Result<Option<Certified>, Doubt>,
+        time: Time,
+    ) -> Result<Quorum, Stop> {
+        let count = |is_certified: bool| {
+            let time = is_certified.then_some(time.0 / 1000);
+            policy.count(&self.times, time)
+        };
+        let quorum = count(matches!(certified, Ok(Some(_))));
+        if quorum.is_met() {
+            return Ok(quorum);
+        }
+        // What would be enough may be there.
+        if let Err(doubt) = certified
+            && count(true).is_met()
+        {
+            return Err(Stop::Doubt(doubt.clone()));
+        }
         let Quorum {
             name,
             signed,
@@ -78,13 +110,8 @@ pub(crate) fn check(
             ..
         } = &quorum;
         let found = format!("{signed} of {of} of \"{name}\" signed, {needed} are needed");
-        return Err(Stop::refute(Rule::Quorum, found));
+        Err(Stop::refute(Rule::Quorum, found))
     }
-    Ok(Signed {
-        log_key: log.key(),
-        witnesses,
-        quorum,
-    })
 }
 
 pub(crate) fn seconds_to_time(seconds: u64) -> Time {

@@ -41,6 +41,18 @@ pub enum Doubt {
         /// The log's origin.
         origin: String,
     },
+    /// The certificate is by a committee that is not the policy's, nor followed from it.
+    UnknownCommittee {
+        /// The epoch from which on committees are shown.
+        epoch: u64,
+    },
+    /// A committee that is no longer in office gave office away, and no witness vouches for it.
+    RetiredCommittee {
+        /// The epoch of the trusted committee.
+        epoch: u64,
+        /// The epoch of the certificate.
+        now: u64,
+    },
     /// The kept state is of another chain.
     OtherChain {
         /// The origin of what was kept.
@@ -88,6 +100,8 @@ impl Doubt {
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownLog { .. } => "unknown_log",
+            Self::UnknownCommittee { .. } => "unknown_committee",
+            Self::RetiredCommittee { .. } => "retired_committee",
             Self::OtherChain { .. } => "other_chain",
             Self::NoHistory => "no_history",
             Self::HistoryMissing { .. } => "history_missing",
@@ -127,6 +141,15 @@ impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownLog { origin } => write!(f, "the policy lists no key of the log {origin}"),
+            Self::UnknownCommittee { epoch } => write!(
+                f,
+                "the file shows committees from epoch {epoch} on, and none is the policy's"
+            ),
+            Self::RetiredCommittee { epoch, now } => write!(
+                f,
+                "the policy's committee is of epoch {epoch}, which is over: epoch {now} signed, and no \
+                 witness vouches for what came between"
+            ),
             Self::OtherChain { kept, found } => {
                 write!(f, "the kept state is of {kept}, the file of {found}")
             }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::Growth;
+use chartseal_wire::export::{Finality, Growth};
 use chartseal_wire::{
     BlockHeader, Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, Subject,
     Time,
@@ -15,9 +15,10 @@ use chartseal_wire::{
 
 use crate::anomaly::{self, Anomaly, Context};
 use crate::equivocation::Equivocation;
+use crate::finality;
 use crate::kept::Kept;
-use crate::policy::TrustPolicy;
-use crate::report::{History, Name, Report, assumptions};
+use crate::policy::{Quorum, TrustPolicy};
+use crate::report::{Certified, History, Name, Report, assumptions};
 use crate::rules::Rule;
 use crate::signatures::{self, Signed, seconds_to_time};
 use crate::verdict::{Doubt, Refutation, Stop, Verdict};
@@ -75,7 +76,7 @@ fn prove(
     options: &Options,
 ) -> Result<Report, Stop> {
     let file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
-    let export: Export = from_bytes(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
+    let export = Export::read(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
     let checkpoint =
         Checkpoint::parse(&file.checkpoint.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
     let header = &export.header;
@@ -87,12 +88,22 @@ fn prove(
         Err(Stop::Refuted(refutation)) => return Err(Stop::Refuted(refutation)),
         signed => signed,
     };
+    if let Some(finality) = &export.finality {
+        finality::check(finality, &file, &checkpoint, header)?;
+    }
+    let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
+    let finality = export.finality.as_ref();
+    let met = |signed| met(signed, finality, header.time, policy, same_chain);
+    let signed = match signed.and_then(met) {
+        Err(Stop::Refuted(refutation)) => return Err(Stop::Refuted(refutation)),
+        signed => signed,
+    };
     check_header(&file, &checkpoint, header)?;
 
     let mut doubt = None;
     // What nobody signed contradicts nothing.
     let kept = kept.filter(|_| signed.is_ok());
-    let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
+    let same_chain = same_chain.filter(|_| signed.is_ok());
     if let (Some(kept), None) = (kept, same_chain) {
         doubt = Some(Doubt::OtherChain {
             kept: kept.origin().into(),
@@ -117,11 +128,13 @@ fn prove(
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
-    let Signed {
-        log_key,
-        witnesses,
+    let (
+        Signed {
+            log_key, witnesses, ..
+        },
+        certified,
         quorum,
-    } = signed?;
+    ) = signed?;
     if let Some(doubt) = doubt.or(incomplete).or(growth) {
         return Err(Stop::Doubt(doubt));
     }
@@ -144,7 +157,8 @@ fn prove(
         fresh_as_of,
         histories,
         anomalies,
-        assumptions: assumptions(&quorum),
+        assumptions: assumptions(&quorum, certified.as_ref(), policy),
+        certified,
         quorum,
         kept: Kept {
             note,
@@ -152,9 +166,30 @@ fn prove(
             height: header.height,
             time: header.time,
             histories: logs,
+            committee: policy
+                .committee()
+                .map(|_| (header.epoch, header.next_committee)),
         },
         texts: export.texts,
     })
+}
+
+/// How the signatures, and the certificate of the header of this time, meet the policy's quorum.
+pub(crate) fn met(
+    signed: Signed,
+    finality: Option<&Finality>,
+    time: Time,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+) -> Result<(Signed, Option<Certified>, Quorum), Stop> {
+    let is_witnessed = !signed.witnesses.is_empty();
+    // Who is not asked for by the policy says nothing.
+    let finality = finality.filter(|_| policy.committee().is_some());
+    let certified = finality
+        .map(|finality| finality::judge(finality, policy, kept, is_witnessed))
+        .transpose();
+    let quorum = signed.quorum(policy, &certified, time)?;
+    Ok((signed, certified.ok().flatten(), quorum))
 }
 
 pub(crate) fn check_header(
@@ -232,7 +267,7 @@ struct Checked {
 }
 
 fn check_histories(
-    sections: &[HistorySection],
+    sections: &[HistorySection<&[u8]>],
     header: &BlockHeader,
     kept: Option<&Kept>,
 ) -> Result<Checked, Stop> {
@@ -276,7 +311,7 @@ struct Judged {
 
 /// A complete history; or why its beginning can't be judged.
 fn check_history(
-    section: &HistorySection,
+    section: &HistorySection<&[u8]>,
     header: &BlockHeader,
     kept: Option<&Kept>,
 ) -> Result<Result<Judged, Doubt>, Stop> {
@@ -312,10 +347,15 @@ fn check_history(
         return Err(refute(Rule::Count, &found));
     }
     let mut continues = log.size() == known_size;
-    for bytes in &section.entries {
-        log.append(Entry::leaf(bytes.as_ref()));
-        continues |= known.is_some_and(|(_, known)| *known == log);
+    let mut entries = section.entries.as_slice();
+    if let (Some((_, known)), false) = (known, continues) {
+        let at = usize::try_from(known_size).unwrap_or(usize::MAX);
+        let (old, new) = entries.split_at(at.min(entries.len()));
+        Entry::append(&mut log, old);
+        continues = log == *known;
+        entries = new;
     }
+    Entry::append(&mut log, entries);
     if log != section.log {
         let found = format!("{expected} entries that are not those of the slot");
         return Err(refute(Rule::Complete, &found));
@@ -323,8 +363,8 @@ fn check_history(
 
     let mut entries: Vec<Entry> = Vec::with_capacity(section.entries.len());
     for (at, bytes) in (section.first..).zip(&section.entries) {
-        let entry: Entry = from_bytes(bytes.as_ref())
-            .map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
+        let entry: Entry =
+            from_bytes(bytes).map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
         let least = entries.last().map_or(0, |before| before.height);
         if !(least..=header.height).contains(&entry.height) {
             let (found, most) = (entry.height, header.height);
@@ -345,6 +385,9 @@ fn check_history(
 
 /// The commitments of the texts, each of which some entry makes.
 fn check_texts(texts: &[SealedText], histories: &[History]) -> Result<BTreeSet<Hash>, Stop> {
+    if texts.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let entries = histories.iter().flat_map(|history| &history.entries);
     let made: BTreeSet<Hash> = entries
         .filter_map(|entry| match &entry.event {

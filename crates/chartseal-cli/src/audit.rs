@@ -171,6 +171,12 @@ fn proved(report: &Report) -> Value {
         "fresh_as_of": report.fresh_as_of.to_string(),
         "quorum": {"name": report.quorum.name, "signed": report.quorum.signed, "needed": report.quorum.needed, "of": report.quorum.of},
         "witnesses": report.witnesses.iter().map(|w| json!({"name": w.name, "time": w.time.to_string()})).collect::<Vec<_>>(),
+        "certified": report.certified.as_ref().map(|one| json!({
+            "epoch": one.epoch,
+            "signers": one.signers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "of": one.of,
+            "handovers": one.handovers,
+        })),
         "log": {"size": report.log_size, "root": report.log_root.to_string()},
         "histories": histories,
         "anomalies": anomalies,

@@ -25,6 +25,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Names the field that is read next, for errors.
+    #[inline]
     pub fn at(&mut self, field: &'static str) -> &mut Self {
         self.field = field;
         self
@@ -36,12 +37,14 @@ impl<'a> Decoder<'a> {
     }
 
     /// An error at this place, for a type's own rules: `d.invalid("height is zero")`.
+    #[cold]
     pub fn invalid(&self, why: &'static str) -> DecodeError {
         self.error(self.pos, DecodeErrorKind::Invalid(why))
     }
 
     /// # Errors
     /// [`DecodeErrorKind::TrailingBytes`] unless the whole input was read.
+    #[inline]
     pub fn finish(&self) -> Result<(), DecodeError> {
         if self.pos == self.input.len() {
             return Ok(());
@@ -50,11 +53,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, DecodeError> {
         self.head(UINT, "an unsigned integer")
     }
 
     /// An unsigned integer in `min..=max`.
+    #[inline]
     pub fn uint_in(&mut self, min: u64, max: u64) -> Result<u64, DecodeError> {
         let start = self.pos;
         let value = self.uint()?;
@@ -63,12 +68,17 @@ impl<'a> Decoder<'a> {
     }
 
     /// A byte string of at most `max` bytes.
+    #[inline]
     pub fn bytes(&mut self, max: usize) -> Result<&'a [u8], DecodeError> {
         self.string(BYTES, "a byte string", max)
     }
 
     /// A byte string of exactly `N` bytes.
+    #[inline]
     pub fn bytes_exact<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        if let Some(bytes) = self.short() {
+            return Ok(bytes);
+        }
         let start = self.pos;
         let bytes = self.bytes(usize::MAX)?;
         bytes.try_into().map_err(|_| {
@@ -85,6 +95,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A text string of at most `max` bytes.
+    #[inline]
     pub fn text(&mut self, max: usize) -> Result<&'a str, DecodeError> {
         let start = self.pos;
         let bytes = self.string(TEXT, "a text string", max)?;
@@ -92,6 +103,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The head of an array of at most `max` items; gives the count.
+    #[inline]
     pub fn array(&mut self, max: usize) -> Result<usize, DecodeError> {
         let start = self.pos;
         let len = self.head(ARRAY, "an array")?;
@@ -105,6 +117,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The head of an array of exactly `len` items.
+    #[inline]
     pub fn array_exact(&mut self, len: usize) -> Result<(), DecodeError> {
         let start = self.pos;
         let found = self.head(ARRAY, "an array")?;
@@ -112,19 +125,31 @@ impl<'a> Decoder<'a> {
     }
 
     /// An array of at most `max` items of one type.
+    #[inline]
     pub fn list<T: Decode>(&mut self, max: usize) -> Result<Vec<T>, DecodeError> {
+        self.list_of(max, T::decode)
+    }
+
+    /// An array of at most `max` items, each read by `read`: for items that borrow from the input.
+    #[inline]
+    pub fn list_of<T>(
+        &mut self,
+        max: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<Vec<T>, DecodeError> {
         let len = self.array(max)?;
         // A hostile count costs no more memory than the bytes that came with it.
         let left = self.input.len() - self.pos;
         let room = left / core::mem::size_of::<T>().max(1);
         let mut items = Vec::with_capacity(len.min(room));
         for _ in 0..len {
-            items.push(T::decode(self)?);
+            items.push(read(self)?);
         }
         Ok(items)
     }
 
     /// `true` or `false`.
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
         let byte = self.peek()?;
         if byte != TRUE && byte != FALSE {
@@ -135,12 +160,32 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads `null` if it stands here.
+    #[inline]
     pub fn null(&mut self) -> Result<bool, DecodeError> {
         let is_null = self.peek()? == NULL;
         self.pos += usize::from(is_null);
         Ok(is_null)
     }
 
+    /// A byte string of exactly `N` bytes, if one stands here and `N` is below 256: most of what is
+    /// decoded are ids and digests, and this takes a comparison and a copy.
+    #[inline]
+    fn short<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let length = u8::try_from(N).ok()?;
+        let rest = self.input.get(self.pos..)?;
+        let (head, body) = if length < 24 {
+            let (head, body) = rest.split_first()?;
+            (*head == (BYTES << 5 | length), body)
+        } else {
+            let ([head, info], body) = rest.split_first_chunk()?;
+            (*head == (BYTES << 5 | 0x18) && *info == length, body)
+        };
+        let bytes = body.first_chunk::<N>().filter(|_| head)?;
+        self.pos += rest.len() - body.len() + N;
+        Some(*bytes)
+    }
+
+    #[inline]
     fn string(
         &mut self,
         major: u8,
@@ -160,29 +205,39 @@ impl<'a> Decoder<'a> {
         Ok(bytes)
     }
 
+    #[inline]
     fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, DecodeError> {
         let first = self.peek()?;
         if first >> 5 != major {
             return Err(self.wrong_type(expected));
         }
-        let (width, least) = match first & 0x1f {
+        let rest = self.input.get(self.pos + 1..).unwrap_or_default();
+        let (value, width, least) = match first & 0x1f {
             info @ 0..=23 => {
                 self.pos += 1;
                 return Ok(u64::from(info));
             }
-            24 => (1, 24),
-            25 => (2, 0x100),
-            26 => (4, 0x1_0000),
-            27 => (8, 0x1_0000_0000),
+            24 => (rest.first().map(|byte| u64::from(*byte)), 1, 24),
+            25 => (
+                rest.first_chunk()
+                    .map(|be| u64::from(u16::from_be_bytes(*be))),
+                2,
+                0x100,
+            ),
+            26 => (
+                rest.first_chunk()
+                    .map(|be| u64::from(u32::from_be_bytes(*be))),
+                4,
+                0x1_0000,
+            ),
+            27 => (
+                rest.first_chunk().map(|be| u64::from_be_bytes(*be)),
+                8,
+                0x1_0000_0000,
+            ),
             _ => return Err(self.wrong_type(expected)),
         };
-        let argument = self
-            .input
-            .get(self.pos + 1..self.pos + 1 + width)
-            .ok_or_else(|| self.error(self.pos, DecodeErrorKind::UnexpectedEnd))?;
-        let value = argument
-            .iter()
-            .fold(0, |value, byte| (value << 8) | u64::from(*byte));
+        let value = value.ok_or_else(|| self.error(self.pos, DecodeErrorKind::UnexpectedEnd))?;
         if value < least {
             return Err(self.error(self.pos, DecodeErrorKind::NotShortest));
         }
@@ -190,22 +245,31 @@ impl<'a> Decoder<'a> {
         Ok(value)
     }
 
+    #[inline]
     fn peek(&self) -> Result<u8, DecodeError> {
         let byte = self.input.get(self.pos).copied();
         byte.ok_or_else(|| self.error(self.pos, DecodeErrorKind::UnexpectedEnd))
     }
 
+    #[inline]
     fn check_range(&self, at: usize, value: u64, min: u64, max: u64) -> Result<(), DecodeError> {
         if (min..=max).contains(&value) {
             return Ok(());
         }
-        Err(self.error(at, DecodeErrorKind::OutOfRange { value, min, max }))
+        Err(self.out_of_range(at, value, min, max))
     }
 
+    #[cold]
+    fn out_of_range(&self, at: usize, value: u64, min: u64, max: u64) -> DecodeError {
+        self.error(at, DecodeErrorKind::OutOfRange { value, min, max })
+    }
+
+    #[cold]
     fn wrong_type(&self, expected: &'static str) -> DecodeError {
         self.error(self.pos, DecodeErrorKind::WrongType { expected })
     }
 
+    #[cold]
     fn error(&self, offset: usize, kind: DecodeErrorKind) -> DecodeError {
         DecodeError {
             field: self.field,

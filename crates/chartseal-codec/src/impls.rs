@@ -15,6 +15,7 @@ macro_rules! uints {
         }
 
         impl Decode for $uint {
+            #[inline]
             fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
                 let value = d.uint_in(0, u64::from(<$uint>::MAX))?;
                 <$uint>::try_from(value).map_err(|_| d.invalid("integer is too large"))
@@ -33,6 +34,7 @@ impl Encode for bool {
 }
 
 impl Decode for bool {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bool()
     }
@@ -45,6 +47,7 @@ impl<const N: usize> Encode for [u8; N] {
 }
 
 impl<const N: usize> Decode for [u8; N] {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bytes_exact()
     }
@@ -63,6 +66,7 @@ impl Encode for String {
 }
 
 impl Decode for String {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.text(usize::MAX).map(Self::from)
     }
@@ -84,6 +88,7 @@ impl<T: Encode> Encode for Vec<T> {
 }
 
 impl<T: Decode> Decode for Vec<T> {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.list(MAX_LIST)
     }
@@ -101,6 +106,7 @@ impl<T: Encode> Encode for Option<T> {
 }
 
 impl<T: Decode> Decode for Option<T> {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         if d.null()? {
             Ok(None)
@@ -123,6 +129,7 @@ impl<T: Encode + ?Sized> Encode for Box<T> {
 }
 
 impl<T: Decode> Decode for Box<T> {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         T::decode(d).map(Self::new)
     }
@@ -135,6 +142,7 @@ impl<A: Encode, B: Encode> Encode for (A, B) {
 }
 
 impl<A: Decode, B: Decode> Decode for (A, B) {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.array_exact(2)?;
         Ok((A::decode(d)?, B::decode(d)?))
@@ -152,6 +160,7 @@ impl Encode for Bytes {
 }
 
 impl Decode for Bytes {
+    #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bytes(usize::MAX).map(|bytes| Self(bytes.into()))
     }

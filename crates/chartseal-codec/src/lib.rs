@@ -87,6 +87,7 @@ pub fn to_bytes<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
 ///
 /// # Errors
 /// As [`Decode::decode`], and [`DecodeErrorKind::TrailingBytes`] if the item ends early.
+#[inline]
 pub fn from_bytes<T: Decode>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut d = Decoder::new(bytes);
     let value = T::decode(&mut d)?;

@@ -17,6 +17,7 @@ macro_rules! canonical_struct {
         }
 
         impl $crate::Decode for $name {
+            #[inline]
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 d.at(stringify!($name)).array_exact([$(stringify!($field)),+].len())?;
                 $(let $field = $crate::Decode::decode(d.at(stringify!($field)))?;)+
@@ -49,6 +50,7 @@ macro_rules! canonical_enum {
         }
 
         impl $crate::Decode for $name {
+            #[inline]
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 let len = d.at(stringify!($name)).array(2)?;
                 if len == 0 {
@@ -120,6 +122,7 @@ macro_rules! byte_newtype {
         }
 
         impl $crate::Decode for $name {
+            #[inline]
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 d.bytes_exact().map(Self)
             }

@@ -11,11 +11,11 @@ use thiserror::Error;
 
 use crate::block::Block;
 use crate::body::Organization;
-use crate::committee::{Committee, Member};
 use crate::execute::Executed;
 use crate::overlay::Overlay;
 use crate::params::Params;
 use crate::state::{Holder, KeyState, Shared, table};
+use chartseal_wire::committee::{Committee, Member};
 
 /// The version of [`Genesis`]'s format.
 pub const GENESIS_VERSION: u64 = 1;

@@ -3,9 +3,9 @@ use alloc::sync::Arc;
 use chartseal_merkle::{Frontier, Map, MapProof};
 use chartseal_wire::{BlockHeader, Subject};
 
-use crate::committee::Committee;
 use crate::params::Params;
 use crate::state::{Shared, State};
+use chartseal_wire::committee::Committee;
 
 /// The whole state after one block, final or not. A clone costs almost nothing and shares what it
 /// has in common with its parent, so that many are held side by side.

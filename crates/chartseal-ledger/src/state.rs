@@ -30,8 +30,8 @@ pub use request::{OpenEmergency, Permit, RequestState};
 pub use standing::{DisputeState, HoldState};
 
 use crate::body::Organization;
-use crate::committee::Committee;
 use crate::params::Params;
+use chartseal_wire::committee::Committee;
 
 /// What every block of an epoch has in common, read once.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ impl Hash {
 
 // RFC 6962 fixes the first two; the map's are disjoint from them, so that no node of one tree is a
 // node of the other.
-const LOG_LEAF: u8 = 0;
+pub(crate) const LOG_LEAF: u8 = 0;
 const LOG_NODE: u8 = 1;
 const MAP_LEAF: u8 = 2;
 const MAP_NODE: u8 = 3;
@@ -101,17 +101,17 @@ fn sha256(bytes: &[u8]) -> Hash {
 // Almost all that is hashed here is short. Its padded blocks are laid out at once, for a hasher's
 // buffering takes about as long as the compressions do.
 
-type Block = [u8; 64];
+pub(crate) type Block = [u8; 64];
 
 /// How many messages are laid out before the first of them is compressed. A processor that reads what
 /// it has just written in other pieces waits for the writes, and no longer works on two hashes at a time.
 const BATCH: usize = 16;
 
 /// The bit that follows the data in a padded message (FIPS 180-4 §5.1.1).
-const END: u8 = 0x80;
+pub(crate) const END: u8 = 0x80;
 
 /// What a hash starts from (FIPS 180-4 §5.3.3).
-const START: [u32; 8] = [
+pub(crate) const START: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -159,6 +159,11 @@ fn lay_pair(blocks: &mut [Block; 2], tag: u8, left: &[u8; 32], right: &[u8; 32])
 fn compressed(blocks: &[Block]) -> Hash {
     let mut state = START;
     compress256(&mut state, blocks);
+    digest(&state)
+}
+
+/// The digest that a state is, at a message's end.
+pub(crate) fn digest(state: &[u32; 8]) -> Hash {
     let mut hash = [0; 32];
     let (to, _) = hash.as_chunks_mut();
     for (to, word) in to.iter_mut().zip(state) {

@@ -24,6 +24,7 @@
 //! | module | what |
 //! |---|---|
 //! | `hash` | [`struct@Hash`], and the one-byte prefixes that keep leaves and nodes apart |
+//! | `batch` | leaf hashes of many entries at a time |
 //! | `frontier` | [`Frontier`]: append and root in O(log n) memory |
 //! | `log` | [`Log`]: all leaf hashes, and proofs from them |
 //! | `path` | [`inclusion_path`], [`consistency_path`]: which subtrees a proof takes, wherever their hashes lie |
@@ -39,6 +40,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod batch;
 mod frontier;
 mod hash;
 mod log;

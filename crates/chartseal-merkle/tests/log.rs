@@ -54,6 +54,31 @@ fn entries_appended_together_give_the_log_of_entries_appended_one_by_one() {
 }
 
 #[test]
+fn a_frontier_that_grows_by_many_is_the_one_that_grows_one_by_one() {
+    let all = leaves(70);
+    for old in 0..=all.len() {
+        let mut before = Frontier::new();
+        all[..old].iter().for_each(|leaf| before.append(*leaf));
+        let mut one_by_one = before.clone();
+        for end in old..=all.len() {
+            let mut together = before.clone();
+            together.extend(all[old..end].iter().copied());
+            assert_eq!(together, one_by_one, "{old} to {end}");
+            if let Some(leaf) = all.get(end) {
+                one_by_one.append(*leaf);
+            }
+        }
+    }
+    let entries: Vec<Vec<u8>> = (0..50).map(|n| vec![n; usize::from(n) * 5]).collect();
+    let (mut one_by_one, mut together) = (Frontier::new(), Frontier::new());
+    for entry in &entries {
+        one_by_one.append(leaf_hash(&[b"tag", entry.as_slice()].concat()));
+    }
+    together.append_entries(b"tag", &entries);
+    assert_eq!(together, one_by_one);
+}
+
+#[test]
 fn every_proof_of_a_small_log_verifies_and_no_other_does() {
     let log: Log = leaves(33).into_iter().collect();
     for size in 1..=33 {

@@ -115,6 +115,7 @@ impl Node {
             histories,
             growth,
             texts,
+            finality: None,
         };
         Ok(ProofFile {
             extra: to_bytes(&export),

@@ -51,6 +51,7 @@ targets! {
     wire_block_header => canonical::<chartseal_wire::BlockHeader>, "a block's header";
     wire_entry => canonical::<chartseal_wire::Entry>, "a history's entry";
     wire_export => canonical::<chartseal_wire::Export>, "an export";
+    wire_certificate => certificate, "a finality certificate";
     wire_signed_note => text(chartseal_wire::SignedNote::parse), "a signed note";
     wire_checkpoint => text(chartseal_wire::Checkpoint::parse), "a checkpoint";
     wire_proof_file => text(chartseal_wire::ProofFile::parse), "a proof file";
@@ -105,6 +106,11 @@ fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
         Ok(value) => same(input, &to_bytes(&value)),
         Err(_) => false,
     }
+}
+
+fn certificate(input: &[u8]) -> bool {
+    let certificate = chartseal_wire::Certificate::parse(input);
+    certificate.is_ok_and(|certificate| same(input, &certificate.bytes()))
 }
 
 fn text<T: ToString, E>(parse: impl Fn(&str) -> Result<T, E>) -> impl Fn(&[u8]) -> bool {
@@ -323,18 +329,23 @@ fn trust_policy(input: &[u8]) -> bool {
     })
 }
 
-/// The policy under which `fuzz/seeds/audit_verify` is verified.
+/// The policies under which `fuzz/seeds/audit_verify` is verified: of witnesses, and of a committee.
 const TRUST: &str = include_str!("../../../fuzz/seeds/audit_policy/trust.policy");
+const COMMITTEE: &str = include_str!("../../../fuzz/seeds/audit_policy/committee.policy");
 
 fn audit(input: &[u8]) -> bool {
-    let policy = TrustPolicy::parse(TRUST);
-    let (Ok(file), Ok(policy)) = (std::str::from_utf8(input), policy) else {
-        return false;
+    let is_proved = |policy| {
+        let policy = TrustPolicy::parse(policy);
+        let (Ok(file), Ok(policy)) = (std::str::from_utf8(input), policy) else {
+            return false;
+        };
+        matches!(
+            verify(file, &policy, None, &Options::default()),
+            Verdict::Proved(_)
+        )
     };
-    matches!(
-        verify(file, &policy, None, &Options::default()),
-        Verdict::Proved(_)
-    )
+    // Both, whatever the first one says.
+    [TRUST, COMMITTEE].map(is_proved).contains(&true)
 }
 
 fn equivocation(input: &[u8]) -> bool {
@@ -346,10 +357,15 @@ fn equivocation(input: &[u8]) -> bool {
     same(input, &to_bytes(&evidence)) && is_evidence
 }
 
-/// Where there is no Python, nothing is compared.
 fn differential(input: &[u8]) -> bool {
+    let is_proved = |policy| differential_under(input, policy);
+    [TRUST, COMMITTEE].map(is_proved).contains(&true)
+}
+
+/// Where there is no Python, nothing is compared.
+fn differential_under(input: &[u8], trust: &str) -> bool {
     static PYTHON: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
-    let Ok(policy) = TrustPolicy::parse(TRUST) else {
+    let Ok(policy) = TrustPolicy::parse(trust) else {
         return false;
     };
     let ours = match std::str::from_utf8(input) {
@@ -364,7 +380,7 @@ fn differential(input: &[u8]) -> bool {
         },
     };
     if let Some(python) = PYTHON.get_or_init(|| Python::start().map(Mutex::new)) {
-        let request = format!("export {} {} - - -", hex(input), hex(TRUST.as_bytes()));
+        let request = format!("export {} {} - - -", hex(input), hex(trust.as_bytes()));
         let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = python.ask(&request).unwrap_or_else(|why| why.to_string());
         assert!(ours == theirs, "we say {ours}, Python says {theirs}");

@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ::base64::Engine;
+use ::base64::engine::general_purpose::STANDARD;
 use chartseal_merkle::Hash;
 
 use crate::error::FormatError;

@@ -7,15 +7,21 @@
 use alloc::vec::Vec;
 
 use chartseal_codec::{
-    Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, to_bytes,
+    Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, from_bytes, to_bytes,
 };
 use chartseal_merkle::{Frontier, Hash, MAX_PROOF, MapProof};
 
 use crate::block::{BlockHeader, HEADER_VERSION};
+use crate::certificate::Certificate;
+use crate::committee::Committee;
 use crate::history::{Subject, text_commitment};
 
-/// The version of [`Export`]'s format.
+/// The version of [`Export`]'s format without a certificate.
 pub const EXPORT_VERSION: u64 = 1;
+/// The version with one: [`Export::finality`].
+pub const CERTIFIED_VERSION: u64 = 2;
+/// The most handovers of one export.
+pub const MAX_HANDOVERS: usize = 256;
 /// The most histories of one export: a patient's id and those that it adopted.
 pub const MAX_HISTORIES: usize = 64;
 /// The most entries of one history in one export.
@@ -24,23 +30,50 @@ pub const MAX_ENTRIES: usize = 1 << 24;
 /// The most bytes of a header.
 const MAX_HEADER: usize = 1024;
 
-/// Histories at one block.
+/// Histories at one block. `B` is what holds the bytes of an entry: [`Bytes`], or, in an export that is
+/// [read in place](Export::read), a slice of what it was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export {
+pub struct Export<B = Bytes> {
     /// The header of the block after which the histories are exported.
     pub header: BlockHeader,
     /// The histories, no subject twice; the encoding sorts them by subject.
-    pub histories: Vec<HistorySection>,
+    pub histories: Vec<HistorySection<B>>,
     /// How the block log grew since an earlier export.
     pub growth: Option<Growth>,
     /// Sealed texts to which entries commit; those that were erased are missing. Their order says
     /// nothing: the encoding sorts them and writes none twice.
     pub texts: Vec<SealedText>,
+    /// How the committee certified the header, if that is shown.
+    pub finality: Option<Finality>,
+}
+
+/// A committee's certificate of a header, and how that committee came into office.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finality {
+    /// The committee from which on handovers are shown: the genesis's, or a later one.
+    pub first: Committee,
+    /// How each committee gave office to the next, up to the one that certified the header.
+    pub handovers: Vec<Handover>,
+    /// The certificate of the export's header.
+    pub certificate: Certificate,
+}
+
+/// The end of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handover {
+    /// The epoch's last header: it names the next committee.
+    pub header: BlockHeader,
+    /// Its inclusion proof under the file's checkpoint, the leaf's sibling first.
+    pub proof: Vec<Hash>,
+    /// Its certificate, by the committee whose epoch ends.
+    pub certificate: Certificate,
+    /// The next committee.
+    pub next: Committee,
 }
 
 /// One history, or its newer part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistorySection {
+pub struct HistorySection<B = Bytes> {
     /// Whose it is.
     pub subject: Subject,
     /// How many entries are left out because the verifier has checked them before.
@@ -49,7 +82,7 @@ pub struct HistorySection {
     /// if the slot is.
     pub log: Frontier,
     /// The bytes of each entry from `first` on.
-    pub entries: Vec<Bytes>,
+    pub entries: Vec<B>,
     /// Proves that value under the header's state root.
     pub proof: MapProof,
 }
@@ -87,17 +120,81 @@ impl Encode for HistorySection {
     }
 }
 
-impl Decode for HistorySection {
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+impl<'a> HistorySection<&'a [u8]> {
+    fn read(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
         d.at("history").array_exact(5)?;
         Ok(Self {
             subject: Subject::decode(d.at("history.subject"))?,
             first: d.at("history.first").uint()?,
             log: Frontier::decode(d.at("history.log"))?,
-            entries: d.at("history.entries").list(MAX_ENTRIES)?,
+            entries: d
+                .at("history.entries")
+                .list_of(MAX_ENTRIES, |d| d.bytes(usize::MAX))?,
             proof: MapProof::decode(d.at("history.proof"))?,
         })
     }
+
+    fn into_owned(self) -> HistorySection {
+        let owned = |entry: &[u8]| Bytes(entry.into());
+        HistorySection {
+            subject: self.subject,
+            first: self.first,
+            log: self.log,
+            entries: self.entries.into_iter().map(owned).collect(),
+            proof: self.proof,
+        }
+    }
+}
+
+impl Decode for HistorySection {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        HistorySection::read(d).map(HistorySection::into_owned)
+    }
+}
+
+impl Encode for Finality {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(3).item(&self.first).item(&self.handovers);
+        e.item(&self.certificate);
+    }
+}
+
+impl Decode for Finality {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("finality").array_exact(3)?;
+        Ok(Self {
+            first: Committee::decode(d)?,
+            handovers: d.at("finality.handovers").list(MAX_HANDOVERS)?,
+            certificate: Certificate::decode(d.at("finality.certificate"))?,
+        })
+    }
+}
+
+impl Encode for Handover {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(4).bytes(&to_bytes(&self.header)).item(&self.proof);
+        e.item(&self.certificate).item(&self.next);
+    }
+}
+
+impl Decode for Handover {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("handover").array_exact(4)?;
+        Ok(Self {
+            header: read_header(d.at("handover.header"))?,
+            proof: d.at("handover.proof").list(MAX_PROOF)?,
+            certificate: Certificate::decode(d.at("handover.certificate"))?,
+            next: Committee::decode(d)?,
+        })
+    }
+}
+
+fn read_header(d: &mut Decoder<'_>) -> Result<BlockHeader, DecodeError> {
+    let header: BlockHeader = from_bytes(d.bytes(MAX_HEADER)?)?;
+    if header.version != HEADER_VERSION {
+        return Err(d.invalid("the version of a block header is 1"));
+    }
+    Ok(header)
 }
 
 impl Encode for Growth {
@@ -118,29 +215,44 @@ impl Decode for Growth {
 
 impl Encode for Export {
     fn encode(&self, e: &mut Encoder) {
-        e.array(5)
-            .uint(EXPORT_VERSION)
-            .bytes(&to_bytes(&self.header));
+        match self.finality {
+            None => e.array(5).uint(EXPORT_VERSION),
+            Some(_) => e.array(6).uint(CERTIFIED_VERSION),
+        };
+        e.bytes(&to_bytes(&self.header));
         let mut histories: Vec<&HistorySection> = self.histories.iter().collect();
         histories.sort_by_key(|history| history.subject);
         let mut texts: Vec<&SealedText> = self.texts.iter().collect();
         texts.sort();
         texts.dedup();
         e.item(&histories).item(&self.growth).item(&texts);
+        self.finality.iter().for_each(|finality| finality.encode(e));
     }
 }
 
-impl Decode for Export {
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        d.at("export").array_exact(5)?;
-        d.at("export.version")
-            .uint_in(EXPORT_VERSION, EXPORT_VERSION)?;
-        let header: BlockHeader =
-            chartseal_codec::from_bytes(d.at("export.header").bytes(MAX_HEADER)?)?;
-        if header.version != HEADER_VERSION {
-            return Err(d.invalid("the version of a block header is 1"));
+impl<'a> Export<&'a [u8]> {
+    /// Reads an export's canonical bytes without copying its entries.
+    ///
+    /// # Errors
+    /// As [`from_bytes`].
+    pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut d = Decoder::new(bytes);
+        let export = Self::item(&mut d)?;
+        d.finish()?;
+        Ok(export)
+    }
+
+    fn item(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        let fields = d.at("export").array(6)?;
+        let version = d.at("export.version").uint()?;
+        let is_certified = version == CERTIFIED_VERSION;
+        if (fields, version) != (5, EXPORT_VERSION) && (fields, is_certified) != (6, true) {
+            return Err(d.invalid("version 1 of five fields, or version 2 of six"));
         }
-        let histories: Vec<HistorySection> = d.at("export.histories").list(MAX_HISTORIES)?;
+        let header = read_header(d.at("export.header"))?;
+        let histories = d
+            .at("export.histories")
+            .list_of(MAX_HISTORIES, HistorySection::read)?;
         if !histories.is_sorted_by(|a, b| a.subject < b.subject) {
             return Err(d.invalid("histories are sorted by subject, none twice"));
         }
@@ -149,11 +261,31 @@ impl Decode for Export {
         if !texts.is_sorted_by(|a, b| a < b) {
             return Err(d.invalid("texts are sorted by salt, none twice"));
         }
+        let finality = is_certified.then(|| Finality::decode(d)).transpose()?;
         Ok(Self {
             header,
             histories,
             growth,
             texts,
+            finality,
         })
+    }
+
+    /// The same, with entries of its own.
+    fn into_owned(self) -> Export {
+        let histories = self.histories.into_iter();
+        Export {
+            header: self.header,
+            histories: histories.map(HistorySection::into_owned).collect(),
+            growth: self.growth,
+            texts: self.texts,
+            finality: self.finality,
+        }
+    }
+}
+
+impl Decode for Export {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Export::item(d).map(Export::into_owned)
     }
 }

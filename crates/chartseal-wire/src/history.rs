@@ -6,14 +6,12 @@
 
 mod care;
 mod custody;
+mod token;
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use chartseal_codec::{
-    Decode, DecodeError, Decoder, Encode, canonical_enum, canonical_struct, to_bytes,
-};
-use chartseal_merkle::{Hash, MapKey, leaf_hash};
+use chartseal_codec::{canonical_enum, canonical_struct, to_bytes};
+use chartseal_merkle::{Frontier, Hash, MapKey, leaf_hash};
 
 use crate::domain::{
     ENTRY_LEAF, FLOOD_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256,
@@ -30,6 +28,7 @@ pub use care::{
 pub use custody::{
     DisputeAnswered, Disputed, DuplicateOf, HoldLifted, HoldPlaced, Redealt, SlotAdded, SlotRemoved,
 };
+pub use token::Token;
 
 /// The most records that one request names.
 pub const MAX_REQUEST_RECORDS: usize = 512;
@@ -89,6 +88,11 @@ impl Entry {
     /// The leaf hash of these bytes of an entry in a history.
     pub fn leaf(bytes: &[u8]) -> Hash {
         leaf_hash(&tagged(ENTRY_LEAF, bytes))
+    }
+
+    /// Appends entries to a history's log by their bytes: [`leaf`](Self::leaf) of many at a time.
+    pub fn append(log: &mut Frontier, entries: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        log.append_entries(&tagged(ENTRY_LEAF, &[]), entries);
     }
 }
 
@@ -490,48 +494,6 @@ canonical_struct!(CommitteeChanged {
     from,
     members
 });
-
-/// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
-/// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Token(String);
-
-impl Token {
-    /// The most bytes of a token.
-    pub const MAX: usize = 96;
-
-    /// `text`, if it is a token.
-    pub fn new(text: &str) -> Option<Self> {
-        let good =
-            (1..=Self::MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-        good.then(|| Self(text.into()))
-    }
-
-    /// The word.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl core::fmt::Display for Token {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Encode for Token {
-    fn encode(&self, e: &mut chartseal_codec::Encoder) {
-        e.text(&self.0);
-    }
-}
-
-impl Decode for Token {
-    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let text = d.text(Self::MAX)?;
-        Self::new(text)
-            .ok_or_else(|| d.invalid("a token is 1 to 96 printable ASCII bytes, no spaces"))
-    }
-}
 
 /// The commitment to a sealed text: tagged SHA-256 of `[salt, sealed]`. Without the salt, which is
 /// deleted with the text, it tells nothing.

@@ -1,7 +1,10 @@
-//! Ed25519 public keys and signatures, under one rule.
+//! Ed25519 public keys and signatures, under one rule; and the engine's, under its own.
 
 use chartseal_codec::byte_newtype;
+use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::VerifyingKey;
+use sha2::{Digest, Sha512};
 use thiserror::Error;
 
 use crate::domain::tagged;
@@ -43,6 +46,33 @@ impl PublicKey {
     /// [`BadSignature`].
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         self.decompress()?.verify_raw(message, signature)
+    }
+
+    /// Checks a signature over exactly `message` under ZIP-215, as the consensus engine does: any
+    /// encodings of points, of small order too; `S` is below the group order; and `[8][S]B = [8]R + [8][k]A`.
+    /// Batches of signatures and single ones then agree.
+    ///
+    /// For finality certificates alone. Whoever made a key of small order signs everything with it, so
+    /// what else is signed here is under the strict rule.
+    ///
+    /// # Errors
+    /// [`BadSignature`].
+    pub fn verify_zip215(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        let point = |bytes| CompressedEdwardsY(bytes).decompress().ok_or(BadSignature);
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        let (key, r) = (point(self.0)?, point(*signature.r_bytes())?);
+        let s: Option<Scalar> = Scalar::from_canonical_bytes(*signature.s_bytes()).into();
+        let hasher = Sha512::new().chain_update(signature.r_bytes());
+        let k = hasher.chain_update(self.0).chain_update(message);
+        let k = Scalar::from_bytes_mod_order_wide(&k.finalize().into());
+        let s = s.ok_or(BadSignature)?;
+        let expected = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-key, &s);
+        // Times the cofactor, the difference is zero.
+        if (expected - r).is_small_order() {
+            Ok(())
+        } else {
+            Err(BadSignature)
+        }
     }
 
     /// The point that the bytes are, for who checks many signatures of one key.

@@ -33,20 +33,27 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod base64;
 pub mod block;
+pub mod certificate;
 pub mod checkpoint;
+pub mod committee;
 pub mod domain;
 mod error;
 pub mod export;
 pub mod history;
 pub mod id;
 pub mod key;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa_44;
 pub mod note;
 pub mod proof_file;
 
 pub use block::BlockHeader;
+pub use certificate::{BadCertificate, Certificate};
 pub use chartseal_merkle::Hash;
 pub use checkpoint::Checkpoint;
+pub use committee::{Committee, Member};
 pub use error::{FormatError, Line};
 pub use export::{Export, HistorySection, SealedText};
 pub use history::{Entry, Event, Subject};
@@ -54,5 +61,7 @@ pub use id::{
     ActorId, ChainId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, RequestId, Time, TxId,
 };
 pub use key::{DecompressedKey, PublicKey, Signature};
+#[cfg(feature = "ml-dsa")]
+pub use ml_dsa_44::MlDsaKey;
 pub use note::{SignedNote, VerifierKey};
 pub use proof_file::ProofFile;

@@ -7,12 +7,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ::base64::Engine;
+use ::base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::error::FormatError;
 use crate::key::{BadSignature, PublicKey, Signature};
+#[cfg(feature = "ml-dsa")]
+use crate::ml_dsa_44::MlDsaKey;
 
 /// The most bytes of a note.
 pub const MAX_NOTE: usize = 64 * 1024;
@@ -20,6 +22,8 @@ pub const MAX_NOTE: usize = 64 * 1024;
 pub const MAX_SIGNATURES: usize = 64;
 /// The most bytes of a key's name.
 pub const MAX_NAME: usize = 255;
+/// The most letters of a verifier key's base64.
+const MAX_KEY: usize = if cfg!(feature = "ml-dsa") { 1752 } else { 44 };
 
 /// What a key signs, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +32,10 @@ pub enum KeyKind {
     Log,
     /// Ed25519 over time and text: a cosignature (tlog-cosignature, type 0x04).
     Cosigner,
+    /// ML-DSA-44 over the cosigner's name, time, origin, size and root: a cosignature
+    /// (tlog-cosignature, type 0x06).
+    #[cfg(feature = "ml-dsa")]
+    MlDsaCosigner,
 }
 
 impl KeyKind {
@@ -35,6 +43,31 @@ impl KeyKind {
         match self {
             Self::Log => 1,
             Self::Cosigner => 4,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsaCosigner => 6,
+        }
+    }
+
+    /// Whether it cosigns what a log signed.
+    pub fn is_cosigner(self) -> bool {
+        self != Self::Log
+    }
+}
+
+/// The public key itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Ed25519(PublicKey),
+    #[cfg(feature = "ml-dsa")]
+    MlDsa44(MlDsaKey),
+}
+
+impl Key {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Ed25519(key) => &key.0,
+            #[cfg(feature = "ml-dsa")]
+            Self::MlDsa44(key) => key.as_bytes(),
         }
     }
 }
@@ -44,24 +77,35 @@ impl KeyKind {
 pub struct VerifierKey {
     name: String,
     kind: KeyKind,
-    key: PublicKey,
+    key: Key,
 }
 
 impl VerifierKey {
-    /// A key under a name; `None` if the name is empty, too long, or has a space, `+` or control
-    /// character.
+    /// An Ed25519 key under a name; `None` if the name is empty, too long, or has a space, `+` or control
+    /// character, or the kind is of another algorithm.
     pub fn new(name: &str, kind: KeyKind, key: PublicKey) -> Option<Self> {
-        is_name(name).then(|| Self {
+        let is_ed25519 = matches!(kind, KeyKind::Log | KeyKind::Cosigner);
+        (is_ed25519 && is_name(name)).then(|| Self {
             name: name.into(),
             kind,
-            key,
+            key: Key::Ed25519(key),
+        })
+    }
+
+    /// A cosigner's ML-DSA-44 key under a name, as [`new`](Self::new).
+    #[cfg(feature = "ml-dsa")]
+    pub fn ml_dsa(name: &str, key: MlDsaKey) -> Option<Self> {
+        is_name(name).then(|| Self {
+            name: name.into(),
+            kind: KeyKind::MlDsaCosigner,
+            key: Key::MlDsa44(key),
         })
     }
 
     /// Reads a vkey.
     ///
     /// # Errors
-    /// [`FormatError::Line`] (line 1) if it is not one of these two types in canonical form, or its
+    /// [`FormatError::Line`] (line 1) if it is not one of these types in canonical form, or its
     /// id is not the one that name, type and key give.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         let wrong = |expected| FormatError::Line { line: 1, expected };
@@ -70,18 +114,22 @@ impl VerifierKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(wrong(form));
         };
-        let material = if key.len() == 44 {
+        // What is longer is no key, and need not be read.
+        let material = if key.len() <= MAX_KEY {
             STANDARD.decode(key).ok()
         } else {
             None
         };
-        let (kind, key) = match material.as_deref().and_then(|m| m.split_first()) {
-            Some((1, key)) => (KeyKind::Log, key),
-            Some((4, key)) => (KeyKind::Cosigner, key),
-            _ => return Err(wrong("a key of type 1 (Ed25519) or 4 (cosignature/v1)")),
+        let kinds = "a key of type 1 (Ed25519), 4 (cosignature/v1) or, with the feature ml-dsa, 6";
+        let vkey = match material.as_deref().and_then(|m| m.split_first()) {
+            Some((1, key)) => ed25519(key).and_then(|key| Self::new(name, KeyKind::Log, key)),
+            Some((4, key)) => ed25519(key).and_then(|key| Self::new(name, KeyKind::Cosigner, key)),
+            #[cfg(feature = "ml-dsa")]
+            Some((6, key)) => MlDsaKey::new(key).and_then(|key| Self::ml_dsa(name, key)),
+            _ => return Err(wrong(kinds)),
         };
-        let key = PublicKey(key.try_into().map_err(|_| wrong(form))?);
-        let vkey = Self::new(name, kind, key).ok_or_else(|| wrong("a key name without spaces"))?;
+        let vkey =
+            vkey.ok_or_else(|| wrong("a key of its type's length, under a name without spaces"))?;
         if id != alloc::format!("{:08x}", vkey.id()) {
             return Err(wrong("the key id that name, type and key give"));
         }
@@ -98,9 +146,18 @@ impl VerifierKey {
         self.kind
     }
 
-    /// The public key itself.
-    pub fn key(&self) -> PublicKey {
-        self.key
+    /// The public key itself, if it is an Ed25519 key.
+    pub fn key(&self) -> Option<PublicKey> {
+        match &self.key {
+            Key::Ed25519(key) => Some(*key),
+            #[cfg(feature = "ml-dsa")]
+            Key::MlDsa44(_) => None,
+        }
+    }
+
+    /// The bytes of the public key, of whatever algorithm.
+    pub fn key_bytes(&self) -> &[u8] {
+        self.key.as_bytes()
     }
 
     /// Its id: the first four bytes of SHA-256(name ‖ newline ‖ type ‖ key). A hint, no proof.
@@ -108,27 +165,26 @@ impl VerifierKey {
         let mut hasher = Sha256::new();
         hasher.update(self.name.as_bytes());
         hasher.update([b'\n', self.kind.byte()]);
-        hasher.update(self.key.0);
+        hasher.update(self.key.as_bytes());
         let [a, b, c, d, ..]: [u8; 32] = hasher.finalize().into();
         u32::from_be_bytes([a, b, c, d])
     }
 
-    /// The signature line that this key gives: `sign` signs bytes with its secret half. `time` is in
-    /// seconds since 1970, and only for a cosigner.
-    pub fn line(
+    /// The signature line that this key gives: `sign` signs bytes with its secret half, by the key's
+    /// algorithm. `time` is in seconds since 1970, and only for a cosigner. An ML-DSA cosigner signs what
+    /// the text's first three lines say, nothing if they are no checkpoint.
+    pub fn line<S: AsRef<[u8]>>(
         &self,
         text: &str,
         time: u64,
-        sign: impl FnOnce(&[u8]) -> Signature,
+        sign: impl FnOnce(&[u8]) -> S,
     ) -> NoteSignature {
+        let message = self.message(text, time).unwrap_or_default();
         let mut bytes = Vec::new();
-        match self.kind {
-            KeyKind::Log => bytes.extend(sign(text.as_bytes()).0),
-            KeyKind::Cosigner => {
-                bytes.extend(time.to_be_bytes());
-                bytes.extend(sign(cosigned(text, time).as_bytes()).0);
-            }
+        if self.kind.is_cosigner() {
+            bytes.extend(time.to_be_bytes());
         }
+        bytes.extend(sign(&message).as_ref());
         NoteSignature {
             name: self.name.clone(),
             id: self.id(),
@@ -145,26 +201,35 @@ impl VerifierKey {
         if !self.matches(line) {
             return Err(BadSignature);
         }
+        let (time, signature) = if self.kind.is_cosigner() {
+            let (time, signature) = line.bytes.split_first_chunk::<8>().ok_or(BadSignature)?;
+            (u64::from_be_bytes(*time), signature)
+        } else {
+            (0, line.bytes.as_slice())
+        };
+        // The specification's bound: 2^63 - 1.
+        if time >> 63 == 1 {
+            return Err(BadSignature);
+        }
+        let message = self.message(text, time).ok_or(BadSignature)?;
+        match &self.key {
+            Key::Ed25519(key) => {
+                let signature = signature.try_into().map_err(|_| BadSignature)?;
+                key.verify_raw(&message, &Signature(signature))?;
+            }
+            #[cfg(feature = "ml-dsa")]
+            Key::MlDsa44(key) => key.verify(&message, &[], signature)?,
+        }
+        Ok(time)
+    }
+
+    /// What is signed; `None` if this kind of key does not sign such a text.
+    fn message(&self, text: &str, time: u64) -> Option<Vec<u8>> {
         match self.kind {
-            KeyKind::Log => {
-                let signature =
-                    <[u8; 64]>::try_from(line.bytes.as_slice()).map_err(|_| BadSignature)?;
-                self.key
-                    .verify_raw(text.as_bytes(), &Signature(signature))?;
-                Ok(0)
-            }
-            KeyKind::Cosigner => {
-                let (time, signature) = line.bytes.split_first_chunk::<8>().ok_or(BadSignature)?;
-                let signature = <[u8; 64]>::try_from(signature).map_err(|_| BadSignature)?;
-                let time = u64::from_be_bytes(*time);
-                // The specification's bound: 2^63 - 1.
-                if time >> 63 == 1 {
-                    return Err(BadSignature);
-                }
-                self.key
-                    .verify_raw(cosigned(text, time).as_bytes(), &Signature(signature))?;
-                Ok(time)
-            }
+            KeyKind::Log => Some(text.into()),
+            KeyKind::Cosigner => Some(cosigned(text, time).into()),
+            #[cfg(feature = "ml-dsa")]
+            KeyKind::MlDsaCosigner => cosigned_tree(&self.name, text, time),
         }
     }
 
@@ -176,7 +241,7 @@ impl VerifierKey {
 
 impl core::fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let material = [&[self.kind.byte()], self.key.0.as_slice()].concat();
+        let material = [&[self.kind.byte()], self.key.as_bytes()].concat();
         write!(
             f,
             "{}+{:08x}+{}",
@@ -190,6 +255,28 @@ impl core::fmt::Display for VerifierKey {
 /// What an Ed25519 cosigner signs.
 fn cosigned(text: &str, time: u64) -> String {
     alloc::format!("cosignature/v1\ntime {time}\n{text}")
+}
+
+/// What an ML-DSA cosigner signs: a tree, from its first leaf on.
+#[cfg(feature = "ml-dsa")]
+fn cosigned_tree(name: &str, text: &str, time: u64) -> Option<Vec<u8>> {
+    // Extension lines are no part of it.
+    let end = text.match_indices('\n').nth(2)?.0;
+    let checkpoint = crate::Checkpoint::parse(text.get(..=end)?).ok()?;
+    let mut message = Vec::from(*b"subtree/v1\n\0");
+    message.push(u8::try_from(name.len()).ok()?);
+    message.extend(name.as_bytes());
+    message.extend(time.to_be_bytes());
+    message.push(u8::try_from(checkpoint.origin.len()).ok()?);
+    message.extend(checkpoint.origin.as_bytes());
+    message.extend(0u64.to_be_bytes());
+    message.extend(checkpoint.size.to_be_bytes());
+    message.extend(checkpoint.root.0);
+    Some(message)
+}
+
+fn ed25519(key: &[u8]) -> Option<PublicKey> {
+    Some(PublicKey(key.try_into().ok()?))
 }
 
 /// One signature line of a note.

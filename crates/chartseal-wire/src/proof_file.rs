@@ -3,10 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ::base64::Engine;
+use ::base64::engine::general_purpose::STANDARD;
 use chartseal_merkle::{Hash, MAX_PROOF};
 
+use crate::base64;
 use crate::checkpoint::{parse_decimal, parse_hash};
 use crate::error::FormatError;
 use crate::note::SignedNote;
@@ -43,33 +44,26 @@ impl ProofFile {
             });
         }
         let wrong = |line, expected| FormatError::Line { line, expected };
-        let (head, note) = file
-            .split_once("\n\n")
-            .ok_or_else(|| wrong(1, "a proof, an empty line and a checkpoint"))?;
-        let mut lines = head
-            .split('\n')
-            .enumerate()
-            .map(|(i, line)| (i + 1, line))
-            .peekable();
-        if lines.next().is_none_or(|(_, line)| line != FIRST_LINE) {
+        let (first, rest) = file.split_once('\n').unwrap_or((file, ""));
+        if first != FIRST_LINE {
             return Err(wrong(1, "the line c2sp.org/tlog-proof@v1"));
         }
-        let mut extra = Vec::new();
-        if let Some((at, line)) = lines.next_if(|(_, line)| line.starts_with("extra ")) {
-            let data = line
-                .strip_prefix("extra ")
-                .and_then(|data| STANDARD.decode(data).ok());
-            extra = data
-                .filter(|data| !data.is_empty())
-                .ok_or_else(|| wrong(at, "extra data in base64"))?;
+        // The extra line is nearly all of a file: what is searched for is searched for behind it.
+        let (mut extra, mut rest) = (Vec::new(), rest);
+        if let Some(data) = rest.strip_prefix("extra ") {
+            (extra, rest) = read_extra(data).ok_or_else(|| wrong(2, "extra data in base64"))?;
         }
+        let next = 2 + usize::from(!extra.is_empty());
+        let (head, note) = rest
+            .split_once("\n\n")
+            .ok_or_else(|| wrong(next, "a proof, an empty line and a checkpoint"))?;
+        let mut lines = head.split('\n').zip(next..);
         let index = lines
             .next()
-            .and_then(|(_, line)| parse_decimal(line.strip_prefix("index ")?));
-        let index =
-            index.ok_or_else(|| wrong(2 + usize::from(!extra.is_empty()), "the leaf's index"))?;
+            .and_then(|(line, _)| parse_decimal(line.strip_prefix("index ")?));
+        let index = index.ok_or_else(|| wrong(next, "the leaf's index"))?;
         let mut proof = Vec::new();
-        for (at, line) in lines {
+        for (line, at) in lines {
             let hash = parse_hash(line).filter(|_| proof.len() < MAX_PROOF);
             proof.push(hash.ok_or_else(|| wrong(at, "a hash: 32 bytes in base64, 65 at most"))?);
         }
@@ -80,6 +74,21 @@ impl ProofFile {
             checkpoint: SignedNote::parse(note)?,
         })
     }
+}
+
+/// The data of the line that begins here, not empty, and what follows the line.
+fn read_extra(text: &str) -> Option<(Vec<u8>, &str)> {
+    let read = |line: &str| base64::decode(line).filter(|data| !data.is_empty());
+    // Nearly all of a file is this line, and what comes next is near the end: looking for that from there
+    // saves a search through the line. If it is base64 up to there, it has no newline before.
+    let next = text.rfind("\nindex ");
+    if let Some((line, rest)) = next.and_then(|at| text.split_at_checked(at))
+        && let Some(data) = read(line)
+    {
+        return Some((data, rest.strip_prefix('\n')?));
+    }
+    let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
+    Some((read(line)?, rest))
 }
 
 impl core::fmt::Display for ProofFile {

@@ -9,16 +9,16 @@ use chartseal_audit::{
 use chartseal_codec::{Bytes, to_bytes};
 use chartseal_merkle::{Frontier, Log, Map};
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::Growth;
+use chartseal_wire::export::{Finality, Growth, Handover};
 use chartseal_wire::history::{
     Access, DirectiveIssued, EmergencyDeclared, Enrolled, Erased, Outcome, RecordAdded, Released,
     Reviewed, Token,
 };
 use chartseal_wire::note::{KeyKind, NoteSignature};
 use chartseal_wire::{
-    ActorId, BlockHeader, ChainId, Checkpoint, Entry, Event, Export, Hash, HeaderDigest,
-    HistorySection, OrgId, PatientId, ProofFile, PublicKey, RecordId, SealedText, Signature,
-    SignedNote, Subject, Time, TxId, VerifierKey,
+    ActorId, BlockHeader, Certificate, ChainId, Checkpoint, Committee, Entry, Event, Export, Hash,
+    HeaderDigest, HistorySection, Member, OrgId, PatientId, ProofFile, PublicKey, RecordId,
+    SealedText, Signature, SignedNote, Subject, Time, TxId, VerifierKey,
 };
 use ed25519_dalek::{Signer, SigningKey};
 
@@ -54,12 +54,31 @@ pub(crate) struct Network {
     /// Every entry's bytes, with the height of its block.
     pub(crate) histories: BTreeMap<Subject, Vec<(u64, Vec<u8>)>>,
     pub(crate) texts: Vec<SealedText>,
+    /// Whether headers name committees.
+    has_committees: bool,
+    /// The heights of the blocks that name the next epoch's.
+    pub(crate) handovers: Vec<u64>,
     next_tx: u8,
 }
 
 impl Network {
     /// A chain with a genesis block.
     pub(crate) fn new(chain: u8) -> Self {
+        Self::with_committees(chain, false)
+    }
+
+    /// A chain whose blocks a committee certifies, after `handovers` changes of it.
+    pub(crate) fn certified(handovers: usize) -> Self {
+        let mut net = Self::with_committees(0xcc, true);
+        net.event(subject(), PATIENT.into(), enrolled(PATIENT));
+        for _ in 0..handovers {
+            net.hand_over();
+            net.event(subject(), DOCTOR, added(LAB));
+        }
+        net
+    }
+
+    fn with_committees(chain: u8, has_committees: bool) -> Self {
         let mut net = Self {
             chain: ChainId([chain; 32]),
             headers: Vec::new(),
@@ -67,6 +86,8 @@ impl Network {
             states: Vec::new(),
             histories: BTreeMap::new(),
             texts: Vec::new(),
+            has_committees,
+            handovers: Vec::new(),
             next_tx: 0,
         };
         net.seal();
@@ -196,10 +217,13 @@ impl Network {
             (subject.slot(), Some(to_bytes(&log)))
         });
         let state = Map::new().update(changes.collect());
+        let epoch = |is_over: &dyn Fn(u64) -> bool| {
+            self.handovers.iter().filter(|at| is_over(**at)).count() as u64
+        };
         let header = BlockHeader {
             version: 1,
             chain: self.chain,
-            epoch: 0,
+            epoch: epoch(&|at| at < height),
             height,
             parent: self.headers.last().map_or(Hash::ZERO, BlockHeader::leaf),
             time: self.now(),
@@ -207,11 +231,58 @@ impl Network {
             state_root: state.root(),
             log_root: self.log.root(),
             log_size: height,
-            next_committee: Hash([7; 32]),
+            next_committee: if self.has_committees {
+                committee(epoch(&|at| at <= height)).hash()
+            } else {
+                Hash([7; 32])
+            },
         };
         self.log.append(header.leaf());
         self.headers.push(header);
         self.states.push(state);
+    }
+
+    /// A block that names the committee of the next epoch.
+    pub(crate) fn hand_over(&mut self) {
+        self.handovers.push(self.headers.len() as u64);
+        self.seal();
+    }
+
+    /// The newest block's certificate, and how its committee came into office.
+    pub(crate) fn finality(&self) -> Finality {
+        let size = self.log.size();
+        let handover = |at: &u64| {
+            let header = self.headers[usize::try_from(*at).unwrap()].clone();
+            Handover {
+                proof: self.log.prove_inclusion(header.height, size).unwrap(),
+                certificate: certify(&header, &[0, 1, 2]),
+                next: committee(header.epoch + 1),
+                header,
+            }
+        };
+        let newest = self.headers.last().unwrap();
+        let before = self.handovers.iter().filter(|at| **at < newest.height);
+        Finality {
+            first: committee(0),
+            handovers: before.map(handover).collect(),
+            certificate: certify(newest, &[0, 1, 2]),
+        }
+    }
+
+    /// A full export with the certificate, which no witness cosigned.
+    pub(crate) fn certified_export(&self) -> Parts {
+        let mut parts = self.export();
+        parts.export.finality = Some(self.finality());
+        parts.cosigners.clear();
+        parts
+    }
+
+    /// The policy of a committee, and of witnesses that need not sign.
+    pub(crate) fn committee_policy(&self, epoch: u64) -> String {
+        let policy = self.policy_text();
+        let head = policy.split("group").next().unwrap();
+        let hash = committee(epoch).hash();
+        format!("{head}committee network {hash}\nquorum network\n")
     }
 
     /// A full export of the patient's history.
@@ -262,6 +333,7 @@ impl Network {
                 histories,
                 growth: None,
                 texts: self.texts.iter().filter(is_made).cloned().collect(),
+                finality: None,
             },
             index: height as u64,
             proof: self.log.prove_inclusion(height as u64, size).unwrap(),
@@ -313,6 +385,52 @@ impl Network {
     pub(crate) fn report(&self, parts: &Parts) -> Report {
         proved(self.verify(parts))
     }
+}
+
+/// The committee of an epoch: four organizations, with keys of their own in each.
+pub(crate) fn committee(epoch: u64) -> Committee {
+    let member = |n: u8| Member {
+        org: OrgId([n; 16]),
+        validator: PublicKey(validator(epoch, n).verifying_key().to_bytes()),
+    };
+    Committee::new(epoch, (1..=4).map(member).collect()).unwrap()
+}
+
+/// The key of member `n` in an epoch.
+pub(crate) fn validator(epoch: u64, n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[0x90 + 8 * u8::try_from(epoch).unwrap() + n; 32])
+}
+
+/// A header's certificate by these of its committee's validators, counted by their keys from 0.
+pub(crate) fn certify(header: &BlockHeader, by: &[usize]) -> Certificate {
+    sign_off(header, &committee(header.epoch), header.epoch, by)
+}
+
+/// A certificate by these validators of any committee.
+pub(crate) fn sign_off(
+    header: &BlockHeader,
+    committee: &Committee,
+    epoch: u64,
+    by: &[usize],
+) -> Certificate {
+    let made = |signatures: &[(u64, Signature)]| {
+        let views = (epoch, header.height + 300, header.height + 299);
+        Certificate::new(views, header.leaf(), committee.n(), signatures).unwrap()
+    };
+    let blank: Vec<_> = by
+        .iter()
+        .map(|at| (*at as u64, Signature([0; 64])))
+        .collect();
+    let message = made(&blank).message(&header.chain);
+    let signed: Vec<_> = by
+        .iter()
+        .map(|at| {
+            let member = committee.validators()[*at];
+            let key = validator(committee.epoch(), member.org.0[0]);
+            (*at as u64, Signature(key.sign(&message).to_bytes()))
+        })
+        .collect();
+    made(&signed)
 }
 
 /// What a verifier is asked.

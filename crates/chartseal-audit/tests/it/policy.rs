@@ -252,3 +252,45 @@ proptest! {
         }
     }
 }
+
+#[cfg(feature = "ml-dsa")]
+#[test]
+fn a_witness_may_sign_with_ml_dsa() {
+    use chartseal_wire::{MlDsaKey, VerifierKey};
+    use ml_dsa::{ExpandedSigningKey, MlDsa44};
+
+    let key = ExpandedSigningKey::<MlDsa44>::from_seed(&[0x42; 32].into());
+    let public = MlDsaKey::new(&key.verifying_key().encode()).unwrap();
+    let vkey = VerifierKey::ml_dsa("pq.example", public).unwrap();
+    let net = Network::visit();
+    let policy = net.policy_text();
+    let (head, _) = policy.split_once("group").unwrap();
+    let policy = format!("{head}witness pq {vkey}\ngroup both all v1 pq\nquorum both\n");
+    let mut parts = net.export();
+    parts.cosigners = vec![0];
+    let mut file = parts.file();
+    let text = file.checkpoint.text.clone();
+    let ask = |file: &chartseal_wire::ProofFile| Question {
+        policy: policy.clone(),
+        ..net.ask_text(file.to_string(), None)
+    };
+    assert_breaks(ask(&file).verdict(), Rule::Quorum);
+    let sign = |message: &[u8]| {
+        key.sign_deterministic(message, &[])
+            .unwrap()
+            .encode()
+            .to_vec()
+    };
+    file.checkpoint
+        .signatures
+        .push(vkey.line(&text, parts.signed_at, sign));
+    let report = proved(ask(&file).verdict());
+    assert_eq!(report.witnesses[1].name, "pq");
+    *file.checkpoint.signatures.last_mut().unwrap() =
+        vkey.line(&text, parts.signed_at, |_| sign(b"another message"));
+    assert_breaks(ask(&file).verdict(), Rule::Cosignature);
+    // It signs no checkpoint as a log, and stands in a policy once.
+    for line in [format!("log {vkey}\n"), format!("witness again {vkey}\n")] {
+        assert!(TrustPolicy::parse(&(policy.clone() + &line)).is_err());
+    }
+}

@@ -125,6 +125,116 @@ fn python_says_the_same_of_each_rules_own_file() {
 }
 
 #[test]
+fn python_says_the_same_of_certificates() {
+    let Some(mut both) = Both::start() else {
+        return;
+    };
+    // Every policy and every witness, after each number of handovers; then what was kept.
+    for handovers in 0..3 {
+        let mut net = Network::certified(handovers);
+        let mut kepts: Vec<Option<Kept>> = vec![None];
+        for _ in 0..2 {
+            for cosigners in [&[][..], &[0], &[1], &[0, 1, 2]] {
+                for kept in kepts.clone() {
+                    for policy in policies(&net) {
+                        let mut parts = match &kept {
+                            Some(kept) => net.export_since(0, kept.log_size()),
+                            None => net.export(),
+                        };
+                        parts.export.finality = Some(net.finality());
+                        parts.cosigners = cosigners.to_vec();
+                        let question = Question {
+                            policy,
+                            ..net.ask(&parts, kept.as_ref())
+                        };
+                        both.ask(&question);
+                        if let (Verdict::Proved(report), None) = (question.verdict(), &kept) {
+                            kepts.push(Some(report.kept));
+                        }
+                        kepts.truncate(4);
+                    }
+                }
+            }
+            net.hand_over();
+            net.event(subject(), DOCTOR, added(LAB));
+        }
+    }
+    for says in [
+        "proved",
+        "refuted CS-AUD-09",
+        "cannot_tell unknown_committee",
+        "cannot_tell retired_committee",
+    ] {
+        assert!(both.said[says] > 5, "{says}: {:?}", both.said);
+    }
+}
+
+/// Whom one may trust in a network with committees.
+fn policies(net: &Network) -> Vec<String> {
+    let mut found = vec![net.policy_text()];
+    for epoch in 0..4 {
+        let policy = net.committee_policy(epoch);
+        let with = |quorum| policy.replace("quorum network", quorum);
+        found.push(with("group q all network v1\nquorum q"));
+        found.push(with("group q 2 network v1 v2\nquorum q"));
+        found.push(with("quorum none"));
+        found.push(policy);
+    }
+    found
+}
+
+#[test]
+fn python_says_the_same_of_forged_certificates() {
+    let Some(mut both) = Both::start() else {
+        return;
+    };
+    let mut random = Random(5);
+    let net = Network::certified(2);
+    let policy = net.committee_policy(0);
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0];
+    let file = parts.file();
+    let start = to_bytes(&Export {
+        finality: None,
+        ..parts.export.clone()
+    })
+    .len();
+    for _ in 0..times(1500) {
+        let mut forged = file.clone();
+        let (head, tail) = forged.extra.split_at(start);
+        forged.extra = [head, &mutate::bytes(&mut random, tail)].concat();
+        both.agree(forged.to_string().as_bytes(), policy.as_bytes(), None, None);
+    }
+    // Numbers in any LEB128, and every byte of the certificate changed.
+    let certificate = net.finality().certificate.bytes();
+    let put = |bytes: &[u8]| {
+        let mut file = file.clone();
+        let at = file.extra.len() - certificate.len();
+        let head = &file.extra[..at - 2];
+        let length = u8::try_from(bytes.len()).unwrap();
+        file.extra = [head, &[0x58, length], bytes].concat();
+        file.to_string()
+    };
+    assert_eq!(put(&certificate), file.to_string());
+    for at in 0..40 {
+        for bytes in [&[][..], &[0x80], &[0x80, 0], &[0xff; 9], &[0xff; 10], &[0]] {
+            let mut changed = certificate.clone();
+            changed.splice(at..at, bytes.iter().copied());
+            both.agree(put(&changed).as_bytes(), policy.as_bytes(), None, None);
+        }
+        for to in [0, 1, 4, 0x1b, 0x7f, 0x80, 0xff] {
+            let mut changed = certificate.clone();
+            changed[at] = to;
+            both.agree(put(&changed).as_bytes(), policy.as_bytes(), None, None);
+        }
+    }
+    for rule in ["02", "22", "23", "25", "26"] {
+        let says = format!("refuted CS-AUD-{rule}");
+        assert!(both.said.contains_key(&says), "{says}: {:?}", both.said);
+    }
+}
+
+#[test]
 fn python_reads_the_same_entries() {
     let Some(mut both) = Both::start() else {
         return;
@@ -328,6 +438,10 @@ fn python_reads_the_same_policies_and_states() {
         "a\rb",
         "quorum x y",
         "quorum",
+        "committee",
+        "committee c",
+        "committee c 00",
+        "committee c x y",
     ];
     for line in lines {
         for text in [
@@ -339,6 +453,26 @@ fn python_reads_the_same_policies_and_states() {
         ] {
             both.agree(FULL.as_bytes(), text.as_bytes(), None, None);
         }
+    }
+    let hash = "0123456789abcdef".repeat(4);
+    for (lines, says) in [
+        (format!("committee c {hash}\n"), "proved"),
+        (format!("committee v1 {hash}\n"), "misuse"),
+        (format!("committee none {hash}\n"), "misuse"),
+        (format!("committee c {}\n", hash.to_uppercase()), "misuse"),
+        (format!("committee c {hash}0\n"), "misuse"),
+        (
+            format!("committee c {hash}\ncommittee d {hash}\n"),
+            "misuse",
+        ),
+        (format!("committee c {hash}\ngroup x all c\n"), "proved"),
+    ] {
+        let text = POLICY.replace("group validators", &format!("{lines}group validators"));
+        assert_eq!(
+            both.agree(FULL.as_bytes(), text.as_bytes(), None, None),
+            says,
+            "{lines}"
+        );
     }
     assert!(
         both.said["proved"] > 10 && both.said["misuse"] > 100,

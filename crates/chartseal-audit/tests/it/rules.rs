@@ -2,8 +2,9 @@
 
 use chartseal_audit::{Kept, Options, Rule, Verdict, verify};
 use chartseal_codec::{Bytes, to_bytes};
+use chartseal_merkle::Log;
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::Growth;
+use chartseal_wire::export::{Finality, Growth};
 use chartseal_wire::{ChainId, Entry, Hash, SealedText, Time};
 
 use crate::fixture::*;
@@ -71,6 +72,55 @@ pub(crate) const CASES: &[Case] = &[
         // Three good ones are left, but a bad one is no detail.
         *file.checkpoint.signatures.last_mut().unwrap() = sign(cosigner(3), "another text\n", 1);
         net.ask_text(file.to_string(), None)
+    }),
+    (Rule::Handover, || {
+        certified(2, |net, finality| {
+            // The committee of an epoch is left out.
+            let last = finality.handovers.remove(1);
+            finality.handovers[0].next = last.next;
+            assert_eq!(net.headers.last().unwrap().epoch, 2);
+        })
+    }),
+    (Rule::Certificate, || {
+        certified(1, |net, finality| {
+            // A good one, of the block before.
+            let before = &net.headers[net.headers.len() - 2];
+            finality.certificate = sign_off(before, &committee(1), 1, &[0, 1, 2]);
+        })
+    }),
+    (Rule::CertificateQuorum, || {
+        certified(1, |net, finality| {
+            let newest = net.headers.last().unwrap();
+            finality.certificate = certify(newest, &[1, 3]);
+        })
+    }),
+    (Rule::CertificateSignature, || {
+        certified(1, |net, finality| {
+            // Retired validators sign for the epoch after theirs.
+            let newest = net.headers.last().unwrap();
+            finality.certificate = sign_off(newest, &committee(0), 1, &[0, 1, 2]);
+        })
+    }),
+    (Rule::HandoverInclusion, || {
+        certified(1, |_, finality| {
+            finality.handovers[0].proof[0] = Hash([1; 32]);
+        })
+    }),
+    (Rule::CertifiedLog, || {
+        // The log of the checkpoint has another block before the certified one.
+        let mut net = Network::certified(0);
+        let mut log: Log = [Hash([1; 32])].into_iter().collect();
+        let leaves: Vec<_> = net
+            .headers
+            .iter()
+            .map(chartseal_wire::BlockHeader::leaf)
+            .collect();
+        log.extend(leaves[1..].iter().copied());
+        net.log = log;
+        Question {
+            policy: net.committee_policy(0),
+            ..net.ask(&net.certified_export(), None)
+        }
     }),
     (Rule::Quorum, || {
         let net = Network::visit();
@@ -173,6 +223,21 @@ pub(crate) const CASES: &[Case] = &[
     }),
 ];
 
+/// An export after changes of the committee, of which all is signed but something in the finality.
+pub(crate) fn certified(
+    handovers: usize,
+    change: impl FnOnce(&Network, &mut Finality),
+) -> Question {
+    let net = Network::certified(handovers);
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0];
+    change(&net, parts.export.finality.as_mut().unwrap());
+    Question {
+        policy: net.committee_policy(0),
+        ..net.ask(&parts, None)
+    }
+}
+
 #[test]
 fn every_rule_is_triggered_alone() {
     for (rule, case) in CASES {
@@ -185,10 +250,19 @@ fn every_rule_has_its_case_its_own_id_and_its_row_in_the_docs() {
     let tested: Vec<Rule> = CASES.iter().map(|(rule, _)| *rule).collect();
     assert_eq!(tested, Rule::ALL);
     let docs = include_str!("../../../../docs/audit.md");
-    for (rule, number) in Rule::ALL.iter().zip(1..) {
-        assert_eq!(rule.id(), format!("CS-AUD-{number:02}"));
+    let mut ids: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+    ids.sort_unstable();
+    for (id, number) in ids.iter().zip(1..) {
+        assert_eq!(*id, format!("CS-AUD-{number:02}"));
+    }
+    let mut before = docs;
+    for rule in Rule::ALL {
         let row = format!("| `{}` | `{rule:?}` | {} |", rule.id(), rule.says());
-        assert!(docs.contains(&row), "docs/audit.md lacks: {row}");
+        // In the order in which they are checked.
+        let Some((_, behind)) = before.split_once(&row) else {
+            panic!("docs/audit.md lacks: {row}");
+        };
+        before = behind;
     }
 }
 
@@ -196,8 +270,10 @@ fn every_rule_has_its_case_its_own_id_and_its_row_in_the_docs() {
 fn every_attack_of_the_docs_has_its_test() {
     let docs = include_str!("../../../../docs/audit.md");
     let (_, table) = docs.split_once("## Attacks").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
     let tests = [
         include_str!("anomalies.rs"),
+        include_str!("certificates.rs"),
         include_str!("equivocation.rs"),
         include_str!("forgery.rs"),
         include_str!("kept.rs"),

@@ -10,13 +10,16 @@ pub(crate) const FULL: &str = include_str!("../vectors/visit.tlog-proof");
 pub(crate) const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
 pub(crate) const POLICY: &str = include_str!("../vectors/trust.policy");
 pub(crate) const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
+const CERTIFIED: &str = include_str!("../vectors/certified.tlog-proof");
+const COMMITTEE: &str = include_str!("../vectors/committee.policy");
+const CERTIFIED_KEPT: &[u8] = include_bytes!("../vectors/certified.kept");
 const FORK: &[u8] = include_bytes!("../vectors/fork.equivocation");
 const FORK_ONE: &str = include_str!("../vectors/fork-one.tlog-proof");
 const FORK_OTHER: &str = include_str!("../vectors/fork-other.tlog-proof");
 const VERDICT: &str = include_str!("../vectors/visit.verdict.txt");
 
 /// The visit, and what came after it.
-fn written() -> [Vec<u8>; 8] {
+fn written() -> [Vec<u8>; 11] {
     let mut net = Network::visit();
     let full = net.export();
     let report = net.report(&full);
@@ -25,6 +28,7 @@ fn written() -> [Vec<u8>; 8] {
     net.access(DOCTOR, &[(LAB, false, "no_grant", None)]);
     let newer = net.export_since(VISIT, report.log_size);
     let (one, other) = fork();
+    let (certified, committee) = certified();
     [
         full.text().into(),
         newer.text().into(),
@@ -34,7 +38,24 @@ fn written() -> [Vec<u8>; 8] {
         to_bytes(&Equivocation::between(&one, &other).unwrap()),
         one.into(),
         other.into(),
+        certified.text().into(),
+        committee.policy.clone().into(),
+        proved(committee.verdict()).kept.to_bytes(),
     ]
+}
+
+/// An export of epoch 2, certified by its committee, with one witness for the handovers since epoch 0.
+fn certified() -> (Parts, Question) {
+    let net = Network::certified(2);
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0];
+    let policy = net.committee_policy(0);
+    let policy = policy.replace("quorum network", "group both all network v1\nquorum both");
+    let question = Question {
+        policy,
+        ..net.ask(&parts, None)
+    };
+    (parts, question)
 }
 
 /// Two blocks of height 15.
@@ -54,6 +75,9 @@ fn no_byte_of_a_published_format_has_moved() {
         "fork.equivocation",
         "fork-one.tlog-proof",
         "fork-other.tlog-proof",
+        "certified.tlog-proof",
+        "committee.policy",
+        "certified.kept",
     ];
     if std::env::var_os("CHARTSEAL_WRITE_VECTORS").is_some() {
         for (name, bytes) in names.iter().zip(written()) {
@@ -73,6 +97,9 @@ fn no_byte_of_a_published_format_has_moved() {
         FORK,
         FORK_ONE.as_bytes(),
         FORK_OTHER.as_bytes(),
+        CERTIFIED.as_bytes(),
+        COMMITTEE.as_bytes(),
+        CERTIFIED_KEPT,
     ];
     for ((name, bytes), stored) in names.iter().zip(written()).zip(stored) {
         assert!(bytes == stored, "{name} is written otherwise than it was");
@@ -91,4 +118,13 @@ fn the_stored_files_are_proved() {
         (report.histories[0].first, report.histories[0].total()),
         (VISIT, VISIT + 2)
     );
+}
+
+#[test]
+fn the_stored_certificates_are_proved() {
+    let policy = TrustPolicy::parse(COMMITTEE).unwrap();
+    let report = proved(verify(CERTIFIED, &policy, None, &Options::default()));
+    assert_eq!(report.kept.to_bytes(), CERTIFIED_KEPT);
+    let certified = report.certified.unwrap();
+    assert_eq!((certified.epoch, certified.handovers), (2, 2));
 }

@@ -127,7 +127,9 @@ fn judge(step: &Step, verdict: &Verdict, has_state: bool) -> Outcome {
         Verdict::Refuted(_) => Outcome::NotChecked,
         Verdict::CannotTell(doubt) => {
             let until = match doubt {
-                Doubt::UnknownLog { .. } => Rule::LogSignature,
+                Doubt::UnknownLog { .. }
+                | Doubt::UnknownCommittee { .. }
+                | Doubt::RetiredCommittee { .. } => Rule::LogSignature,
                 Doubt::NoHistory | Doubt::EarlierPartMissing { .. } => Rule::Slot,
                 _ => Rule::RolledBack,
             };
@@ -145,7 +147,15 @@ fn found(step: &Step, report: &Report) -> Option<String> {
     match step.first {
         Rule::LogSignature => {
             let quorum = &report.quorum;
-            let names: Vec<&str> = report.witnesses.iter().map(|one| &*one.name).collect();
+            let mut names: Vec<String> = report
+                .witnesses
+                .iter()
+                .map(|one| one.name.clone())
+                .collect();
+            names.extend(report.certified.as_ref().map(|one| {
+                let (signed, of, epoch) = (one.signers.len(), one.of, one.epoch);
+                format!("{signed} of the {of} validators of epoch {epoch}")
+            }));
             Some(format!(
                 "{} of {} of \"{}\" signed, {} are needed: {}.",
                 quorum.signed,

@@ -18,6 +18,14 @@ use crate::failure::{Failure, read_text};
 use crate::records::output::Output;
 use crate::text::{WIDTH, line, print_json, wrap};
 
+/// A key as one compares it: an Ed25519 key in hex, of a longer one its SHA-256.
+fn key_text(key: &VerifierKey) -> String {
+    match key.key() {
+        Some(key) => key.to_string(),
+        None => format!("sha256:{}", hex(&Sha256::digest(key.key_bytes()))),
+    }
+}
+
 /// A policy with its fingerprint: the SHA-256 of its file.
 struct Policy {
     text: String,
@@ -74,10 +82,12 @@ impl Policy {
     /// Every key, as a line that tells whose it is.
     fn keys(&self) -> BTreeSet<String> {
         let logs = self.trust.logs().iter();
-        let logs = logs.map(|key| format!("proposer key {}", key.key()));
+        let logs = logs.map(|key| format!("proposer key {}", key_text(key)));
         let witnesses = self.trust.witnesses();
-        let witnesses = witnesses.map(|(name, key)| format!("{name}, key {}", key.key()));
-        logs.chain(witnesses).collect()
+        let witnesses = witnesses.map(|(name, key)| format!("{name}, key {}", key_text(key)));
+        let committee = self.trust.committee();
+        let committee = committee.map(|hash| format!("committee {hash}"));
+        logs.chain(witnesses).chain(committee).collect()
     }
 }
 
@@ -90,10 +100,11 @@ pub fn show(args: &TrustShow) -> Result<Exit, Failure> {
             "schema": "chartseal.audit.trust/1",
             "fingerprint": policy.fingerprint,
             "networks": policy.networks(),
-            "logs": policy.trust.logs().iter().map(|key| key.key().to_string()).collect::<Vec<_>>(),
+            "logs": policy.trust.logs().iter().map(key_text).collect::<Vec<_>>(),
             "witnesses": witnesses
-                .map(|(name, key)| json!({"name": name, "key": key.key().to_string()}))
+                .map(|(name, key)| json!({"name": name, "key": key_text(key)}))
                 .collect::<Vec<_>>(),
+            "committee": policy.trust.committee().map(|hash| hash.to_string()),
             "rules": policy.says(),
         }))?;
         return Ok(Exit::Done);
@@ -115,7 +126,10 @@ pub fn show(args: &TrustShow) -> Result<Exit, Failure> {
     )?;
     for (name, key) in policy.trust.witnesses() {
         line(out, "witness", name)?;
-        line(out, "  key", &key.key().to_string())?;
+        line(out, "  key", &key_text(key))?;
+    }
+    if let Some(hash) = policy.trust.committee() {
+        line(out, "committee", &hash.to_string())?;
     }
     for says in policy.says() {
         line(out, "rule", &says)?;

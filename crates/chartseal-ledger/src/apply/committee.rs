@@ -7,9 +7,9 @@ use chartseal_wire::{Event, OrgId, Subject, history};
 use super::context::Context;
 use crate::admission::AdmissionError;
 use crate::body::CommitteeChanged;
-use crate::committee::{Committee, Member};
 use crate::scratch::Scratch;
 use crate::state::{NextCommittee, Shared, State, table};
+use chartseal_wire::committee::{Committee, Member};
 
 /// The furthest height ahead at which an epoch may begin.
 const MAX_AHEAD: u64 = 100_000;

@@ -116,6 +116,26 @@ fn exported() -> Vec<Seed> {
             read(&format!("{vectors}/visit.kept")),
         ),
     ];
+    let certified = read(&format!("{vectors}/certified.tlog-proof"));
+    let file = ProofFile::parse(std::str::from_utf8(&certified).unwrap()).unwrap();
+    let shown: Export = from_bytes(&file.extra).unwrap();
+    let certificate = shown.finality.as_ref().unwrap().certificate.bytes();
+    seeds.extend([
+        seed("wire_export", "certified", &shown),
+        ("wire_certificate", "certified".into(), certificate),
+        ("audit_verify", "certified".into(), certified.clone()),
+        ("audit_differential", "certified".into(), certified),
+        (
+            "audit_policy",
+            "committee.policy".into(),
+            read(&format!("{vectors}/committee.policy")),
+        ),
+        (
+            "audit_kept",
+            "certified".into(),
+            read(&format!("{vectors}/certified.kept")),
+        ),
+    ]);
     for (at, entry) in history.entries.iter().enumerate() {
         seeds.push(("wire_entry", format!("visit-{at:02}"), entry.0.clone()));
     }

@@ -6,8 +6,8 @@ use chartseal_wire::history::{
     Access, DirectiveIssued, EmergencyDeclared, Outcome, OwnAccess, OwnOutcome, RecordAdded, Token,
 };
 use chartseal_wire::{
-    ActorId, BlockHeader, ChainId, Entry, Event, Export, Hash, HeaderDigest, HistorySection, OrgId,
-    PatientId, RecordId, SealedText, Subject, Time, TxId,
+    ActorId, BlockHeader, Certificate, ChainId, Entry, Event, Export, Hash, HeaderDigest,
+    HistorySection, OrgId, PatientId, RecordId, SealedText, Subject, Time, TxId,
 };
 use proptest::prelude::*;
 
@@ -198,6 +198,11 @@ proptest! {
     ) {
         one_form::<Entry>(&changed(to_bytes(&entry), &changes))?;
         one_form::<Export>(&changed(to_bytes(&sample::export()), &changes))?;
+        one_form::<Export>(&changed(to_bytes(&sample::certified()), &changes))?;
+        let certificate = changed(sample::certificate(1).bytes(), &changes);
+        if let Ok(read) = Certificate::parse(&certificate) {
+            prop_assert_eq!(read.bytes(), certificate);
+        }
         one_form::<BlockHeader>(&changed(sample::header().bytes(), &changes))?;
     }
 

@@ -63,6 +63,14 @@ fn vectors() -> String {
     );
     add("map_proof", &to_bytes(&sample::proof()));
     add("export", &to_bytes(&sample::export()));
+    add("committee", &to_bytes(&sample::committee(1)));
+    add("committee.hash", sample::committee(1).hash().as_ref());
+    add("certificate", &sample::certificate(1).bytes());
+    add(
+        "certificate.message",
+        &sample::certificate(1).message(&ChainId([0xcc; 32])),
+    );
+    add("export.certified", &to_bytes(&sample::certified()));
     for one in domain::ALL {
         add(&format!("tagged {one}"), &domain::tagged_sha256(one, b""));
     }

@@ -2,8 +2,11 @@
 //! The published formats: frozen bytes, one spelling, no panic.
 
 mod binary;
+mod certificate;
 mod domains;
 mod golden;
 mod keys;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
 mod sample;
 mod text;

@@ -2,7 +2,7 @@
 
 use chartseal_codec::{Bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, Map, MapProof};
-use chartseal_wire::export::Growth;
+use chartseal_wire::export::{Finality, Growth, Handover};
 use chartseal_wire::history::{
     Access, Adopted, CommitteeChanged, Destroyed, DirectiveIssued, DirectivesRelabelled,
     DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared, Enrolled, Erased, Flood,
@@ -12,8 +12,9 @@ use chartseal_wire::history::{
     Token,
 };
 use chartseal_wire::{
-    ActorId, BlockHeader, ChainId, Entry, Event, Export, HeaderDigest, HistorySection, OrgId,
-    PatientId, PublicKey, RecordId, SealedText, Subject, Time, TxId,
+    ActorId, BlockHeader, Certificate, ChainId, Committee, Entry, Event, Export, HeaderDigest,
+    HistorySection, Member, OrgId, PatientId, PublicKey, RecordId, SealedText, Signature, Subject,
+    Time, TxId,
 };
 
 const PATIENT: PatientId = PatientId([0xa1; 16]);
@@ -360,5 +361,38 @@ pub(crate) fn export() -> Export {
             salt: [0x40; 32],
             sealed: Bytes(vec![1, 2, 3]),
         }],
+        finality: None,
+    }
+}
+
+pub(crate) fn committee(epoch: u64) -> Committee {
+    let member = |n| Member {
+        org: OrgId([n; 16]),
+        validator: PublicKey([0x90 - n; 32]),
+    };
+    Committee::new(epoch, (1..=4).map(member).collect()).unwrap()
+}
+
+/// By three of four.
+pub(crate) fn certificate(epoch: u64) -> Certificate {
+    let signed = [0, 1, 3].map(|at: u8| (u64::from(at), Signature([0xb0 + at; 64])));
+    let views = (epoch, 300, 298);
+    Certificate::new(views, header().leaf(), 4, &signed).unwrap()
+}
+
+/// An export of epoch 1, from the committee of epoch 0 on.
+pub(crate) fn certified() -> Export {
+    Export {
+        finality: Some(Finality {
+            first: committee(0),
+            handovers: vec![Handover {
+                header: header(),
+                proof: vec![Hash([0x0b; 32])],
+                certificate: certificate(0),
+                next: committee(1),
+            }],
+            certificate: certificate(1),
+        }),
+        ..export()
     }
 }

@@ -1,8 +1,13 @@
+//! The organizations of an epoch, and how they say that a block is final.
+
 use alloc::vec::Vec;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, to_bytes};
-use chartseal_wire::domain::{COMMITTEE, tagged_sha256};
-use chartseal_wire::{Hash, OrgId, PublicKey};
+use chartseal_merkle::Hash;
+
+use crate::domain::{COMMITTEE, tagged_sha256};
+use crate::id::OrgId;
+use crate::key::PublicKey;
 
 /// The organizations that order blocks and keep key shares during one epoch.
 ///
@@ -71,6 +76,13 @@ impl Committee {
     pub fn index_of(&self, org: &OrgId) -> Option<u64> {
         let at = self.members.iter().position(|member| member.org == *org)?;
         Some(at as u64 + 1)
+    }
+
+    /// The members as certificates number them: by the bytes of their validators' keys.
+    pub fn validators(&self) -> Vec<Member> {
+        let mut validators = self.members.clone();
+        validators.sort_unstable_by_key(|member| member.validator);
+        validators
     }
 
     /// What a header says of the committee that certifies the next block.
