@@ -1,3 +1,7 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use chartseal_wire::Subject;
 use thiserror::Error;
 
 use super::{Damage, LedgerStore};
@@ -29,12 +33,14 @@ pub enum ReplayError<E> {
 /// decision made and every root computed again, and each entry is compared with the store's. `each` gets
 /// every block with its effect, the receipts included. Gives the state at `until`, for proofs.
 ///
+/// With the feature `std` a block is read while the one before it is executed.
+///
 /// `from` is [`Genesis::overlay`](crate::Genesis::overlay), or what a snapshot held: its next block must not be
 /// pruned.
 ///
 /// # Errors
 /// [`ReplayError`].
-pub fn replay<S: LedgerStore>(
+pub fn replay<S: LedgerStore + Sync>(
     store: &S,
     from: &Overlay,
     until: u64,
@@ -46,26 +52,70 @@ pub fn replay<S: LedgerStore>(
         return Err(ReplayError::Damaged(Damage::BadHeader { height }));
     }
     let mut overlay = from.clone();
-    while overlay.height() < until {
-        let height = overlay.height() + 1;
-        let block = store.block(height).map_err(ReplayError::Store)?;
+    read_ahead(store, height.saturating_add(1)..=until, |height, block| {
         let missing = ReplayError::Damaged(Damage::MissingBlock { height });
-        let block = block.ok_or(missing)?;
+        let block = block.map_err(ReplayError::Store)?.ok_or(missing)?;
         let executed = execute(&overlay, &block);
         let executed = executed.map_err(|source| ReplayError::Block { height, source })?;
-        for (subject, index, bytes) in &executed.entries {
-            let kept = store
-                .history(subject, *index, 1)
-                .map_err(ReplayError::Store)?;
-            if kept.first() != Some(bytes) {
+        compare_entries(store, &executed)?;
+        each(&block, &executed);
+        overlay = executed.overlay;
+        Ok(())
+    })?;
+    Ok(overlay)
+}
+
+type Read<S> = Result<Option<Block>, <S as LedgerStore>::Error>;
+
+/// Gives blocks in order, up to the first that is refused.
+fn read_ahead<S: LedgerStore + Sync, E>(
+    store: &S,
+    heights: core::ops::RangeInclusive<u64>,
+    mut take: impl FnMut(u64, Read<S>) -> Result<(), E>,
+) -> Result<(), E> {
+    #[cfg(feature = "std")]
+    let taken = std::thread::scope(|scope| {
+        let (read, blocks) = std::sync::mpsc::sync_channel(1);
+        scope.spawn(move || {
+            for height in heights {
+                // Who takes no more wants no more.
+                if read.send((height, store.block(height))).is_err() {
+                    return;
+                }
+            }
+        });
+        blocks
+            .into_iter()
+            .try_for_each(|(height, block)| take(height, block))
+    });
+    #[cfg(not(feature = "std"))]
+    let taken = heights
+        .into_iter()
+        .try_for_each(|height| take(height, store.block(height)));
+    taken
+}
+
+/// The store has each entry that executing gave.
+fn compare_entries<S: LedgerStore>(
+    store: &S,
+    executed: &Executed,
+) -> Result<(), ReplayError<S::Error>> {
+    let mut histories: BTreeMap<&Subject, (u64, Vec<&Vec<u8>>)> = BTreeMap::new();
+    for (subject, index, bytes) in &executed.entries {
+        let history = histories.entry(subject);
+        history.or_insert((*index, Vec::new())).1.push(bytes);
+    }
+    for (subject, (first, entries)) in histories {
+        let kept = store.history(subject, first, entries.len());
+        let kept = kept.map_err(ReplayError::Store)?;
+        for (at, (index, entry)) in (first..).zip(entries).enumerate() {
+            if kept.get(at) != Some(entry) {
                 return Err(ReplayError::Damaged(Damage::History {
                     subject: *subject,
-                    index: Some(*index),
+                    index: Some(index),
                 }));
             }
         }
-        each(&block, &executed);
-        overlay = executed.overlay;
     }
-    Ok(overlay)
+    Ok(())
 }
