@@ -11,6 +11,7 @@
 //! | module | what |
 //! |---|---|
 //! | `ordering` | [`Ordering`], [`Replica`], [`Finalized`] |
+//! | `certificate` | [`Certificate`]: the engine's proof that a block is final |
 //! | `sequencer` | [`Sequencer`]: a pool and a rota of proposers, in one process |
 //!
 //! # Limits
@@ -18,8 +19,10 @@
 //! a decision, or make replicas disagree unnoticed. Every running replica must agree: one that executes
 //! wrongly is named, and nothing is ordered until it is stopped.
 
+mod certificate;
 mod ordering;
 mod sequencer;
 
+pub use certificate::{Certificate, CertificateError, namespace};
 pub use ordering::{Finalized, Ordering, OrderingError, Rejection, Replica};
 pub use sequencer::Sequencer;
