@@ -66,6 +66,10 @@ impl CertificateError {
 }
 
 impl Certificate {
+    pub(crate) fn new(finalization: Finalization<Scheme, Digest>) -> Self {
+        Self(finalization)
+    }
+
     /// The certificate whose bytes these are, verified: a quorum of the committee signed it.
     ///
     /// # Errors
@@ -90,11 +94,7 @@ impl Certificate {
         }
         let keys = committee.members().iter().map(|member| member.validator);
         let scheme = Scheme::verifier(&namespace(chain), participants(keys)?);
-        // Signatures are checked in one batch, with weights that who made them can't foresee.
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|_| CertificateError::Randomness)?;
-        let mut rng = ChaCha20Rng::from_seed(seed);
-        if certificate.0.verify(&mut rng, &scheme, &Sequential) {
+        if certificate.0.verify(&mut rng()?, &scheme, &Sequential) {
             Ok(certificate)
         } else {
             let quorum = committee.quorum();
@@ -145,4 +145,11 @@ pub(crate) fn participants(
 /// A key as the engine has it.
 pub(crate) fn engine_key(key: &PublicKey) -> Result<ed25519::PublicKey, CertificateError> {
     ed25519::PublicKey::decode(Copying(key.0.as_slice())).map_err(|_| CertificateError::Key)
+}
+
+/// The weights with which a batch of signatures is checked: who made them can't foresee them.
+pub(crate) fn rng() -> Result<ChaCha20Rng, CertificateError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|_| CertificateError::Randomness)?;
+    Ok(ChaCha20Rng::from_seed(seed))
 }

@@ -4,8 +4,12 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    unreachable_pub,
     reason = "tests"
 )]
 
 mod certificate;
+mod pool;
 mod sequencer;
+mod sim;
+mod simulation;
