@@ -91,7 +91,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         settings.heartbeat = Duration::from_millis(ms);
         settings.leader_timeout = Duration::from_millis(ms + 1_000);
         settings.certification_timeout = Duration::from_millis(ms + 2_000);
-        settings.retry = Duration::from_millis(1_000);
+        settings.retry = Duration::from_secs(1);
         settings.skip_after = Duration::from_millis(2 * ms + 4_000);
     }
     let keeper = NodeKeeper::new(node);
@@ -111,7 +111,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             Box::new(|handle| {
                 let asked = stop.clone();
                 *control = Some(control::listen(&directory, &keeper, handle, move || {
-                    asked.ask()
+                    asked.ask();
                 }));
                 ready();
             }),

@@ -258,9 +258,9 @@ fn four_processes_outlive_kills_under_load_and_lose_nothing_that_was_acknowledge
     (0..4).for_each(|number| network.start(number));
     settled(20);
     done.store(true, Ordering::SeqCst);
-    clients
-        .into_iter()
-        .for_each(|client| client.join().unwrap());
+    for client in clients {
+        client.join().unwrap();
+    }
 
     let height = network.height();
     network.await_height(height + 1);
@@ -320,7 +320,7 @@ fn four_processes_outlive_kills_under_load_and_lose_nothing_that_was_acknowledge
 #[test]
 fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     let (network, other) = (Network::new(), Network::new());
-    let config = network.config_file(0);
+    let (parsed, config) = (network.config(0), network.config_file(0));
     let good = fs::read_to_string(&config).unwrap();
     let refused = |text: &str, expected: &[&str]| {
         fs::write(&config, text).unwrap();
@@ -362,7 +362,7 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
         &["`colour` is no key", "the keys are"],
     );
     refused(&line("threads", "0"), &["threads", "1 to 64"]);
-    let own = format!("validator {} ", network.config(0).validators[1].key);
+    let own = format!("validator {} ", parsed.validators[1].key);
     let without: Vec<_> = good
         .lines()
         .filter(|line| !line.starts_with(&own))
@@ -372,7 +372,7 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
         &["validator: ", "is not listed", "once"],
     );
 
-    let taken = TcpListener::bind(network.config_listen(&good)).unwrap();
+    let taken = TcpListener::bind(parsed.listen).unwrap();
     refused(&good, &["listen: ", "can't be used", "choose another port"]);
     drop(taken);
 
@@ -406,12 +406,4 @@ fn a_clock_an_hour_behind_is_refused() {
         "{error}"
     );
     config.check_clock(begun, begun, &genesis).unwrap();
-}
-
-impl Network {
-    /// The address of a configuration's text.
-    fn config_listen(&self, text: &str) -> String {
-        let line = text.lines().find_map(|line| line.strip_prefix("listen "));
-        line.unwrap().to_owned()
-    }
 }

@@ -216,7 +216,7 @@ fn one_equivocator_too_many_forks_the_chain_and_the_simulation_sees_it() {
 }
 
 /// How many seeds are run in CI; `CHARTSEAL_LONG=N` runs N of them, and `CHARTSEAL_SEED=S` the one.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 120;
 
 #[test]
 fn what_is_promised_holds_whatever_befalls_the_network() {

@@ -474,7 +474,7 @@ fn parse<T: std::str::FromStr>(key: &str, value: &str, right: &str) -> Result<T,
     value.parse().map_err(|_| format!("`{key}` takes {right}"))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
     key: &str,
     value: T,
     min: T,

@@ -164,14 +164,12 @@ impl Control {
             e.array(2).uint(2).item(transaction);
         })?;
         let mut d = Decoder::new(&answer);
-        match d.at("answer").array(2)? {
-            0 => Ok(d.finish()?),
-            _ => {
-                let (rule, why) = (d.text(64)?.to_owned(), d.text(1_024)?.to_owned());
-                d.finish()?;
-                Err(ControlError::Refused { rule, why })
-            }
+        if d.at("answer").array(2)? == 0 {
+            return Ok(d.finish()?);
         }
+        let (rule, why) = (d.text(64)?.to_owned(), d.text(1_024)?.to_owned());
+        d.finish()?;
+        Err(ControlError::Refused { rule, why })
     }
 
     /// What became of a transaction.
