@@ -48,6 +48,12 @@ pub enum Command {
     /// Decide access requests against consents.
     #[command(subcommand)]
     Policy(Policy),
+    /// Make, start, look at and stop a network of nodes, each a process of its own.
+    #[command(subcommand)]
+    Net(crate::net::Net),
+    /// Run one node of a network.
+    #[command(subcommand)]
+    Node(crate::net::Node),
     /// Make and show keys.
     #[command(subcommand)]
     Key(records::Key),

@@ -7,6 +7,7 @@
 //! | `demo` | one clinic visit, end to end |
 //! | `audit` | verification of exports |
 //! | `ledger` | what a node's ledger holds, and whether it is true |
+//! | `net` | networks of nodes, each a process of its own |
 //! | `events` | what an entry of a history says |
 //! | `policy` | decisions on a document's cases, and what else can be asked of consents |
 //! | `records` | keys, and sealed records on files and pipes |
@@ -28,6 +29,7 @@ mod events;
 mod exit;
 mod failure;
 mod ledger;
+mod net;
 mod policy;
 mod records;
 mod text;
@@ -54,6 +56,8 @@ fn main() -> ExitCode {
         Command::Audit(command) => audit::run(command),
         Command::Ledger(command) => ledger::run(command),
         Command::Policy(command) => policy::run(command),
+        Command::Net(command) => net::run(command),
+        Command::Node(command) => net::node(command),
         Command::Key(command) => records::key(command),
         Command::Seal(args) => records::seal(args),
         Command::Open(args) => records::open(args),

@@ -1,25 +1,58 @@
-//! Who orders transactions, behind one small trait.
+//! Who orders transactions, behind one small trait; and the BFT engine that hospitals run together.
 //!
 //! A [`Replica`] is one organization's state machine and store: it proposes, executes and commits
 //! blocks, and decides nothing about order. An [`Ordering`] takes transactions from anybody and has
-//! the replicas agree on blocks. The ledger's facade knows only these two traits.
+//! the replicas agree on blocks. The ledger's facade knows only these two traits; the in-process
+//! [`Sequencer`] implements them.
 //!
-//! Today there is one implementation, the in-process [`Sequencer`]. It orders; it does not decide
-//! what is true: every replica applies every block on its own, and a block on which they don't agree
-//! is an error, never a majority's opinion. A BFT engine takes its place behind the same trait.
+//! A *validator* ([`engine`]) is one organization's part in a network: with *n* = 3*f* + 1 of them, *f* may be down, cut off
+//! or malicious. It runs on `commonware-consensus` (simplex and marshal), which no other crate names. What is
+//! final goes to a [`Keeper`], the organization's own disk. docs/consensus.md has the design.
 //!
 //! | module | what |
 //! |---|---|
 //! | `ordering` | [`Ordering`], [`Replica`], [`Finalized`] |
 //! | `sequencer` | [`Sequencer`]: a pool and a rota of proposers, in one process |
+//! | [`engine`] | one validator: proposes, verifies, gossips, keeps what is final |
+//! | [`validator`] | the same on a real network, with files in a directory |
+//! | `keeper` | [`Keeper`]: where final blocks last; [`StoreKeeper`] over any ledger store |
+//! | `pool` | [`Pool`]: transactions that wait, bounded and fair |
+//! | `refusal` | [`Refusal`]: each rule by which a proposal is refused, with its id |
+//! | `evidence` | [`Evidence`]: what shows a third party that a validator broke the protocol |
+//! | `certificate` | [`Certificate`]: the engine's proof that a block is final |
 //!
 //! # Limits
 //! The sequencer is one process: whoever runs it can withhold transactions. It can't alter one, forge
 //! a decision, or make replicas disagree unnoticed. Every running replica must agree: one that executes
 //! wrongly is named, and nothing is ordered until it is stopped.
 
-mod ordering;
-mod sequencer;
+#![cfg_attr(
+    not(any(feature = "network", feature = "simulation")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "nothing makes the engine concrete"
+    )
+)]
 
+mod certificate;
+pub mod engine;
+mod evidence;
+mod keeper;
+mod ordering;
+mod pool;
+mod refusal;
+mod sequencer;
+#[cfg(feature = "simulation")]
+pub mod simulation;
+mod speculation;
+#[cfg(feature = "network")]
+pub mod validator;
+
+pub use certificate::{Certificate, CertificateError, namespace};
+pub use evidence::{Evidence, EvidenceError, Fault};
+pub use keeper::{Keeper, KeeperError, OpenError, StoreKeeper};
 pub use ordering::{Finalized, Ordering, OrderingError, Rejection, Replica};
+pub use pool::{Limits, Pool, PoolError, Settled};
+pub use refusal::Refusal;
 pub use sequencer::Sequencer;

@@ -1,5 +1,5 @@
 //! One organization's server: a replica of the ledger, a custodian of key shares, a vault of
-//! ciphertext. Today it runs inside a process; the network and its API come with their own issues.
+//! ciphertext. It runs inside a process ([`Node`]), or as one of its own in a network ([`serve`]).
 //!
 //! A [`Node`] trusts its own final state and nothing else. It applies every block itself; it releases
 //! a share only on a permit in that state, and only if it would decide the same now; it signs only
@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `node` | [`Node`]: opening, reading, sealed texts |
 //! | `replica` | the node as a [`Replica`](chartseal_consensus::Replica): propose, execute, commit |
+//! | [`serve`] | the node as a process: configuration, validator, control socket |
 //! | [`custodian`] | deposit, release, destroy |
 //! | [`export`] | checkpoints, cosignatures, exports |
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
@@ -35,6 +36,7 @@ mod node;
 mod publish;
 mod record_index;
 mod replica;
+pub mod serve;
 mod stores;
 
 pub use clock::Clock;

@@ -237,6 +237,21 @@ impl Node {
         Ok(pruned)
     }
 
+    /// Makes a block that a quorum made final the head, durably. It is the head's child, and `executed` is
+    /// what executing it on the head gave.
+    pub(crate) fn keep_final(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+    ) -> Result<(), NodeError> {
+        self.check_running()?;
+        self.stores.ledger.commit(&Commit::new(block, executed))?;
+        self.headers.append(block.header.leaf());
+        self.head = executed.overlay.clone();
+        self.executed.clear();
+        Ok(())
+    }
+
     pub(crate) fn put_side(&self, rows: &[(SideKey, Vec<u8>)]) -> Result<(), NodeError> {
         let rows: Vec<(SideKey, &[u8])> = rows
             .iter()

@@ -11,6 +11,7 @@
 //! | `reports` | exports explained and reported; policies pinned |
 //! | `ledger` | what a node's ledger holds; damage, snapshots |
 //! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
+//! | `net` | networks of real processes: kills, graceful ends, misconfiguration |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
 #![allow(
@@ -31,6 +32,7 @@ mod evidence;
 mod golden;
 mod import;
 mod ledger;
+mod net;
 mod policy;
 mod records;
 mod reports;

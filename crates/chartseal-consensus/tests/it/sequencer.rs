@@ -1,13 +1,5 @@
 //! What the sequencer promises: one order, agreed on by every running replica, or an error.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 use std::collections::BTreeMap;
 
 use chartseal_consensus::{Ordering, OrderingError, Rejection, Replica, Sequencer};

@@ -1,0 +1,302 @@
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chartseal_ledger::{Block, Overlay, Proposed, SignedTransaction, propose};
+use chartseal_wire::{Hash, PublicKey, Time, TxId};
+use commonware_consensus::Viewable as _;
+use tokio::sync::watch;
+
+use super::Notarize;
+use super::handle::Outcome;
+use crate::evidence::{Evidence, equivocated, is_provable, refused};
+use crate::keeper::Keeper;
+use crate::pool::{Limits, Pool, Settled};
+use crate::refusal::Refusal;
+use crate::speculation::Speculation;
+
+/// How many outcomes, refusals and pieces of evidence are remembered.
+const MAX_OUTCOMES: usize = 65_536;
+const MAX_REFUSALS: usize = 256;
+const MAX_EVIDENCE: usize = 256;
+
+/// How one validator runs.
+#[derive(Clone)]
+pub struct Settings {
+    /// How long a leader without transactions holds its proposal: an idle chain makes one block in this
+    /// time. It must be below `leader_timeout`, or an idle leader would count as a dead one.
+    pub heartbeat: Duration,
+    /// How long the others wait for a leader's proposal.
+    pub leader_timeout: Duration,
+    /// How long they wait for a view to be certified, before they vote to skip it.
+    pub certification_timeout: Duration,
+    /// How long until a vote to skip is sent again.
+    pub retry: Duration,
+    /// After how long without a sign of life a leader is skipped at once.
+    pub skip_after: Duration,
+    /// How long a fetch of a block or certificate may take, before another peer is asked.
+    pub fetch_timeout: Duration,
+    /// How often this node sends its clients' transactions again that are not final.
+    pub gossip_again: Duration,
+    /// How long a proposer may execute candidates; the others wait for the next block.
+    pub build_budget: Duration,
+    /// The most transactions of a proposal of this node.
+    pub max_transactions: usize,
+    /// The most bytes of them.
+    pub max_bytes: usize,
+    /// How much may wait.
+    pub pool: Limits,
+    /// How many threads check a block's signatures.
+    pub threads: NonZeroUsize,
+    /// How many pages of stored certificates and journals are held in memory, of 4 KiB each.
+    pub cached_pages: NonZeroUsize,
+    /// How many entries the tables of stored blocks have room for at first.
+    pub table_size: u32,
+    /// The prefix of everything that the engine stores.
+    pub partition: String,
+    /// The validator's clock, for the times of blocks.
+    pub clock: Arc<dyn Fn() -> Time + Send + Sync>,
+    /// What makes its proposals.
+    pub builder: Arc<dyn Builder>,
+}
+
+impl Settings {
+    /// What a node on a real network runs with: a heartbeat every 8 s, leaders given up after 10 s.
+    pub fn recommended(clock: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
+        Self {
+            heartbeat: Duration::from_secs(8),
+            leader_timeout: Duration::from_secs(10),
+            certification_timeout: Duration::from_secs(12),
+            retry: Duration::from_secs(5),
+            skip_after: Duration::from_secs(15),
+            fetch_timeout: Duration::from_secs(2),
+            gossip_again: Duration::from_secs(1),
+            build_budget: Duration::from_millis(500),
+            max_transactions: 2_048,
+            max_bytes: 2 * 1024 * 1024,
+            pool: Limits::default(),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            cached_pages: NonZeroUsize::MIN.saturating_add(2_047),
+            table_size: 65_536,
+            partition: "chartseal".into(),
+            clock,
+            builder: Arc::new(Honest),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("heartbeat", &self.heartbeat)
+            .field("leader_timeout", &self.leader_timeout)
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a validator's proposals. Nodes use [`Honest`]; a simulation's Byzantine validators use others.
+pub trait Builder: Send + Sync + 'static {
+    /// A block on `parent` from those of the candidates that are admissible, in their order.
+    fn build(
+        &self,
+        parent: &Overlay,
+        time: Time,
+        candidates: &mut dyn Iterator<Item = SignedTransaction>,
+    ) -> Proposed;
+}
+
+/// Proposes what the ledger's rules say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Honest;
+
+impl Builder for Honest {
+    fn build(
+        &self,
+        parent: &Overlay,
+        time: Time,
+        candidates: &mut dyn Iterator<Item = SignedTransaction>,
+    ) -> Proposed {
+        propose(parent, time, candidates)
+    }
+}
+
+/// What a validator's tasks share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    core: Mutex<Core>,
+    keeper: Mutex<Box<dyn Keeper>>,
+    /// Counts transactions that came into the pool.
+    pub(crate) arrivals: watch::Sender<u64>,
+    /// The height of the newest final block.
+    pub(crate) finals: watch::Sender<u64>,
+}
+
+/// What changes from block to block.
+pub(crate) struct Core {
+    pub(crate) speculation: Speculation,
+    pub(crate) pool: Pool,
+    /// Blocks that this validator refused, by the view and their leaf hash, until their proposers' votes come.
+    refused: BTreeMap<(u64, Hash), Refused>,
+    /// Votes of leaders for their own proposals, which mostly come before the proposals are judged.
+    votes: BTreeMap<(u64, Hash), Notarize>,
+    pub(crate) evidence: VecDeque<Evidence>,
+    /// What became of transactions, and in which order they are forgotten.
+    outcomes: BTreeMap<TxId, Outcome>,
+    remembered: VecDeque<TxId>,
+    /// The newest view that was certified or skipped.
+    pub(crate) view: u64,
+    /// The newest view with a certificate of finality.
+    pub(crate) final_view: u64,
+    /// Views that were skipped.
+    pub(crate) skipped: u64,
+    /// How many blocks this validator refused, by the rule.
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
+    /// When each validator's last vote came.
+    pub(crate) heard: BTreeMap<PublicKey, Time>,
+    /// Why it stopped, if it did.
+    pub(crate) fatal: Option<String>,
+}
+
+/// A refused block.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    pub(crate) block: Arc<Block>,
+    pub(crate) refusal: Refusal,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, keeper: Box<dyn Keeper>) -> Self {
+        let head = keeper.head();
+        let height = head.height();
+        let core = Core {
+            speculation: Speculation::new(head),
+            pool: Pool::new(settings.pool),
+            refused: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            evidence: VecDeque::new(),
+            outcomes: BTreeMap::new(),
+            remembered: VecDeque::new(),
+            view: 0,
+            final_view: 0,
+            skipped: 0,
+            refusals: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            fatal: None,
+        };
+        Self {
+            settings,
+            core: Mutex::new(core),
+            keeper: Mutex::new(keeper),
+            arrivals: watch::Sender::new(0),
+            finals: watch::Sender::new(height),
+        }
+    }
+
+    /// What changes. A task that panicked left it as it was between two whole changes.
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keeper(&self) -> MutexGuard<'_, Box<dyn Keeper>> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Time {
+        (self.settings.clock)()
+    }
+
+    /// Stops everything that depends on this validator's state, and says why.
+    pub(crate) fn fail(&self, why: String) {
+        tracing::error!(%why, "validator stops");
+        self.core().fatal.get_or_insert(why);
+        // Whoever waits for blocks looks again, and finds the reason.
+        self.finals.send_modify(|_| ());
+    }
+}
+
+impl Core {
+    /// Notes a block that this validator votes against.
+    pub(crate) fn refuse(&mut self, view: u64, block: Arc<Block>, refusal: Refusal) {
+        let count = self.refusals.entry(refusal.rule()).or_default();
+        *count = count.saturating_add(1);
+        if self.refused.len() >= MAX_REFUSALS {
+            self.refused.pop_first();
+        }
+        let key = (view, block.header.leaf());
+        self.refused.insert(key, Refused { block, refusal });
+        self.match_up(key);
+    }
+
+    /// Notes a leader's verified vote for its own proposal.
+    pub(crate) fn proposed(&mut self, vote: Notarize) {
+        if self.votes.len() >= MAX_REFUSALS {
+            self.votes.pop_first();
+        }
+        let (view, leaf) = (vote.view().get(), Hash(vote.proposal.payload.0));
+        let rivals = self
+            .votes
+            .range((view, Hash::ZERO)..=(view, Hash([0xff; 32])));
+        let rival = rivals
+            .map(|(_, rival)| rival)
+            .find(|rival| rival.proposal != vote.proposal);
+        if let Some(evidence) = rival.map(|rival| equivocated(rival, &vote)) {
+            self.accuse(evidence);
+        }
+        self.votes.insert((view, leaf), vote);
+        self.match_up((view, leaf));
+    }
+
+    /// A refused block and its proposer's vote for it are evidence.
+    fn match_up(&mut self, key: (u64, Hash)) {
+        let (Some(known), Some(vote)) = (self.refused.get(&key), self.votes.get(&key)) else {
+            return;
+        };
+        if is_provable(&known.refusal) {
+            let evidence = refused(vote, &known.block);
+            self.accuse(evidence);
+        }
+    }
+
+    /// Keeps evidence; the oldest makes room.
+    pub(crate) fn accuse(&mut self, evidence: Evidence) {
+        if self.evidence.contains(&evidence) {
+            return;
+        }
+        if self.evidence.len() >= MAX_EVIDENCE {
+            self.evidence.pop_front();
+        }
+        self.evidence.push_back(evidence);
+    }
+
+    pub(crate) fn outcome(&self, id: &TxId) -> Option<&Outcome> {
+        self.outcomes.get(id)
+    }
+
+    /// Remembers what a final block settled.
+    pub(crate) fn remember(&mut self, block: &Block, settled: Settled) {
+        let height = block.header.height;
+        for transaction in &block.transactions {
+            self.note(transaction.id(), Outcome::Final { height });
+        }
+        for (id, why) in settled.refused {
+            self.note(id, Outcome::Refused { why });
+        }
+        for id in settled.expired {
+            self.note(id, Outcome::Expired);
+        }
+    }
+
+    fn note(&mut self, id: TxId, outcome: Outcome) {
+        if self.outcomes.insert(id, outcome).is_none() {
+            self.remembered.push_back(id);
+        }
+        while self.remembered.len() > MAX_OUTCOMES {
+            if let Some(oldest) = self.remembered.pop_front() {
+                self.outcomes.remove(&oldest);
+            }
+        }
+    }
+}

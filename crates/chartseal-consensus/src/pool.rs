@@ -1,0 +1,446 @@
+//! Transactions that wait for a block.
+//!
+//! A node pools what clients hand in and what other nodes gossip. The pool is bounded and fair: nobody's
+//! flood keeps somebody else's transaction out, or late.
+//!
+//! - **Admission.** What breaks one of the ledger's rules for every transaction (`CS-LED-01` to `09`) at
+//!   the newest *final* state is refused. So whoever fills the pool signs with an enrolled key.
+//! - **Replacement.** Nobody pays, so nothing outbids: of two transactions with one key and sequence number
+//!   the first stays. Once the ledger refuses it at a final state it makes room.
+//! - **Room.** A key has at most [`Limits::per_actor`] waiting. When the pool is full, whoever has most in it
+//!   loses their latest to a newcomer who has less.
+//! - **Removal** happens when a block is *final*, never when one is proposed: proposals fail.
+//! - **Turns.** A block takes one transaction of each key, then a second of each, and so on, in each
+//!   key's own order; the next block goes on behind the key that came last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use chartseal_ledger::{AdmissionError, Overlay, SignedTransaction, TRANSACTION_VERSION, propose};
+use chartseal_wire::domain::TRANSACTION;
+use chartseal_wire::{PublicKey, TxId};
+use thiserror::Error;
+
+use crate::refusal::is_committee_change;
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most transactions of one key.
+    pub per_actor: usize,
+    /// The most transactions.
+    pub transactions: usize,
+    /// The most bytes of transactions, signatures left out.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// 256 a key, 32,768 in all, 64 MiB.
+    fn default() -> Self {
+        Self {
+            per_actor: 256,
+            transactions: 32_768,
+            bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why the pool does not take a transaction. Nothing changes then.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// `CS-POOL-01`: it breaks a rule of the ledger at the newest final state.
+    #[error("the ledger refuses the transaction: {0}")]
+    Refused(#[from] AdmissionError),
+    /// `CS-POOL-02`: it waits already.
+    #[error("transaction {0} waits already")]
+    Known(TxId),
+    /// `CS-POOL-03`: another one came first.
+    #[error("transaction {by} of the same key and sequence number waits already")]
+    Occupied {
+        /// Which.
+        by: TxId,
+    },
+    /// `CS-POOL-04`: the key has enough waiting.
+    #[error("{max} transactions of this key wait; send more when some are final")]
+    ActorFull {
+        /// The most of one key.
+        max: usize,
+    },
+    /// `CS-POOL-05`: no room, and nobody has more waiting than this key.
+    #[error("the pool is full: {transactions} transactions, {bytes} bytes")]
+    Full {
+        /// How many wait.
+        transactions: usize,
+        /// Their bytes.
+        bytes: usize,
+    },
+    /// `CS-POOL-06`: no validator of this version takes it into a block.
+    #[error("the committee can't be changed while validators of this version run it")]
+    CommitteeChange,
+}
+
+impl PoolError {
+    /// The id of the rule; a refused transaction's own is in its source.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "CS-POOL-01",
+            Self::Known(_) => "CS-POOL-02",
+            Self::Occupied { .. } => "CS-POOL-03",
+            Self::ActorFull { .. } => "CS-POOL-04",
+            Self::Full { .. } => "CS-POOL-05",
+            Self::CommitteeChange => "CS-POOL-06",
+        }
+    }
+
+    /// Whether no honest node passes such a transaction on, whatever its state: its bytes or its
+    /// signature are wrong.
+    pub fn is_hostile(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(
+                AdmissionError::TooLarge { .. }
+                    | AdmissionError::NotCanonical(_)
+                    | AdmissionError::Version { .. }
+                    | AdmissionError::WrongChain
+                    | AdmissionError::Signature
+            )
+        )
+    }
+}
+
+/// Transactions that wait for a block.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    limits: Limits,
+    actors: BTreeMap<PublicKey, BTreeMap<u64, Waiting>>,
+    ids: BTreeMap<TxId, (PublicKey, u64)>,
+    /// By the last height at which they may be in a block.
+    expiries: BTreeSet<(u64, PublicKey, u64)>,
+    /// What a proposer refused, to be judged once a block is final.
+    suspects: BTreeSet<(PublicKey, u64)>,
+    /// How many keys have so many bytes waiting: who has most is found without looking at all.
+    loads: BTreeSet<(usize, PublicKey)>,
+    bytes: usize,
+    /// The key whose turn came last.
+    last: Option<PublicKey>,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    transaction: SignedTransaction,
+    id: TxId,
+    expires: u64,
+    /// Whether a client of this node handed it in: this node gossips it until it is final.
+    own: bool,
+}
+
+/// What left the pool because a block is final.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The ledger refuses these at a final state.
+    pub refused: Vec<(TxId, AdmissionError)>,
+    /// These are in no block up to their last height.
+    pub expired: Vec<TxId>,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            actors: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            expiries: BTreeSet::new(),
+            suspects: BTreeSet::new(),
+            loads: BTreeSet::new(),
+            bytes: 0,
+            last: None,
+        }
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The bytes of those that wait, signatures left out.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether this one waits.
+    pub fn contains(&self, id: &TxId) -> bool {
+        self.ids.contains_key(id)
+    }
+
+    /// Takes a transaction that the newest final state admits; `own`: a client handed it in here.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub fn insert(
+        &mut self,
+        transaction: SignedTransaction,
+        head: &Overlay,
+        own: bool,
+    ) -> Result<TxId, PoolError> {
+        let id = transaction.id();
+        if let Some((key, seq)) = self.ids.get(&id) {
+            if let Some(waiting) = self.actors.get_mut(key).and_then(|of| of.get_mut(seq)) {
+                waiting.own |= own;
+            }
+            return Err(PoolError::Known(id));
+        }
+        let (key, seq, expires) = admit(&transaction, head)?;
+        let mine = self.actors.get(&key);
+        if let Some(first) = mine.and_then(|mine| mine.get(&seq)) {
+            return Err(PoolError::Occupied { by: first.id });
+        }
+        if mine.is_some_and(|mine| mine.len() >= self.limits.per_actor) {
+            let max = self.limits.per_actor;
+            return Err(PoolError::ActorFull { max });
+        }
+        // The costly check comes after everything that refuses without it, and before anybody else's
+        // transaction makes room.
+        if key
+            .verify(TRANSACTION, &transaction.bytes, &transaction.signature)
+            .is_err()
+        {
+            return Err(AdmissionError::Signature.into());
+        }
+        self.make_room(&key, transaction.bytes.len())?;
+        self.add(
+            key,
+            seq,
+            Waiting {
+                transaction,
+                id,
+                expires,
+                own,
+            },
+        );
+        Ok(id)
+    }
+
+    /// Makes room for a transaction of so many bytes, at the cost of who has most waiting.
+    fn make_room(&mut self, key: &PublicKey, size: usize) -> Result<(), PoolError> {
+        loop {
+            let fits = self.ids.len() < self.limits.transactions
+                && self.bytes.saturating_add(size) <= self.limits.bytes;
+            if fits {
+                return Ok(());
+            }
+            let (transactions, bytes) = (self.ids.len(), self.bytes);
+            let full = PoolError::Full {
+                transactions,
+                bytes,
+            };
+            let mine = self.load(key).saturating_add(size);
+            let Some((load, greedy)) = self.loads.last().copied() else {
+                return Err(full);
+            };
+            let latest = self
+                .actors
+                .get(&greedy)
+                .and_then(|of| of.keys().next_back());
+            match latest {
+                Some(latest) if load > mine => {
+                    let latest = *latest;
+                    self.remove(&greedy, latest);
+                }
+                _ => return Err(full),
+            }
+        }
+    }
+
+    /// Candidates for a block on `parent`: at most so many, and so many bytes, key by key in turn. They
+    /// stay in the pool.
+    pub fn candidates(
+        &mut self,
+        parent: &Overlay,
+        max_transactions: usize,
+        max_bytes: usize,
+    ) -> Vec<SignedTransaction> {
+        let (state, height) = (parent.state(), parent.height().saturating_add(1));
+        let behind = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let until = self.last.map_or(Bound::Unbounded, Bound::Included);
+        let first = self.actors.range((behind, Bound::Unbounded));
+        // Without a last key the first range has all of them.
+        let second = self
+            .last
+            .map(|_| self.actors.range((Bound::Unbounded, until)));
+        let mut queues: Vec<_> = first
+            .chain(second.into_iter().flatten())
+            .map(|(key, of)| {
+                // What an ancestor that is not final yet has in it is not offered again.
+                let used = state.key(key).map_or(u64::MAX, |known| known.seq);
+                (key, of.range((Bound::Excluded(used), Bound::Unbounded)))
+            })
+            .collect();
+        let (mut chosen, mut bytes, mut last) = (Vec::new(), 0_usize, None);
+        while !queues.is_empty() && chosen.len() < max_transactions {
+            queues.retain_mut(|(key, queue)| {
+                let next = queue.find(|(_, waiting)| waiting.expires >= height);
+                let Some((_, waiting)) = next else {
+                    return false;
+                };
+                let size = waiting.transaction.bytes.len();
+                let fits = bytes.saturating_add(size) <= max_bytes;
+                if fits && chosen.len() < max_transactions {
+                    bytes = bytes.saturating_add(size);
+                    chosen.push(waiting.transaction.clone());
+                    last = Some(**key);
+                }
+                // A key's own order is kept: what comes behind one that finds no room waits too.
+                fits
+            });
+        }
+        if last.is_some() {
+            self.last = last;
+        }
+        chosen
+    }
+
+    /// Notes what a proposer refused. It stays: the parent may be none in the end. The next final
+    /// block decides.
+    pub fn suspect(&mut self, refused: impl IntoIterator<Item = TxId>) {
+        for id in refused {
+            if let Some(place) = self.ids.get(&id) {
+                self.suspects.insert(*place);
+            }
+        }
+    }
+
+    /// Drops what a final block settled: what is in it or can no longer be in any, what expired, and of
+    /// what proposers refused what the new state refuses too.
+    pub fn settle(
+        &mut self,
+        head: &Overlay,
+        actors: impl IntoIterator<Item = PublicKey>,
+    ) -> Settled {
+        let mut settled = Settled::default();
+        let state = head.state();
+        for key in actors {
+            let used = state.key(&key).map_or(0, |known| known.seq);
+            let old = self
+                .actors
+                .get(&key)
+                .into_iter()
+                .flat_map(|of| of.range(..=used));
+            let old: Vec<u64> = old.map(|(seq, _)| *seq).collect();
+            for seq in old {
+                self.remove(&key, seq);
+            }
+        }
+        while let Some((expires, key, seq)) = self.expiries.first().copied() {
+            if expires > head.height() {
+                break;
+            }
+            settled.expired.extend(self.remove(&key, seq));
+        }
+        for (key, seq) in std::mem::take(&mut self.suspects) {
+            let waiting = self.actors.get(&key).and_then(|of| of.first_key_value());
+            // A later one may rest on the one before it, which waits too.
+            let Some((_, waiting)) = waiting.filter(|(first, _)| **first == seq) else {
+                continue;
+            };
+            let alone = propose(head, head.head().time, [waiting.transaction.clone()]);
+            for (id, why) in alone.rejected {
+                self.remove(&key, seq);
+                settled.refused.push((id, why));
+            }
+        }
+        settled
+    }
+
+    /// What clients of this node handed in and is not final, at most so many, oldest keys first.
+    pub fn own(&self, max: usize) -> Vec<SignedTransaction> {
+        let all = self.actors.values().flat_map(BTreeMap::values);
+        let own = all.filter(|waiting| waiting.own).take(max);
+        own.map(|waiting| waiting.transaction.clone()).collect()
+    }
+
+    fn load(&self, key: &PublicKey) -> usize {
+        let of = self.actors.get(key).into_iter().flat_map(BTreeMap::values);
+        of.map(Waiting::load).sum()
+    }
+
+    fn add(&mut self, key: PublicKey, seq: u64, waiting: Waiting) {
+        let before = self.load(&key);
+        self.loads.remove(&(before, key));
+        self.loads.insert((before + waiting.load(), key));
+        self.ids.insert(waiting.id, (key, seq));
+        self.expiries.insert((waiting.expires, key, seq));
+        self.bytes += waiting.transaction.bytes.len();
+        self.actors.entry(key).or_default().insert(seq, waiting);
+    }
+
+    fn remove(&mut self, key: &PublicKey, seq: u64) -> Option<TxId> {
+        let before = self.load(key);
+        let of = self.actors.get_mut(key)?;
+        let waiting = of.remove(&seq)?;
+        if of.is_empty() {
+            self.actors.remove(key);
+        }
+        self.loads.remove(&(before, *key));
+        if before > waiting.load() {
+            self.loads.insert((before - waiting.load(), *key));
+        }
+        self.ids.remove(&waiting.id);
+        self.expiries.remove(&(waiting.expires, *key, seq));
+        self.suspects.remove(&(*key, seq));
+        self.bytes -= waiting.transaction.bytes.len();
+        Some(waiting.id)
+    }
+}
+
+impl Waiting {
+    /// What it counts for when room is made: a small one is not free.
+    fn load(&self) -> usize {
+        self.transaction.bytes.len() + 512
+    }
+}
+
+/// The ledger's rules for every transaction, at the block after `head`; the signature is left to be
+/// checked. Gives whose it is, its sequence number, and its last height.
+fn admit(
+    transaction: &SignedTransaction,
+    head: &Overlay,
+) -> Result<(PublicKey, u64, u64), PoolError> {
+    let (bytes, height) = (transaction.bytes.len(), head.height().saturating_add(1));
+    if bytes > chartseal_ledger::MAX_TRANSACTION_BYTES {
+        return Err(AdmissionError::TooLarge { bytes }.into());
+    }
+    let parsed = transaction.parse().map_err(AdmissionError::NotCanonical)?;
+    let state = head.state();
+    if parsed.version != TRANSACTION_VERSION {
+        let found = parsed.version;
+        return Err(AdmissionError::Version { found }.into());
+    }
+    if parsed.chain != state.chain() {
+        return Err(AdmissionError::WrongChain.into());
+    }
+    if parsed.expires < height {
+        let expires = parsed.expires;
+        return Err(AdmissionError::Expired { expires, height }.into());
+    }
+    let key = state
+        .key(&parsed.actor_key)
+        .ok_or(AdmissionError::UnknownKey)?;
+    if key.revoked {
+        return Err(AdmissionError::RevokedKey.into());
+    }
+    if parsed.seq <= key.seq {
+        let (found, last) = (parsed.seq, key.seq);
+        return Err(AdmissionError::Sequence { found, last }.into());
+    }
+    if is_committee_change(&parsed.body) {
+        return Err(PoolError::CommitteeChange);
+    }
+    Ok((parsed.actor_key, parsed.seq, parsed.expires))
+}

@@ -1,0 +1,15 @@
+//! One binary: what instantiates the engine takes minutes to compile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod certificate;
+mod pool;
+mod sequencer;
+mod sim;
+mod simulation;

@@ -1,0 +1,514 @@
+//! A run: validators on simulated disks and links, what befalls them, and what must hold all the while.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chartseal_consensus::engine::{Builder, Handle, Honest, Settings, Status, max_message_bytes};
+use chartseal_consensus::simulation::start;
+use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits};
+use chartseal_ledger::{Block, Genesis, execute};
+use chartseal_wire::Time;
+use commonware_p2p::simulated::{self, Network};
+use commonware_runtime::{
+    Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
+};
+
+use super::clients::{Client, Handles, Progress};
+use super::disk::{Agreed, Disk};
+use super::faults::{Liar, Malice};
+use super::links::{self, Wires};
+use super::people::{self, START_MS};
+use super::plan::{Plan, Rng};
+
+/// After everything heals, within how long every honest validator has new blocks, and every client's
+/// transaction is final; in ms.
+pub const RECOVERY_MS: u64 = 30_000;
+/// How often what was promised is looked at, in ms.
+const STEP_MS: u64 = 50;
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub height: u64,
+    pub transactions: usize,
+    /// Views that were skipped, as the last honest validator saw it in the last phase.
+    pub skipped: u64,
+    /// The rules by which honest validators refused blocks.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// What they can show of others.
+    pub evidence: Vec<Evidence>,
+    /// Who is accused by it: each piece was checked by somebody who has the final blocks alone.
+    pub faults: Vec<Fault>,
+    /// The slowest transaction of an honest client, in views.
+    pub slowest_views: Vec<u64>,
+    /// The same in ms of simulated time.
+    pub slowest_ms: Vec<u64>,
+    /// How many transactions of each client are final.
+    pub done: Vec<u64>,
+    /// The runtime's digest of everything that happened in the last phase.
+    pub audit: String,
+    /// How long it took after everything healed until all had new blocks and nothing was open, in ms.
+    pub recovered_ms: u64,
+}
+
+struct World {
+    plan: Plan,
+    genesis: Genesis,
+    disks: Vec<Disk>,
+    agreed: Arc<Mutex<Agreed>>,
+    /// The disks of validators' twins, if they have any.
+    twins: Vec<Disk>,
+    clients: Vec<Client>,
+    rng: Rng,
+    refused: BTreeMap<&'static str, u64>,
+    evidence: Vec<Evidence>,
+    /// Counts starts, so that each has its own names.
+    starts: u64,
+    /// Whether every step is told: `CHARTSEAL_TRACE`.
+    trace: bool,
+}
+
+/// Runs a plan; panics if something does not hold that was promised.
+pub fn run(plan: &Plan) -> Report {
+    let genesis = people::genesis(plan.validators);
+    let mut world = World {
+        disks: (0..plan.validators).map(|_| Disk::new(&genesis)).collect(),
+        agreed: Arc::default(),
+        twins: (0..plan.validators).map(|_| Disk::new(&genesis)).collect(),
+        clients: people::actors(4)
+            .into_iter()
+            .take(plan.clients)
+            .map(Client::new)
+            .collect(),
+        rng: Rng::new(plan.seed ^ 0x5eed),
+        refused: BTreeMap::new(),
+        evidence: Vec::new(),
+        starts: 0,
+        trace: std::env::var_os("CHARTSEAL_TRACE").is_some(),
+        plan: plan.clone(),
+        genesis,
+    };
+    let mut config = deterministic::Config::new().with_seed(plan.seed);
+    config = config.with_start_time(UNIX_EPOCH + Duration::from_millis(START_MS + 1_000));
+    let mut runner = deterministic::Runner::new(config);
+    for (at, phase) in plan.phases.iter().enumerate() {
+        let is_last = at + 1 == plan.phases.len();
+        if let Some(number) = plan.forgets.filter(|_| is_last) {
+            world.disks[number] = Disk::new(&world.genesis);
+        }
+        let (report, checkpoint) =
+            runner.start_and_recover(async |context| world.phase(context, *phase, is_last).await);
+        if let Some(report) = report {
+            return report;
+        }
+        runner = deterministic::Runner::from(checkpoint);
+    }
+    unreachable!("the last phase reports")
+}
+
+/// A validator that runs.
+struct Up {
+    task: Task<()>,
+    handle: Handle,
+}
+
+impl World {
+    async fn phase(
+        &mut self,
+        context: deterministic::Context,
+        length: u64,
+        is_last: bool,
+    ) -> Option<Report> {
+        let validators = u32::try_from(self.plan.validators).unwrap();
+        let config = simulated::Config {
+            max_size: max_message_bytes(validators),
+            max_peers_per_set: NonZeroUsize::new(16).unwrap(),
+            disconnect_on_block: true,
+            tracked_peer_sets: NonZeroUsize::new(1).unwrap(),
+        };
+        let (network, mut oracle) =
+            Network::new_with_peers(context.child("network"), config, links::names(&self.plan))
+                .await;
+        network.start();
+        links::link_all(&self.plan, &mut oracle, self.plan.loss).await;
+
+        let handles: Handles = Arc::new(Mutex::new(vec![None; self.plan.validators]));
+        let mut up: Vec<Option<Up>> = (0..self.plan.validators).map(|_| None).collect();
+        for number in 0..self.plan.validators {
+            self.start(&context, &oracle, number, &mut up, &handles)
+                .await;
+        }
+        for (at, client) in self.clients.iter().enumerate() {
+            let home = self
+                .plan
+                .faithful
+                .then(|| self.plan.byzantine + at % (self.plan.validators - self.plan.byzantine));
+            let rng = Rng::new(self.rng.next());
+            let (chain, agreed) = (self.genesis.chain_id(), Arc::clone(&self.agreed));
+            client.start(
+                &context,
+                chain,
+                Arc::clone(&handles),
+                agreed,
+                rng,
+                self.plan.pause,
+                home,
+            );
+        }
+
+        self.trouble(&context, &mut oracle, length, &mut up, &handles)
+            .await;
+        if !is_last {
+            self.collect(&up);
+            return None;
+        }
+        Some(self.recover(&context, &mut oracle, &mut up, &handles).await)
+    }
+
+    /// What befalls the network, until the phase is over.
+    async fn trouble(
+        &mut self,
+        context: &deterministic::Context,
+        oracle: &mut Wires,
+        length: u64,
+        up: &mut [Option<Up>],
+        handles: &Handles,
+    ) {
+        let end = context.current() + Duration::from_millis(length);
+        let mut next = context.current();
+        let mut cut = false;
+        while context.current() < end {
+            self.step(context, up).await;
+            if context.current() < next {
+                continue;
+            }
+            next = context.current() + Duration::from_millis(self.rng.range(500, 3_000));
+            let victim = usize::try_from(self.rng.range(0, self.plan.validators as u64)).unwrap();
+            match self.rng.range(0, 4) {
+                0 | 1 if self.plan.crashes => {
+                    if up[victim].is_some() {
+                        self.stop(victim, up, handles);
+                    } else {
+                        self.start(context, oracle, victim, up, handles).await;
+                    }
+                }
+                2 if self.plan.partitions => {
+                    cut = !cut;
+                    if cut {
+                        links::cut(&self.plan, oracle, &mut self.rng).await;
+                    } else {
+                        links::link_all(&self.plan, oracle, self.plan.loss).await;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Everything heals. Then there is progress within a bound, and nothing that was acknowledged is lost.
+    async fn recover(
+        &mut self,
+        context: &deterministic::Context,
+        oracle: &mut Wires,
+        up: &mut [Option<Up>],
+        handles: &Handles,
+    ) -> Report {
+        links::link_all(&self.plan, oracle, 0).await;
+        for number in 0..self.plan.validators {
+            if up[number].is_none() {
+                self.start(context, oracle, number, up, handles).await;
+            }
+        }
+        for client in &self.clients {
+            client.state.lock().unwrap().stopping = true;
+        }
+        let healed = context.current();
+        let target = self.agreed.lock().unwrap().height() + 2;
+        let honest: Vec<usize> = self.plan.honest().collect();
+        loop {
+            self.step(context, up).await;
+            let open = self
+                .clients
+                .iter()
+                .filter(|client| client.state.lock().unwrap().open.is_some());
+            let open = open.count();
+            let heights: Vec<u64> = honest
+                .iter()
+                .map(|number| self.disks[*number].height())
+                .collect();
+            if open == 0 && heights.iter().all(|height| *height >= target) {
+                break;
+            }
+            let took = context.current().duration_since(healed).unwrap();
+            assert!(
+                took <= Duration::from_millis(RECOVERY_MS),
+                "no progress: heights {heights:?} of {target}, {open} transactions open, {:?}",
+                up.iter()
+                    .flatten()
+                    .map(|up| up.handle.status())
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let recovered = context.current().duration_since(healed).unwrap();
+        let recovered_ms = u64::try_from(recovered.as_millis()).unwrap();
+        // What the fastest has, all have a moment later.
+        context.sleep(Duration::from_secs(5)).await;
+        self.step(context, up).await;
+        let agreed = self.agreed.lock().unwrap();
+        for number in &honest {
+            agreed.check_acknowledged(&self.disks[*number]);
+        }
+        drop(agreed);
+        self.collect(up);
+        let last = up[self.plan.validators - 1].as_ref().unwrap();
+        let agreed = self.agreed.lock().unwrap();
+        Report {
+            height: agreed.height(),
+            transactions: agreed.transactions(),
+            skipped: last.handle.status().skipped,
+            refused: self.refused.clone(),
+            faults: self.faults(),
+            evidence: self.evidence.clone(),
+            slowest_views: self.progress(|client| client.slowest_views),
+            slowest_ms: self.progress(|client| client.slowest_ms),
+            done: self.progress(|client| client.done),
+            audit: context.auditor().state(),
+            recovered_ms,
+        }
+    }
+
+    /// A moment passes; then everything that always holds is looked at.
+    async fn step(&mut self, context: &deterministic::Context, up: &[Option<Up>]) {
+        context.sleep(Duration::from_millis(STEP_MS)).await;
+        let mut agreed = self.agreed.lock().unwrap();
+        for number in self.plan.honest() {
+            agreed.check(number, &self.disks[number]);
+            let Some(up) = &up[number] else {
+                continue;
+            };
+            let status = up.handle.status();
+            assert_eq!(status.fatal, None, "validator {number} stopped");
+            if self.trace {
+                let at = context
+                    .current()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap()
+                    .as_millis();
+                let Status {
+                    head,
+                    view,
+                    final_view,
+                    skipped,
+                    pooled,
+                    ..
+                } = &status;
+                println!(
+                    "{at} validator {number}: height {}, view {view}, final view {final_view}, skipped \
+                     {skipped}, pooled {pooled}",
+                    head.height,
+                );
+            }
+            let limits = limits();
+            assert!(status.pooled <= limits.transactions && status.pooled_bytes <= limits.bytes);
+            assert!(status.speculative <= 64);
+        }
+    }
+
+    fn progress(&self, of: impl Fn(&Progress) -> u64) -> Vec<u64> {
+        let clients = self.clients.iter();
+        clients
+            .map(|client| of(&client.state.lock().unwrap()))
+            .collect()
+    }
+
+    /// What the evidence shows to somebody who replays the chain. A refused block's parent may be no part
+    /// of it; then they can't tell.
+    fn faults(&self) -> Vec<Fault> {
+        let disk = &self.disks[self.plan.validators - 1];
+        let mut states = vec![self.genesis.overlay()];
+        for height in 1..=disk.height() {
+            let parent = states.last().unwrap();
+            states.push(execute(parent, &disk.block(height)).unwrap().overlay);
+        }
+        let check = |evidence: &Evidence| {
+            assert_eq!(
+                Evidence::from_bytes(&evidence.bytes()).as_ref(),
+                Ok(evidence)
+            );
+            let parent = match evidence {
+                Evidence::Refused { block, .. } => {
+                    let parent = Block::from_bytes(block).unwrap().header.parent;
+                    states.iter().find(|state| state.head().leaf() == parent)
+                }
+                Evidence::Equivocated { .. } => None,
+            };
+            let committee = self.genesis.committee();
+            match evidence.check(&self.genesis.chain_id(), committee, parent) {
+                Ok(fault) => Some(fault),
+                Err(EvidenceError::OtherParent) => None,
+                Err(error) => panic!("what an honest validator shows is no evidence: {error}"),
+            }
+        };
+        self.evidence.iter().filter_map(check).collect()
+    }
+
+    /// What honest validators refused and can show, before they are killed.
+    fn collect(&mut self, up: &[Option<Up>]) {
+        for number in self.plan.honest() {
+            let Some(up) = &up[number] else {
+                continue;
+            };
+            for (rule, count) in up.handle.refusals() {
+                *self.refused.entry(rule).or_default() += count;
+            }
+            for evidence in up.handle.evidence() {
+                if !self.evidence.contains(&evidence) {
+                    self.evidence.push(evidence);
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self, number: usize, up: &mut [Option<Up>], handles: &Handles) {
+        let Some(gone) = up[number].take() else {
+            return;
+        };
+        handles.lock().unwrap()[number] = None;
+        for (rule, count) in gone.handle.refusals() {
+            if self.plan.honest().any(|honest| honest == number) {
+                *self.refused.entry(rule).or_default() += count;
+            }
+        }
+        gone.task.abort();
+    }
+
+    async fn start(
+        &mut self,
+        context: &deterministic::Context,
+        oracle: &Wires,
+        number: usize,
+        up: &mut [Option<Up>],
+        handles: &Handles,
+    ) {
+        self.starts += 1;
+        let is_honest = self.plan.honest().any(|honest| honest == number);
+        let malice = if is_honest {
+            Malice::None
+        } else {
+            self.plan.malice
+        };
+        let context = context
+            .child("validator")
+            .with_attribute("start", self.starts);
+        let is_twin = malice == Malice::TwoBlocks;
+        let (first, second) = links::register(&context, &self.plan, oracle, number, is_twin).await;
+        match malice {
+            Malice::Silent => return,
+            Malice::Flood => {
+                links::flood(&context, first);
+                return;
+            }
+            _ => {}
+        }
+        let disk = self.disks[number].clone();
+        disk.reopen(&self.genesis);
+        let twin = (malice == Malice::TwoBlocks).then(|| self.twins[number].clone());
+        let builder: Arc<dyn Builder> = match malice {
+            Malice::None | Malice::TwoBlocks => Arc::new(Honest),
+            malice => Arc::new(Liar {
+                malice,
+                victim: people::actors(1)[0].public(),
+                old: Mutex::default(),
+            }),
+        };
+        let settings = settings(&context, number, self.plan.skews[number], builder);
+        let (genesis, oracle) = (self.genesis.clone(), oracle.clone());
+        let (send, receive) = tokio::sync::oneshot::channel();
+        let task = context.spawn(move |context| async move {
+            let keys = || people::validator(number);
+            let one = context.child("one");
+            let joined = links::channels(first);
+            let disk = Box::new(disk);
+            let mut twins = settings.clone();
+            let running = start(
+                one,
+                settings,
+                genesis.clone(),
+                keys(),
+                disk,
+                joined,
+                oracle.clone(),
+            );
+            let running = running.await.unwrap();
+            let mut tasks = vec![running.engine];
+            if let Some(disk) = twin {
+                // A twin has the same key and its own files, as a node that was cloned.
+                twins.partition.push_str("-twin");
+                let clock = Arc::clone(&twins.clock);
+                twins.clock = Arc::new(move || clock().plus_ms(1));
+                let other = context.child("other");
+                let joined = links::channels(second);
+                let running = start(
+                    other,
+                    twins,
+                    genesis,
+                    keys(),
+                    Box::new(disk),
+                    joined,
+                    oracle,
+                );
+                tasks.push(running.await.unwrap().engine);
+            }
+            let _ = send.send(running.handle);
+            for task in tasks {
+                let _ = task.await;
+            }
+        });
+        let handle = receive.await.unwrap();
+        if is_honest {
+            handles.lock().unwrap()[number] = Some(handle.clone());
+        }
+        up[number] = Some(Up { task, handle });
+    }
+}
+
+/// The pools' bounds in a simulation.
+fn limits() -> Limits {
+    Limits {
+        per_actor: 16,
+        transactions: 100,
+        bytes: 64 * 1024,
+    }
+}
+
+fn settings(
+    context: &deterministic::Context,
+    number: usize,
+    skew: i64,
+    builder: Arc<dyn Builder>,
+) -> Settings {
+    let clock = context.child("clock");
+    let clock = move || {
+        let now: SystemTime = clock.current();
+        let ms = now.duration_since(UNIX_EPOCH).unwrap().as_millis();
+        Time(u64::try_from(ms).unwrap().saturating_add_signed(skew))
+    };
+    Settings {
+        heartbeat: Duration::from_secs(1),
+        leader_timeout: Duration::from_millis(1_600),
+        certification_timeout: Duration::from_millis(2_400),
+        retry: Duration::from_secs(1),
+        skip_after: Duration::from_secs(4),
+        fetch_timeout: Duration::from_millis(500),
+        gossip_again: Duration::from_millis(500),
+        pool: limits(),
+        threads: NonZeroUsize::MIN,
+        cached_pages: NonZeroUsize::new(64).unwrap(),
+        table_size: 64,
+        partition: format!("validator-{number}"),
+        builder,
+        ..Settings::recommended(Arc::new(clock))
+    }
+}

@@ -1,0 +1,168 @@
+//! A node as a process of its own: one configuration file, one data directory, one validator of a network.
+//!
+//! | module | what |
+//! |---|---|
+//! | `config` | [`Config`]: the configuration file, and everything that is refused before a node starts |
+//! | `control` | [`Control`]: how the node's own machine asks it, hands it transactions and stops it |
+//! | `found` | [`found`]: keys, genesis and configurations of a new network |
+//! | `keeper` | the node's ledger as the validator's disk |
+
+mod config;
+mod control;
+mod found;
+mod keeper;
+
+use std::future::poll_fn;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use chartseal_consensus::engine::{Keys, Settings};
+use chartseal_consensus::validator::{Place, ValidatorError, run};
+use chartseal_wire::Time;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+pub use config::{Config, ConfigError};
+pub use control::{Control, ControlError, NodeStatus, TxOutcome};
+pub use found::{FoundError, Founded, found};
+
+use crate::clock::Clock;
+use crate::error::NodeError;
+use crate::node::Node;
+use crate::stores::Stores;
+use keeper::NodeKeeper;
+
+/// Why a node does not start, or stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Its configuration does not fit its files, its machine or its network.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its own stores.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Its control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// Its validator.
+    #[error(transparent)]
+    Validator(#[from] ValidatorError),
+}
+
+/// Runs the node of a configuration file until somebody asks it to stop, or it can't go on. `ready` is
+/// called once, when it can be asked.
+///
+/// # Errors
+/// [`ServeError`]: with the key of the configuration, what is wrong, and what would be right.
+pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
+    let clock = Clock::System;
+    let config = Config::read(file)?;
+    let genesis = config.genesis()?;
+    let keys = config.keys(&genesis)?;
+    config.claim_directory(&genesis)?;
+    config.check_port()?;
+    let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
+    let stores = Stores::open(&config.directory)?;
+    let node = Node::open(&genesis, config.organization, keys, stores, clock.clone())?;
+    config.check_clock(clock.now(), node.head().head().time, &genesis)?;
+    let validator = Keys::from_seed(&seed).ok_or(ConfigError::Keys {
+        file: config.keys_file(),
+        why: "its validator key is no Ed25519 key".into(),
+    })?;
+
+    let place = Place {
+        listen: config.listen,
+        peers: config
+            .validators
+            .iter()
+            .map(|peer| (peer.key, peer.address))
+            .collect(),
+        files: config.directory.join("engine"),
+        threads: config.threads,
+    };
+    let now = move || -> Time { clock.now() };
+    let mut settings = Settings::recommended(Arc::new(now));
+    if let Some(ms) = config.heartbeat_ms {
+        // Everybody waits as long for a leader as a leader may wait for work, and then some.
+        settings.heartbeat = Duration::from_millis(ms);
+        settings.leader_timeout = Duration::from_millis(ms + 1_000);
+        settings.certification_timeout = Duration::from_millis(ms + 2_000);
+        settings.retry = Duration::from_secs(1);
+        settings.skip_after = Duration::from_millis(2 * ms + 4_000);
+    }
+    let keeper = NodeKeeper::new(node);
+    let stop = Stop::default();
+    let mut control = None;
+    let ended = {
+        let stop = stop.clone();
+        let control = &mut control;
+        let keeper = keeper.clone();
+        let directory = config.directory.clone();
+        run(
+            settings,
+            &genesis,
+            &validator,
+            Box::new(keeper.clone()),
+            &place,
+            Box::new(|handle| {
+                let asked = stop.clone();
+                *control = Some(control::listen(&directory, &keeper, handle, move || {
+                    asked.ask();
+                }));
+                ready();
+            }),
+            Box::pin(stop.clone().asked()),
+        )
+    };
+    match control {
+        Some(Ok(listening)) => listening.end(),
+        Some(Err(error)) => return Err(error.into()),
+        None => {}
+    }
+    Ok(ended?)
+}
+
+/// Whether a node is to stop; whoever waits is woken.
+#[derive(Clone, Debug, Default)]
+struct Stop(Arc<StopState>);
+
+#[derive(Debug, Default)]
+struct StopState {
+    asked: AtomicBool,
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Stop {
+    fn ask(&self) {
+        self.0.asked.store(true, Ordering::SeqCst);
+        let waiting = self
+            .0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    async fn asked(self) {
+        poll_fn(|context| {
+            let mut waiting = self
+                .0
+                .waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if self.0.asked.load(Ordering::SeqCst) {
+                return Poll::Ready(());
+            }
+            *waiting = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}

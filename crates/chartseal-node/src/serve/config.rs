@@ -1,0 +1,510 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use chartseal_codec::from_bytes;
+use chartseal_ledger::Genesis;
+use chartseal_wire::{ChainId, OrgId, PublicKey, Time};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::keys::{FILE as KEYS, NodeKeys, public};
+
+/// The most bytes of a configuration, and of a genesis.
+const MAX_CONFIG: u64 = 64 * 1024;
+const MAX_GENESIS: u64 = 16 * 1024 * 1024;
+/// The file that says whose a data directory is.
+const OWNER: &str = "owner";
+
+/// One node's configuration: a text file of lines `key value`, `#` before comments.
+///
+/// | key | value |
+/// |---|---|
+/// | `network` | the chain's id, in hex: the node starts on no other |
+/// | `organization` | whose node it is, in hex |
+/// | `genesis` | the file of the network's genesis |
+/// | `keys` | the file of the node's keys |
+/// | `directory` | the data directory, made if it is missing |
+/// | `listen` | the address at which other validators reach it |
+/// | `validator` | a line each: a member's validator key in hex, and its address |
+/// | `threads` | how many threads run it; 2 if it is not said |
+/// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
+///
+/// Paths are relative to the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The chain.
+    pub network: ChainId,
+    /// Whose node it is.
+    pub organization: OrgId,
+    /// The file of genesis.
+    pub genesis: PathBuf,
+    /// The file of keys.
+    pub keys: PathBuf,
+    /// The data directory.
+    pub directory: PathBuf,
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Every validator, itself included.
+    pub validators: Vec<Peer>,
+    /// How many threads run it.
+    pub threads: usize,
+    /// How often an idle network makes a block, in ms.
+    pub heartbeat_ms: Option<u64>,
+}
+
+/// Another validator, or itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its validator key.
+    pub key: PublicKey,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Why a node does not start: the key, the reason, the remedy.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `CS-CFG-01`: a file can't be read or written.
+    #[error("{}: {source}", .file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// `CS-CFG-02`: a line that says nothing, or says it wrongly.
+    #[error("{}, line {line}: {why}", .file.display())]
+    Line {
+        /// The configuration.
+        file: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// `CS-CFG-03`: a key that has to be there.
+    #[error("{}: `{key}` is missing; add a line `{key} …`", .file.display())]
+    Missing {
+        /// The configuration.
+        file: PathBuf,
+        /// Which key.
+        key: &'static str,
+    },
+    /// `CS-CFG-04`: another network's genesis.
+    #[error(
+        "network: {} is of network {found}, not {expected}; copy the genesis that this network's \
+         founders gave out",
+        .file.display()
+    )]
+    Network {
+        /// The genesis.
+        file: PathBuf,
+        /// The network that the configuration names.
+        expected: ChainId,
+        /// The genesis' own.
+        found: ChainId,
+    },
+    /// `CS-CFG-05`: no genesis.
+    #[error("genesis: {} is no genesis; copy it again from this network's founders", .file.display())]
+    Genesis {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// `CS-CFG-06`: an organization without a validator.
+    #[error(
+        "organization: {0} is not in the committee of genesis; name the one whose node this is"
+    )]
+    Organization(OrgId),
+    /// `CS-CFG-07`: keys of another organization or another network, or none.
+    #[error("keys: {}: {why}; put the file back that was made for this organization and network", .file.display())]
+    Keys {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// `CS-CFG-08`: not the committee's validators.
+    #[error(
+        "validator: {why}; list each member of the committee once, each at an address of its own"
+    )]
+    Validators {
+        /// What is wrong.
+        why: String,
+    },
+    /// `CS-CFG-09`: somebody listens there already.
+    #[error(
+        "listen: {address} can't be used: {source}; stop what listens there, or choose another port"
+    )]
+    Port {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// `CS-CFG-10`: another node's directory.
+    #[error(
+        "directory: {} belongs to another node ({found}); name this node's own directory, or an empty one",
+        .directory.display()
+    )]
+    Directory {
+        /// Which.
+        directory: PathBuf,
+        /// Whose it is.
+        found: String,
+    },
+    /// `CS-CFG-11`: the clock can't be right.
+    #[error("clock: it shows {clock}, {behind_ms} ms before {what}; set the machine's clock")]
+    Clock {
+        /// What it shows.
+        clock: Time,
+        /// By how much it is behind.
+        behind_ms: u64,
+        /// What is later.
+        what: &'static str,
+    },
+}
+
+impl ConfigError {
+    /// The id of the rule.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "CS-CFG-01",
+            Self::Line { .. } => "CS-CFG-02",
+            Self::Missing { .. } => "CS-CFG-03",
+            Self::Network { .. } => "CS-CFG-04",
+            Self::Genesis { .. } => "CS-CFG-05",
+            Self::Organization(_) => "CS-CFG-06",
+            Self::Keys { .. } => "CS-CFG-07",
+            Self::Validators { .. } => "CS-CFG-08",
+            Self::Port { .. } => "CS-CFG-09",
+            Self::Directory { .. } => "CS-CFG-10",
+            Self::Clock { .. } => "CS-CFG-11",
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let bytes = read(file, MAX_CONFIG)?;
+        let line = |line, why: String| ConfigError::Line {
+            file: file.into(),
+            line,
+            why,
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| line(1, "not UTF-8 text".into()))?;
+        let base = file.parent().unwrap_or(Path::new(""));
+        let mut draft = Draft::default();
+        for (at, text) in (1..).zip(text.lines()) {
+            let text = text.split('#').next().unwrap_or_default().trim();
+            if text.is_empty() {
+                continue;
+            }
+            let (key, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+            draft
+                .take(key, value.trim(), base)
+                .map_err(|why| line(at, why))?;
+        }
+        draft.finish(file)
+    }
+
+    /// The text of the configuration, with paths as they are.
+    pub fn text(&self) -> String {
+        let mut text =
+            String::from("# One node of a Chartseal network. Paths are relative to this file.\n");
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "network {}\norganization {}",
+            self.network, self.organization
+        );
+        for (key, path) in [
+            ("genesis", &self.genesis),
+            ("keys", &self.keys),
+            ("directory", &self.directory),
+        ] {
+            let _ = writeln!(text, "{key} {}", path.display());
+        }
+        let _ = writeln!(text, "listen {}\nthreads {}", self.listen, self.threads);
+        if let Some(ms) = self.heartbeat_ms {
+            let _ = writeln!(text, "heartbeat_ms {ms}");
+        }
+        for peer in &self.validators {
+            let _ = writeln!(text, "validator {} {}", peer.key, peer.address);
+        }
+        text
+    }
+
+    /// The genesis, which is of this network and has these validators.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn genesis(&self) -> Result<Genesis, ConfigError> {
+        let file = self.genesis.clone();
+        let bytes = read(&file, MAX_GENESIS)?;
+        let genesis: Genesis =
+            from_bytes(&bytes).map_err(|_| ConfigError::Genesis { file: file.clone() })?;
+        let (expected, found) = (self.network, genesis.chain_id());
+        if expected != found {
+            return Err(ConfigError::Network {
+                file,
+                expected,
+                found,
+            });
+        }
+        let members = genesis.committee().members();
+        if !members.iter().any(|member| member.org == self.organization) {
+            return Err(ConfigError::Organization(self.organization));
+        }
+        let committee: BTreeSet<_> = members.iter().map(|member| member.validator).collect();
+        let listed: BTreeSet<_> = self.validators.iter().map(|peer| peer.key).collect();
+        let addresses: BTreeSet<_> = self.validators.iter().map(|peer| peer.address).collect();
+        let wrong = |why: String| Err(ConfigError::Validators { why });
+        if let Some(missing) = committee.difference(&listed).next() {
+            return wrong(format!("the member with key {missing} is not listed"));
+        }
+        if let Some(stranger) = listed.difference(&committee).next() {
+            return wrong(format!("key {stranger} is no member's"));
+        }
+        if addresses.len() != self.validators.len() || listed.len() != self.validators.len() {
+            return wrong("a key or an address is listed twice".into());
+        }
+        Ok(genesis)
+    }
+
+    /// The node's keys, which are those that genesis has for its organization.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn keys(&self, genesis: &Genesis) -> Result<NodeKeys, ConfigError> {
+        let wrong = |why: String| ConfigError::Keys {
+            file: self.keys.clone(),
+            why,
+        };
+        let bytes = read(&self.keys, MAX_CONFIG)?;
+        let keys = NodeKeys::from_secret_bytes(&bytes)
+            .map_err(|_| wrong("it holds no node's keys".into()))?;
+        let mut members = genesis.committee().members().iter();
+        let member = members.find(|member| member.org == self.organization);
+        let member = member.ok_or(ConfigError::Organization(self.organization))?;
+        let found = public(&keys.cosigner);
+        if member.validator != found {
+            let expected = member.validator;
+            return Err(wrong(format!(
+                "its validator key is {found}, genesis has {expected} for {}",
+                self.organization
+            )));
+        }
+        let own = self.validators.iter().find(|peer| peer.key == found);
+        if own.is_none_or(|own| own.address.port() != self.listen.port()) {
+            let why = format!(
+                "this node's own line has another port than `listen {}`",
+                self.listen
+            );
+            return Err(ConfigError::Validators { why });
+        }
+        Ok(keys)
+    }
+
+    /// Where the keys are.
+    pub fn keys_file(&self) -> PathBuf {
+        self.keys.clone()
+    }
+
+    /// Makes the directory this node's, if it is nobody's yet.
+    ///
+    /// # Errors
+    /// [`ConfigError::Directory`] if it is another's.
+    pub fn claim_directory(&self, genesis: &Genesis) -> Result<(), ConfigError> {
+        let directory = self.directory.clone();
+        let failed = |file: &Path| {
+            let file = file.to_owned();
+            move |source| ConfigError::File { file, source }
+        };
+        std::fs::create_dir_all(&directory).map_err(failed(&directory))?;
+        let owner = directory.join(OWNER);
+        let mine = format!(
+            "organization {}\nnetwork {}\n",
+            self.organization,
+            genesis.chain_id()
+        );
+        match std::fs::read_to_string(&owner) {
+            Ok(found) if found == mine => Ok(()),
+            Ok(found) => Err(ConfigError::Directory {
+                directory,
+                found: found.lines().collect::<Vec<_>>().join(", "),
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::write(&owner, mine).map_err(failed(&owner))
+            }
+            Err(error) => Err(failed(&owner)(error)),
+        }
+    }
+
+    /// Whether the port is free at the moment.
+    ///
+    /// # Errors
+    /// [`ConfigError::Port`].
+    pub fn check_port(&self) -> Result<(), ConfigError> {
+        let address = self.listen;
+        TcpListener::bind(address)
+            .map(drop)
+            .map_err(|source| ConfigError::Port { address, source })
+    }
+
+    /// Whether the clock can be right: it is not before what has happened. (A clock that is ahead shows
+    /// once peers are reached: they don't authenticate with it.)
+    ///
+    /// # Errors
+    /// [`ConfigError::Clock`].
+    pub fn check_clock(
+        &self,
+        clock: Time,
+        head: Time,
+        genesis: &Genesis,
+    ) -> Result<(), ConfigError> {
+        let drift = genesis.params().max_time_drift_ms;
+        let behind_ms = head.0.saturating_sub(clock.0);
+        if behind_ms <= drift {
+            return Ok(());
+        }
+        let what = if head == genesis.time() {
+            "the network's beginning"
+        } else {
+            "the newest block of this node's ledger"
+        };
+        Err(ConfigError::Clock {
+            clock,
+            behind_ms,
+            what,
+        })
+    }
+}
+
+/// A configuration while it is read.
+#[derive(Default)]
+struct Draft {
+    network: Option<ChainId>,
+    organization: Option<OrgId>,
+    genesis: Option<PathBuf>,
+    keys: Option<PathBuf>,
+    directory: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    validators: Vec<Peer>,
+    threads: Option<usize>,
+    heartbeat_ms: Option<u64>,
+}
+
+impl Draft {
+    fn take(&mut self, key: &str, value: &str, base: &Path) -> Result<(), String> {
+        let path = || Ok(base.join(value));
+        match key {
+            "network" => set(&mut self.network, key, parse(key, value, "64 hex digits")),
+            "organization" => set(
+                &mut self.organization,
+                key,
+                parse(key, value, "32 hex digits"),
+            ),
+            "genesis" => set(&mut self.genesis, key, path()),
+            "keys" => set(&mut self.keys, key, path()),
+            "directory" => set(&mut self.directory, key, path()),
+            "listen" => set(&mut self.listen, key, parse(key, value, "IP:PORT")),
+            "threads" => {
+                let threads = parse(key, value, "1 to 64");
+                let threads = threads.and_then(|threads: usize| within(key, threads, 1, 64));
+                set(&mut self.threads, key, threads)
+            }
+            "heartbeat_ms" => {
+                let ms = parse(key, value, "100 to 60000");
+                let ms = ms.and_then(|ms: u64| within(key, ms, 100, 60_000));
+                set(&mut self.heartbeat_ms, key, ms)
+            }
+            "validator" => {
+                let (name, address) = value
+                    .split_once(char::is_whitespace)
+                    .ok_or("`validator` takes a key and an address, such as IP:PORT")?;
+                self.validators.push(Peer {
+                    key: parse("validator", name, "64 hex digits")?,
+                    address: parse("validator", address.trim(), "IP:PORT")?,
+                });
+                Ok(())
+            }
+            other => Err(format!(
+                "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
+                 listen, validator, threads, heartbeat_ms"
+            )),
+        }
+    }
+
+    fn finish(self, file: &Path) -> Result<Config, ConfigError> {
+        let missing = |key| ConfigError::Missing {
+            file: file.into(),
+            key,
+        };
+        Ok(Config {
+            network: self.network.ok_or_else(|| missing("network"))?,
+            organization: self.organization.ok_or_else(|| missing("organization"))?,
+            genesis: self.genesis.ok_or_else(|| missing("genesis"))?,
+            keys: self.keys.ok_or_else(|| missing("keys"))?,
+            directory: self.directory.ok_or_else(|| missing("directory"))?,
+            listen: self.listen.ok_or_else(|| missing("listen"))?,
+            validators: self.validators,
+            threads: self.threads.unwrap_or(2),
+            heartbeat_ms: self.heartbeat_ms,
+        })
+    }
+}
+
+fn set<T>(place: &mut Option<T>, key: &str, value: Result<T, String>) -> Result<(), String> {
+    if place.is_some() {
+        return Err(format!("`{key}` is said twice; keep one line"));
+    }
+    *place = Some(value?);
+    Ok(())
+}
+
+fn parse<T: std::str::FromStr>(key: &str, value: &str, right: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("`{key}` takes {right}"))
+}
+
+fn within<T: Copy + PartialOrd + std::fmt::Display>(
+    key: &str,
+    value: T,
+    min: T,
+    max: T,
+) -> Result<T, String> {
+    if value < min || value > max {
+        return Err(format!("`{key}` is {value}; {min} to {max} are possible"));
+    }
+    Ok(value)
+}
+
+/// A whole file, which may hold secrets.
+fn read(file: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    use std::io::Read as _;
+    let failed = |source| ConfigError::File {
+        file: file.into(),
+        source,
+    };
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    opened
+        .take(max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > max {
+        let why = format!("longer than {max} bytes");
+        return Err(failed(io::Error::other(why)));
+    }
+    Ok(bytes)
+}
+
+/// The name of the file of keys beside a configuration.
+pub(super) const KEYS_FILE: &str = KEYS;

@@ -1,0 +1,399 @@
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use chartseal_codec::{Decode, DecodeError, Decoder, Encoder, canonical_struct, to_bytes};
+use chartseal_consensus::engine::{Handle, Outcome};
+use chartseal_ledger::SignedTransaction;
+use chartseal_ledger::store::LedgerStore as _;
+use chartseal_wire::{ChainId, Hash, OrgId, PublicKey, Time, TxId};
+use thiserror::Error;
+
+use super::keeper::NodeKeeper;
+
+/// The socket in a node's data directory.
+const SOCKET: &str = "control.sock";
+/// The most bytes of a question or an answer.
+const MAX_FRAME: usize = 256 * 1024;
+/// The most connections at a time.
+const MAX_CONNECTIONS: usize = 64;
+/// How long either side waits for the other.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why a node can't be asked, or does not answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// No node runs on that directory, or its socket can't be used.
+    #[error("{}: {source}", .socket.display())]
+    Socket {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What came is no answer.
+    #[error("the node's answer is not in its format: {0}")]
+    Malformed(#[from] DecodeError),
+    /// The node does not take it.
+    #[error("refused: {why} ({rule})")]
+    Refused {
+        /// The rule's id.
+        rule: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How a running node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Whose it is.
+    pub organization: OrgId,
+    /// The network.
+    pub network: ChainId,
+    /// The height of the newest final block.
+    pub height: u64,
+    /// Its header's leaf hash.
+    pub leaf: Hash,
+    /// The state root after it.
+    pub root: Hash,
+    /// Its time.
+    pub block_time: Time,
+    /// What the node's clock shows.
+    pub clock: Time,
+    /// The newest view that ended.
+    pub view: u64,
+    /// Views that were skipped since the node started.
+    pub skipped: u64,
+    /// Transactions that wait.
+    pub waiting: u64,
+    /// Pieces of evidence against others.
+    pub evidence: u64,
+    /// When each validator's last vote came.
+    pub heard: Vec<Heard>,
+}
+
+canonical_struct!(NodeStatus {
+    organization,
+    network,
+    height,
+    leaf,
+    root,
+    block_time,
+    clock,
+    view,
+    skipped,
+    waiting,
+    evidence,
+    heard
+});
+
+/// When a validator's last vote came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its key.
+    pub validator: PublicKey,
+    /// When.
+    pub at: Time,
+}
+
+canonical_struct!(Heard { validator, at });
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TxOutcome {
+    /// It waits for a block.
+    Waiting,
+    /// It is final and durable on this node, in the block at this height.
+    Final(u64),
+    /// It never will be, for this reason.
+    Refused(String),
+    /// The node does not know it.
+    Unknown,
+}
+
+/// A connection to a node's control socket. Whoever may write to the node's data directory may ask.
+#[derive(Debug)]
+pub struct Control {
+    stream: UnixStream,
+    socket: PathBuf,
+}
+
+impl Control {
+    /// Connects to the node that runs on a data directory.
+    ///
+    /// # Errors
+    /// [`ControlError::Socket`] if none does.
+    pub fn connect(directory: &Path) -> Result<Self, ControlError> {
+        let socket = directory.join(SOCKET);
+        let failed = |source| ControlError::Socket {
+            socket: socket.clone(),
+            source,
+        };
+        let stream = UnixStream::connect(&socket).map_err(failed)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
+        stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+        Ok(Self { stream, socket })
+    }
+
+    /// How the node is.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn status(&mut self) -> Result<NodeStatus, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(1).uint(1);
+        })?;
+        let mut d = Decoder::new(&answer);
+        let status = NodeStatus::decode(&mut d)?;
+        d.finish()?;
+        Ok(status)
+    }
+
+    /// Hands a transaction in. It is final once [`outcome`](Self::outcome) says so.
+    ///
+    /// # Errors
+    /// [`ControlError::Refused`] if the pool does not take it.
+    pub fn submit(&mut self, transaction: &SignedTransaction) -> Result<(), ControlError> {
+        let answer = self.ask(|e| {
+            e.array(2).uint(2).item(transaction);
+        })?;
+        let mut d = Decoder::new(&answer);
+        if d.at("answer").array(2)? == 0 {
+            return Ok(d.finish()?);
+        }
+        let (rule, why) = (d.text(64)?.to_owned(), d.text(1_024)?.to_owned());
+        d.finish()?;
+        Err(ControlError::Refused { rule, why })
+    }
+
+    /// What became of a transaction.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn outcome(&mut self, id: &TxId) -> Result<TxOutcome, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(2).uint(3).item(id);
+        })?;
+        let mut d = Decoder::new(&answer);
+        let fields = d.at("outcome").array(2)?;
+        let outcome = match (d.uint()?, fields) {
+            (1, 1) => TxOutcome::Waiting,
+            (2, 2) => TxOutcome::Final(d.uint()?),
+            (3, 2) => TxOutcome::Refused(d.text(1_024)?.to_owned()),
+            (4, 1) => TxOutcome::Unknown,
+            _ => return Err(d.invalid("an outcome is of kind 1 to 4").into()),
+        };
+        d.finish()?;
+        Ok(outcome)
+    }
+
+    /// Asks the node to stop. It answers, and ends soon after.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn stop(&mut self) -> Result<(), ControlError> {
+        self.ask(|e| {
+            e.array(1).uint(4);
+        })
+        .map(drop)
+    }
+
+    fn ask(&mut self, fill: impl FnOnce(&mut Encoder)) -> Result<Vec<u8>, ControlError> {
+        let mut question = Encoder::new();
+        fill(&mut question);
+        let question = question.finish();
+        let asked = write_frame(&mut self.stream, &question);
+        let answer = asked.and_then(|()| read_frame(&mut self.stream));
+        answer.map_err(|source| ControlError::Socket {
+            socket: self.socket.clone(),
+            source,
+        })
+    }
+}
+
+/// A listening control socket.
+#[derive(Debug)]
+pub(super) struct Listening {
+    socket: PathBuf,
+    ended: Arc<AtomicBool>,
+}
+
+impl Listening {
+    /// Takes no more connections, and takes the socket away.
+    pub(super) fn end(self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts.
+        let _ = UnixStream::connect(&self.socket);
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Answers at a data directory's socket, until it is ended.
+pub(super) fn listen(
+    directory: &Path,
+    keeper: &NodeKeeper,
+    handle: Handle,
+    stop: impl Fn() + Send + Sync + 'static,
+) -> Result<Listening, ControlError> {
+    let socket = directory.join(SOCKET);
+    let failed = |source| ControlError::Socket {
+        socket: socket.clone(),
+        source,
+    };
+    // A node that was killed leaves its socket. Another that runs here holds the ledger's lock.
+    match std::fs::remove_file(&socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&socket).map_err(failed)?;
+    let ended = Arc::new(AtomicBool::new(false));
+    let asked = Arc::new(Asked {
+        keeper: keeper.clone(),
+        handle,
+        stop: Box::new(stop),
+    });
+    let (is_over, open) = (Arc::clone(&ended), Arc::new(AtomicUsize::new(0)));
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            if is_over.load(Ordering::SeqCst) {
+                return;
+            }
+            let Ok(stream) = stream else {
+                continue;
+            };
+            if open.fetch_add(1, Ordering::SeqCst) >= MAX_CONNECTIONS {
+                open.fetch_sub(1, Ordering::SeqCst);
+                continue;
+            }
+            let (asked, open) = (Arc::clone(&asked), Arc::clone(&open));
+            thread::spawn(move || {
+                // A peer that goes away, or is slow, ends its own connection alone.
+                let _ = asked.serve(stream);
+                open.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    Ok(Listening { socket, ended })
+}
+
+/// What answers.
+struct Asked {
+    keeper: NodeKeeper,
+    handle: Handle,
+    stop: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Asked {
+    fn serve(&self, mut stream: UnixStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        loop {
+            let question = read_frame(&mut stream)?;
+            let answer = self.answer(&question).map_err(io::Error::other)?;
+            write_frame(&mut stream, &answer)?;
+        }
+    }
+
+    fn answer(&self, question: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let mut d = Decoder::new(question);
+        let fields = d.at("question").array(2)?;
+        match (d.uint()?, fields) {
+            (1, 1) => {
+                d.finish()?;
+                Ok(to_bytes(&self.status()))
+            }
+            (2, 2) => {
+                let transaction = SignedTransaction::decode(&mut d)?;
+                d.finish()?;
+                let mut e = Encoder::new();
+                match self.handle.submit(transaction) {
+                    Ok(_) => e.array(0),
+                    Err(error) => e.array(2).text(error.rule()).text(&error.to_string()),
+                };
+                Ok(e.finish())
+            }
+            (3, 2) => {
+                let id = TxId::decode(&mut d)?;
+                d.finish()?;
+                Ok(self.outcome(&id))
+            }
+            (4, 1) => {
+                d.finish()?;
+                (self.stop)();
+                let mut e = Encoder::new();
+                e.array(0);
+                Ok(e.finish())
+            }
+            _ => Err(d.invalid("a question is of kind 1 to 4")),
+        }
+    }
+
+    fn status(&self) -> NodeStatus {
+        let status = self.handle.status();
+        let (organization, clock) = {
+            let node = self.keeper.node();
+            (node.org(), node.clock.now())
+        };
+        let heard = status.heard.iter();
+        NodeStatus {
+            organization,
+            network: status.head.chain,
+            height: status.head.height,
+            leaf: status.leaf,
+            root: status.head.state_root,
+            block_time: status.head.time,
+            clock,
+            view: status.view,
+            skipped: status.skipped,
+            waiting: status.pooled as u64,
+            evidence: self.handle.evidence().len() as u64,
+            heard: heard
+                .map(|(key, at)| Heard {
+                    validator: *key,
+                    at: *at,
+                })
+                .collect(),
+        }
+    }
+
+    fn outcome(&self, id: &TxId) -> Vec<u8> {
+        let mut e = Encoder::new();
+        match self.handle.outcome(id) {
+            Outcome::Waiting => e.array(1).uint(1),
+            Outcome::Final { height } => e.array(2).uint(2).uint(height),
+            Outcome::Refused { why } => e.array(2).uint(3).text(&why.to_string()),
+            Outcome::Expired => e.array(2).uint(3).text("in no block up to its last height"),
+            // The ledger remembers what the validator forgot.
+            _ => match self.keeper.node().ledger().transaction(id) {
+                Ok(Some(place)) => e.array(2).uint(2).uint(place.height),
+                _ => e.array(1).uint(4),
+            },
+        };
+        e.finish()
+    }
+}
+
+fn write_frame(stream: &mut UnixStream, bytes: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut frame = length.to_be_bytes().to_vec();
+    frame.extend_from_slice(bytes);
+    stream.write_all(&frame)
+}
+
+fn read_frame(stream: &mut UnixStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = usize::try_from(u32::from_be_bytes(length)).map_err(io::Error::other)?;
+    if length > MAX_FRAME {
+        return Err(io::Error::other("a message is larger than 256 KiB"));
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

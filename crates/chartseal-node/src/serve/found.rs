@@ -1,0 +1,147 @@
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use chartseal_codec::to_bytes;
+use chartseal_envelope::{KeySeed, RandomnessError, RecordId as RandomId, SigningKeyPair};
+use chartseal_ledger::{Genesis, GenesisError, Params};
+use chartseal_wire::{ChainId, OrgId, Time};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::config::{Config, KEYS_FILE, Peer};
+use crate::keys::{NodeKeys, public};
+
+/// A network that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Founded {
+    /// Its chain.
+    pub chain: ChainId,
+    /// The nodes' configuration files.
+    pub configs: Vec<PathBuf>,
+}
+
+/// Why a network can't be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FoundError {
+    /// Not a number of validators that tolerates faults.
+    #[error("a network has 4, 7, 10, … or 64 validators (3f + 1), not {0}")]
+    Number(usize),
+    /// There are not enough ports above the first one.
+    #[error("port {0} and those after it are not enough for the validators; choose a lower one")]
+    Port(u16),
+    /// Something is there already.
+    #[error("{} is not empty; name a directory that is, or that does not exist", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file can't be written.
+    #[error("{}: {source}", .file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// The ledger refuses the genesis.
+    #[error(transparent)]
+    Genesis(#[from] GenesisError),
+}
+
+/// Makes a network of so many validators on this machine, at `port` and the ports after it: the directory
+/// gets `genesis`, `offices/N.key` (the organizations' enrolment keys, which belong on no node) and `node-N`
+/// with `node.conf` and `node.keys`.
+///
+/// # Errors
+/// [`FoundError`].
+pub fn found(
+    directory: &Path,
+    validators: usize,
+    port: u16,
+    heartbeat_ms: Option<u64>,
+    now: Time,
+) -> Result<Founded, FoundError> {
+    if validators % 3 != 1 || !(4..=64).contains(&validators) {
+        return Err(FoundError::Number(validators));
+    }
+    let failed = |file: &Path| {
+        let file = file.to_owned();
+        move |source| FoundError::File { file, source }
+    };
+    fs::create_dir_all(directory).map_err(failed(directory))?;
+    let mut entries = fs::read_dir(directory).map_err(failed(directory))?;
+    if entries.next().is_some() {
+        return Err(FoundError::NotEmpty(directory.into()));
+    }
+
+    let (mut organizations, mut nodes, mut offices) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..validators {
+        let (id, office, keys) = (
+            OrgId(RandomId::random()?.0),
+            SigningKeyPair::generate()?,
+            NodeKeys::generate()?,
+        );
+        organizations.push(keys.organization(id, public(&office)));
+        let offset = u16::try_from(number).map_err(|_| FoundError::Port(port))?;
+        let port = port.checked_add(offset).ok_or(FoundError::Port(port))?;
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        nodes.push((id, keys, address));
+        offices.push(office);
+    }
+    let committee: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
+    let salt = *KeySeed::generate()?.expose_bytes();
+    let genesis = Genesis::new(now, salt, Params::default(), organizations, &committee)?;
+    let chain = genesis.chain_id();
+    let file = directory.join("genesis");
+    fs::write(&file, to_bytes(&genesis)).map_err(failed(&file))?;
+
+    let place = directory.join("offices");
+    fs::create_dir(&place).map_err(failed(&place))?;
+    for (number, office) in (1..).zip(&offices) {
+        let file = place.join(format!("{number}.key"));
+        let secret = Zeroizing::new(*office.expose_secret_bytes());
+        write_private(&file, secret.as_slice()).map_err(failed(&file))?;
+    }
+
+    let peers: Vec<Peer> = nodes
+        .iter()
+        .map(|(_, keys, address)| Peer {
+            key: public(&keys.cosigner),
+            address: *address,
+        })
+        .collect();
+    let mut configs = Vec::with_capacity(validators);
+    for (number, (organization, keys, listen)) in (1..).zip(nodes) {
+        let place = directory.join(format!("node-{number}"));
+        fs::create_dir(&place).map_err(failed(&place))?;
+        let file = place.join(KEYS_FILE);
+        write_private(&file, &keys.to_secret_bytes()).map_err(failed(&file))?;
+        let config = Config {
+            network: chain,
+            organization,
+            genesis: "../genesis".into(),
+            keys: KEYS_FILE.into(),
+            directory: "data".into(),
+            listen,
+            validators: peers.clone(),
+            threads: 2,
+            heartbeat_ms,
+        };
+        let file = place.join("node.conf");
+        fs::write(&file, config.text()).map_err(failed(&file))?;
+        configs.push(file);
+    }
+    Ok(Founded { chain, configs })
+}
+
+/// Writes a file that only its owner may read.
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(bytes)
+}

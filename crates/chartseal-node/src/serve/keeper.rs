@@ -1,0 +1,36 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartseal_consensus::{Keeper, KeeperError};
+use chartseal_ledger::store::LedgerStore as _;
+use chartseal_ledger::{Block, Executed, Overlay};
+
+use crate::node::Node;
+
+/// A node's ledger as its validator's disk. Clones share the node.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeKeeper(Arc<Mutex<Node>>);
+
+impl NodeKeeper {
+    pub(crate) fn new(node: Node) -> Self {
+        Self(Arc::new(Mutex::new(node)))
+    }
+
+    /// The node. A commit that panicked left it as it was between two whole blocks.
+    pub(crate) fn node(&self) -> MutexGuard<'_, Node> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper for NodeKeeper {
+    fn head(&self) -> Overlay {
+        self.node().head().clone()
+    }
+
+    fn commit(&mut self, block: &Block, executed: &Executed) -> Result<(), KeeperError> {
+        Ok(self.node().keep_final(block, executed)?)
+    }
+
+    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError> {
+        Ok(self.node().ledger().header(height)?)
+    }
+}
