@@ -26,18 +26,20 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// What [`apply`] measures.
 pub const APPLY: [&str; 2] = ["ledger/apply", "ledger/replay"];
 /// What [`growth`] measures.
-pub const GROWTH: [&str; 4] = [
+pub const GROWTH: [&str; 5] = [
     "ledger/apply-100k",
     "ledger/memory-per-patient",
     "ledger/disk-per-patient",
     "ledger/memory-per-transaction",
+    "ledger/disk-per-transaction",
 ];
 /// What [`growth_to_a_million`] measures.
-pub const MILLION: [&str; 4] = [
+pub const MILLION: [&str; 5] = [
     "ledger/apply-1m",
     "ledger/memory-per-patient-1m",
     "ledger/disk-per-patient-1m",
     "ledger/memory-per-transaction-1m",
+    "ledger/disk-per-transaction-1m",
 ];
 
 const PATIENTS: u64 = 10_000;
@@ -81,11 +83,12 @@ pub fn growth_to_a_million() -> Result<Vec<Figure>> {
     growth_to(1_000_000, 6.0 / 4.0, MILLION)
 }
 
-fn growth_to(patients: u64, most: f64, ids: [&'static str; 4]) -> Result<Vec<Figure>> {
+fn growth_to(patients: u64, most: f64, ids: [&'static str; 5]) -> Result<Vec<Figure>> {
     let mut small = Chain::of(PATIENTS)?;
     let empty = Size::of(&mut Chain::of(0)?)?;
     let mut large = Chain::of(patients)?;
     let enrolled = Size::of(&mut large)?;
+    let in_use = large.store.bytes_in_use()?;
     let mut cost = Turns::default();
     let mut bytes = 0;
     for _ in 0..ROUNDS {
@@ -108,7 +111,8 @@ fn growth_to(patients: u64, most: f64, ids: [&'static str; 4]) -> Result<Vec<Fig
         unit,
         required: None,
     };
-    let [at, memory, disk, memory_each] = ids;
+    let [at, memory, disk, memory_each, disk_each] = ids;
+    let kept = large.store.bytes_in_use()?.saturating_sub(in_use);
     let (state, block) = ("its values and their keys", "its bytes in a block");
     let (patient, transaction) = ("bytes/patient", "bytes/transaction");
     let values = enrolled.values - empty.values;
@@ -134,6 +138,14 @@ fn growth_to(patients: u64, most: f64, ids: [&'static str; 4]) -> Result<Vec<Fig
         stated(
             memory_each,
             later,
+            transactions,
+            bytes as u64,
+            block,
+            transaction,
+        ),
+        stated(
+            disk_each,
+            kept,
             transactions,
             bytes as u64,
             block,

@@ -153,6 +153,21 @@ impl RedbLedger {
         Ok(self.db.compact()?)
     }
 
+    /// What the file's pages hold, free ones left out: rows, and what redb keeps beside them, in bytes. It waits
+    /// for a commit that is under way.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError::Database`].
+    pub fn bytes_in_use(&self) -> Result<u64, LedgerStoreError> {
+        let stats = self.db.begin_write()?.stats()?;
+        let pages = [
+            stats.stored_bytes(),
+            stats.metadata_bytes(),
+            stats.fragmented_bytes(),
+        ];
+        Ok(pages.iter().sum())
+    }
+
     fn over(backend: impl StorageBackend) -> Result<Self, LedgerStoreError> {
         Self::with(builder().create_with_backend(backend)?)
     }
