@@ -1,7 +1,7 @@
 //! Histories: for each patient, and for each actor, an RFC 6962 log of what happened.
 //!
 //! The state map has one slot for a history ([`Subject::slot`]), and the slot's value is the log's
-//! [`Frontier`](chartseal_merkle::Frontier). So the number of entries is fixed with their hashes, and
+//! [`Frontier`]. So the number of entries is fixed with their hashes, and
 //! a list of entries is complete if and only if appending them gives the slot's value.
 
 mod care;
