@@ -23,6 +23,7 @@
 //! | form of 8 bytes or more | looked for; each one found is a leak |
 //! | where hexadecimal or base64 is searched | the same, with 8 bytes' worth of digits: 16 or 11 ([`Found::in_digits`]) |
 //! | text within a word that the chain has in plain | not looked for, but counted ([`Search::set_aside`]) |
+//! | text within an id that was drawn in this run and is written in hexadecimal | the same, once the id is known ([`Search::set_aside_within`]): base64 of it holds a postcode sooner than base64 of bytes |
 
 mod bundle;
 mod form;
@@ -115,6 +116,19 @@ impl Search {
             self.set_aside.insert(text.to_owned());
         } else {
             self.add_in(kind, text.as_bytes(), &Case::ALL);
+        }
+    }
+
+    /// Takes no text for a leak any more that stands within one of `words`, whatever form it has.
+    pub fn set_aside_within(&mut self, words: &BTreeSet<String>) {
+        for (_, text) in &self.texts {
+            let Ok(text) = std::str::from_utf8(text) else {
+                continue;
+            };
+            let folded = text.to_lowercase();
+            if words.iter().any(|word| word.contains(&folded)) {
+                self.set_aside.insert(text.to_owned());
+            }
         }
     }
 
@@ -243,6 +257,9 @@ impl Search {
                 spelling,
             } = form;
             let text_in_words = String::from_utf8_lossy(text);
+            if self.set_aside.contains(&*text_in_words) {
+                continue;
+            }
             let words = format!("{kind:?} {text_in_words:?} in {case:?} {digest:?} {spelling:?}");
             match form.of(text).len() {
                 len if found.is_certain(len) => leaks.push(words),
@@ -385,6 +402,28 @@ mod tests {
             ),
             (1, 1, 1)
         );
+    }
+
+    #[test]
+    fn a_text_within_a_drawn_id_is_set_aside_and_others_are_not() {
+        use base64::Engine;
+        use base64::engine::general_purpose::STANDARD;
+        let id = "5e02114c9d".to_owned();
+        let mut search = Search::new(&[]);
+        for postcode in ["02114", "02115"] {
+            search.add(Kind::Address, postcode);
+        }
+        let mut found = Found::in_digits(6);
+        for before in ["", "a", "ab"] {
+            let text = format!("{before}{id}{before}02115");
+            search.look_into(STANDARD.encode(text).as_bytes(), &mut found);
+        }
+        let leaks = search.leaks(&found);
+        assert!(leaks.iter().any(|leak| leak.contains("02114")), "{leaks:?}");
+        search.set_aside_within(&BTreeSet::from([id]));
+        let leaks = search.leaks(&found);
+        assert!(!leaks.is_empty());
+        assert!(leaks.iter().all(|leak| leak.contains("02115")), "{leaks:?}");
     }
 
     #[test]
