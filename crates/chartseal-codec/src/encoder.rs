@@ -17,8 +17,13 @@ pub struct Encoder {
 impl Encoder {
     /// An empty output, with room for what most items take.
     pub fn new() -> Self {
+        Self::with_capacity(256)
+    }
+
+    /// An empty output, with room for so many bytes before it must grow.
+    pub fn with_capacity(bytes: usize) -> Self {
         Self {
-            out: Vec::with_capacity(128),
+            out: Vec::with_capacity(bytes),
         }
     }
 

@@ -1,4 +1,8 @@
+use core::fmt;
+
 use thiserror::Error;
+
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
 
 /// Text is not the lower-case hex of so many bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -29,4 +33,24 @@ pub fn hex_exact<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
         }
     }
     Ok(bytes)
+}
+
+/// Writes bytes in lower-case hex.
+///
+/// # Errors
+/// Those of `f`.
+pub fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for bytes in bytes.chunks(32) {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        let digits = digits.get(..2 * bytes.len()).unwrap_or_default();
+        f.write_str(core::str::from_utf8(digits).map_err(|_| fmt::Error)?)?;
+    }
+    Ok(())
+}
+
+fn digit(value: u8) -> u8 {
+    DIGITS.get(usize::from(value)).copied().unwrap_or(b'?')
 }

@@ -53,7 +53,7 @@ mod macros;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use hex::{HexError, hex_exact};
+pub use hex::{HexError, hex_exact, write_hex};
 pub use impls::Bytes;
 
 use alloc::vec::Vec;

@@ -97,7 +97,7 @@ macro_rules! byte_newtype {
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                $crate::write_hex(f, &self.0)
             }
         }
 

@@ -1,13 +1,17 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::hash::{BuildHasherDefault, Hasher};
 
 use chartseal_codec::{Encode, from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Map, MapKey};
 use chartseal_wire::{Entry, Subject, Time};
+use hashbrown::HashMap;
 
 use crate::state::Source;
 
-type Changes = BTreeMap<MapKey, Option<Vec<u8>>>;
+/// By key: hashed, as each transaction looks up a dozen; whoever chose all keys of a block to fall together
+/// would make it slower by milliseconds.
+type Changes = HashMap<MapKey, Option<Vec<u8>>, BuildHasherDefault<KeyHasher>>;
 type Entries = Vec<(Subject, u64, Vec<u8>)>;
 
 /// A state that a block is changing, one transaction at a time. What a transaction overwrote is kept
@@ -24,6 +28,24 @@ pub(crate) struct Scratch<'a> {
     settled_entries: usize,
 }
 
+/// Of a key, which is a hash, its first bytes.
+#[derive(Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// What there was before a change.
 enum Before {
     /// Another change of the block.
@@ -38,7 +60,7 @@ impl<'a> Scratch<'a> {
             base,
             height,
             time,
-            changes: Changes::new(),
+            changes: Changes::default(),
             entries: Entries::new(),
             overwritten: Vec::new(),
             settled_entries: 0,
@@ -67,16 +89,19 @@ impl<'a> Scratch<'a> {
         self.overwritten.push((key, before));
     }
 
-    /// Appends an entry to a history.
-    pub(crate) fn enter(&mut self, subject: Subject, entry: &Entry) {
-        let slot = subject.slot();
+    /// Appends an entry to histories, one after the other.
+    pub(crate) fn enter(&mut self, subjects: &[Subject], entry: &Entry) {
         let bytes = to_bytes(entry);
-        let frontier = self.value(&slot).and_then(|bytes| from_bytes(bytes).ok());
-        let mut frontier: Frontier = frontier.unwrap_or_default();
-        let index = frontier.size();
-        frontier.append(Entry::leaf(&bytes));
-        self.put(slot, &frontier);
-        self.entries.push((subject, index, bytes));
+        let leaf = Entry::leaf(&bytes);
+        for subject in subjects {
+            let slot = subject.slot();
+            let frontier = self.value(&slot).and_then(|bytes| from_bytes(bytes).ok());
+            let mut frontier: Frontier = frontier.unwrap_or_default();
+            let index = frontier.size();
+            frontier.append(leaf);
+            self.put(slot, &frontier);
+            self.entries.push((*subject, index, bytes.clone()));
+        }
     }
 
     /// Ends a transaction: keeps what it wrote, or undoes it.
@@ -95,8 +120,8 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> (Changes, Entries) {
-        (self.changes, self.entries)
+    pub(crate) fn finish(self) -> (BTreeMap<MapKey, Option<Vec<u8>>>, Entries) {
+        (self.changes.into_iter().collect(), self.entries)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use chartseal_codec::{
     Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, from_bytes, to_bytes,
 };
-use chartseal_merkle::{Hash, leaf_hash};
+use chartseal_merkle::{Hash, leaf_hash_of_parts};
 use chartseal_wire::domain::{
     TRANSACTION, TRANSACTION_ID, TRANSACTION_LEAF, tagged, tagged_sha256,
 };
@@ -94,7 +94,9 @@ impl SignedTransaction {
 
     /// Its leaf in the block's transaction tree, which covers the signature too.
     pub fn leaf(&self) -> Hash {
-        leaf_hash(&tagged(TRANSACTION_LEAF, &to_bytes(self)))
+        let mut e = Encoder::with_capacity(self.bytes.len() + 128);
+        e.item(self);
+        leaf_hash_of_parts(&[TRANSACTION_LEAF.as_bytes(), &[0], &e.finish()])
     }
 
     /// The transaction that the bytes are.

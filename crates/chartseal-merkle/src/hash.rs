@@ -32,6 +32,15 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
     Hash(hasher.chain_update(entry).finalize().into())
 }
 
+/// [`leaf_hash`] of the entry that `parts` are one after another, which need not be copied together.
+pub fn leaf_hash_of_parts(parts: &[&[u8]]) -> Hash {
+    let mut hasher = Sha256::new().chain_update([LOG_LEAF]);
+    for part in parts {
+        hasher.update(part);
+    }
+    Hash(hasher.finalize().into())
+}
+
 /// The hash of a log's inner node (RFC 6962 §2.1).
 pub fn node_hash(left: Hash, right: Hash) -> Hash {
     pair_hash(LOG_NODE, &left.0, &right.0)

@@ -49,7 +49,7 @@ mod path;
 mod proof;
 
 pub use frontier::Frontier;
-pub use hash::{Hash, empty_root, leaf_hash, node_hash};
+pub use hash::{Hash, empty_root, leaf_hash, leaf_hash_of_parts, node_hash};
 pub use log::Log;
 pub use map::{Map, MapKey, MapProof};
 pub use path::{consistency_path, inclusion_path, subtree_root};

@@ -15,7 +15,7 @@ use chartseal_wire::{ActorId, PatientId, RecordId, RequestId};
 use crate::conduct::Conduct;
 use crate::envelope::{Envelope, EnvelopeFront};
 use crate::error::{DepositFault, NodeError};
-use crate::node::Node;
+use crate::node::{Node, side_key};
 
 /// How far the newest block may lag a custodian's clock (Δ), in ms: beyond it, a revocation could be
 /// final without this node knowing.
@@ -273,14 +273,20 @@ impl Node {
                 bodies.push(BlobId(read_front(front.expose())?.seal.body_digest().0));
             }
         }
-        let reasons = belongings.reasons.iter().map(|reason| SideKey(reason.0));
+        let mut side: Vec<SideKey> = fronts.clone().collect();
+        for (tx, commitment) in &belongings.reasons {
+            side.push(side_key(tx, commitment));
+            if self.older_text(commitment)?.is_some() {
+                side.push(SideKey(commitment.0));
+            }
+        }
         Ok(Held {
             shares: belongings
                 .versions
                 .values()
                 .map(|header| ShareKey(header.0))
                 .collect(),
-            side: fronts.clone().chain(reasons).collect(),
+            side,
             bodies,
         })
     }

@@ -7,6 +7,7 @@ use chartseal_wire::export::Growth;
 use chartseal_wire::note::NoteSignature;
 use chartseal_wire::{
     Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, SignedNote, Subject,
+    TxId,
 };
 
 use crate::error::NodeError;
@@ -96,8 +97,8 @@ impl Node {
         let mut texts: Vec<SealedText> = Vec::new();
         for (subject, first) in &request.histories {
             let entries = self.history(subject, *first)?;
-            for commitment in entries.iter().filter_map(|entry| text_commitment(entry)) {
-                texts.extend(self.text(&commitment)?);
+            for (tx, commitment) in entries.iter().filter_map(|entry| text_of(entry)) {
+                texts.extend(self.text(&tx, &commitment)?);
             }
             let entries = entries.into_iter().map(Bytes).collect();
             let proof = self.head.prove_history(subject);
@@ -137,13 +138,15 @@ impl Node {
     }
 }
 
-/// The commitment of the sealed text that an entry speaks of, if it speaks of one.
-fn text_commitment(entry: &[u8]) -> Option<Hash> {
-    match from_bytes::<Entry>(entry).ok()?.event {
-        Event::Access(access) => Some(access.reason),
-        Event::Emergency(declared) => Some(declared.reason),
-        Event::Disputed(disputed) => Some(disputed.reason),
-        Event::DisputeAnswered(answer) => Some(answer.reason),
-        _ => None,
-    }
+/// The transaction and the commitment of the sealed text that an entry speaks of, if it speaks of one.
+fn text_of(entry: &[u8]) -> Option<(TxId, Hash)> {
+    let entry: Entry = from_bytes(entry).ok()?;
+    let commitment = match entry.event {
+        Event::Access(access) => access.reason,
+        Event::Emergency(declared) => declared.reason,
+        Event::Disputed(disputed) => disputed.reason,
+        Event::DisputeAnswered(answer) => answer.reason,
+        _ => return None,
+    };
+    Some((entry.tx, commitment))
 }

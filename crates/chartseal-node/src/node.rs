@@ -9,7 +9,8 @@ use chartseal_ledger::{
 };
 use chartseal_merkle::{Hash, Log};
 use chartseal_vault::SideKey;
-use chartseal_wire::{ChainId, HeaderDigest, OrgId, RecordId, SealedText, Subject};
+use chartseal_wire::domain::{SIDE_TEXT, tagged_sha256};
+use chartseal_wire::{ChainId, HeaderDigest, OrgId, RecordId, SealedText, Subject, TxId};
 
 use crate::clock::Clock;
 use crate::conduct::Conduct;
@@ -137,27 +138,27 @@ impl Node {
         self.conduct = conduct;
     }
 
-    /// Keeps sealed texts, each under the commitment that the chain has.
+    /// Keeps the sealed texts to which a transaction commits.
     ///
     /// # Errors
     /// [`NodeError`] if the node is stopped or its store refuses.
-    pub fn put_texts(&self, texts: &[SealedText]) -> Result<(), NodeError> {
+    pub fn put_texts(&self, tx: &TxId, texts: &[SealedText]) -> Result<(), NodeError> {
         self.check_running()?;
         let rows: Vec<(SideKey, Vec<u8>)> = texts
             .iter()
-            .map(|text| (SideKey(text.commitment().0), to_bytes(text)))
+            .map(|text| (side_key(tx, &text.commitment()), to_bytes(text)))
             .collect();
         self.put_side(&rows)
     }
 
-    /// A sealed text by its commitment; `None` if it never came, or was erased.
+    /// A sealed text by its transaction and commitment; `None` if it never came, or was erased.
     ///
     /// # Errors
     /// [`NodeError`] if the node is stopped or the text is damaged.
-    pub fn text(&self, commitment: &Hash) -> Result<Option<SealedText>, NodeError> {
+    pub fn text(&self, tx: &TxId, commitment: &Hash) -> Result<Option<SealedText>, NodeError> {
         self.check_running()?;
-        let Some(bytes) = self.stores.side.get(&SideKey(commitment.0))? else {
-            return Ok(None);
+        let Some(bytes) = self.stores.side.get(&side_key(tx, commitment))? else {
+            return self.older_text(commitment);
         };
         let text: SealedText = from_bytes(bytes.expose()).map_err(|why| NodeError::Damaged {
             what: "a sealed text",
@@ -167,6 +168,14 @@ impl Node {
             return Err(NodeError::Text);
         }
         Ok(Some(text))
+    }
+
+    /// A text as the first version of the program kept it: under its commitment alone. Envelopes' fronts and
+    /// KEM keys lie under such keys too, and are none.
+    pub(crate) fn older_text(&self, commitment: &Hash) -> Result<Option<SealedText>, NodeError> {
+        let row = self.stores.side.get(&SideKey(commitment.0))?;
+        let text = row.and_then(|row| from_bytes::<SealedText>(row.expose()).ok());
+        Ok(text.filter(|text| text.commitment() == *commitment))
     }
 
     /// Keeps somebody's KEM public key under its id, to which the chain commits.
@@ -283,4 +292,10 @@ impl Node {
             Ok(())
         }
     }
+}
+
+/// Where the side store keeps the text to which a transaction commits. By the commitment alone, whoever
+/// repeats that of another's text could have it destroyed by the erasure of a record of their own.
+pub(crate) fn side_key(tx: &TxId, commitment: &Hash) -> SideKey {
+    SideKey(tagged_sha256(SIDE_TEXT, &[tx.0, commitment.0].concat()))
 }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartseal_codec::from_bytes;
 use chartseal_ledger::store::LedgerStore;
 use chartseal_wire::history::Event;
-use chartseal_wire::{Entry, Hash, HeaderDigest, PatientId, RecordId, Subject};
+use chartseal_wire::{Entry, Hash, HeaderDigest, PatientId, RecordId, Subject, TxId};
 
 use crate::error::NodeError;
 use crate::node::Node;
@@ -17,8 +17,8 @@ const ENTRIES_AT_ONCE: usize = 1_024;
 pub(crate) struct Belongings {
     /// Each version's number and the digest of its envelope header, oldest first.
     pub(crate) versions: BTreeMap<u64, HeaderDigest>,
-    /// The commitments of reason texts of requests for it, and of disputes about it.
-    pub(crate) reasons: Vec<Hash>,
+    /// The reason texts of requests for it, and of disputes about it: their transactions and commitments.
+    pub(crate) reasons: Vec<(TxId, Hash)>,
 }
 
 impl Node {
@@ -52,25 +52,25 @@ impl Belongings {
                     what: "an entry of a history",
                     why,
                 })?;
-                self.take(record, entry.event);
+                self.take(record, entry.tx, entry.event);
             }
         }
     }
 
-    fn take(&mut self, record: &RecordId, event: Event) {
+    fn take(&mut self, record: &RecordId, tx: TxId, event: Event) {
         match event {
             Event::RecordAdded(added) if added.record == *record => {
                 self.versions.insert(added.version, added.header);
             }
             // A reason speaks of the whole request, so it goes with the first of its records.
             Event::Access(access) if access.records.iter().any(|one| one.record == *record) => {
-                self.reasons.push(access.reason);
+                self.reasons.push((tx, access.reason));
             }
             Event::Disputed(disputed) if disputed.record == *record => {
-                self.reasons.push(disputed.reason);
+                self.reasons.push((tx, disputed.reason));
             }
             Event::DisputeAnswered(answer) if answer.record == *record => {
-                self.reasons.push(answer.reason);
+                self.reasons.push((tx, answer.reason));
             }
             _ => {}
         }

@@ -9,7 +9,8 @@ use chartseal_ledger::{Genesis, Params};
 use chartseal_node::keys::public;
 use chartseal_node::{Clock, Node, NodeError, NodeKeys, Stores};
 use chartseal_vault::{FileSecretStore, SecretStore, SideKey};
-use chartseal_wire::{OrgId, SealedText, Time};
+use chartseal_wire::domain::{SIDE_TEXT, tagged_sha256};
+use chartseal_wire::{Hash, OrgId, SealedText, Time, TxId};
 
 /// A node in whose side store somebody has put these bytes where those of `place` belong.
 fn node_with(dir: &Path, place: SideKey, bytes: &[u8]) -> Node {
@@ -41,12 +42,32 @@ fn a_text_that_is_not_the_one_committed_to_is_not_served() {
     };
     let (good, other) = (text(b"the reason"), text(b"another reason"));
     let dir = tempfile::tempdir().unwrap();
-    let place = SideKey(good.commitment().0);
+    let tx = TxId([9; 32]);
+    let ids = [tx.0, good.commitment().0].concat();
+    let place = SideKey(tagged_sha256(SIDE_TEXT, &ids));
     let node = node_with(dir.path(), place, &to_bytes(&other));
-    let served = node.text(&good.commitment());
+    let served = node.text(&tx, &good.commitment());
     assert!(matches!(served, Err(NodeError::Text)), "{served:?}");
-    node.put_texts(std::slice::from_ref(&other)).unwrap();
-    assert_eq!(node.text(&other.commitment()).unwrap(), Some(other));
+    node.put_texts(&tx, std::slice::from_ref(&other)).unwrap();
+    let commitment = other.commitment();
+    assert_eq!(node.text(&tx, &commitment).unwrap(), Some(other));
+    // Whoever names it in another transaction has nothing.
+    assert_eq!(node.text(&TxId([8; 32]), &commitment).unwrap(), None);
+}
+
+#[test]
+fn a_text_that_the_first_version_kept_is_served_and_what_is_no_text_is_not() {
+    let text = SealedText {
+        salt: [5; 32],
+        sealed: Bytes(b"the reason".to_vec()),
+    };
+    let (tx, commitment) = (TxId([9; 32]), text.commitment());
+    let dir = tempfile::tempdir().unwrap();
+    let node = node_with(dir.path(), SideKey(commitment.0), &to_bytes(&text));
+    assert_eq!(node.text(&tx, &commitment).unwrap(), Some(text));
+    let key = KemKeyPair::generate().unwrap().public_key().clone();
+    node.put_kem_key(&key).unwrap();
+    assert_eq!(node.text(&tx, &Hash(key.key_id().0)).unwrap(), None);
 }
 
 #[test]

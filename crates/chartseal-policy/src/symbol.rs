@@ -129,7 +129,7 @@ impl fmt::Display for Symbol {
             Ok(text) if bytes.iter().all(u8::is_ascii_graphic) => f.write_str(text),
             _ => {
                 f.write_str("0x")?;
-                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                chartseal_codec::write_hex(f, bytes)
             }
         }
     }

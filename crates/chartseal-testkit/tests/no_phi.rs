@@ -130,7 +130,7 @@ fn visits(dir: &Path, bundles: &[(String, Vec<u8>)], search: &mut Search) -> Vec
             ..Offer::of(Class::LABORATORY, network.now().plus_ms(DAY))
         };
         let grant = patient.grant(&mut network, &staff.doctor, &offer).unwrap();
-        let invited = staff.doctor.accept(&network, &grant.invitation).unwrap();
+        let invited = staff.doctor.accept(&network, &grant).unwrap();
         let reason = reason(name);
         let ask = Ask::read(id, &invited.records, Purpose::Treat).because(REASONS[0], &reason);
         let opening = staff.doctor.read(&mut network, &ask).unwrap();
@@ -403,7 +403,10 @@ fn no_byte_that_nodes_hold_tells_of_the_twelve_patients_and_a_leaky_store_is_fou
         "{:6} texts below {SHORTEST} bytes are not looked for",
         short.len()
     );
-    eprintln!("{:6} stand within words or ids of the chain: {public:?}", public.len());
+    eprintln!(
+        "{:6} stand within words or ids of the chain: {public:?}",
+        public.len()
+    );
 
     let places = look_everywhere(&search, dir.path(), &["1", "2", "3", "4"], &taken_away);
     let mut leaks = Vec::new();

@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | [`BlobStore`] | ciphertext | [`BlobId`], the BLAKE3 of the bytes | a damaged blob is named, never returned |
 //! | [`ShareStore`] | a custodian's shares | [`ShareKey`], a header's digest | after `destroy` the bytes are gone from the file |
-//! | [`SideStore`] | sealed texts and their salts | [`SideKey`], the commitment on the chain | the same |
+//! | [`SideStore`] | sealed texts and their salts | [`SideKey`], of the transaction and the commitment on the chain | the same |
 //!
 //! Whatever a put reported as stored survives a crash; what a crash interrupted is not half there.
 //!

@@ -14,7 +14,8 @@ byte_newtype! {
 }
 
 byte_newtype! {
-    /// What a sealed text and its salt are filed under: their commitment on the chain.
+    /// What a sealed text and its salt are filed under: a hash that their transaction and their commitment
+    /// on the chain give.
     pub struct SideKey([u8; 32]);
 }
 

@@ -11,7 +11,7 @@ mod token;
 use alloc::vec::Vec;
 
 use chartseal_codec::{canonical_enum, canonical_struct, to_bytes};
-use chartseal_merkle::{Frontier, Hash, MapKey, leaf_hash};
+use chartseal_merkle::{Frontier, Hash, MapKey, leaf_hash, leaf_hash_of_parts};
 
 use crate::domain::{
     ENTRY_LEAF, FLOOD_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256,
@@ -87,7 +87,7 @@ canonical_struct!(Entry {
 impl Entry {
     /// The leaf hash of these bytes of an entry in a history.
     pub fn leaf(bytes: &[u8]) -> Hash {
-        leaf_hash(&tagged(ENTRY_LEAF, bytes))
+        leaf_hash_of_parts(&[ENTRY_LEAF.as_bytes(), &[0], bytes])
     }
 
     /// Appends entries to a history's log by their bytes: [`leaf`](Self::leaf) of many at a time.

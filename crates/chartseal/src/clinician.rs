@@ -2,12 +2,12 @@ use chartseal_codec::from_bytes;
 use chartseal_envelope::open_text;
 use chartseal_ledger::body::{EmergencyDeclared, EmergencyReviewed};
 use chartseal_policy::Declaration;
-use chartseal_wire::{ActorId, Hash, OrgId, PatientId, RequestId, TxId};
+use chartseal_wire::{ActorId, OrgId, PatientId, RequestId, TxId};
 
 use crate::domain;
 use crate::error::Error;
 use crate::filing::Parcel;
-use crate::invitation::Invitation;
+use crate::invitation::{GrantReceipt, Invitation};
 use crate::network::Network;
 use crate::person::Person;
 use crate::texts::{reason_text, token};
@@ -49,8 +49,8 @@ impl Clinician {
     ///
     /// # Errors
     /// [`Error`] if it is gone, or for somebody else.
-    pub fn accept(&self, network: &Network, invitation: &Hash) -> Result<Invitation, Error> {
-        let text = network.text(invitation)?;
+    pub fn accept(&self, network: &Network, grant: &GrantReceipt) -> Result<Invitation, Error> {
+        let text = network.text(&grant.grant, &grant.invitation)?;
         let sealed =
             from_bytes(text.sealed.as_ref()).map_err(|_| Error::Malformed("an invitation"))?;
         let plain = open_text(

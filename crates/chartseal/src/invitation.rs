@@ -31,6 +31,6 @@ canonical_struct!(Invitation {
 pub struct GrantReceipt {
     /// The grant.
     pub grant: DirectiveId,
-    /// Where its sealed invitation lies in the side store.
+    /// The commitment to its sealed invitation, which lies in the side store.
     pub invitation: chartseal_wire::Hash,
 }

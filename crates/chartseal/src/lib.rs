@@ -20,7 +20,7 @@
 //! // Consent: this doctor, laboratory results, for treatment, for an hour.
 //! let until = network.now().plus_ms(3_600_000);
 //! let grant = patient.grant(&mut network, &doctor, &Offer::of(Class::LABORATORY, until))?;
-//! let invited = doctor.accept(&network, &grant.invitation)?;
+//! let invited = doctor.accept(&network, &grant)?;
 //!
 //! // Read: request, the same decision on every node, three of four shares, open.
 //! let ask = Ask::read(invited.patient, &invited.records, Purpose::Treat);

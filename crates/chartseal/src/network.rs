@@ -12,7 +12,7 @@ use chartseal_ledger::{
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Conduct, Node, NodeKeys, Stores};
 use chartseal_policy::{Set, Symbol, Window};
-use chartseal_wire::{ActorId, ChainId, OrgId, PatientId, SealedText, Time, TxId};
+use chartseal_wire::{ActorId, ChainId, Hash, OrgId, PatientId, SealedText, Time, TxId};
 use zeroize::Zeroizing;
 
 use crate::clinician::Clinician;
@@ -349,7 +349,7 @@ impl Network {
     ) -> Result<TxId, Error> {
         let id = transaction.id();
         for node in self.running().filter(|_| !texts.is_empty()) {
-            node.put_texts(texts)?;
+            node.put_texts(&id, texts)?;
         }
         self.submit_all(vec![transaction])?;
         Ok(id)
@@ -381,9 +381,9 @@ impl Network {
     }
 
     /// A sealed text, from the first running node that has it.
-    pub(crate) fn text(&self, commitment: &chartseal_wire::Hash) -> Result<SealedText, Error> {
+    pub(crate) fn text(&self, tx: &TxId, commitment: &Hash) -> Result<SealedText, Error> {
         for node in self.running() {
-            if let Some(text) = node.text(commitment)? {
+            if let Some(text) = node.text(tx, commitment)? {
                 return Ok(text);
             }
         }

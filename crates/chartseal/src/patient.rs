@@ -376,7 +376,7 @@ impl Patient {
         else {
             return Ok(None);
         };
-        match network.text(reason) {
+        match network.text(&entry.tx, reason) {
             Ok(text) => Ok(self.open_reason(&entry.actor, &text)),
             Err(Error::NoText(_)) => Ok(None),
             Err(error) => Err(error),

@@ -71,7 +71,7 @@ fn grant(visit: &mut Visit<'_>, class: &str) -> Result<PatientId, Failure> {
     let offer = visit.offer(until);
     let (network, people) = visit.cast()?;
     let grant = people.patient.grant(network, &people.doctor, &offer)?;
-    let invited = people.doctor.accept(network, &grant.invitation)?;
+    let invited = people.doctor.accept(network, &grant)?;
     let what = format!("the patient lets the new doctor read {class}, for treatment (TREAT)");
     visit.page.line(
         &what,
@@ -89,7 +89,7 @@ fn grant(visit: &mut Visit<'_>, class: &str) -> Result<PatientId, Failure> {
     let stranger = visit
         .people
         .as_ref()
-        .map(|people| people.emergency.accept(&visit.network, &grant.invitation));
+        .map(|people| people.emergency.accept(&visit.network, &grant));
     visit.checks.check(
         "P1",
         matches!(stranger, Some(Err(_))),

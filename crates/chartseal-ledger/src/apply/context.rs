@@ -171,6 +171,10 @@ impl Context<'_, '_> {
 
     /// Enters an event into the history of a subject.
     pub(super) fn enter(&mut self, subject: Subject, event: Event) {
+        self.enter_into(&[subject], event);
+    }
+
+    fn enter_into(&mut self, subjects: &[Subject], event: Event) {
         let entry = Entry {
             height: self.scratch.height(),
             time: self.scratch.time(),
@@ -179,15 +183,15 @@ impl Context<'_, '_> {
             org: self.org,
             event,
         };
-        self.scratch.enter(subject, &entry);
+        self.scratch.enter(subjects, &entry);
     }
 
     /// Enters an event that concerns a patient into the patient's history, or that of who adopted the
     /// id, and the actor's.
     pub(super) fn enter_for(&mut self, patient: PatientId, event: Event) {
         let patient = self.state().owner(&patient);
-        self.enter(Subject::Patient(patient), event.clone());
-        self.enter(Subject::Actor(self.actor), event);
+        let subjects = [Subject::Patient(patient), Subject::Actor(self.actor)];
+        self.enter_into(&subjects, event);
     }
 }
 

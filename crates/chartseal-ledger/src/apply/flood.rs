@@ -126,11 +126,11 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
         event,
     };
     if is_somebody {
-        scratch.enter(Subject::Patient(owner), &entry);
+        scratch.enter(&[Subject::Patient(owner)], &entry);
     }
     // The actor must not learn whose records they asked for under another name.
     if !flood.foreign_claim {
-        scratch.enter(Subject::Actor(flood.actor), &entry);
+        scratch.enter(&[Subject::Actor(flood.actor)], &entry);
     }
     scratch.remove(key);
 }

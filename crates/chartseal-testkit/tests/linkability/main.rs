@@ -316,13 +316,13 @@ fn grants(classes: [Class; 2], covered: usize, examples: usize, trials: usize) -
     }
     let view = world.view();
     let grants = view.lines.iter().filter_map(|line| match &line.body {
-        Body::DirectiveIssued(issued) => Some(issued),
+        Body::DirectiveIssued(issued) => Some((line, issued)),
         _ => None,
     });
     let samples: Vec<(Seen, bool)> = grants
         .zip(truth)
-        .map(|(issued, which)| {
-            let text = view.text_len(&issued.sealed.unwrap());
+        .map(|((line, issued), which)| {
+            let text = view.text_len(line, &issued.sealed.unwrap());
             let terms = format!("{:?}", issued.terms);
             let words = terms.split(|c: char| !c.is_alphanumeric());
             let mut seen: Seen = words.map(|word| format!("word={word}")).collect();
@@ -384,7 +384,7 @@ fn reasons(reasons: [&str; 2], examples: usize, trials: usize) -> Score {
     let samples: Vec<(Seen, bool)> = asked
         .zip(truth)
         .map(|((line, asked), which)| {
-            let text = view.text_len(&asked.reason);
+            let text = view.text_len(line, &asked.reason);
             let seen = [
                 format!("text={text} bytes"),
                 format!("commitment={:?}", asked.reason),

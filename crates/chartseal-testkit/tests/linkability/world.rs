@@ -11,7 +11,7 @@ use chartseal_ledger::Body;
 use chartseal_ledger::Label;
 use chartseal_ledger::body::RecordAdded;
 use chartseal_node::Node;
-use chartseal_wire::{Hash, Subject};
+use chartseal_wire::{Hash, Subject, TxId};
 
 use crate::attack::Seen;
 
@@ -100,6 +100,7 @@ pub(crate) struct Line {
     pub(crate) index: usize,
     pub(crate) in_block: usize,
     pub(crate) time: Time,
+    pub(crate) tx: TxId,
     pub(crate) body: Body,
 }
 
@@ -121,6 +122,7 @@ impl<'n> View<'n> {
                     height,
                     index,
                     in_block,
+                    tx: transaction.id(),
                     time: block.header.time,
                     body: transaction.parse().unwrap().body,
                 });
@@ -146,9 +148,9 @@ impl<'n> View<'n> {
         }
     }
 
-    /// The length of a sealed text.
-    pub(crate) fn text_len(&self, commitment: &Hash) -> usize {
-        let text = self.node.text(commitment).unwrap().unwrap();
+    /// The length of the sealed text to which a transaction commits.
+    pub(crate) fn text_len(&self, line: &Line, commitment: &Hash) -> usize {
+        let text = self.node.text(&line.tx, commitment).unwrap().unwrap();
         text.sealed.as_ref().len()
     }
 

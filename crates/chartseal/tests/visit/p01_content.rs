@@ -119,14 +119,11 @@ fn p1_an_invitation_is_for_its_grantee_alone() {
     let record = visit.file_result("HbA1c 6.1 %");
     visit.file(Class::CONDITION, "a diagnosis");
     let grant = visit.grant();
-    let invited = visit
-        .doctor
-        .accept(&visit.network, &grant.invitation)
-        .unwrap();
+    let invited = visit.doctor.accept(&visit.network, &grant).unwrap();
     assert_eq!(invited.patient, visit.patient.id());
     assert_eq!(invited.records, [record], "only what was granted");
     assert!(invited.labels.of_class(Class::CONDITION).is_none());
-    let other = visit.author.accept(&visit.network, &grant.invitation);
+    let other = visit.author.accept(&visit.network, &grant);
     assert!(matches!(other, Err(Error::Text(_))), "{other:?}");
 }
 

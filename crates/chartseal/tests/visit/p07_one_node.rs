@@ -22,12 +22,7 @@ fn p7_one_stopped_node_stops_nothing() {
             .unwrap();
         let after = visit.file_result("while it is stopped");
         let grant = visit.grant();
-        assert!(
-            visit
-                .doctor
-                .accept(&visit.network, &grant.invitation)
-                .is_ok()
-        );
+        assert!(visit.doctor.accept(&visit.network, &grant).is_ok());
         let opening = visit.read(&[before, after]).unwrap();
         assert_eq!(contents(&opening), [&b"before"[..], b"while it is stopped"]);
         assert!(opening.liars.is_empty(), "being away is no lie");

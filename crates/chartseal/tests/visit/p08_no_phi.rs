@@ -86,10 +86,7 @@ fn a_whole_visit(dir: &Path) -> Visit {
     assert_eq!(filed.len(), bundle.clinical().count());
 
     let grant = visit.grant();
-    let invited = visit
-        .doctor
-        .accept(&visit.network, &grant.invitation)
-        .unwrap();
+    let invited = visit.doctor.accept(&visit.network, &grant).unwrap();
     let patient = visit.patient.id();
     let ask = Ask::read(patient, &invited.records, Purpose::Treat).because("visit", REASON);
     let opening = visit.doctor.read(&mut visit.network, &ask).unwrap();

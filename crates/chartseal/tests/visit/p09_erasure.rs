@@ -18,7 +18,7 @@ fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) ->
     for part in envelope.body.chunks(32).filter(|part| part.len() == 32) {
         search.bytes("ciphertext", part);
     }
-    let text = node.text(&access.reason).unwrap().unwrap();
+    let text = node.text(&entry.tx, &access.reason).unwrap().unwrap();
     search.bytes("a reason's salt", &text.salt);
     search.bytes("a sealed reason", &text.sealed.as_ref()[100..160]);
     let header = HeaderDigest(envelope.front.header.digest().0);
@@ -202,4 +202,48 @@ fn p9_nothing_is_destroyed_before_the_patient_erases() {
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     visit.grant();
     assert!(visit.read(&[record]).is_ok());
+}
+
+/// Commitments and digests are on the chain, so anybody may repeat them as the reason of a request for a record
+/// of their own, and have that record erased.
+#[test]
+fn p9_an_erasure_takes_nothing_of_others_whose_commitments_were_repeated() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("one");
+    visit.grant();
+    let header = visit.read(&[record]).unwrap().records.remove(0).header;
+    let (entry, access) = visit.attempts().pop().unwrap();
+
+    let mut mallory = visit.network.enrol_patient(&visit.hospital).unwrap();
+    let kit = mallory.filing_kit();
+    let document = chartseal::Document::new(chartseal::Class::LABORATORY, "text/plain", b"bait");
+    let filed = visit
+        .author
+        .file(&mut visit.network, &kit, &[document], |_| ());
+    let bait = filed.unwrap()[0].record;
+    for reason in [access.reason, chartseal_wire::Hash(header.digest().0)] {
+        let body = chartseal_ledger::body::AccessRequested {
+            patient: mallory.id(),
+            records: vec![bait],
+            action: access.action.clone(),
+            purpose: access.purpose.clone(),
+            reason_code: access.reason_code.clone(),
+            reason,
+            reader: [7; 32],
+        };
+        let request = signed(&visit.network, visit.doctor.person(), body);
+        visit.network.submit(request, &[]).unwrap();
+    }
+    mallory.erase(&mut visit.network, bait).unwrap();
+
+    for node in visit.network.nodes() {
+        assert!(!node.holds_anything_of(&bait).unwrap());
+        assert!(
+            node.envelope(&entry.tx, &record).is_ok(),
+            "the envelope's front"
+        );
+        assert!(node.text(&entry.tx, &access.reason).unwrap().is_some());
+    }
+    let reason = visit.patient.reason(&visit.network, &entry).unwrap();
+    assert!(reason.is_some(), "the patient still reads why");
 }
