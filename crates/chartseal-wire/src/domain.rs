@@ -43,10 +43,10 @@ pub const ADOPTION: &str = "chartseal/adoption/1";
 pub const NEXT_COMMITTEE: &str = "chartseal/next-committee/1";
 /// The commitment to a requester's ephemeral key.
 pub const EPHEMERAL_KEY: &str = "chartseal/ephemeral-key/1";
-/// Where the side store keeps a text: by the transaction that commits to it, and the commitment.
-pub const SIDE_TEXT: &str = "chartseal/side-text/1";
 /// What the consensus engine's votes and certificates of a chain are bound to.
 pub const CONSENSUS: &str = "chartseal/consensus/1";
+/// Where the side store keeps a text: by the transaction that commits to it, and the commitment.
+pub const SIDE_TEXT: &str = "chartseal/side-text/1";
 
 /// Every string of this table.
 pub const ALL: &[&str] = &[
@@ -69,8 +69,8 @@ pub const ALL: &[&str] = &[
     ADOPTION,
     NEXT_COMMITTEE,
     EPHEMERAL_KEY,
-    SIDE_TEXT,
     CONSENSUS,
+    SIDE_TEXT,
 ];
 
 /// `domain ‖ 0x00 ‖ bytes`: no domain contains a zero byte, so two domains never meet.
