@@ -411,7 +411,8 @@ fn check_texts(
         };
         made.extend(reason);
     }
-    let found: BTreeSet<Hash> = texts.iter().map(SealedText::commitment).collect();
+    let mut found = BTreeSet::new();
+    found.extend(texts.iter().map(SealedText::commitment));
     match texts
         .iter()
         .position(|text| !made.contains(&text.commitment()))
@@ -441,7 +442,8 @@ fn find_anomalies(
     let mut anomalies = Vec::new();
     let here = found.histories.iter().map(|history| history.subject);
     let before = kept.into_iter().flat_map(Kept::histories);
-    let subjects = here.chain(before.map(|(subject, _)| subject)).collect();
+    let mut subjects = BTreeSet::new();
+    subjects.extend(here.chain(before.map(|(subject, _)| subject)));
     for (history, entries) in found.histories.iter_mut().zip(&found.entries) {
         let kept = kept.filter(|_| history.is_part());
         let context = Context {

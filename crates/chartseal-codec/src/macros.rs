@@ -56,7 +56,7 @@ macro_rules! canonical_enum {
         }
 
         impl $crate::Decode for $name {
-            #[inline]
+            // Not inline: with many variants it is long, and would be in each crate that uses it.
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 let len = d.at(stringify!($name)).array(2)?;
                 if len == 0 {
