@@ -6,10 +6,12 @@ mod workload;
 use std::error::Error;
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use chartseal_codec::to_bytes;
 use chartseal_ledger::store;
 use chartseal_ledger::{Block, Commit, Executed, LedgerStore, Overlay, SignedTransaction, execute};
 use chartseal_node::{LedgerStoreError, RedbLedger};
@@ -25,6 +27,8 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 /// What [`apply`] measures.
 pub const APPLY: [&str; 2] = ["ledger/apply", "ledger/replay"];
+/// What [`audit_replay`] measures.
+pub const AUDIT_REPLAY: [&str; 2] = ["audit/replay", "audit/replay-command"];
 /// What [`growth`] measures.
 pub const GROWTH: [&str; 5] = [
     "ledger/apply-100k",
@@ -72,6 +76,82 @@ pub fn apply() -> Result<Vec<Figure>> {
         applied.figure(apply, other, required),
         replayed.figure(replay, other, required),
     ])
+}
+
+/// A whole chain executed from genesis on, and the whole of what `chartseal audit replay DIR` does, which
+/// checks every table of the store too; against checking all signatures by as many threads.
+pub fn audit_replay() -> Result<Vec<Figure>> {
+    let mut chain = Chain::of(1_000)?;
+    for _ in 0..3 {
+        let blocks = chain.next(BLOCKS)?;
+        chain.apply(&blocks)?;
+    }
+    let blocks = (1..=chain.head.height()).map(|height| chain.store.block(height));
+    let blocks: Vec<Block> = blocks
+        .filter_map(Result::transpose)
+        .collect::<Result<_, _>>()?;
+    let checks = checks(&blocks)?;
+    drop(blocks);
+    let genesis = chain.workload.genesis.overlay();
+    let (mut replayed, mut command) = (Turns::default(), Turns::default());
+    for _ in 0..ROUNDS {
+        let all = || {
+            let found = store::verify(&chain.store, |_| ())?;
+            if !found.damage.is_empty() {
+                return Err("the store is damaged".into());
+            }
+            chain.replay(&genesis)
+        };
+        replayed.ours.push(timed(|| chain.replay(&genesis))?);
+        replayed.theirs.push(timed(|| check_all(&checks))?);
+        command.ours.push(timed(all)?);
+        command.theirs.push(timed(|| check_all(&checks))?);
+    }
+    let (n, other) = (checks.len() as u64, "bare verify_strict");
+    let [replay, whole] = AUDIT_REPLAY;
+    let required = Some(Required::Faster(0.8));
+    Ok(vec![
+        replayed.each(n, replay, other, required),
+        command.each(n, whole, other, None),
+    ])
+}
+
+/// Leaves a node's directory for `chartseal audit replay DIR`: 1,000 patients, and so many transactions of
+/// visits, by which the state grows; or of relabellings, by which it does not.
+pub fn leave_chain(dir: &Path, transactions: u64, are_visits: bool) -> Result<()> {
+    let mut workload = Workload::new()?;
+    fs::create_dir_all(dir)?;
+    fs::write(dir.join("genesis"), to_bytes(&workload.genesis))?;
+    let mut store = RedbLedger::open(&dir.join("ledger.redb"))?;
+    let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
+    store.commit(&Commit::new(&block, &executed))?;
+    let mut head = executed.overlay;
+    while let Some((block, executed)) = workload.enrolments(&head, 1_000)? {
+        store.commit(&Commit::new(&block, &executed))?;
+        head = executed.overlay;
+    }
+    let mut left = transactions;
+    // Some visits, so that there are records.
+    let mut first = 2_u64;
+    while left > 0 {
+        let is_visit = are_visits || first > 0;
+        first = first.saturating_sub(1);
+        let n = left.min(VISITS * VISIT);
+        let (block, executed) = if is_visit {
+            workload.visits(&head, n.div_ceil(VISIT))?
+        } else {
+            workload.relabellings(&head, n)?
+        };
+        store.commit(&Commit::new(&block, &executed))?;
+        head = executed.overlay;
+        left -= n;
+    }
+    println!(
+        "{} blocks, {} values of state",
+        head.height(),
+        head.map().iter().count()
+    );
+    Ok(())
 }
 
 /// At 100,000 patients against 10,000: a transaction may cost as much more as the logarithm does.
@@ -164,10 +244,19 @@ struct Turns {
 
 impl Turns {
     fn figure(self, id: &'static str, other: &'static str, required: Option<Required>) -> Figure {
-        let [ours, theirs] = [self.ours, self.theirs].map(|times| {
-            let transactions = VISITS * VISIT * BLOCKS as u64;
-            median(times) / each(transactions, 1)
-        });
+        self.each(VISITS * VISIT * BLOCKS as u64, id, other, required)
+    }
+
+    /// Of so many transactions.
+    fn each(
+        self,
+        transactions: u64,
+        id: &'static str,
+        other: &'static str,
+        required: Option<Required>,
+    ) -> Figure {
+        let times = [self.ours, self.theirs];
+        let [ours, theirs] = times.map(|times| median(times) / each(transactions, 1));
         Figure {
             id,
             ours,

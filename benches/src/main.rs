@@ -1,4 +1,5 @@
-//! Prints each figure as one line of JSON: all but the largest, or the one that is named.
+//! Prints each figure as one line of JSON: all but the largest, or the one that is named. `leave-chain DIR N
+//! visits|relabellings` leaves a chain of N transactions, for `chartseal audit replay DIR`.
 
 use std::error::Error;
 
@@ -11,13 +12,14 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 15] = [
+const MEASURES: [Measure; 16] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
     (&["merkle/map-update"], true, || Ok(vec![merkle::update()])),
     (&audit::FIGURES, true, audit::figures),
     (&ledger::APPLY, true, ledger::apply),
+    (&ledger::AUDIT_REPLAY, true, ledger::audit_replay),
     (&ledger::GROWTH, true, ledger::growth),
     (&ledger::MILLION, false, ledger::growth_to_a_million),
     (&envelope::ONE_RECORD, true, envelope::one_record),
@@ -30,7 +32,14 @@ const MEASURES: [Measure; 15] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let only = std::env::args().nth(1);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [verb, dir, transactions, kind] = args.as_slice()
+        && verb == "leave-chain"
+    {
+        let transactions = transactions.parse()?;
+        return ledger::leave_chain(dir.as_ref(), transactions, kind == "visits");
+    }
+    let only = args.into_iter().next();
     let is_wanted = |id: &str, by_default| only.as_deref().map_or(by_default, |only| only == id);
     for (ids, by_default, measure) in MEASURES {
         if !ids.iter().any(|id| is_wanted(id, by_default)) {

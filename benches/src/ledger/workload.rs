@@ -3,7 +3,7 @@ use std::error::Error;
 
 use chartseal_ledger::body::{
     AccessRequested, CustodianSet, DepositAcknowledged, DirectiveIssued, Organization,
-    PatientEnrolled, PractitionerEnrolled, RecordAdded, Released,
+    PatientEnrolled, PractitionerEnrolled, RecordAdded, Relabelled, Relabelling, Released,
 };
 use chartseal_ledger::{
     Block, Body, Executed, Genesis, Label, Labels, Overlay, Params, SignedTransaction,
@@ -45,6 +45,7 @@ pub(super) struct Workload {
     seqs: BTreeMap<(&'static str, u64), u64>,
     patients: u64,
     visits: u64,
+    relabelled: u64,
     time: u64,
 }
 
@@ -68,6 +69,7 @@ impl Workload {
             seqs: BTreeMap::new(),
             patients: 0,
             visits: 0,
+            relabelled: 0,
             time: START,
         })
     }
@@ -96,6 +98,22 @@ impl Workload {
     pub(super) fn visits(&mut self, parent: &Overlay, n: u64) -> Result<(Block, Executed)> {
         let visits: Result<Vec<_>> = (0..n).map(|_| self.visit()).collect();
         self.block(parent, visits?.concat())
+    }
+
+    /// The next block: so many times that a patient gives a record of theirs its labels again. Only histories
+    /// grow by it, and the sequence numbers.
+    pub(super) fn relabellings(&mut self, parent: &Overlay, n: u64) -> Result<(Block, Executed)> {
+        let visited = self.visits.min(ACTIVE.min(self.patients));
+        let signed = (0..n).map(|_| {
+            let patient = self.relabelled % visited;
+            self.relabelled += 1;
+            let record = RecordId(id16("record", patient * RECORDS));
+            let labels = labels(patient);
+            let body = Relabelled::of(vec![Relabelling { record, labels }]);
+            self.sign(PATIENT, patient, body)
+        });
+        let signed = signed.collect();
+        self.block(parent, signed)
     }
 
     fn block(

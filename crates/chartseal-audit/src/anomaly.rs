@@ -9,12 +9,16 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use chartseal_merkle::Hash;
-use chartseal_wire::history::{Access, Destroyed, Erased, Flood, Outcome, Released, Token};
+use chartseal_wire::history::{
+    AccessView, Destroyed, EntryView, Erased, EventView, Flood, OutcomeView, ReleasedView,
+};
 use chartseal_wire::{
-    ActorId, Entry, Event, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId,
+    ActorId, Event, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId,
 };
 
 use crate::report::{History, OpenReview};
+use crate::verdict::Stop;
+use crate::verify::decode;
 
 /// Something in a history that should not be there, or not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,11 +152,14 @@ pub(crate) struct Context<'a> {
     pub(crate) subjects: &'a BTreeSet<Subject>,
 }
 
-/// Counts what `entries` hold into `history`, and gives what is odd about them.
-pub(crate) fn scan(history: &mut History, context: &Context<'_>) -> Vec<Anomaly> {
-    let entries = core::mem::take(&mut history.entries);
+/// Counts what the entries of `history` hold, and gives what is odd about them.
+pub(crate) fn scan(
+    history: &mut History,
+    entries: &[EntryView<'_>],
+    context: &Context<'_>,
+) -> Result<Vec<Anomaly>, Stop> {
     let mut scan = Scan::default();
-    let (first, subject) = (history.first, history.subject);
+    let subject = history.subject;
     let mut found = Vec::new();
     let mut odd = |entry, kind| {
         found.push(Anomaly {
@@ -162,34 +169,90 @@ pub(crate) fn scan(history: &mut History, context: &Context<'_>) -> Vec<Anomaly>
         });
     };
     let mut clock = context.since;
-    for (at, entry) in (first..).zip(&entries) {
+    for (at, entry) in (history.first..).zip(entries) {
         if entry.time < clock || entry.time > context.until {
             odd(at, AnomalyKind::TimeBackwards);
         }
         clock = clock.max(entry.time);
-        history.count(entry);
         // Who acted sees no more than effects: an actor's history is complete, but not judged.
-        if matches!(subject, Subject::Patient(_)) {
-            scan.entry(at, entry, context, history, &mut |kind| odd(at, kind));
+        let is_patient = matches!(subject, Subject::Patient(_));
+        let by = By {
+            at,
+            time: entry.time,
+            tx: entry.tx,
+            actor: entry.actor,
+        };
+        let odd = &mut |kind| odd(at, kind);
+        match &entry.event {
+            EventView::Access(access) => {
+                count_access(history, access);
+                if is_patient {
+                    scan.access(by, access, history, odd);
+                }
+            }
+            EventView::Released(released) => {
+                history.releases += 1;
+                if is_patient {
+                    scan.released(by, released, context, history, odd);
+                }
+            }
+            EventView::RecordAdded(header) => scan.added.push((*header, by.actor)),
+            EventView::Other(event) => {
+                let event = decode(event)?;
+                count(history, &event);
+                if is_patient {
+                    scan.event(by, event, context, history, odd);
+                }
+            }
         }
     }
     scan.finish(context, history, odd);
     found.sort_by_key(|anomaly| anomaly.entry);
-    history.entries = entries;
-    found
+    Ok(found)
+}
+
+/// Who acted, when, at which entry.
+#[derive(Clone, Copy)]
+struct By {
+    at: u64,
+    time: Time,
+    tx: TxId,
+    actor: ActorId,
+}
+
+fn count_access(history: &mut History, access: &AccessView<'_>) {
+    count_attempt(history, access.records.iter().any(|one| one.permitted));
+    history.emergencies += u64::from(is_emergency(access));
+}
+
+fn count_attempt(history: &mut History, is_permitted: bool) {
+    if is_permitted {
+        history.permitted += 1;
+    } else {
+        history.denied = history.denied.saturating_add(1);
+    }
+}
+
+fn count(history: &mut History, event: &Event) {
+    match event {
+        Event::OwnAccess(access) => {
+            count_attempt(history, access.records.iter().any(|one| one.permitted));
+        }
+        Event::Flood(flood) => history.denied = history.denied.saturating_add(flood.count),
+        Event::Emergency(_) => history.declarations += 1,
+        Event::Erased(_) => history.erasures += 1,
+        _ => {}
+    }
 }
 
 /// What entries refer back to.
 #[derive(Default)]
 struct Scan<'a> {
-    requests: Vec<Request<'a>>,
-    /// Where in `requests` a request is.
-    places: BTreeMap<RequestId, usize>,
+    requests: Requests<'a>,
     /// Until when an actor's declaration is in force.
     declarations: BTreeMap<ActorId, Time>,
     revoked: BTreeSet<TxId>,
-    /// At which entry a record was last erased.
-    erased: BTreeMap<RecordId, u64>,
+    erased: Erasures,
     /// Who wrote a version: those looked up before, and what came since. Few histories ask.
     authors: BTreeMap<HeaderDigest, ActorId>,
     added: Vec<(HeaderDigest, ActorId)>,
@@ -205,65 +268,126 @@ struct Scan<'a> {
 
 struct Request<'a> {
     at: u64,
-    asked: &'a Entry,
-    access: &'a Access,
-    outcomes: Outcomes<'a>,
+    tx: RequestId,
+    actor: ActorId,
+    access: &'a AccessView<'a>,
+    /// Where in the access a record is, of more records than a glance takes in; the last one counts, if one
+    /// comes twice.
+    by_record: BTreeMap<RecordId, usize>,
     is_emergency: bool,
     /// Until when the emergency that opened it was in force: its review is due some time after.
     emergency_until: Option<Time>,
     is_reviewed: bool,
 }
 
-/// A request's decisions by record; the last one counts, if a record comes twice.
-struct Outcomes<'a> {
-    all: &'a [Outcome],
-    /// Of more than a glance takes in.
-    by_record: BTreeMap<RecordId, &'a Outcome>,
-}
-
-impl<'a> Outcomes<'a> {
-    /// As many are looked through faster than a map is made.
+impl<'a> Request<'a> {
+    /// As many outcomes are looked through faster than a map is made.
     const FEW: usize = 16;
 
-    fn new(all: &'a [Outcome]) -> Self {
-        let many = if all.len() > Self::FEW { all } else { &[] };
+    /// The decision about a record.
+    fn outcome(&self, record: &RecordId) -> Option<&'a OutcomeView<'a>> {
+        let all = &self.access.records;
+        if all.len() > Self::FEW {
+            return all.get(*self.by_record.get(record)?);
+        }
+        all.iter().rev().find(|one| one.record == *record)
+    }
+}
+
+#[derive(Default)]
+struct Requests<'a> {
+    all: Vec<Request<'a>>,
+    /// Where in `all` a request is, of the first `placed` ones.
+    places: BTreeMap<RequestId, usize>,
+    placed: usize,
+}
+
+impl<'a> Requests<'a> {
+    /// What follows a request mostly follows it soon: among as many of the newest it is looked for first.
+    const NEWEST: usize = 8;
+
+    /// The newest request of this id.
+    fn find(&mut self, id: &RequestId) -> Option<&mut Request<'a>> {
+        let older = self.all.len().saturating_sub(Self::NEWEST);
+        let newest = self.all.iter().skip(older).rposition(|one| one.tx == *id);
+        let at = if let Some(at) = newest {
+            older + at
+        } else {
+            let all = self.all.iter().map(|one| one.tx).zip(0..);
+            self.places.extend(all.skip(self.placed));
+            self.placed = self.all.len();
+            *self.places.get(id)?
+        };
+        self.all.get_mut(at)
+    }
+}
+
+/// At which entry each record was last erased. Most were not: that is told from a few bits of their ids.
+struct Erasures {
+    last: BTreeMap<RecordId, u64>,
+    bits: [u64; 64],
+}
+
+impl Default for Erasures {
+    fn default() -> Self {
         Self {
-            all,
-            by_record: many.iter().map(|one| (one.record, one)).collect(),
+            last: BTreeMap::new(),
+            bits: [0; 64],
         }
     }
+}
 
-    fn get(&self, record: &RecordId) -> Option<&'a Outcome> {
-        if self.all.len() > Self::FEW {
-            return self.by_record.get(record).copied();
-        }
-        self.all.iter().rev().find(|one| one.record == *record)
+impl Erasures {
+    fn insert(&mut self, record: RecordId, at: u64) {
+        let (word, bit) = Self::place(&record);
+        self.bits
+            .iter_mut()
+            .skip(word)
+            .take(1)
+            .for_each(|bits| *bits |= bit);
+        self.last.insert(record, at);
+    }
+
+    fn last(&self, record: &RecordId) -> Option<u64> {
+        let (word, bit) = Self::place(record);
+        self.bits.get(word).filter(|bits| *bits & bit != 0)?;
+        self.last.get(record).copied()
+    }
+
+    /// Which word has a record's bit, and the bit in it.
+    fn place(record: &RecordId) -> (usize, u64) {
+        let [a, b, ..] = record.0;
+        (usize::from(a % 64), 1 << (b % 64))
     }
 }
 
 impl<'a> Scan<'a> {
-    fn entry(
+    fn event(
         &mut self,
-        at: u64,
-        entry: &'a Entry,
+        by: By,
+        event: Event,
         context: &Context<'_>,
         history: &mut History,
         odd: &mut impl FnMut(AnomalyKind),
     ) {
-        match &entry.event {
+        let By {
+            at,
+            time,
+            tx,
+            actor,
+        } = by;
+        match event {
             Event::Emergency(declared) => {
-                let until = self.declarations.entry(entry.actor).or_default();
+                let until = self.declarations.entry(actor).or_default();
                 *until = declared.until.max(*until);
                 if !context.texts.contains(&declared.reason) {
                     odd(AnomalyKind::TextMissing);
                 }
             }
-            Event::Access(access) => self.access(at, entry, access, history, odd),
-            Event::Released(released) => self.released(entry, released, context, history, odd),
-            Event::Reviewed(review) => match self.request_mut(&review.request) {
+            Event::Reviewed(review) => match self.requests.find(&review.request) {
                 Some(request) if request.is_emergency => {
                     request.is_reviewed = true;
-                    if request.asked.actor == entry.actor {
+                    if request.actor == actor {
                         odd(AnomalyKind::ReviewOfOneself);
                     }
                 }
@@ -273,16 +397,13 @@ impl<'a> Scan<'a> {
             Event::Directive(directive) if directive.kind.as_bytes() == b"revoke" => {
                 self.revoked.extend(directive.target);
             }
-            Event::RecordAdded(added) => {
-                self.added.push((added.header, entry.actor));
-            }
             Event::SlotAdded(slot) => {
                 let key = (slot.record, slot.header, slot.request);
-                self.key_used(entry, key, history, odd);
+                self.key_used(actor, key, history, odd);
             }
             Event::Redealt(deal) => {
                 let key = (deal.record, deal.header, deal.request);
-                self.key_used(entry, key, history, odd);
+                self.key_used(actor, key, history, odd);
             }
             Event::Disputed(one) if !context.texts.contains(&one.reason) => {
                 self.unreadable.push((at, one.record));
@@ -291,16 +412,16 @@ impl<'a> Scan<'a> {
                 self.unreadable.push((at, one.record));
             }
             Event::HoldPlaced(hold) => {
-                self.holds.insert(entry.tx, hold.record);
+                self.holds.insert(tx, hold.record);
             }
             Event::HoldLifted(hold) => {
                 self.holds.remove(&hold.hold);
             }
-            Event::RecoveryStarted(begun) => self.recovery = Some((entry.tx, begun.due)),
+            Event::RecoveryStarted(begun) => self.recovery = Some((tx, begun.due)),
             Event::RecoveryVetoed(_) => self.recovery = None,
             Event::RecoveryCompleted(done) => {
                 let begun = self.recovery.take();
-                let is_due = |(tx, due)| tx == done.recovery && due <= entry.time;
+                let is_due = |(begun, due)| begun == done.recovery && due <= time;
                 match begun.map(is_due) {
                     Some(true) => {}
                     None if history.is_part() => history.unjudged += 1,
@@ -314,20 +435,20 @@ impl<'a> Scan<'a> {
                     odd(AnomalyKind::AdoptedHistoryMissing(adoption.adopted));
                 }
             }
-            Event::Flood(flood) if !is_of_its_window(flood, entry.time) => {
+            Event::Flood(flood) if !is_of_its_window(&flood, time) => {
                 odd(AnomalyKind::FloodOutOfWindow);
             }
             Event::Erased(Erased { record }) => {
-                self.erased.insert(*record, at);
-                if self.holds.values().any(|held| held == record) {
-                    odd(AnomalyKind::ErasedUnderHold(*record));
+                self.erased.insert(record, at);
+                if self.holds.values().any(|held| *held == record) {
+                    odd(AnomalyKind::ErasedUnderHold(record));
                 }
             }
-            Event::Destroyed(Destroyed { record, .. }) if !self.erased.contains_key(record) => {
+            Event::Destroyed(Destroyed { record, .. }) if self.erased.last(&record).is_none() => {
                 if history.is_part() {
                     history.unjudged += 1;
                 } else {
-                    odd(AnomalyKind::DestroyedWithoutErasure(*record));
+                    odd(AnomalyKind::DestroyedWithoutErasure(record));
                 }
             }
             _ => {}
@@ -336,32 +457,41 @@ impl<'a> Scan<'a> {
 
     fn access(
         &mut self,
-        at: u64,
-        asked: &'a Entry,
-        access: &'a Access,
+        by: By,
+        access: &'a AccessView<'a>,
         history: &mut History,
         odd: &mut impl FnMut(AnomalyKind),
     ) {
+        let By {
+            at,
+            time,
+            tx,
+            actor,
+        } = by;
         if access.foreign_claim {
             odd(AnomalyKind::ForeignClaim);
         }
         let is_emergency = is_emergency(access);
-        let declared = self.declarations.get(&asked.actor).copied();
-        let in_force = declared.filter(|until| asked.time < *until);
+        let declared = self.declarations.get(&actor).copied();
+        let in_force = declared.filter(|until| time < *until);
         let is_unknown = declared.is_none() && history.is_part();
         if is_emergency && is_unknown {
             history.unjudged += 1;
         } else if is_emergency && in_force.is_none() {
             odd(AnomalyKind::EmergencyUndeclared);
         }
-        self.places.insert(asked.tx, self.requests.len());
-        self.requests.push(Request {
+        let mut by_record = BTreeMap::new();
+        if access.records.len() > Request::FEW {
+            by_record.extend(access.records.iter().map(|one| one.record).zip(0..));
+        }
+        self.requests.all.push(Request {
             at,
-            asked,
+            tx,
+            actor,
             access,
-            outcomes: Outcomes::new(&access.records),
+            by_record,
             is_emergency,
-            emergency_until: in_force.or((!is_unknown).then_some(asked.time)),
+            emergency_until: in_force.or((!is_unknown).then_some(time)),
             is_reviewed: false,
         });
     }
@@ -370,25 +500,22 @@ impl<'a> Scan<'a> {
     /// reader by a permitted request.
     fn key_used(
         &mut self,
-        entry: &Entry,
+        actor: ActorId,
         (record, header, request): (RecordId, HeaderDigest, Option<RequestId>),
         history: &mut History,
         odd: &mut impl FnMut(AnomalyKind),
     ) {
-        let is_patient = matches!(history.subject, Subject::Patient(id) if id.0 == entry.actor.0);
+        let is_patient = matches!(history.subject, Subject::Patient(id) if id.0 == actor.0);
         let may = match request {
             None if is_patient => Some(true),
             None => {
                 self.authors.extend(self.added.drain(..));
                 let author = self.authors.get(&header);
-                author.map(|author| *author == entry.actor)
+                author.map(|author| *author == actor)
             }
-            Some(request) => self.places.get(&request).map(|at| {
-                let read = self.requests.get(*at);
-                read.is_some_and(|read| {
-                    let outcome = read.outcomes.get(&record);
-                    read.asked.actor == entry.actor && outcome.is_some_and(|one| one.permitted)
-                })
+            Some(request) => self.requests.find(&request).map(|read| {
+                let outcome = read.outcome(&record);
+                read.actor == actor && outcome.is_some_and(|one| one.permitted)
             }),
         };
         match may {
@@ -400,8 +527,8 @@ impl<'a> Scan<'a> {
 
     fn released(
         &mut self,
-        entry: &Entry,
-        released: &Released,
+        by: By,
+        released: &ReleasedView<'_>,
         context: &Context<'_>,
         history: &mut History,
         odd: &mut impl FnMut(AnomalyKind),
@@ -409,19 +536,11 @@ impl<'a> Scan<'a> {
         if !(1..=context.custodians).contains(&released.custodian) {
             odd(AnomalyKind::NoSuchCustodian(released.custodian));
         }
-        for record in released
-            .records
-            .iter()
-            .filter(|record| self.erased.contains_key(record))
-        {
-            odd(AnomalyKind::ReleaseAfterErasure(*record));
+        let is_erased = |record: &RecordId| self.erased.last(record).is_some();
+        for record in released.records.iter().filter(is_erased) {
+            odd(AnomalyKind::ReleaseAfterErasure(record));
         }
-        // Receipts mostly follow their request.
-        let newest = self.requests.last();
-        let request = newest
-            .filter(|newest| newest.asked.tx == released.request)
-            .or_else(|| self.requests.get(*self.places.get(&released.request)?));
-        let Some(request) = request else {
+        let Some(request) = self.requests.find(&released.request) else {
             if history.is_part() {
                 history.unjudged += 1;
             } else {
@@ -429,40 +548,29 @@ impl<'a> Scan<'a> {
             }
             return;
         };
-        if request
-            .access
-            .release_until
-            .is_none_or(|until| entry.time >= until)
-        {
+        let until = request.access.release_until;
+        if until.is_none_or(|until| by.time >= until) {
             odd(AnomalyKind::ReleaseOutsideWindow);
         }
-        for record in &released.records {
-            match request
-                .outcomes
-                .get(record)
-                .filter(|outcome| outcome.permitted)
-            {
-                None => odd(AnomalyKind::ReleaseWithoutPermit(*record)),
-                Some(permit) if self.is_revoked(permit) => odd(AnomalyKind::ReleaseAfterRevocation),
+        for record in released.records.iter() {
+            match request.outcome(&record).filter(|one| one.permitted) {
+                None => odd(AnomalyKind::ReleaseWithoutPermit(record)),
+                Some(permit) if Self::is_revoked(&self.revoked, permit) => {
+                    odd(AnomalyKind::ReleaseAfterRevocation);
+                }
                 Some(_) => {}
             }
         }
     }
 
-    fn request_mut(&mut self, id: &RequestId) -> Option<&mut Request<'a>> {
-        self.requests.get_mut(*self.places.get(id)?)
-    }
-
     /// Whether every directive that a permit rests on was revoked since.
-    fn is_revoked(&self, permit: &Outcome) -> bool {
-        let is_gone = |basis: &Token| {
-            basis
-                .as_str()
-                .parse()
-                .is_ok_and(|id| self.revoked.contains(&id))
+    fn is_revoked(revoked: &BTreeSet<TxId>, permit: &OutcomeView<'_>) -> bool {
+        let is_gone = |basis: &[u8]| {
+            let id = core::str::from_utf8(basis).ok().map(str::parse);
+            id.is_some_and(|id| id.is_ok_and(|id| revoked.contains(&id)))
         };
-        let is_any_gone = !self.revoked.is_empty() && !permit.basis.is_empty();
-        is_any_gone && permit.basis.iter().all(is_gone)
+        let mut basis = permit.basis.iter().peekable();
+        !revoked.is_empty() && basis.peek().is_some() && basis.all(is_gone)
     }
 
     fn finish(
@@ -472,13 +580,13 @@ impl<'a> Scan<'a> {
         mut odd: impl FnMut(u64, AnomalyKind),
     ) {
         for (at, record) in &self.unreadable {
-            if self.erased.get(record).is_some_and(|erased| erased > at) {
+            if self.erased.last(record) > Some(*at) {
                 history.redacted += 1;
             } else {
                 odd(*at, AnomalyKind::TextMissing);
             }
         }
-        for request in &self.requests {
+        for request in &self.requests.all {
             // The text of a claim to be asking for somebody else is sealed to that other patient.
             let is_readable = context.texts.contains(&request.access.reason);
             if !is_readable && !request.access.foreign_claim {
@@ -507,8 +615,8 @@ impl<'a> Scan<'a> {
     /// first of its records.
     fn is_covered(&self, request: &Request<'_>) -> bool {
         let records = request.access.records.iter();
-        let mut erasures = records.filter_map(|outcome| self.erased.get(&outcome.record));
-        erasures.any(|erased| *erased > request.at)
+        let mut erasures = records.map(|outcome| self.erased.last(&outcome.record));
+        erasures.any(|erased| erased > Some(request.at))
     }
 }
 
@@ -518,7 +626,7 @@ fn is_of_its_window(flood: &Flood, entered: Time) -> bool {
 }
 
 /// Whether a decision opened a record by breaking the glass.
-pub(crate) fn is_emergency(access: &Access) -> bool {
-    let broke = |outcome: &Outcome| outcome.permitted && outcome.code.as_bytes() == b"emergency";
+fn is_emergency(access: &AccessView<'_>) -> bool {
+    let broke = |outcome: &OutcomeView<'_>| outcome.permitted && outcome.code == b"emergency";
     access.records.iter().any(broke)
 }

@@ -78,7 +78,7 @@ pub use anomaly::{Anomaly, AnomalyKind};
 pub use equivocation::{Contradiction, Equivocated, Equivocation, NoEquivocation};
 pub use kept::Kept;
 pub use policy::{Quorum, TrustPolicy};
-pub use report::{Certified, Cosigner, History, OpenReview, Report};
+pub use report::{Certified, Cosigner, Entries, History, OpenReview, Report};
 pub use rules::Rule;
 pub use verdict::{Doubt, Refutation, Verdict};
 pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, verify};

@@ -1,11 +1,14 @@
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use chartseal_codec::from_bytes;
 use chartseal_merkle::Hash;
-use chartseal_wire::{Entry, Event, OrgId, PublicKey, SealedText, Subject, Time};
+use chartseal_wire::export::{EntrySlices, EntrySpan};
+use chartseal_wire::{Entry, OrgId, PublicKey, SealedText, Subject, Time};
 
-use crate::anomaly::{Anomaly, is_emergency};
+use crate::anomaly::Anomaly;
 use crate::kept::Kept;
 use crate::policy::{Quorum, TrustPolicy};
 
@@ -82,7 +85,7 @@ pub struct History {
     /// How many entries came before, verified earlier.
     pub first: u64,
     /// The entries from there on, all of them.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// Access attempts of which at least one record was permitted.
     pub permitted: u64,
     /// Access attempts of which none was, counted ones included.
@@ -113,7 +116,7 @@ pub struct OpenReview {
 }
 
 impl History {
-    pub(crate) fn new(subject: Subject, first: u64, entries: Vec<Entry>) -> Self {
+    pub(crate) fn new(subject: Subject, first: u64, entries: Entries) -> Self {
         Self {
             subject,
             first,
@@ -139,30 +142,68 @@ impl History {
     pub fn total(&self) -> u64 {
         self.first + self.entries.len() as u64
     }
+}
 
-    pub(crate) fn count(&mut self, entry: &Entry) {
-        let mut attempt = |permitted| {
-            let count = if permitted {
-                &mut self.permitted
-            } else {
-                &mut self.denied
-            };
-            *count += 1;
-        };
-        match &entry.event {
-            Event::Access(access) => {
-                attempt(access.records.iter().any(|outcome| outcome.permitted));
-                self.emergencies += u64::from(is_emergency(access));
-            }
-            Event::OwnAccess(access) => {
-                attempt(access.records.iter().any(|outcome| outcome.permitted));
-            }
-            Event::Flood(flood) => self.denied = self.denied.saturating_add(flood.count),
-            Event::Emergency(_) => self.declarations += 1,
-            Event::Released(_) => self.releases += 1,
-            Event::Erased(_) => self.erasures += 1,
-            _ => {}
+/// The entries of a history, in their order. All were checked; each is decoded when it is looked at.
+///
+/// ```
+/// # use chartseal_audit::{Options, TrustPolicy, Verdict, verify};
+/// # let file = include_str!("../tests/vectors/visit.tlog-proof");
+/// # let policy = TrustPolicy::parse(include_str!("../tests/vectors/trust.policy"))?;
+/// # let Verdict::Proved(report) = verify(file, &policy, None, &Options::default()) else { panic!() };
+/// let entries = &report.histories[0].entries;
+/// assert_eq!(entries.iter().count(), entries.len());
+/// assert!(entries.iter().all(|entry| entry.height <= report.height));
+/// # Ok::<(), chartseal_wire::FormatError>(())
+/// ```
+#[derive(Clone)]
+pub struct Entries {
+    /// The bytes of the export, which the histories of a report share.
+    export: Arc<Vec<u8>>,
+    span: EntrySpan,
+}
+
+impl Entries {
+    pub(crate) fn new(export: &Arc<Vec<u8>>, span: &EntrySpan) -> Self {
+        Self {
+            export: export.clone(),
+            span: span.clone(),
         }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.span.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.span.is_empty()
+    }
+
+    /// Each one.
+    pub fn iter(&self) -> impl Iterator<Item = Entry> + '_ {
+        // What was checked decodes: that is a property test, and a fuzzer's.
+        self.bytes().filter_map(|bytes| from_bytes(bytes).ok())
+    }
+
+    /// The canonical bytes of each one, of which the history's log is made.
+    pub fn bytes(&self) -> EntrySlices<'_> {
+        self.span.of(&self.export)
+    }
+}
+
+impl PartialEq for Entries {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes().eq(other.bytes())
+    }
+}
+
+impl Eq for Entries {}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

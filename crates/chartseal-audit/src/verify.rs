@@ -2,12 +2,14 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::ToString;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::{Finality, Growth};
+use chartseal_wire::export::{EntrySpan, Finality, Growth};
+use chartseal_wire::history::{EntryView, EventView};
 use chartseal_wire::{
     BlockHeader, Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, Subject,
     Time,
@@ -18,7 +20,7 @@ use crate::equivocation::Equivocation;
 use crate::finality;
 use crate::kept::Kept;
 use crate::policy::{Quorum, TrustPolicy};
-use crate::report::{Certified, History, Name, Report, assumptions};
+use crate::report::{Certified, Entries, History, Name, Report, assumptions};
 use crate::rules::Rule;
 use crate::signatures::{self, Signed, seconds_to_time};
 use crate::verdict::{Doubt, Refutation, Stop, Verdict};
@@ -75,8 +77,10 @@ fn prove(
     kept: Option<&Kept>,
     options: &Options,
 ) -> Result<Report, Stop> {
-    let file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
-    let export = Export::read(&file.extra).map_err(|e| Stop::refute(Rule::Export, e))?;
+    let mut file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
+    // Its entries stay where they are: the report shares them.
+    let bytes = Arc::new(core::mem::take(&mut file.extra));
+    let export = Export::read(&bytes).map_err(|e| Stop::refute(Rule::Export, e))?;
     let checkpoint =
         Checkpoint::parse(&file.checkpoint.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
     let header = &export.header;
@@ -111,20 +115,15 @@ fn prove(
         });
     }
     let kept = same_chain;
-    let Checked {
-        mut histories,
-        logs,
-        rewritten,
-        doubt: incomplete,
-    } = check_histories(&export.histories, header, kept)?;
+    let mut found = check_histories(&bytes, &export.histories, header, kept)?;
     // Of a history that can't be judged the texts can't either.
-    let texts = match &incomplete {
-        None => check_texts(&export.texts, &histories)?,
+    let texts = match &found.doubt {
+        None => check_texts(&export.texts, &found.entries)?,
         Some(_) => BTreeSet::new(),
     };
     let note = file.checkpoint.to_string();
     let growth = check_growth(&checkpoint, &note, header, export.growth.as_ref(), kept)?;
-    if let Some(subject) = rewritten {
+    if let Some(subject) = found.rewritten {
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
@@ -135,10 +134,10 @@ fn prove(
         certified,
         quorum,
     ) = signed?;
-    if let Some(doubt) = doubt.or(incomplete).or(growth) {
+    if let Some(doubt) = doubt.or(found.doubt.take()).or(growth) {
         return Err(Stop::Doubt(doubt));
     }
-    let anomalies = find_anomalies(&mut histories, header, policy, kept, options, &texts);
+    let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
     let is_last = header.height == checkpoint.size - 1;
     let fresh_as_of = match quorum.time.map(seconds_to_time) {
         Some(time) if is_last => time,
@@ -155,7 +154,7 @@ fn prove(
         height: header.height,
         time: header.time,
         fresh_as_of,
-        histories,
+        histories: found.histories,
         anomalies,
         assumptions: assumptions(&quorum, certified.as_ref(), policy),
         certified,
@@ -165,7 +164,7 @@ fn prove(
             checkpoint,
             height: header.height,
             time: header.time,
-            histories: logs,
+            histories: found.logs,
             committee: policy
                 .committee()
                 .map(|_| (header.epoch, header.next_committee)),
@@ -257,8 +256,10 @@ fn check_growth(
 }
 
 /// The histories of an export, as far as they can be judged.
-struct Checked {
+struct Checked<'a> {
     histories: Vec<History>,
+    /// The entries of each.
+    entries: Vec<Vec<EntryView<'a>>>,
     logs: Vec<(Subject, Frontier)>,
     /// The first one that does not continue what was kept.
     rewritten: Option<Subject>,
@@ -266,13 +267,15 @@ struct Checked {
     doubt: Option<Doubt>,
 }
 
-fn check_histories(
-    sections: &[HistorySection<&[u8]>],
+fn check_histories<'a>(
+    export: &'a Arc<Vec<u8>>,
+    sections: &[HistorySection<EntrySpan>],
     header: &BlockHeader,
     kept: Option<&Kept>,
-) -> Result<Checked, Stop> {
+) -> Result<Checked<'a>, Stop> {
     let mut found = Checked {
         histories: Vec::with_capacity(sections.len()),
+        entries: Vec::with_capacity(sections.len()),
         logs: Vec::with_capacity(sections.len()),
         rewritten: None,
         doubt: sections.is_empty().then_some(Doubt::NoHistory),
@@ -284,11 +287,13 @@ fn check_histories(
     }
     for section in sections {
         let subject = section.subject;
-        match check_history(section, header, kept)? {
+        match check_history(export, section, header, kept)? {
             Ok(judged) => {
                 found.logs.push((subject, judged.log));
-                let history = History::new(subject, section.first, judged.entries);
+                let entries = Entries::new(export, &section.entries);
+                let history = History::new(subject, section.first, entries);
                 found.histories.push(history);
+                found.entries.push(judged.entries);
                 if !judged.continues {
                     found.rewritten.get_or_insert(subject);
                 }
@@ -302,19 +307,20 @@ fn check_histories(
 }
 
 /// A history that is complete at the header.
-struct Judged {
+struct Judged<'a> {
     log: Frontier,
-    entries: Vec<Entry>,
+    entries: Vec<EntryView<'a>>,
     /// Whether it begins with what was kept, and goes on in later blocks.
     continues: bool,
 }
 
 /// A complete history; or why its beginning can't be judged.
-fn check_history(
-    section: &HistorySection<&[u8]>,
+fn check_history<'a>(
+    export: &'a [u8],
+    section: &HistorySection<EntrySpan>,
     header: &BlockHeader,
     kept: Option<&Kept>,
-) -> Result<Result<Judged, Doubt>, Stop> {
+) -> Result<Result<Judged<'a>, Doubt>, Stop> {
     let subject = section.subject;
     let refute = |rule, found: &str| Stop::refute(rule, format!("{}: {found}", Name(&subject)));
     // The value at the slot; a slot without one is a history without entries.
@@ -347,13 +353,11 @@ fn check_history(
         return Err(refute(Rule::Count, &found));
     }
     let mut continues = log.size() == known_size;
-    let mut entries = section.entries.as_slice();
+    let mut entries = section.entries.of(export);
     if let (Some((_, known)), false) = (known, continues) {
-        let at = usize::try_from(known_size).unwrap_or(usize::MAX);
-        let (old, new) = entries.split_at(at.min(entries.len()));
-        Entry::append(&mut log, old);
+        let old = usize::try_from(known_size).unwrap_or(usize::MAX);
+        Entry::append(&mut log, entries.by_ref().take(old));
         continues = log == *known;
-        entries = new;
     }
     Entry::append(&mut log, entries);
     if log != section.log {
@@ -361,10 +365,12 @@ fn check_history(
         return Err(refute(Rule::Complete, &found));
     }
 
-    let mut entries: Vec<Entry> = Vec::with_capacity(section.entries.len());
-    for (at, bytes) in (section.first..).zip(&section.entries) {
-        let entry: Entry =
-            from_bytes(bytes).map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
+    // No entry is as short: a hostile count costs no more memory than the bytes that came with it.
+    let most = section.entries.bytes() / 64;
+    let mut entries: Vec<EntryView<'_>> = Vec::with_capacity(section.entries.len().min(most));
+    for (at, bytes) in (section.first..).zip(section.entries.of(export)) {
+        let entry =
+            EntryView::read(bytes).map_err(|e| refute(Rule::Entry, &format!("entry {at}: {e}")))?;
         let least = entries.last().map_or(0, |before| before.height);
         if !(least..=header.height).contains(&entry.height) {
             let (found, most) = (entry.height, header.height);
@@ -384,21 +390,29 @@ fn check_history(
 }
 
 /// The commitments of the texts, each of which some entry makes.
-fn check_texts(texts: &[SealedText], histories: &[History]) -> Result<BTreeSet<Hash>, Stop> {
+fn check_texts(
+    texts: &[SealedText],
+    entries: &[Vec<EntryView<'_>>],
+) -> Result<BTreeSet<Hash>, Stop> {
     if texts.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let entries = histories.iter().flat_map(|history| &history.entries);
-    let made: BTreeSet<Hash> = entries
-        .filter_map(|entry| match &entry.event {
-            Event::Access(access) => Some(access.reason),
-            Event::Emergency(declared) => Some(declared.reason),
-            Event::Disputed(disputed) => Some(disputed.reason),
-            Event::DisputeAnswered(answer) => Some(answer.reason),
-            _ => None,
-        })
-        .collect();
-    let found: BTreeSet<Hash> = texts.iter().map(SealedText::commitment).collect();
+    let mut made = BTreeSet::new();
+    for entry in entries.iter().flatten() {
+        let reason = match &entry.event {
+            EventView::Access(access) => Some(access.reason),
+            EventView::Released(_) | EventView::RecordAdded(_) => None,
+            EventView::Other(event) => match decode(event)? {
+                Event::Emergency(declared) => Some(declared.reason),
+                Event::Disputed(disputed) => Some(disputed.reason),
+                Event::DisputeAnswered(answer) => Some(answer.reason),
+                _ => None,
+            },
+        };
+        made.extend(reason);
+    }
+    let mut found = BTreeSet::new();
+    found.extend(texts.iter().map(SealedText::commitment));
     match texts
         .iter()
         .position(|text| !made.contains(&text.commitment()))
@@ -411,20 +425,26 @@ fn check_texts(texts: &[SealedText], histories: &[History]) -> Result<BTreeSet<H
     }
 }
 
+/// An event that was checked before.
+pub(crate) fn decode(event: &[u8]) -> Result<Event, Stop> {
+    from_bytes(event).map_err(|e| Stop::refute(Rule::Entry, e))
+}
+
 fn find_anomalies(
-    histories: &mut [History],
+    found: &mut Checked<'_>,
     header: &BlockHeader,
     policy: &TrustPolicy,
     kept: Option<&Kept>,
     options: &Options,
     texts: &BTreeSet<Hash>,
-) -> Vec<Anomaly> {
+) -> Result<Vec<Anomaly>, Stop> {
     let custodians = policy.witnesses().count() as u64;
     let mut anomalies = Vec::new();
-    let here = histories.iter().map(|history| history.subject);
+    let here = found.histories.iter().map(|history| history.subject);
     let before = kept.into_iter().flat_map(Kept::histories);
-    let subjects = here.chain(before.map(|(subject, _)| subject)).collect();
-    for history in histories {
+    let mut subjects = BTreeSet::new();
+    subjects.extend(here.chain(before.map(|(subject, _)| subject)));
+    for (history, entries) in found.histories.iter_mut().zip(&found.entries) {
         let kept = kept.filter(|_| history.is_part());
         let context = Context {
             since: kept.map_or(Time(0), |kept| kept.time),
@@ -438,9 +458,9 @@ fn find_anomalies(
             texts,
             subjects: &subjects,
         };
-        anomalies.extend(anomaly::scan(history, &context));
+        anomalies.extend(anomaly::scan(history, entries, &context)?);
     }
-    anomalies
+    Ok(anomalies)
 }
 
 fn check_freshness(fresh_as_of: Time, options: &Options) -> Result<(), Stop> {

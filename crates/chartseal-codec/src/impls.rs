@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Decode, DecodeError, Decoder, Encode, Encoder, MAX_LIST};
+use crate::{Decode, DecodeError, Decoder, Encode, Encoder, MAX_LIST, walk};
 
 macro_rules! uints {
     ($($uint:ty),*) => {$(
@@ -19,6 +19,12 @@ macro_rules! uints {
             fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
                 let value = d.uint_in(0, u64::from(<$uint>::MAX))?;
                 <$uint>::try_from(value).map_err(|_| d.invalid("integer is too large"))
+            }
+
+            #[inline]
+            fn skip(input: &[u8]) -> Option<&[u8]> {
+                let (value, rest) = walk::uint(input)?;
+                <$uint>::try_from(value).ok().map(|_| rest)
             }
         }
     )*};
@@ -38,6 +44,11 @@ impl Decode for bool {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bool()
     }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        walk::bool(input).map(|(_, rest)| rest)
+    }
 }
 
 impl<const N: usize> Encode for [u8; N] {
@@ -50,6 +61,11 @@ impl<const N: usize> Decode for [u8; N] {
     #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bytes_exact()
+    }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        walk::bytes_exact::<N>(input).map(|(_, rest)| rest)
     }
 }
 
@@ -69,6 +85,12 @@ impl Decode for String {
     #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.text(usize::MAX).map(Self::from)
+    }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        let (text, rest) = walk::text(input)?;
+        core::str::from_utf8(text).is_ok().then_some(rest)
     }
 }
 
@@ -92,6 +114,15 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.list(MAX_LIST)
     }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        let (len, rest) = walk::array(input)?;
+        if len > MAX_LIST as u64 {
+            return None;
+        }
+        (0..len).try_fold(rest, |rest, _| T::skip(rest))
+    }
 }
 
 impl<T: Encode> Encode for Option<T> {
@@ -114,6 +145,11 @@ impl<T: Decode> Decode for Option<T> {
             T::decode(d).map(Some)
         }
     }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        walk::null(input).or_else(|| T::skip(input))
+    }
 }
 
 impl<T: Encode + ?Sized> Encode for &T {
@@ -133,6 +169,11 @@ impl<T: Decode> Decode for Box<T> {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         T::decode(d).map(Self::new)
     }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        T::skip(input)
+    }
 }
 
 impl<A: Encode, B: Encode> Encode for (A, B) {
@@ -146,6 +187,11 @@ impl<A: Decode, B: Decode> Decode for (A, B) {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.array_exact(2)?;
         Ok((A::decode(d)?, B::decode(d)?))
+    }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        B::skip(A::skip(walk::array_exact(input, 2)?)?)
     }
 }
 
@@ -163,6 +209,11 @@ impl Decode for Bytes {
     #[inline]
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bytes(usize::MAX).map(|bytes| Self(bytes.into()))
+    }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        walk::bytes(input).map(|(_, rest)| rest)
     }
 }
 

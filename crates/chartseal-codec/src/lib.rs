@@ -31,6 +31,7 @@
 //! |---|---|
 //! | [`encoder`](Encoder) | writes items; cannot fail |
 //! | [`decoder`](Decoder) | reads items; total, allocates no more than the input justifies |
+//! | [`walk`] | walks over items where they stand: for [`check`], and for who looks at few of many |
 //! | [`canonical_struct!`], [`canonical_enum!`] | a type as an array of its fields, or `[tag, fields…]` |
 //!
 //! # Limits
@@ -49,6 +50,7 @@ mod error;
 mod hex;
 mod impls;
 mod macros;
+pub mod walk;
 
 pub use decoder::Decoder;
 pub use encoder::Encoder;
@@ -74,6 +76,14 @@ pub trait Decode: Sized {
     /// # Errors
     /// Whatever is not the canonical encoding of a value of this type.
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError>;
+
+    /// Steps over one item where [`decode`](Self::decode) would succeed, and makes no value of it: gives
+    /// what follows it in `input`, or `None` where `decode` would fail.
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        let mut d = Decoder::new(input);
+        Self::decode(&mut d).ok()?;
+        input.get(d.position()..)
+    }
 }
 
 /// The canonical bytes of `value`.
@@ -95,7 +105,25 @@ pub fn from_bytes<T: Decode>(bytes: &[u8]) -> Result<T, DecodeError> {
     Ok(value)
 }
 
+/// Whether [`from_bytes`] would give a value of `bytes`: faster, for it makes none and allocates nothing.
+#[inline]
+pub fn check<T: Decode>(bytes: &[u8]) -> bool {
+    T::skip(bytes).is_some_and(<[u8]>::is_empty)
+}
+
 #[doc(hidden)]
 pub mod __private {
-    pub use alloc::vec::Vec;
+    use crate::Decode;
+
+    /// Skips a field by how it is got: the macros know a field's name, the compiler its type.
+    #[inline]
+    pub fn skip_field<S, T: Decode>(_: impl FnOnce(&S) -> &T, input: &[u8]) -> Option<&[u8]> {
+        T::skip(input)
+    }
+
+    /// Skips what a variant holds, by its constructor.
+    #[inline]
+    pub fn skip_variant<E, T: Decode>(_: impl FnOnce(T) -> E, input: &[u8]) -> Option<&[u8]> {
+        T::skip(input)
+    }
 }

@@ -23,6 +23,12 @@ macro_rules! canonical_struct {
                 $(let $field = $crate::Decode::decode(d.at(stringify!($field)))?;)+
                 Ok(Self { $($field),+ })
             }
+
+            fn skip(input: &[u8]) -> Option<&[u8]> {
+                let rest = $crate::walk::array_exact(input, [$(stringify!($field)),+].len())?;
+                $(let rest = $crate::__private::skip_field(|it: &Self| &it.$field, rest)?;)+
+                Some(rest)
+            }
         }
     };
 }
@@ -50,7 +56,7 @@ macro_rules! canonical_enum {
         }
 
         impl $crate::Decode for $name {
-            #[inline]
+            // Not inline: with many variants it is long, and would be in each crate that uses it.
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 let len = d.at(stringify!($name)).array(2)?;
                 if len == 0 {
@@ -64,6 +70,17 @@ macro_rules! canonical_enum {
                     _ => Err(d.invalid("no such tag, or another number of items than it has")),
                 }
             }
+
+            fn skip(input: &[u8]) -> Option<&[u8]> {
+                let ((len, tag), rest) = $crate::walk::variant(input)?;
+                match (tag, len) {
+                    $(($tag, $crate::canonical_enum!(@len $($hole)?)) => {
+                        $(let rest = $crate::canonical_enum!(@skip $hole $name $variant rest);)?
+                        Some(rest)
+                    })+
+                    _ => None,
+                }
+            }
         }
     };
     (@len) => { 1 };
@@ -74,6 +91,9 @@ macro_rules! canonical_enum {
     (@decode $name:ident $variant:ident $d:ident) => { $name::$variant };
     (@decode $name:ident $variant:ident $d:ident $hole:tt) => {
         $name::$variant($crate::Decode::decode($d)?)
+    };
+    (@skip $hole:tt $name:ident $variant:ident $rest:ident) => {
+        $crate::__private::skip_variant($name::$variant, $rest)?
     };
 }
 
@@ -125,6 +145,11 @@ macro_rules! byte_newtype {
             #[inline]
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 d.bytes_exact().map(Self)
+            }
+
+            #[inline]
+            fn skip(input: &[u8]) -> Option<&[u8]> {
+                $crate::walk::bytes_exact::<$len>(input).map(|(_, rest)| rest)
             }
         }
 

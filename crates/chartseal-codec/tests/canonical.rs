@@ -4,8 +4,8 @@
 #![allow(clippy::panic, reason = "tests")]
 
 use chartseal_codec::{
-    Bytes, Decode, DecodeError, DecodeErrorKind, Decoder, Encoder, canonical_enum,
-    canonical_struct, from_bytes, to_bytes,
+    Bytes, Decode, DecodeError, DecodeErrorKind, Decoder, Encoder, MAX_LIST, canonical_enum,
+    canonical_struct, check, from_bytes, to_bytes,
 };
 use proptest::prelude::*;
 
@@ -81,6 +81,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         bytes.extend(tail);
+        prop_assert_eq!(check::<Body>(&bytes), from_bytes::<Body>(&bytes).is_ok());
         if let Ok(read) = from_bytes::<Body>(&bytes) {
             prop_assert_eq!(to_bytes(&read), bytes);
         }
@@ -88,9 +89,53 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(check::<Body>(&bytes), from_bytes::<Body>(&bytes).is_ok());
         if let Ok(read) = from_bytes::<Body>(&bytes) {
             prop_assert_eq!(to_bytes(&read), bytes);
         }
+    }
+}
+
+/// That checking in place takes what decoding takes.
+fn agrees<T: Decode>(bytes: &[u8]) {
+    assert_eq!(
+        check::<T>(bytes),
+        from_bytes::<T>(bytes).is_ok(),
+        "{bytes:x?}"
+    );
+}
+
+#[test]
+fn checking_takes_what_decoding_takes_around_every_bound() {
+    for first in 0..=255u8 {
+        for second in [0, 1, 23, 24, 25, 0xf4, 0xf6, 0xff] {
+            for zeros in 0..26 {
+                let bytes = [&[first, second][..], &vec![0; zeros]].concat();
+                for length in [1, bytes.len()] {
+                    let bytes = &bytes[..length];
+                    agrees::<u16>(bytes);
+                    agrees::<u32>(bytes);
+                    agrees::<u64>(bytes);
+                    agrees::<bool>(bytes);
+                    agrees::<[u8; 4]>(bytes);
+                    agrees::<[u8; 24]>(bytes);
+                    agrees::<String>(bytes);
+                    agrees::<Bytes>(bytes);
+                    agrees::<Vec<u64>>(bytes);
+                    agrees::<Option<Box<u16>>>(bytes);
+                    agrees::<(bool, u64)>(bytes);
+                }
+            }
+        }
+    }
+    for text in [&[0x62, 0xc3, 0xa4][..], &[0x62, 0xc3, 0x28]] {
+        agrees::<String>(text);
+    }
+    // The longest list, and one item more.
+    for len in [MAX_LIST, MAX_LIST + 1] {
+        let long = to_bytes(&vec![true; len]);
+        agrees::<Vec<bool>>(&long);
+        assert_eq!(check::<Vec<bool>>(&long), len == MAX_LIST);
     }
 }
 
@@ -107,7 +152,9 @@ fn every_longer_form_of_an_integer_is_refused() {
         &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255],
     ] {
         assert_eq!(kind::<u64>(bytes), DecodeErrorKind::NotShortest);
+        assert!(!check::<u64>(bytes));
     }
+    assert!(!check::<Bytes>(&[0x58, 1, 0]) && !check::<Vec<u16>>(&[0x98, 1, 0]));
     assert_eq!(kind::<Bytes>(&[0x58, 1, 0]), DecodeErrorKind::NotShortest);
     assert_eq!(
         kind::<Vec<u16>>(&[0x98, 1, 0]),

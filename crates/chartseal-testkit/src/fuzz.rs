@@ -15,7 +15,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
-    Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, from_bytes, to_bytes,
+    Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
 };
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{
@@ -24,6 +24,8 @@ use chartseal_envelope::{
     SubjectId, Suite, Threshold, cobblestone, domain, open, seal_with_rng,
 };
 use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartScopes};
+use chartseal_wire::history::EntryView;
+use chartseal_wire::{Entry, Export};
 
 use crate::python::{Python, hex};
 
@@ -49,8 +51,8 @@ targets! {
     merkle_frontier => canonical::<chartseal_merkle::Frontier>, "a log's frontier";
     merkle_map_proof => canonical::<chartseal_merkle::MapProof>, "a map's proof";
     wire_block_header => canonical::<chartseal_wire::BlockHeader>, "a block's header";
-    wire_entry => canonical::<chartseal_wire::Entry>, "a history's entry";
-    wire_export => canonical::<chartseal_wire::Export>, "an export";
+    wire_entry => entry, "a history's entry, and reads it in place, with the same outcome";
+    wire_export => export, "an export, and reads it in place, with the same outcome";
     wire_certificate => certificate, "a finality certificate";
     wire_signed_note => text(chartseal_wire::SignedNote::parse), "a signed note";
     wire_checkpoint => text(chartseal_wire::Checkpoint::parse), "a checkpoint";
@@ -102,10 +104,31 @@ targets! {
 }
 
 fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
-    match from_bytes::<T>(input) {
-        Ok(value) => same(input, &to_bytes(&value)),
-        Err(_) => false,
+    let value = from_bytes::<T>(input);
+    assert_eq!(check::<T>(input), value.is_ok(), "checked in place");
+    value.is_ok_and(|value| same(input, &to_bytes(&value)))
+}
+
+fn entry(input: &[u8]) -> bool {
+    let view = EntryView::read(input);
+    match from_bytes::<Entry>(input) {
+        Ok(entry) => assert!(view.is_ok_and(|view| view == entry)),
+        Err(wrong) => assert_eq!(view.err(), Some(wrong)),
     }
+    canonical::<Entry>(input)
+}
+
+fn export(input: &[u8]) -> bool {
+    match (Export::read(input), from_bytes::<Export>(input)) {
+        (Ok(read), Ok(export)) => {
+            for (owned, read) in export.histories.iter().zip(&read.histories) {
+                let owned = owned.entries.iter().map(AsRef::as_ref);
+                assert!(read.entries.of(input).eq(owned));
+            }
+        }
+        (read, export) => assert_eq!(read.err(), export.err()),
+    }
+    canonical::<Export>(input)
 }
 
 fn certificate(input: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 //! frontier fixes the entries.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use chartseal_codec::{
     Bytes, Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, from_bytes, to_bytes,
@@ -30,14 +31,14 @@ pub const MAX_ENTRIES: usize = 1 << 24;
 /// The most bytes of a header.
 const MAX_HEADER: usize = 1024;
 
-/// Histories at one block. `B` is what holds the bytes of an entry: [`Bytes`], or, in an export that is
-/// [read in place](Export::read), a slice of what it was read from.
+/// Histories at one block. `E` is what holds the bytes of a history's entries: [`Bytes`] of each, or, in an
+/// export that is [read in place](Export::read), where they stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Export<B = Bytes> {
+pub struct Export<E = Vec<Bytes>> {
     /// The header of the block after which the histories are exported.
     pub header: BlockHeader,
     /// The histories, no subject twice; the encoding sorts them by subject.
-    pub histories: Vec<HistorySection<B>>,
+    pub histories: Vec<HistorySection<E>>,
     /// How the block log grew since an earlier export.
     pub growth: Option<Growth>,
     /// Sealed texts to which entries commit; those that were erased are missing. Their order says
@@ -73,7 +74,7 @@ pub struct Handover {
 
 /// One history, or its newer part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistorySection<B = Bytes> {
+pub struct HistorySection<E = Vec<Bytes>> {
     /// Whose it is.
     pub subject: Subject,
     /// How many entries are left out because the verifier has checked them before.
@@ -82,7 +83,7 @@ pub struct HistorySection<B = Bytes> {
     /// if the slot is.
     pub log: Frontier,
     /// The bytes of each entry from `first` on.
-    pub entries: Vec<B>,
+    pub entries: E,
     /// Proves that value under the header's state root.
     pub proof: MapProof,
 }
@@ -120,35 +121,92 @@ impl Encode for HistorySection {
     }
 }
 
-impl<'a> HistorySection<&'a [u8]> {
-    fn read(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+/// Where the entries of a section stand in the export that it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntrySpan {
+    bytes: Range<usize>,
+    len: usize,
+}
+
+impl EntrySpan {
+    fn read(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let len = d.array(MAX_ENTRIES)?;
+        let start = d.position();
+        for _ in 0..len {
+            d.bytes(usize::MAX)?;
+        }
+        let bytes = start..d.position();
+        Ok(Self { bytes, len })
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many bytes they take, with what separates them.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The bytes of each. `export` is what the section was read from; of anything else, any part of it.
+    pub fn of<'a>(&self, export: &'a [u8]) -> EntrySlices<'a> {
+        EntrySlices {
+            rest: Decoder::new(export.get(self.bytes.clone()).unwrap_or_default()),
+            len: self.len,
+        }
+    }
+}
+
+/// The bytes of entries, one after another, where they stand in an export.
+#[derive(Clone, Debug)]
+pub struct EntrySlices<'a> {
+    rest: Decoder<'a>,
+    len: usize,
+}
+
+impl<'a> Iterator for EntrySlices<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.len = self.len.checked_sub(1)?;
+        self.rest.bytes(usize::MAX).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len, Some(self.len))
+    }
+}
+
+/// Reads the entries of a section.
+type ReadEntries<E> = fn(&mut Decoder<'_>) -> Result<E, DecodeError>;
+
+fn owned_entries(d: &mut Decoder<'_>) -> Result<Vec<Bytes>, DecodeError> {
+    d.list(MAX_ENTRIES)
+}
+
+impl<E> HistorySection<E> {
+    fn read(d: &mut Decoder<'_>, entries: ReadEntries<E>) -> Result<Self, DecodeError> {
         d.at("history").array_exact(5)?;
         Ok(Self {
             subject: Subject::decode(d.at("history.subject"))?,
             first: d.at("history.first").uint()?,
             log: Frontier::decode(d.at("history.log"))?,
-            entries: d
-                .at("history.entries")
-                .list_of(MAX_ENTRIES, |d| d.bytes(usize::MAX))?,
+            entries: entries(d.at("history.entries"))?,
             proof: MapProof::decode(d.at("history.proof"))?,
         })
-    }
-
-    fn into_owned(self) -> HistorySection {
-        let owned = |entry: &[u8]| Bytes(entry.into());
-        HistorySection {
-            subject: self.subject,
-            first: self.first,
-            log: self.log,
-            entries: self.entries.into_iter().map(owned).collect(),
-            proof: self.proof,
-        }
     }
 }
 
 impl Decode for HistorySection {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        HistorySection::read(d).map(HistorySection::into_owned)
+        Self::read(d, owned_entries)
     }
 }
 
@@ -230,19 +288,21 @@ impl Encode for Export {
     }
 }
 
-impl<'a> Export<&'a [u8]> {
+impl Export<EntrySpan> {
     /// Reads an export's canonical bytes without copying its entries.
     ///
     /// # Errors
     /// As [`from_bytes`].
-    pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
-        let export = Self::item(&mut d)?;
+        let export = Self::item(&mut d, EntrySpan::read)?;
         d.finish()?;
         Ok(export)
     }
+}
 
-    fn item(d: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+impl<E> Export<E> {
+    fn item(d: &mut Decoder<'_>, entries: ReadEntries<E>) -> Result<Self, DecodeError> {
         let fields = d.at("export").array(6)?;
         let version = d.at("export.version").uint()?;
         let is_certified = version == CERTIFIED_VERSION;
@@ -252,7 +312,7 @@ impl<'a> Export<&'a [u8]> {
         let header = read_header(d.at("export.header"))?;
         let histories = d
             .at("export.histories")
-            .list_of(MAX_HISTORIES, HistorySection::read)?;
+            .list_of(MAX_HISTORIES, |d| HistorySection::read(d, entries))?;
         if !histories.is_sorted_by(|a, b| a.subject < b.subject) {
             return Err(d.invalid("histories are sorted by subject, none twice"));
         }
@@ -270,22 +330,10 @@ impl<'a> Export<&'a [u8]> {
             finality,
         })
     }
-
-    /// The same, with entries of its own.
-    fn into_owned(self) -> Export {
-        let histories = self.histories.into_iter();
-        Export {
-            header: self.header,
-            histories: histories.map(HistorySection::into_owned).collect(),
-            growth: self.growth,
-            texts: self.texts,
-            finality: self.finality,
-        }
-    }
 }
 
 impl Decode for Export {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Export::item(d).map(Export::into_owned)
+        Self::item(d, owned_entries)
     }
 }

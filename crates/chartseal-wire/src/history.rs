@@ -7,6 +7,7 @@
 mod care;
 mod custody;
 mod token;
+mod view;
 
 use alloc::vec::Vec;
 
@@ -29,6 +30,9 @@ pub use custody::{
     DisputeAnswered, Disputed, DuplicateOf, HoldLifted, HoldPlaced, Redealt, SlotAdded, SlotRemoved,
 };
 pub use token::Token;
+pub use view::{
+    AccessView, EntryView, EventView, OutcomeView, RecordsView, ReleasedView, TokensView,
+};
 
 /// The most records that one request names.
 pub const MAX_REQUEST_RECORDS: usize = 512;

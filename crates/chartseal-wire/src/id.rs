@@ -98,4 +98,9 @@ impl Decode for Time {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.uint().map(Self)
     }
+
+    #[inline]
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        u64::skip(input)
+    }
 }

@@ -316,7 +316,7 @@ impl Network {
                 proof: self.states[height].prove(&subject.slot()),
             }
         });
-        let histories: Vec<_> = histories.collect();
+        let histories: Vec<HistorySection> = histories.collect();
         let made: Vec<u8> = histories
             .iter()
             .flat_map(|h| &h.entries)

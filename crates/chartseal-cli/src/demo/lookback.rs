@@ -146,7 +146,7 @@ fn every_attempt_is_there(visit: &mut Visit<'_>, export: &str, trust: &TrustPoli
     let proved: Vec<(u64, String)> = report
         .histories
         .iter()
-        .flat_map(|history| &history.entries)
+        .flat_map(|history| history.entries.iter())
         .filter_map(|entry| match &entry.event {
             Event::Access(access) => {
                 let permitted = access.records.iter().find(|outcome| outcome.permitted);

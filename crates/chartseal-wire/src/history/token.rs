@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, walk};
 
 /// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
 /// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.
@@ -42,10 +42,14 @@ impl Token {
         }
     }
 
-    fn of(text: &[u8]) -> Option<Self> {
+    fn is_token(text: &[u8]) -> bool {
         // No way out of the loop: so it takes many bytes at a time.
-        let is_bad = |bad, byte: &u8| bad | !byte.is_ascii_graphic();
-        if !(1..=Self::MAX).contains(&text.len()) || text.iter().fold(false, is_bad) {
+        let is_good = |good, byte: &u8| good & byte.is_ascii_graphic();
+        (1..=Self::MAX).contains(&text.len()) && text.iter().fold(true, is_good)
+    }
+
+    fn of(text: &[u8]) -> Option<Self> {
+        if !Self::is_token(text) {
             return None;
         }
         let mut bytes = [0; 22];
@@ -107,6 +111,11 @@ impl Decode for Token {
         let text = d.text(Self::MAX)?;
         Self::new(text)
             .ok_or_else(|| d.invalid("a token is 1 to 96 printable ASCII bytes, no spaces"))
+    }
+
+    fn skip(input: &[u8]) -> Option<&[u8]> {
+        let (text, rest) = walk::text(input)?;
+        Self::is_token(text).then_some(rest)
     }
 }
 

@@ -123,7 +123,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![access, own, directive, added, emergency, others]
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
+pub(crate) fn entry() -> impl Strategy<Value = Entry> {
     let ids = (any::<[u8; 32]>(), any::<[u8; 16]>(), any::<[u8; 16]>());
     (any::<u64>(), time(), ids, event()).prop_map(|(height, time, (tx, actor, org), event)| Entry {
         height,
@@ -144,7 +144,7 @@ fn one_form<T: Encode + Decode>(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 /// `bytes` after a few changes.
-fn changed(mut bytes: Vec<u8>, changes: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
+pub(crate) fn changed(mut bytes: Vec<u8>, changes: &[(prop::sample::Index, u8, u8)]) -> Vec<u8> {
     for (at, byte, how) in changes {
         let at = at.index(bytes.len());
         match how % 3 {

@@ -10,3 +10,4 @@ mod keys;
 mod ml_dsa;
 mod sample;
 mod text;
+mod view;

@@ -124,7 +124,7 @@ impl Visit {
 
     /// The patient's whole history, as proved.
     pub(crate) fn history(&self) -> Vec<Entry> {
-        self.report().histories.remove(0).entries
+        self.report().histories[0].entries.iter().collect()
     }
 
     /// The attempts in the patient's history, as proved.

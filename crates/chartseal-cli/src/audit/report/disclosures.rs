@@ -33,7 +33,7 @@ pub fn page(subject: &Subject<'_>) -> String {
         let Whose::Patient(_) = history.subject else {
             continue;
         };
-        let entries: Vec<(u64, &Entry)> = (history.first..).zip(&history.entries).collect();
+        let entries: Vec<(u64, Entry)> = (history.first..).zip(history.entries.iter()).collect();
         let (all, unanswered) = disclosures(&history.subject, &entries);
         let (exempt, listed): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|one| one.exempt.is_some());
@@ -121,7 +121,7 @@ fn table(page: &mut Page, caption: &str, disclosures: &[Disclosure], names: &Nam
 }
 
 /// The accesses of a history that custodians answered; and how many permitted ones they didn't.
-fn disclosures(whose: &Whose, entries: &[(u64, &Entry)]) -> (Vec<Disclosure>, u64) {
+fn disclosures(whose: &Whose, entries: &[(u64, Entry)]) -> (Vec<Disclosure>, u64) {
     let mut filed: BTreeMap<RecordId, OrgId> = BTreeMap::new();
     let mut adopted: BTreeSet<[u8; 16]> = BTreeSet::new();
     let mut receipts: BTreeMap<TxId, (BTreeSet<u64>, BTreeSet<RecordId>)> = BTreeMap::new();

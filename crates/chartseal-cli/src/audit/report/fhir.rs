@@ -25,12 +25,12 @@ pub fn bundle(subject: &Subject<'_>) -> Result<String, Failure> {
     let writer = Writer { subject };
     let mut entries = Vec::new();
     for history in &report.histories {
-        let numbered = (history.first..).zip(&history.entries);
-        for (index, entry) in numbered {
+        let all: Vec<Entry> = history.entries.iter().collect();
+        for (index, entry) in (history.first..).zip(&all) {
             let told = events::tell(&entry.event);
             entries.push(writer.entry(&history.subject, index, entry, &told));
             if let Event::Access(access) = &entry.event {
-                let receipts = history.entries.iter().filter_map(|one| match &one.event {
+                let receipts = all.iter().filter_map(|one| match &one.event {
                     Event::Released(released) if released.request == entry.tx => Some(released),
                     _ => None,
                 });

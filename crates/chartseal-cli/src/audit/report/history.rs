@@ -101,8 +101,8 @@ fn entries(page: &mut Page, history: &History, names: &Names) {
         page.paragraph("Nothing has happened.");
         return;
     }
-    let rows = (history.first..).zip(&history.entries);
-    let rows = rows.map(|(index, entry)| row(index, entry, names));
+    let rows = (history.first..).zip(history.entries.iter());
+    let rows = rows.map(|(index, entry)| row(index, &entry, names));
     page.table(
         "All entries, in their order. Times are in UTC.",
         &["No.", "When", "Who", "What"],

@@ -1,0 +1,83 @@
+//! Entries read in place: what is taken, refused and seen is what decoding takes, refuses and gives.
+
+use chartseal_codec::{check, from_bytes, to_bytes};
+use chartseal_wire::history::EntryView;
+use chartseal_wire::{ActorId, Entry, OrgId, Time, TxId};
+use proptest::prelude::*;
+
+use crate::binary::{changed, entry};
+use crate::sample;
+
+/// Whether both take these bytes, and see the same in them; or refuse them for the same reason.
+fn agrees(bytes: &[u8]) -> bool {
+    let (view, entry) = (EntryView::read(bytes), from_bytes::<Entry>(bytes));
+    let is_same = match (view, &entry) {
+        (Ok(view), Ok(entry)) => view == *entry,
+        (Err(view), Err(entry)) => view == *entry,
+        _ => false,
+    };
+    is_same && check::<Entry>(bytes) == entry.is_ok()
+}
+
+/// An entry of each kind.
+fn samples() -> Vec<(&'static str, Vec<u8>)> {
+    let entry = |event| Entry {
+        height: 300,
+        time: Time(1_795_305_600_000),
+        tx: TxId([0x77; 32]),
+        actor: ActorId([0xd1; 16]),
+        org: OrgId([0x0e; 16]),
+        event,
+    };
+    let events = sample::events().into_iter();
+    events
+        .map(|(name, event)| (name, to_bytes(&entry(event))))
+        .collect()
+}
+
+#[test]
+fn every_kind_of_entry_is_read_in_place_as_it_is_decoded() {
+    let samples = samples();
+    assert_eq!(samples.len(), 32);
+    for (name, bytes) in samples {
+        assert!(EntryView::read(&bytes).is_ok() && agrees(&bytes), "{name}");
+        assert!(agrees(&[&bytes[..], &[0]].concat()), "{name}, and a byte");
+        for at in 0..bytes.len() {
+            assert!(agrees(&bytes[..at]), "{name}, cut at {at}");
+            let mut one = bytes.clone();
+            for byte in 0..=255 {
+                one[at] = byte;
+                assert!(agrees(&one), "{name}, {byte:#x} at {at}");
+            }
+            // Another item of the same length, and a longer and a shorter one.
+            for item in [&[0xf6][..], &[0x18, 24], &[0x80], &[0x61, b' '], &[]] {
+                let other = [&bytes[..at], item, &bytes[at + 1..]].concat();
+                assert!(agrees(&other), "{name}, {item:x?} at {at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_view_is_of_its_own_entry_alone() {
+    let samples = samples();
+    for (one, bytes) in &samples {
+        for (other, entry) in &samples {
+            let (view, entry) = (EntryView::read(bytes), from_bytes::<Entry>(entry));
+            let is_same = view.unwrap() == entry.unwrap();
+            assert_eq!(is_same, one == other, "{one} and {other}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_read_in_place_is_what_is_decoded(
+        entry in entry(),
+        changes in prop::collection::vec(any::<(prop::sample::Index, u8, u8)>(), 0..4),
+    ) {
+        let bytes = to_bytes(&entry);
+        prop_assert!(EntryView::read(&bytes).unwrap() == entry);
+        prop_assert!(agrees(&changed(bytes, &changes)));
+    }
+}
