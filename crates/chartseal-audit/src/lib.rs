@@ -40,6 +40,7 @@
 //! | module | what |
 //! |---|---|
 //! | `verify` | [`verify`]: one file, one [`Verdict`]; the order of the checks |
+//! | `header` | the light tier: [`verify_header`], and single facts under a [`ProvedHeader`] |
 //! | `rules` | [`Rule`]: every check by its id |
 //! | [`policy`] | [`TrustPolicy`]: logs, witnesses, nested k-of-n groups |
 //! | `signatures` | who signed a checkpoint, in the strict profile of exports |
@@ -66,6 +67,7 @@ extern crate std;
 mod anomaly;
 mod equivocation;
 mod finality;
+mod header;
 mod kept;
 pub mod policy;
 mod report;
@@ -76,6 +78,7 @@ mod verify;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use equivocation::{Contradiction, Equivocated, Equivocation, NoEquivocation};
+pub use header::{ProvedHeader, verify_header};
 pub use kept::Kept;
 pub use policy::{Quorum, TrustPolicy};
 pub use report::{Certified, Cosigner, Entries, History, OpenReview, Report};

@@ -212,7 +212,7 @@ pub(crate) fn assumptions(
     quorum: &Quorum,
     certified: Option<&Certified>,
     policy: &TrustPolicy,
-) -> Vec<String> {
+) -> impl Iterator<Item = String> + use<> {
     let Quorum {
         name, needed, of, ..
     } = quorum;
@@ -248,13 +248,21 @@ pub(crate) fn assumptions(
     let lines = [
         "The policy is the network's own: whoever chose its keys chose whom to believe.",
         "Ed25519 and SHA-256 hold.",
+    ];
+    let lines = lines.map(String::from);
+    committee.into_iter().chain(holders).chain(lines)
+}
+
+/// What the histories of a report do not tell.
+pub(crate) fn limits() -> impl Iterator<Item = String> {
+    [
         "The histories are those of the ids named here. Whether a person has other ids, and what \
          happened outside of the network, is not in them.",
         "An entry says what the network decided and what custodians say that they released. What \
          somebody did with a record that they could read, no ledger sees.",
     ]
-    .map(String::from);
-    committee.into_iter().chain(holders).chain(lines).collect()
+    .into_iter()
+    .map(String::from)
 }
 
 impl fmt::Display for Report {

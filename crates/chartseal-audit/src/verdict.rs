@@ -8,13 +8,13 @@ use crate::equivocation::Equivocation;
 use crate::report::{Name, Report};
 use crate::rules::Rule;
 
-/// What an export turned out to be. Never a yes or no: who only asks "is it proved?" has to say what
+/// What a file turned out to be. Never a yes or no: who only asks "is it proved?" has to say what
 /// happens to the other two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Verdict {
+pub enum Verdict<T = Report> {
     /// Everything in the report is proved, on the assumptions that it lists.
-    Proved(Box<Report>),
+    Proved(Box<T>),
     /// The file breaks a rule: it proves nothing.
     Refuted(Refutation),
     /// The file may be good, but what it needs to be checked against is not here.
@@ -112,7 +112,7 @@ impl Doubt {
     }
 }
 
-impl fmt::Display for Verdict {
+impl<T: fmt::Display> fmt::Display for Verdict<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Proved(report) => report.fmt(f),

@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -20,7 +20,7 @@ use crate::equivocation::Equivocation;
 use crate::finality;
 use crate::kept::Kept;
 use crate::policy::{Quorum, TrustPolicy};
-use crate::report::{Certified, Entries, History, Name, Report, assumptions};
+use crate::report::{Certified, Entries, History, Name, Report, assumptions, limits};
 use crate::rules::Rule;
 use crate::signatures::{self, Signed, seconds_to_time};
 use crate::verdict::{Doubt, Refutation, Stop, Verdict};
@@ -64,10 +64,81 @@ impl Default for Options {
 /// The rules are checked in the order of [`Rule::ALL`], except that a file that breaks a rule is
 /// refuted even if something else can't be told.
 pub fn verify(file: &str, policy: &TrustPolicy, kept: Option<&Kept>, options: &Options) -> Verdict {
-    match prove(file, policy, kept, options) {
-        Ok(report) => Verdict::Proved(Box::new(report)),
+    judged(prove(file, policy, kept, options))
+}
+
+pub(crate) fn judged<T>(outcome: Result<T, Stop>) -> Verdict<T> {
+    match outcome {
+        Ok(proved) => Verdict::Proved(Box::new(proved)),
         Err(Stop::Refuted(refutation)) => Verdict::Refuted(refutation),
         Err(Stop::Doubt(doubt)) => Verdict::CannotTell(doubt),
+    }
+}
+
+/// A file whose header is in a log, as far as the policy knows who signed it.
+pub(crate) struct Head {
+    /// The export's bytes, in which its entries stay: a report shares them.
+    bytes: Arc<Vec<u8>>,
+    pub(crate) export: Export<EntrySpan>,
+    note: String,
+    pub(crate) checkpoint: Checkpoint,
+    /// How it meets the policy's quorum; or what is missing to tell.
+    pub(crate) signed: Result<(Signed, Option<Certified>, Quorum), Doubt>,
+}
+
+impl Head {
+    pub(crate) fn read(
+        file: &str,
+        policy: &TrustPolicy,
+        kept: Option<&Kept>,
+    ) -> Result<Self, Stop> {
+        let mut file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
+        let bytes = Arc::new(core::mem::take(&mut file.extra));
+        let export = Export::read(&bytes).map_err(|e| Stop::refute(Rule::Export, e))?;
+        let checkpoint = Checkpoint::parse(&file.checkpoint.text)
+            .map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
+        let header = &export.header;
+        if checkpoint.origin != origin(&header.chain) {
+            return Err(Stop::refute(Rule::Origin, "another log than the header's"));
+        }
+        // From here on something may be missing. A rule that is broken counts for more, so go on.
+        let signed = doubted(signatures::check(&file.checkpoint, &checkpoint, policy))?;
+        let finality = export.finality.as_ref();
+        if let Some(finality) = finality {
+            finality::check(finality, &file, &checkpoint, header)?;
+        }
+        let kept = kept.filter(|kept| kept.origin() == checkpoint.origin);
+        let signed = match signed {
+            Ok(signed) => doubted(met(signed, finality, header.time, policy, kept))?,
+            Err(doubt) => Err(doubt),
+        };
+        check_header(&file, &checkpoint, header)?;
+        Ok(Self {
+            note: file.checkpoint.to_string(),
+            bytes,
+            export,
+            checkpoint,
+            signed,
+        })
+    }
+
+    /// Up to when nothing can be newer than what the header fixes.
+    pub(crate) fn fresh_as_of(&self, quorum: &Quorum) -> Time {
+        let header = &self.export.header;
+        let is_last = header.height == self.checkpoint.size - 1;
+        match quorum.time.map(seconds_to_time) {
+            Some(time) if is_last => time,
+            Some(time) => time.min(header.time),
+            None => header.time,
+        }
+    }
+}
+
+fn doubted<T>(outcome: Result<T, Stop>) -> Result<Result<T, Doubt>, Stop> {
+    match outcome {
+        Ok(good) => Ok(Ok(good)),
+        Err(Stop::Doubt(doubt)) => Ok(Err(doubt)),
+        Err(refuted) => Err(refuted),
     }
 }
 
@@ -77,32 +148,10 @@ fn prove(
     kept: Option<&Kept>,
     options: &Options,
 ) -> Result<Report, Stop> {
-    let mut file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
-    // Its entries stay where they are: the report shares them.
-    let bytes = Arc::new(core::mem::take(&mut file.extra));
-    let export = Export::read(&bytes).map_err(|e| Stop::refute(Rule::Export, e))?;
-    let checkpoint =
-        Checkpoint::parse(&file.checkpoint.text).map_err(|e| Stop::refute(Rule::Checkpoint, e))?;
-    let header = &export.header;
-    if checkpoint.origin != origin(&header.chain) {
-        return Err(Stop::refute(Rule::Origin, "another log than the header's"));
-    }
-    // From here on something may be missing. A rule that is broken counts for more, so go on.
-    let signed = match signatures::check(&file.checkpoint, &checkpoint, policy) {
-        Err(Stop::Refuted(refutation)) => return Err(Stop::Refuted(refutation)),
-        signed => signed,
-    };
-    if let Some(finality) = &export.finality {
-        finality::check(finality, &file, &checkpoint, header)?;
-    }
+    let head = Head::read(file, policy, kept)?;
+    let (checkpoint, header) = (&head.checkpoint, &head.export.header);
     let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
-    let finality = export.finality.as_ref();
-    let met = |signed| met(signed, finality, header.time, policy, same_chain);
-    let signed = match signed.and_then(met) {
-        Err(Stop::Refuted(refutation)) => return Err(Stop::Refuted(refutation)),
-        signed => signed,
-    };
-    check_header(&file, &checkpoint, header)?;
+    let signed = head.signed.as_ref();
 
     let mut doubt = None;
     // What nobody signed contradicts nothing.
@@ -115,61 +164,61 @@ fn prove(
         });
     }
     let kept = same_chain;
-    let mut found = check_histories(&bytes, &export.histories, header, kept)?;
+    let mut found = check_histories(&head.bytes, &head.export.histories, header, kept)?;
     // Of a history that can't be judged the texts can't either.
     let texts = match &found.doubt {
-        None => check_texts(&export.texts, &found.entries)?,
+        None => check_texts(&head.export.texts, &found.entries)?,
         Some(_) => BTreeSet::new(),
     };
-    let note = file.checkpoint.to_string();
-    let growth = check_growth(&checkpoint, &note, header, export.growth.as_ref(), kept)?;
+    let growth = head.export.growth.as_ref();
+    let growth = check_growth(checkpoint, &head.note, header, growth, kept)?;
     if let Some(subject) = found.rewritten {
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
+    let (_, _, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
+    if let Some(doubt) = doubt.or(found.doubt.take()).or(growth) {
+        return Err(Stop::Doubt(doubt));
+    }
+    let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
+    let fresh_as_of = head.fresh_as_of(quorum);
+    check_freshness(fresh_as_of, options)?;
+    let kept = Kept {
+        note: head.note,
+        checkpoint: checkpoint.clone(),
+        height: header.height,
+        time: header.time,
+        histories: found.logs,
+        committee: policy
+            .committee()
+            .map(|_| (header.epoch, header.next_committee)),
+    };
+    let (height, time) = (header.height, header.time);
     let (
         Signed {
             log_key, witnesses, ..
         },
         certified,
         quorum,
-    ) = signed?;
-    if let Some(doubt) = doubt.or(found.doubt.take()).or(growth) {
-        return Err(Stop::Doubt(doubt));
-    }
-    let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
-    let is_last = header.height == checkpoint.size - 1;
-    let fresh_as_of = match quorum.time.map(seconds_to_time) {
-        Some(time) if is_last => time,
-        Some(time) => time.min(header.time),
-        None => header.time,
-    };
-    check_freshness(fresh_as_of, options)?;
+    ) = head.signed.map_err(Stop::Doubt)?;
     Ok(Report {
-        origin: checkpoint.origin.clone(),
+        origin: head.checkpoint.origin,
         log_key,
         witnesses,
-        log_size: checkpoint.size,
-        log_root: checkpoint.root,
-        height: header.height,
-        time: header.time,
+        log_size: head.checkpoint.size,
+        log_root: head.checkpoint.root,
+        height,
+        time,
         fresh_as_of,
         histories: found.histories,
         anomalies,
-        assumptions: assumptions(&quorum, certified.as_ref(), policy),
+        assumptions: assumptions(&quorum, certified.as_ref(), policy)
+            .chain(limits())
+            .collect(),
         certified,
         quorum,
-        kept: Kept {
-            note,
-            checkpoint,
-            height: header.height,
-            time: header.time,
-            histories: found.logs,
-            committee: policy
-                .committee()
-                .map(|_| (header.epoch, header.next_committee)),
-        },
-        texts: export.texts,
+        kept,
+        texts: head.export.texts,
     })
 }
 
@@ -463,7 +512,7 @@ fn find_anomalies(
     Ok(anomalies)
 }
 
-fn check_freshness(fresh_as_of: Time, options: &Options) -> Result<(), Stop> {
+pub(crate) fn check_freshness(fresh_as_of: Time, options: &Options) -> Result<(), Stop> {
     match options.freshness {
         Some(Freshness { now, max_age_ms }) if fresh_as_of.0.abs_diff(now.0) > max_age_ms => {
             Err(Stop::Doubt(Doubt::Stale {

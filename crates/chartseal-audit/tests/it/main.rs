@@ -10,6 +10,7 @@ mod certificates;
 mod equivocation;
 mod fixture;
 mod forgery;
+mod header;
 mod kept;
 mod mutate;
 mod policy;
