@@ -36,7 +36,26 @@ impl Network {
         lines.join("\n") + "\n"
     }
 
-    /// Exports histories under a checkpoint of the newest block, which every running validator signs.
+    /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts, and
+    /// nobody's signature of the checkpoint does.
+    pub fn committee_policy(&self) -> String {
+        let origin = origin(&self.chain());
+        let mut lines = vec![format!(
+            "# Chartseal: the committee that certifies blocks of the log {origin}"
+        )];
+        let logs = self
+            .nodes()
+            .iter()
+            .filter_map(|node| node.keys().log_vkey(&origin));
+        lines.extend(logs.map(|key| format!("log {key}")));
+        let hash = self.genesis().committee().hash();
+        lines.push(format!("committee network {hash}"));
+        lines.push("quorum network".into());
+        lines.join("\n") + "\n"
+    }
+
+    /// Exports histories under a checkpoint of the newest block, which every running validator signs; with the
+    /// committee's certificate of that block, and of how it came into office.
     ///
     /// # Errors
     /// [`Error::TooFewSigners`] without a quorum.
