@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use crate::certificate::{CertificateError, engine_key, rng};
 use crate::engine::{Channels, Handle, Keys, Outcome, Settings, max_message_bytes};
-use crate::keeper::{Keeper, KeeperError};
+use crate::keeper::{Anchor, Keeper, KeeperError};
 use crate::ordering::{Finalized, Ordering, OrderingError, Rejection, Replica};
 use crate::pool::PoolError;
 use crate::simulation::{Forward, SimulatedReceiver, SimulatedSender, start};
@@ -97,11 +97,8 @@ pub enum EmbeddedError<E: std::error::Error + 'static> {
     Certificate(#[from] CertificateError),
 }
 
-/// What the engine is asked to do.
-enum Ask {
-    /// To order these; who runs.
-    Order(Vec<SignedTransaction>, Vec<bool>),
-}
+/// What the engine is asked: to order these; who runs.
+struct Ask(Vec<SignedTransaction>, Vec<bool>);
 
 /// What the engine says.
 enum Tell {
@@ -201,7 +198,7 @@ impl<R: Validating> Embedded<R> {
                     };
                     let org = replica.organization();
                     let kept = replica.keep(&block, &executed, certificate.as_ref());
-                    let _ = done.send(kept.as_ref().map(|()| ()).map_err(ToString::to_string));
+                    let _ = done.send(kept.as_ref().copied().map_err(ToString::to_string));
                     match kept {
                         Err(source) => failed = Some(OrderingError::Replica { org, source }),
                         Ok(()) if block.header.height > newest => {
@@ -248,7 +245,7 @@ impl<R: Validating> Embedded<R> {
             let (running, quorum) = (count, self.quorum);
             return Err(OrderingError::NoQuorum { running, quorum });
         }
-        let ask = Ask::Order(transactions, running);
+        let ask = Ask(transactions, running);
         let asked = self.engine.as_ref().map(|engine| engine.asks.send(ask));
         if !matches!(asked, Some(Ok(()))) {
             return Err(OrderingError::Engine("its thread ended".into()));
@@ -328,10 +325,7 @@ fn catch_up<R: Validating>(replicas: &mut [R]) -> Result<(), OrderingError<R::Er
     let newest = replicas.iter().map(|replica| replica.head().height).max();
     let newest = newest.unwrap_or(0);
     for at in 0..replicas.len() {
-        loop {
-            let Some(replica) = replicas.get(at) else {
-                break;
-            };
+        while let Some(replica) = replicas.get(at) {
             let (org, height) = (replica.organization(), replica.head().height + 1);
             if height > newest {
                 break;
@@ -360,9 +354,7 @@ fn catch_up<R: Validating>(replicas: &mut [R]) -> Result<(), OrderingError<R::Er
 }
 
 /// The newest block and its certificate; `None` at genesis.
-fn anchor<R: Validating>(
-    replicas: &[R],
-) -> Result<Option<(Option<Block>, Certificate)>, EmbeddedError<R::Error>> {
+fn anchor<R: Validating>(replicas: &[R]) -> Result<Option<Anchor>, EmbeddedError<R::Error>> {
     let height = replicas.first().map_or(0, |replica| replica.head().height);
     if height == 0 {
         return Ok(None);
@@ -382,7 +374,7 @@ struct World {
     genesis: Genesis,
     keys: Vec<Keys>,
     heads: Vec<Overlay>,
-    anchor: Option<(Option<Block>, Certificate)>,
+    anchor: Option<Anchor>,
     clock: Arc<dyn Fn() -> Time + Send + Sync>,
 }
 
@@ -408,7 +400,7 @@ impl World {
         };
         let _ = tells.send(Tell::Done(Ok(Vec::new())));
         // This waits with the whole runtime: its time stands still until somebody asks.
-        while let Ok(Ask::Order(transactions, up)) = asks.recv() {
+        while let Ok(Ask(transactions, up)) = asks.recv() {
             running.connect(&up).await;
             let done = running.order(&context, transactions.into(), &up).await;
             if tells.send(Tell::Done(done)).is_err() {
@@ -610,7 +602,7 @@ impl Validators {
 struct Teller {
     at: usize,
     head: Overlay,
-    anchor: Option<(Option<Block>, Certificate)>,
+    anchor: Option<Anchor>,
     tells: Sender<Tell>,
 }
 
@@ -659,7 +651,7 @@ impl Keeper for Teller {
         self.ask(|found| Tell::Block { at, height, found })
     }
 
-    fn anchor(&self) -> Result<Option<(Option<Block>, Certificate)>, KeeperError> {
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
         Ok(self.anchor.clone())
     }
 }

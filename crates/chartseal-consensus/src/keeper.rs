@@ -8,6 +8,9 @@ use thiserror::Error;
 /// What a keeper may say: a disk, or a chain that is not this one.
 pub type KeeperError = Box<dyn Error + Send + Sync>;
 
+/// A block's certificate, and the block, if it is kept with its transactions.
+pub type Anchor = (Option<Block>, Certificate);
+
 /// Keeps final blocks for one validator: its disk.
 ///
 /// The engine delivers each final block in order of height, one at a time, and at least once. It goes on only
@@ -45,7 +48,7 @@ pub trait Keeper: Send + 'static {
     ///
     /// # Errors
     /// A failure to read: the validator does not start.
-    fn anchor(&self) -> Result<Option<(Option<Block>, Certificate)>, KeeperError> {
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
         Ok(None)
     }
 }

@@ -56,7 +56,7 @@ pub use certificate::{CertificateError, namespace, verified_certificate};
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError, Validating};
 pub use evidence::{Evidence, EvidenceError, Fault};
-pub use keeper::{Keeper, KeeperError, OpenError, StoreKeeper};
+pub use keeper::{Anchor, Keeper, KeeperError, OpenError, StoreKeeper};
 pub use ordering::{Finalized, Ordering, OrderingError, Rejection, Replica};
 pub use pool::{Limits, Pool, PoolError, Settled};
 pub use refusal::Refusal;

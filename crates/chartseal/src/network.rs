@@ -379,7 +379,7 @@ impl Network {
         Ok(id)
     }
 
-    /// Orders transactions, in their order.
+    /// Orders transactions: those of one key in their order, those of several keys in turn.
     ///
     /// # Errors
     /// [`Error::Refused`] for the first that is not admitted; the others are final.

@@ -39,19 +39,18 @@ impl Network {
     /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts, and
     /// nobody's signature of the checkpoint does.
     pub fn committee_policy(&self) -> String {
-        let origin = origin(&self.chain());
-        let mut lines = vec![format!(
-            "# Chartseal: the committee that certifies blocks of the log {origin}"
-        )];
-        let logs = self
-            .nodes()
-            .iter()
-            .filter_map(|node| node.keys().log_vkey(&origin));
-        lines.extend(logs.map(|key| format!("log {key}")));
         let hash = self.genesis().committee().hash();
-        lines.push(format!("committee network {hash}"));
-        lines.push("quorum network".into());
-        lines.join("\n") + "\n"
+        let text = self.trust_policy();
+        // Whoever else signs is known by name, and is not asked for.
+        let known = text
+            .lines()
+            .filter(|line| line.starts_with("log ") || line.starts_with("witness "));
+        let own = [
+            format!("committee network {hash}"),
+            "quorum network".to_owned(),
+        ];
+        let lines = known.map(str::to_owned).chain(own);
+        lines.collect::<Vec<_>>().join("\n") + "\n"
     }
 
     /// Exports histories under a checkpoint of the newest block, which every running validator signs; with the

@@ -254,21 +254,18 @@ where
     let floor = anchor
         .as_ref()
         .and_then(|(_, certificate)| to_engine(certificate));
-    let from = match (&floor, anchor) {
-        (Some(floor), Some((block, _))) => {
-            if let Some(block) = block {
-                blocks = put(blocks, EngineBlock::new(block)).await?;
-            }
-            Start::Floor(floor.clone())
+    let from = if let (Some(floor), Some((block, _))) = (&floor, anchor) {
+        if let Some(block) = block {
+            blocks = put(blocks, EngineBlock::new(block)).await?;
         }
-        _ => {
-            let first = EngineBlock::new(genesis.block());
-            if blocks.is_empty() {
-                blocks = put(blocks, first.clone()).await?;
-            }
-            let leaf = first.digest();
-            Start::Genesis(Digested::precomputed(first, leaf))
+        Start::Floor(floor.clone())
+    } else {
+        let first = EngineBlock::new(genesis.block());
+        if blocks.is_empty() {
+            blocks = put(blocks, first.clone()).await?;
         }
+        let leaf = first.digest();
+        Start::Genesis(Digested::precomputed(first, leaf))
     };
     let (actor, marshal, kept) = Actor::init(
         context.child("marshal"),

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartseal_consensus::{Keeper, KeeperError};
+use chartseal_consensus::{Anchor, Keeper, KeeperError};
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{Block, Executed, Overlay};
 use chartseal_wire::Certificate;
@@ -44,7 +44,7 @@ impl Keeper for NodeKeeper {
         Ok(self.node().kept_block(height)?)
     }
 
-    fn anchor(&self) -> Result<Option<(Option<Block>, Certificate)>, KeeperError> {
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
         let node = self.node();
         let certificate = node.certificate()?;
         let block = node.kept_block(node.head().height())?;
