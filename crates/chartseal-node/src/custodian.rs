@@ -56,10 +56,10 @@ impl Node {
             .map(|envelope| Dealing::initial(&envelope.front.header))
             .collect();
         let dealings: Vec<&Dealing> = dealings.iter().collect();
+        // Whose shares they are is known from the chain, not from what came.
         let first = envelopes.first().map(|envelope| &envelope.front.header);
-        let present = self.state().committee().epoch();
-        let epoch = first.map_or(present, |header| header.custodians().epoch);
-        let index = self.index_in(epoch)?;
+        let first = first.map_or(RecordId([0; 16]), |header| RecordId(header.record_id().0));
+        let index = self.index_for(&first)?;
         let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
         let held: BTreeMap<_, _> = accepted

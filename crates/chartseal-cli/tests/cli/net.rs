@@ -124,7 +124,8 @@ impl Network {
     }
 
     pub(crate) fn height(&self) -> u64 {
-        let heights = (0..5).filter_map(|number| self.control(number).ok()?.status().ok());
+        let nodes = (0..5).filter(|number| self.config_file(*number).exists());
+        let heights = nodes.filter_map(|number| self.control(number).ok()?.status().ok());
         heights.map(|status| status.height).max().unwrap_or(0)
     }
 }

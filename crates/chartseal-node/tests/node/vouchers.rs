@@ -33,9 +33,9 @@ fn run(blocks: u8) -> (Genesis, Embedded<Node>, Vec<Vouchers>) {
     let mut vouchers = Vec::new();
     for number in 1..=blocks {
         let body = PractitionerEnrolled {
-            actor: ActorId([number; 16]),
+            actor: ActorId([0x80 + number; 16]),
             key: public(&SigningKeyPair::generate().unwrap()),
-            kem: [number; 32],
+            kem: [0x80 + number; 32],
             roles: Set::one(Symbol::new(b"physician").unwrap()),
             credential: Window::default(),
             countersignature: None,
