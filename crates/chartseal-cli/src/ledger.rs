@@ -18,7 +18,7 @@ mod history;
 mod prune;
 mod publish;
 mod show;
-mod snapshot;
+pub mod snapshot;
 mod snapshot_file;
 mod tx;
 mod verify;

@@ -5,13 +5,14 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_node::Clock;
-use chartseal_node::serve::{Config, Control, NodeStatus, found, serve};
+use chartseal_node::serve::{Config, Control, NodeStatus, begin, found, serve};
+use chartseal_node::{Clock, VoucherError, Vouchers};
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, read_text};
+use crate::ledger::snapshot;
 
 /// `net …`.
 #[derive(Debug, Subcommand)]
@@ -66,6 +67,22 @@ pub struct Status {
 pub enum Node {
     /// Run one node until it is asked to stop: by `net down`, SIGTERM or Ctrl-C.
     Run(Run),
+    /// Begin a node's ledger with another node's snapshot, for which the network's committees vouch.
+    Join(Join),
+}
+
+/// `node join`.
+#[derive(Debug, clap::Args)]
+pub struct Join {
+    /// The node's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The snapshot: `chartseal ledger snapshot export`.
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: PathBuf,
+    /// What vouches for it: the file of `--vouchers` there.
+    #[arg(long, value_name = "FILE")]
+    pub vouchers: PathBuf,
 }
 
 /// `node run`.
@@ -91,9 +108,42 @@ pub fn run(command: &Net) -> Result<Exit, Failure> {
 
 /// `node …`.
 pub fn node(command: &Node) -> Result<Exit, Failure> {
-    let Node::Run(args) = command;
+    let args = match command {
+        Node::Run(args) => args,
+        Node::Join(args) => return join(args),
+    };
     let ready = || println!("{}: the node runs", args.config.display());
     serve(&args.config, ready).map_err(Failure::new)?;
+    Ok(Exit::Done)
+}
+
+/// The longest file of vouchers.
+const MAX_VOUCHERS: u64 = 64 << 20;
+
+fn join(args: &Join) -> Result<Exit, Failure> {
+    let config = Config::read(&args.config).map_err(Failure::new)?;
+    let genesis = config.genesis().map_err(Failure::new)?;
+    config.keys(&genesis).map_err(Failure::new)?;
+    let text = read_text(&args.vouchers, MAX_VOUCHERS)?;
+    let unfit = |error: &VoucherError| format!("{error} ({})", error.rule());
+    let vouchers = Vouchers::parse(&text);
+    let vouchers = vouchers.map_err(|error| Failure::bad(&args.vouchers, unfit(&error)))?;
+    let imported = snapshot::read(&args.snapshot, &vouchers.header)?;
+    let imported = imported.map_err(|error| {
+        let why = format!(
+            "not of the header that is vouched for: {error} ({})",
+            error.rule()
+        );
+        Failure::bad(&args.snapshot, why)
+    })?;
+    let checked = vouchers.check(&imported, &genesis);
+    checked.map_err(|error| Failure::bad(&args.snapshot, unfit(&error)))?;
+    begin(&config, &genesis, &imported, &vouchers.certificates).map_err(Failure::new)?;
+    println!(
+        "{}: the node goes on from block {}",
+        args.config.display(),
+        vouchers.header.height
+    );
     Ok(Exit::Done)
 }
 

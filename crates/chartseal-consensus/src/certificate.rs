@@ -2,23 +2,18 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng as _;
 use chartseal_ledger::Committee;
 use chartseal_wire::domain::CONSENSUS;
-use chartseal_wire::{ChainId, Hash, PublicKey};
+use chartseal_wire::{Certificate, ChainId, PublicKey};
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _};
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::types::Finalization;
+use commonware_consensus::simplex::types;
 use commonware_cryptography::ed25519;
 use commonware_cryptography::sha256::Digest;
 use commonware_parallel::Sequential;
 use commonware_utils::ordered::Set;
 use thiserror::Error;
 
-/// A quorum's proof that a block is final: the engine's, wrapped.
-///
-/// Two nodes may hold different certificates of one block (other signers, another view), and of some
-/// blocks only a descendant has one. So a certificate is evidence for whoever asks, and is never hashed
-/// into anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate(Finalization<Scheme, Digest>);
+/// The engine's own form of a certificate.
+pub(crate) type Finalization = types::Finalization<Scheme, Digest>;
 
 /// Why bytes are no certificate of a committee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -65,67 +60,50 @@ impl CertificateError {
     }
 }
 
-impl Certificate {
-    pub(crate) fn new(finalization: Finalization<Scheme, Digest>) -> Self {
-        Self(finalization)
+/// The certificate whose bytes these are, verified: a quorum of the committee signed it.
+///
+/// Two nodes may hold different certificates of one block (other signers, another view), and of some
+/// blocks only a descendant has one. So a certificate is evidence for whoever asks, and is never hashed
+/// into anything.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn verified_certificate(
+    bytes: &[u8],
+    chain: &ChainId,
+    committee: &Committee,
+) -> Result<Certificate, CertificateError> {
+    let members = committee.members().len();
+    let malformed = CertificateError::Malformed { members };
+    let finalization = Finalization::decode_cfg(Copying(bytes), &members).map_err(|_| malformed)?;
+    // One certificate, one encoding: whatever a lenient decoder might let pass is refused here.
+    let certificate = Certificate::parse(bytes).map_err(|_| malformed)?;
+    if certificate.bytes() != bytes {
+        return Err(malformed);
     }
+    let (expected, found) = (committee.epoch(), certificate.epoch);
+    if expected != found {
+        return Err(CertificateError::Epoch { expected, found });
+    }
+    let keys = committee.members().iter().map(|member| member.validator);
+    let scheme = Scheme::verifier(&namespace(chain), participants(keys)?);
+    if finalization.verify(&mut rng()?, &scheme, &Sequential) {
+        Ok(certificate)
+    } else {
+        let quorum = committee.quorum();
+        Err(CertificateError::Signatures { quorum })
+    }
+}
 
-    /// The certificate whose bytes these are, verified: a quorum of the committee signed it.
-    ///
-    /// # Errors
-    /// [`CertificateError`].
-    pub fn verified(
-        bytes: &[u8],
-        chain: &ChainId,
-        committee: &Committee,
-    ) -> Result<Self, CertificateError> {
-        let members = committee.members().len();
-        let finalization: Finalization<Scheme, Digest> =
-            Finalization::decode_cfg(Copying(bytes), &members)
-                .map_err(|_| CertificateError::Malformed { members })?;
-        let certificate = Self(finalization);
-        // One certificate, one encoding: whatever a lenient decoder might let pass is refused here.
-        if certificate.bytes() != bytes {
-            return Err(CertificateError::Malformed { members });
-        }
-        let (expected, found) = (committee.epoch(), certificate.epoch());
-        if expected != found {
-            return Err(CertificateError::Epoch { expected, found });
-        }
-        let keys = committee.members().iter().map(|member| member.validator);
-        let scheme = Scheme::verifier(&namespace(chain), participants(keys)?);
-        if certificate.0.verify(&mut rng()?, &scheme, &Sequential) {
-            Ok(certificate)
-        } else {
-            let quorum = committee.quorum();
-            Err(CertificateError::Signatures { quorum })
-        }
-    }
+/// A certificate without the engine; `None` of a committee that no chain has.
+pub(crate) fn from_engine(finalization: &Finalization) -> Option<Certificate> {
+    Certificate::parse(&finalization.encode()).ok()
+}
 
-    /// Its bytes, as docs/formats.md has them.
-    pub fn bytes(&self) -> Vec<u8> {
-        self.0.encode().to_vec()
-    }
-
-    /// The final block: its header's leaf hash.
-    pub fn block(&self) -> Hash {
-        Hash(self.0.proposal.payload.0)
-    }
-
-    /// The term of the committee that signed it.
-    pub fn epoch(&self) -> u64 {
-        self.0.proposal.round.epoch().get()
-    }
-
-    /// The view in which it was signed: views count on through failed proposals, heights do not.
-    pub fn view(&self) -> u64 {
-        self.0.proposal.round.view().get()
-    }
-
-    /// The view of the block's parent; 0 if that is the epoch's first.
-    pub fn parent_view(&self) -> u64 {
-        self.0.proposal.parent.get()
-    }
+/// A certificate as the engine has it, which checks it before it builds on it.
+pub(crate) fn to_engine(certificate: &Certificate) -> Option<Finalization> {
+    let members = usize::try_from(certificate.members()).ok()?;
+    Finalization::decode_cfg(Copying(certificate.bytes().as_slice()), &members).ok()
 }
 
 /// What the engine's signatures of a chain are bound to: `chartseal/consensus/1 ‖ 0x00 ‖ chain id`. The

@@ -1,14 +1,18 @@
 //! One validator on the BFT engine: what proposes, verifies, keeps and gossips.
 
 mod application;
+mod archive;
 mod block;
+mod epochs;
 mod finality;
 mod gossip;
 mod handle;
 mod shared;
 mod start;
+mod terms;
 mod watch;
 
+pub use epochs::NOTICE;
 pub use gossip::{MAX_FRAME_BYTES, read_frame};
 pub use handle::{Handle, Outcome, Status};
 pub use shared::{Builder, Honest, Settings};

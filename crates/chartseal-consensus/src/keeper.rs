@@ -2,10 +2,14 @@ use std::error::Error;
 
 use chartseal_ledger::store::{Commit, LedgerStore, ReloadError, reload};
 use chartseal_ledger::{Block, Executed, Genesis, Overlay};
+use chartseal_wire::Certificate;
 use thiserror::Error;
 
 /// What a keeper may say: a disk, or a chain that is not this one.
 pub type KeeperError = Box<dyn Error + Send + Sync>;
+
+/// A block's certificate, and the block, if it is kept with its transactions.
+pub type Anchor = (Option<Block>, Certificate);
 
 /// Keeps final blocks for one validator: its disk.
 ///
@@ -15,17 +19,38 @@ pub trait Keeper: Send + 'static {
     /// The state after the newest block that is durable.
     fn head(&self) -> Overlay;
 
-    /// Keeps the block after the head, with its effect: durably once this returns.
+    /// Keeps the block after the head, with its effect and the quorum's certificate of it, if it has one of its
+    /// own: many blocks are only vouched for by a later one's. Durably once this returns.
     ///
     /// # Errors
     /// A failure to write: the validator stops.
-    fn commit(&mut self, block: &Block, executed: &Executed) -> Result<(), KeeperError>;
+    fn commit(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), KeeperError>;
 
     /// A kept header's canonical bytes; `None` above the head.
     ///
     /// # Errors
     /// A failure to read: the validator stops.
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError>;
+
+    /// A kept block; `None` above the head, or if its transactions are pruned.
+    ///
+    /// # Errors
+    /// A failure to read.
+    fn block(&self, height: u64) -> Result<Option<Block>, KeeperError>;
+
+    /// The head's certificate, if it is kept, and its block, if that is: from there a validator without the engine's
+    /// files goes on. Without a certificate it fetches every block from the others.
+    ///
+    /// # Errors
+    /// A failure to read: the validator does not start.
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
+        Ok(None)
+    }
 }
 
 /// A [`Keeper`] over any ledger store.
@@ -79,7 +104,12 @@ impl<S: LedgerStore + Send + 'static> Keeper for StoreKeeper<S> {
         self.head.clone()
     }
 
-    fn commit(&mut self, block: &Block, executed: &Executed) -> Result<(), KeeperError> {
+    fn commit(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+        _: Option<&Certificate>,
+    ) -> Result<(), KeeperError> {
         self.store.commit(&Commit::new(block, executed))?;
         self.head = executed.overlay.clone();
         Ok(())
@@ -87,5 +117,13 @@ impl<S: LedgerStore + Send + 'static> Keeper for StoreKeeper<S> {
 
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError> {
         Ok(self.store.header(height)?)
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, KeeperError> {
+        let is_kept = height >= self.store.kept()?.blocks_from;
+        Ok(is_kept
+            .then(|| self.store.block(height))
+            .transpose()?
+            .flatten())
     }
 }

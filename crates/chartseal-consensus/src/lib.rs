@@ -2,8 +2,8 @@
 //!
 //! A [`Replica`] is one organization's state machine and store: it proposes, executes and commits
 //! blocks, and decides nothing about order. An [`Ordering`] takes transactions from anybody and has
-//! the replicas agree on blocks. The ledger's facade knows only these two traits; the in-process
-//! [`Sequencer`] implements them.
+//! the replicas agree on blocks. The ledger's facade knows only these two traits; `Embedded` implements
+//! them on the engine, and the [`Sequencer`] without one.
 //!
 //! A *validator* ([`engine`]) is one organization's part in a network: with *n* = 3*f* + 1 of them, *f* may be down, cut off
 //! or malicious. It runs on `commonware-consensus` (simplex and marshal), which no other crate names. What is
@@ -12,14 +12,15 @@
 //! | module | what |
 //! |---|---|
 //! | `ordering` | [`Ordering`], [`Replica`], [`Finalized`] |
-//! | `sequencer` | [`Sequencer`]: a pool and a rota of proposers, in one process |
+//! | `sequencer` | [`Sequencer`]: a pool and a rota of proposers, in one process, for tests |
+//! | `embedded` | an [`Ordering`] on the engine: all validators of a network in one process (feature `embedded`) |
 //! | [`engine`] | one validator: proposes, verifies, gossips, keeps what is final |
 //! | [`validator`] | the same on a real network, with files in a directory |
 //! | `keeper` | [`Keeper`]: where final blocks last; [`StoreKeeper`] over any ledger store |
 //! | `pool` | [`Pool`]: transactions that wait, bounded and fair |
 //! | `refusal` | [`Refusal`]: each rule by which a proposal is refused, with its id |
 //! | `evidence` | [`Evidence`]: what shows a third party that a validator broke the protocol |
-//! | `certificate` | [`Certificate`]: the engine's proof that a block is final |
+//! | `certificate` | [`verified_certificate`]: the engine's proof that a block is final, as `chartseal-wire` has it |
 //!
 //! # Limits
 //! The sequencer is one process: whoever runs it can withhold transactions. It can't alter one, forge
@@ -27,7 +28,7 @@
 //! wrongly is named, and nothing is ordered until it is stopped.
 
 #![cfg_attr(
-    not(any(feature = "network", feature = "simulation")),
+    not(any(feature = "network", feature = "simulation", feature = "embedded")),
     allow(
         dead_code,
         unused_imports,
@@ -36,6 +37,8 @@
 )]
 
 mod certificate;
+#[cfg(feature = "embedded")]
+mod embedded;
 pub mod engine;
 mod evidence;
 mod keeper;
@@ -43,15 +46,17 @@ mod ordering;
 mod pool;
 mod refusal;
 mod sequencer;
-#[cfg(feature = "simulation")]
+#[cfg(any(feature = "embedded", feature = "simulation"))]
 pub mod simulation;
 mod speculation;
 #[cfg(feature = "network")]
 pub mod validator;
 
-pub use certificate::{Certificate, CertificateError, namespace};
+pub use certificate::{CertificateError, namespace, verified_certificate};
+#[cfg(feature = "embedded")]
+pub use embedded::{Embedded, EmbeddedError, Validating};
 pub use evidence::{Evidence, EvidenceError, Fault};
-pub use keeper::{Keeper, KeeperError, OpenError, StoreKeeper};
+pub use keeper::{Anchor, Keeper, KeeperError, OpenError, StoreKeeper};
 pub use ordering::{Finalized, Ordering, OrderingError, Rejection, Replica};
 pub use pool::{Limits, Pool, PoolError, Settled};
 pub use refusal::Refusal;

@@ -63,6 +63,21 @@ pub trait Ordering {
     /// The replicas that it serves.
     type Replica: Replica;
 
+    /// The replicas, in the committee's order.
+    fn replicas(&self) -> &[Self::Replica];
+
+    /// The replicas, in the committee's order.
+    fn replicas_mut(&mut self) -> &mut [Self::Replica];
+
+    /// How many replicas must run and agree: 2*f* + 1 of 3*f* + 1.
+    fn quorum(&self) -> usize;
+
+    /// Has running replicas that were away get the blocks that they missed. Each applies them on its own.
+    ///
+    /// # Errors
+    /// [`OrderingError`].
+    fn catch_up(&mut self) -> Result<(), OrderingError<<Self::Replica as Replica>::Error>>;
+
     /// Takes a transaction into the pool. It is final once [`finalize`](Self::finalize) says so.
     fn submit(&mut self, transaction: SignedTransaction) -> TxId;
 
@@ -112,6 +127,9 @@ pub enum OrderingError<E: Error + 'static> {
         /// Whose replica.
         org: OrgId,
     },
+    /// The engine can't go on.
+    #[error("the consensus engine: {0}")]
+    Engine(String),
     /// A replica that was away needs a block that no other has.
     #[error("no replica has the block at height {0}")]
     MissingBlock(u64),

@@ -21,7 +21,8 @@ use chartseal_wire::domain::TRANSACTION;
 use chartseal_wire::{PublicKey, TxId};
 use thiserror::Error;
 
-use crate::refusal::is_committee_change;
+use crate::engine::NOTICE;
+use crate::refusal::is_sudden;
 
 /// How much may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,9 @@ pub enum PoolError {
         /// Their bytes.
         bytes: usize,
     },
-    /// `CS-POOL-06`: no validator of this version takes it into a block.
-    #[error("the committee can't be changed while validators of this version run it")]
-    CommitteeChange,
+    /// `CS-POOL-06`: no validator takes it into the next block.
+    #[error("the committee changes {NOTICE} blocks after the one that says so, at the earliest")]
+    Sudden,
 }
 
 impl PoolError {
@@ -89,7 +90,7 @@ impl PoolError {
             Self::Occupied { .. } => "CS-POOL-03",
             Self::ActorFull { .. } => "CS-POOL-04",
             Self::Full { .. } => "CS-POOL-05",
-            Self::CommitteeChange => "CS-POOL-06",
+            Self::Sudden => "CS-POOL-06",
         }
     }
 
@@ -439,8 +440,8 @@ fn admit(
         let (found, last) = (parsed.seq, key.seq);
         return Err(AdmissionError::Sequence { found, last }.into());
     }
-    if is_committee_change(&parsed.body) {
-        return Err(PoolError::CommitteeChange);
+    if is_sudden(&parsed.body, head.height()) {
+        return Err(PoolError::Sudden);
     }
     Ok((parsed.actor_key, parsed.seq, parsed.expires))
 }

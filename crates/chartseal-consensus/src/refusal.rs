@@ -3,6 +3,8 @@ use chartseal_wire::Time;
 use std::num::NonZeroUsize;
 use thiserror::Error;
 
+use crate::engine::NOTICE;
+
 /// Why a validator votes against a proposed block, for good.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -21,9 +23,22 @@ pub enum Refusal {
         /// The most by which they may differ, in ms.
         max_ms: u64,
     },
-    /// `CS-BFT-11`: it names another committee for a later epoch, which this version can't hand over to.
-    #[error("block changes the committee, which validators of this version can't follow")]
-    CommitteeChange,
+    /// `CS-BFT-11`: it decides on a committee that comes into office too soon for all to know of it then.
+    #[error("block names a committee from height {from} on, {NOTICE} blocks ahead of {} at least", .height)]
+    Notice {
+        /// The next epoch's first height.
+        from: u64,
+        /// The block's.
+        height: u64,
+    },
+    /// `CS-BFT-12`: the next epoch's block, by a validator of this one.
+    #[error("block is of epoch {block}, its view of epoch {view}")]
+    Epoch {
+        /// The block's.
+        block: u64,
+        /// The view's.
+        view: u64,
+    },
     /// The ledger's rules, `CS-LED-80` to `91`.
     #[error(transparent)]
     Block(#[from] BlockError),
@@ -34,34 +49,49 @@ impl Refusal {
     pub fn rule(&self) -> &'static str {
         match self {
             Self::Backdated { .. } => "CS-BFT-10",
-            Self::CommitteeChange => "CS-BFT-11",
+            Self::Notice { .. } => "CS-BFT-11",
+            Self::Epoch { .. } => "CS-BFT-12",
             Self::Block(BlockError::Transaction { source, .. }) => source.rule(),
             Self::Block(error) => error.rule(),
         }
     }
 }
 
-/// Executes a proposal on its parent: the rules that hold whatever the clock shows.
+/// Executes a proposal of an epoch's view on its parent: the rules that hold whatever the clock shows.
 pub(crate) fn judge(
     parent: &Overlay,
     block: &Block,
+    view: u64,
     threads: NonZeroUsize,
 ) -> Result<Executed, Refusal> {
+    let (epoch, height) = (block.header.epoch, block.header.height);
+    if epoch != view {
+        return Err(Refusal::Epoch { block: epoch, view });
+    }
     let executed = execute_on(parent, block, threads)?;
-    if changes_committee(&executed) {
-        return Err(Refusal::CommitteeChange);
+    if parent.state().next_committee().is_none() {
+        let after = &executed.overlay;
+        let begins = after.committee().epoch() != parent.committee().epoch();
+        let next = after.state().next_committee().map(|next| next.from);
+        let from = next.or(begins.then(|| height.saturating_add(1)));
+        if let Some(from) = from.filter(|from| !is_noticed(*from, height)) {
+            return Err(Refusal::Notice { from, height });
+        }
     }
     Ok(executed)
 }
 
-/// Whether a block sets a committee that is not the present one.
-fn changes_committee(executed: &Executed) -> bool {
-    executed.overlay.state().next_committee().is_some()
+/// Whether a committee that a block at this height decides on comes into office late enough.
+fn is_noticed(from: u64, height: u64) -> bool {
+    from > height.saturating_add(NOTICE)
 }
 
-/// Whether a transaction would.
-pub(crate) fn is_committee_change(body: &Body) -> bool {
-    matches!(body, Body::CommitteeChanged(_))
+/// Whether a transaction changes the committee too soon to be in the next block.
+pub(crate) fn is_sudden(body: &Body, head: u64) -> bool {
+    let Body::CommitteeChanged(body) = body else {
+        return false;
+    };
+    !is_noticed(body.from, head.saturating_add(1))
 }
 
 /// What a voter's clock says of a block's time.

@@ -24,50 +24,6 @@ impl<R: Replica> Sequencer<R> {
         }
     }
 
-    /// The replicas, in the committee's order.
-    pub fn replicas(&self) -> &[R] {
-        &self.replicas
-    }
-
-    /// The replicas, in the committee's order.
-    pub fn replicas_mut(&mut self) -> &mut [R] {
-        &mut self.replicas
-    }
-
-    /// How many replicas must run and agree: 2*f* + 1 of 3*f* + 1.
-    pub fn quorum(&self) -> usize {
-        self.replicas.len() - self.replicas.len().saturating_sub(1) / 3
-    }
-
-    /// Gives replicas that were away the blocks that they missed. Each applies them on its own.
-    ///
-    /// # Errors
-    /// [`OrderingError`].
-    pub fn catch_up(&mut self) -> Result<(), OrderingError<R::Error>> {
-        let newest = self
-            .replicas
-            .iter()
-            .map(|replica| replica.head().height)
-            .max()
-            .unwrap_or(0);
-        for at in 0..self.replicas.len() {
-            while let Some(height) = self.next_height(at, newest) {
-                let block = self.find_block(height)?;
-                let Some(replica) = self.replicas.get_mut(at) else {
-                    break;
-                };
-                let org = replica.organization();
-                let failed = |source| OrderingError::Replica { org, source };
-                let root = replica.execute(&block).map_err(failed)?;
-                if root != block.header.state_root {
-                    return Err(OrderingError::Disagreement { org, height });
-                }
-                replica.commit(block.header.leaf()).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The height after a running replica's head, if the others have more.
     fn next_height(&self, at: usize, newest: u64) -> Option<u64> {
         let replica = self
@@ -174,6 +130,43 @@ impl<R: Replica> Sequencer<R> {
 
 impl<R: Replica> Ordering for Sequencer<R> {
     type Replica = R;
+
+    fn replicas(&self) -> &[R] {
+        &self.replicas
+    }
+
+    fn replicas_mut(&mut self) -> &mut [R] {
+        &mut self.replicas
+    }
+
+    fn quorum(&self) -> usize {
+        self.replicas.len() - self.replicas.len().saturating_sub(1) / 3
+    }
+
+    fn catch_up(&mut self) -> Result<(), OrderingError<R::Error>> {
+        let newest = self
+            .replicas
+            .iter()
+            .map(|replica| replica.head().height)
+            .max()
+            .unwrap_or(0);
+        for at in 0..self.replicas.len() {
+            while let Some(height) = self.next_height(at, newest) {
+                let block = self.find_block(height)?;
+                let Some(replica) = self.replicas.get_mut(at) else {
+                    break;
+                };
+                let org = replica.organization();
+                let failed = |source| OrderingError::Replica { org, source };
+                let root = replica.execute(&block).map_err(failed)?;
+                if root != block.header.state_root {
+                    return Err(OrderingError::Disagreement { org, height });
+                }
+                replica.commit(block.header.leaf()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
 
     fn submit(&mut self, transaction: SignedTransaction) -> TxId {
         let id = transaction.id();

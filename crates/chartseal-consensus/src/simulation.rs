@@ -36,9 +36,9 @@ pub fn start(
 ) -> Pin<Box<dyn Future<Output = Result<Running, StartError>> + Send>> {
     Box::pin(async move {
         let (peers, blocker) = (network.manager(), network.control(keys.name()));
-        start_on(
+        let started = start_on(
             context, settings, &genesis, &keys, keeper, channels, peers, blocker,
-        )
-        .await
+        );
+        Box::pin(started).await
     })
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use chartseal_ledger::Genesis;
+use chartseal_ledger::{Committee, Genesis};
 use chartseal_wire::PublicKey;
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_p2p::authenticated::lookup::{Config, Network as Connections};
@@ -30,7 +30,7 @@ use crate::keeper::Keeper;
 pub struct Place {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Every validator's key and address, its own included. Private addresses are fine: hospitals
+    /// Every validator's key and address, its own included, and those of validators of later epochs. Private addresses are fine: hospitals
     /// meet in a private network.
     pub peers: Vec<(PublicKey, SocketAddr)>,
     /// The folder of the engine's files. They are backed up together with the ledger, or not at all.
@@ -141,7 +141,8 @@ async fn connect(
     keeper: Box<dyn Keeper>,
     place: &Place,
 ) -> Result<Running, ValidatorError> {
-    let validators = u32::try_from(place.peers.len()).unwrap_or(u32::MAX);
+    // Committees grow, and the bound may not shrink: it is that of the largest one.
+    let validators = u32::try_from(Committee::MAX).unwrap_or(u32::MAX);
     let peers = NonZeroUsize::new(place.peers.len()).unwrap_or(NonZeroUsize::MIN);
     let handshake = Cups::<_, ChaCha20Poly1305>::new(
         Sake {

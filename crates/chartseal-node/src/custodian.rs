@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{
-    Deal, Dealing, HeldShare, KemPublicKey, Release, ShareFault, VerifyingKey, accept_all, release,
+    Deal, Dealing, HeldShare, KemPublicKey, Release, ShareFault, ShareIndex, VerifyingKey,
+    accept_all, release,
 };
 use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
 use chartseal_ledger::state::RecordState;
@@ -55,7 +56,11 @@ impl Node {
             .map(|envelope| Dealing::initial(&envelope.front.header))
             .collect();
         let dealings: Vec<&Dealing> = dealings.iter().collect();
-        let accepted = accept_all(&self.keys.kem, self.index, &dealings, deal);
+        // Whose shares they are is known from the chain, not from what came.
+        let first = envelopes.first().map(|envelope| &envelope.front.header);
+        let first = first.map_or(RecordId([0; 16]), |header| RecordId(header.record_id().0));
+        let index = self.index_for(&first)?;
+        let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
         let held: BTreeMap<_, _> = accepted
             .held
@@ -86,11 +91,11 @@ impl Node {
         self.store_deposit(&taken)?;
         let acknowledgements = taken
             .iter()
-            .filter(|(envelope, _)| !self.has_acknowledged(envelope))
+            .filter(|(envelope, _)| !self.has_acknowledged(envelope, index))
             .map(|(envelope, _)| DepositAcknowledged {
                 record: RecordId(envelope.front.header.record_id().0),
                 header: chartseal_wire::HeaderDigest(envelope.front.header.digest().0),
-                index: u64::from(self.index.get()),
+                index: u64::from(index.get()),
             });
         let acknowledgements: Vec<_> = acknowledgements.collect();
         Ok(Deposited {
@@ -123,9 +128,9 @@ impl Node {
         Ok(self.stores.shares.put_batch(&shares)?)
     }
 
-    fn has_acknowledged(&self, envelope: &Envelope) -> bool {
+    fn has_acknowledged(&self, envelope: &Envelope, index: ShareIndex) -> bool {
         let header = chartseal_wire::HeaderDigest(envelope.front.header.digest().0);
-        let bit = 1 << (self.index.get() - 1);
+        let bit = 1 << (index.get() - 1);
         let deposit = self.state().deposit(&header);
         deposit.is_some_and(|deposit| deposit.acknowledged & bit != 0)
     }
@@ -174,7 +179,7 @@ impl Node {
         let release = release(&held, chartseal_envelope::RequestId(request.0), reader)?;
 
         // What is receipted already is not receipted again, whatever else is released now.
-        let bit = 1 << (self.index.get() - 1);
+        let bit = 1 << (release.index().get() - 1);
         let is_receipted = |record: &RecordId| {
             let permit = asked.as_ref().and_then(|asked| asked.permit(record));
             permit.is_some_and(|permit| permit.released & bit != 0)
@@ -321,7 +326,10 @@ impl Node {
             anchored.custodians.t,
             anchored.custodians.n,
         );
-        if numbers != expected || set.id.0 != state.committee().hash().0 {
+        let dealt_to = state
+            .committee_of(set.epoch)
+            .map(|committee| committee.hash().0);
+        if numbers != expected || Some(set.id.0) != dealt_to {
             return Err(differs("the custodians"));
         }
         let seal = &envelope.front.seal;

@@ -15,7 +15,7 @@ pub enum NodeError {
     /// The node is stopped.
     #[error("organization {0} is stopped")]
     Stopped(OrgId),
-    /// The organization is not in the genesis committee.
+    /// The organization is not in the committee.
     #[error("organization {0} is not a member of the committee")]
     NotAMember(OrgId),
     /// The stores hold another chain than the genesis that was given.

@@ -1,13 +1,15 @@
 //! Checkpoints and exports: what a patient takes away and has verified elsewhere.
 
 use chartseal_codec::{Bytes, from_bytes, to_bytes};
+use chartseal_ledger::Block;
+use chartseal_ledger::store::LedgerStore as _;
 use chartseal_merkle::Hash;
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::Growth;
+use chartseal_wire::export::{Finality, Growth, Handover, MAX_HANDOVERS};
 use chartseal_wire::note::NoteSignature;
 use chartseal_wire::{
-    Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, SignedNote, Subject,
-    TxId,
+    BlockHeader, Certificate, Checkpoint, Entry, Event, Export, HistorySection, ProofFile,
+    SealedText, SignedNote, Subject, TxId,
 };
 
 use crate::error::NodeError;
@@ -116,7 +118,7 @@ impl Node {
             histories,
             growth,
             texts,
-            finality: None,
+            finality: self.finality()?,
         };
         Ok(ProofFile {
             extra: to_bytes(&export),
@@ -124,6 +126,93 @@ impl Node {
             proof,
             checkpoint,
         })
+    }
+
+    /// The certificate of the newest block; `None` if only a later block's will vouch for it, or there was no engine.
+    ///
+    /// # Errors
+    /// [`NodeError`] if its store refuses.
+    pub fn certificate(&self) -> Result<Option<Certificate>, NodeError> {
+        let certificate = self.stores.ledger.certificate(self.head.height())?;
+        Ok(certificate.filter(|certificate| certificate.block == self.head.head().leaf()))
+    }
+
+    /// How the committee certified the newest block, and how it came into office. `None` if this node lacks one of the
+    /// certificates: the checkpoint's signatures vouch for the block as before.
+    fn finality(&self) -> Result<Option<Finality>, NodeError> {
+        let Some(certificate) = self.certificate()? else {
+            return Ok(None);
+        };
+        let (state, present) = (self.head.state(), self.head.head().epoch);
+        let begin = present.saturating_sub(MAX_HANDOVERS as u64);
+        let Some(first) = state.committee_of(begin) else {
+            return Ok(None);
+        };
+        let mut handovers = Vec::new();
+        for epoch in begin..present {
+            let Some(handover) = self.handover(epoch)? else {
+                return Ok(None);
+            };
+            handovers.push(handover);
+        }
+        Ok(Some(Finality {
+            first,
+            handovers,
+            certificate,
+        }))
+    }
+
+    /// The end of an epoch that is over.
+    fn handover(&self, epoch: u64) -> Result<Option<Handover>, NodeError> {
+        let Some(header) = self.last_header(epoch)? else {
+            return Ok(None);
+        };
+        let certificate = self.stores.ledger.certificate(header.height)?;
+        let proof = self
+            .headers
+            .prove_inclusion(header.height, self.headers.size());
+        let next = self.head.state().committee_of(epoch + 1);
+        let (Some(certificate), Some(proof), Some(next)) = (certificate, proof, next) else {
+            return Ok(None);
+        };
+        Ok(Some(Handover {
+            header,
+            proof,
+            certificate,
+            next,
+        }))
+    }
+
+    /// The last header of an epoch that is over: epochs rise with heights.
+    fn last_header(&self, epoch: u64) -> Result<Option<BlockHeader>, NodeError> {
+        let (mut low, mut high) = (0, self.head.height());
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self
+                .header(middle)?
+                .is_some_and(|header| header.epoch > epoch)
+            {
+                high = middle - 1;
+            } else {
+                low = middle;
+            }
+        }
+        Ok(self.header(low)?.filter(|header| header.epoch == epoch))
+    }
+
+    fn header(&self, height: u64) -> Result<Option<BlockHeader>, NodeError> {
+        let bytes = self.stores.ledger.header(height)?;
+        let what = "a header";
+        bytes
+            .map(|bytes| from_bytes(&bytes).map_err(|why| NodeError::Damaged { what, why }))
+            .transpose()
+    }
+
+    /// A block with its transactions, unless they are pruned.
+    pub(crate) fn kept_block(&self, height: u64) -> Result<Option<Block>, NodeError> {
+        let ledger = &self.stores.ledger;
+        let is_kept = height >= ledger.kept()?.blocks_from;
+        Ok(is_kept.then(|| ledger.block(height)).transpose()?.flatten())
     }
 
     fn check_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), NodeError> {

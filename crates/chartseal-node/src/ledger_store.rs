@@ -19,7 +19,7 @@ use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_ledger::store::{Commit, Counts, Imported, Kept, LedgerStore, Refused, TxPlace};
 use chartseal_ledger::{Block, SignedTransaction};
 use chartseal_merkle::MapKey;
-use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
+use chartseal_wire::{BlockHeader, Certificate, Hash, Subject, TxId};
 use redb::backends::InMemoryBackend;
 use redb::{
     Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
@@ -45,6 +45,9 @@ const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers")
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Height of a pruned block → the leaf hashes of its transactions, one after the other.
 const LEAVES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("leaves");
+/// Height → a quorum's certificate that the block is final: of the newest block, and of each epoch's last one.
+/// Files that were written before have no such table, and programs of before leave it alone.
+const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
 /// A chain in one redb file: one durable commit a block.
 #[derive(Debug)]
 pub struct RedbLedger {
@@ -143,6 +146,68 @@ impl RedbLedger {
         Self::over(InMemoryBackend::new())
     }
 
+    /// Keeps a block as [`commit`](LedgerStore::commit) does, with a quorum's certificate of it. Those of the newest
+    /// block and of each epoch's last one are kept.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError`] as [`commit`](LedgerStore::commit).
+    pub fn commit_certified(
+        &mut self,
+        commit: &Commit<'_>,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), LedgerStoreError> {
+        self.write(commit, certificate)
+    }
+
+    /// Keeps a snapshot as [`keep`](LedgerStore::keep) does, with certificates of its newest block and of each epoch's
+    /// last one, by their heights.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError`] as [`keep`](LedgerStore::keep).
+    pub fn keep_certified(
+        &mut self,
+        snapshot: &Imported,
+        certificates: &[(u64, Certificate)],
+    ) -> Result<(), LedgerStoreError> {
+        self.newest = None;
+        self.write_snapshot(snapshot, certificates)
+    }
+
+    /// All certificates that are kept, with their heights, in order.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError`].
+    pub fn certificates(&self) -> Result<Vec<(u64, Certificate)>, LedgerStoreError> {
+        let table = match self.db.begin_read()?.open_table(CERTIFICATES) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut certificates = Vec::new();
+        for row in table.iter()? {
+            let (height, bytes) = row?;
+            if let Ok(certificate) = Certificate::parse(bytes.value()) {
+                certificates.push((height.value(), certificate));
+            }
+        }
+        Ok(certificates)
+    }
+
+    /// The certificate of the block at a height, if it is kept.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError`].
+    pub fn certificate(&self, height: u64) -> Result<Option<Certificate>, LedgerStoreError> {
+        let table = match self.db.begin_read()?.open_table(CERTIFICATES) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = table.get(height)?;
+        let read = |bytes: &[u8]| Certificate::parse(bytes).ok();
+        Ok(bytes.and_then(|bytes| read(bytes.value())))
+    }
+
     /// Gives the disk space of what was pruned back to the file system: pruning alone leaves it to the
     /// blocks to come. Pages are moved to the front and the file is cut, in commits of their own, so a failure
     /// in between loses nothing. Whether anything was moved.
@@ -203,7 +268,11 @@ impl RedbLedger {
         Ok(write)
     }
 
-    fn write(&mut self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
+    fn write(
+        &mut self,
+        commit: &Commit<'_>,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), LedgerStoreError> {
         let height = commit.block.header.height;
         let write = self.begin()?;
         {
@@ -245,13 +314,22 @@ impl RedbLedger {
         newest
             .runs
             .write(&write, height, &commit.block.transactions)?;
+        certify(&write, &commit.block.header, certificate)?;
         write.commit()?;
         self.newest = Some(newest);
         Ok(())
     }
 
-    fn write_snapshot(&self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
+    fn write_snapshot(
+        &self,
+        snapshot: &Imported,
+        certificates: &[(u64, Certificate)],
+    ) -> Result<(), LedgerStoreError> {
         let write = self.begin()?;
+        for (height, certificate) in certificates {
+            let mut table = write.open_table(CERTIFICATES)?;
+            table.insert(*height, certificate.bytes().as_slice())?;
+        }
         {
             let mut headers = write.open_table(HEADERS)?;
             let blocks = headers.len()?;
@@ -325,12 +403,12 @@ impl LedgerStore for RedbLedger {
     type Error = LedgerStoreError;
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
-        self.write(commit)
+        self.write(commit, None)
     }
 
     fn keep(&mut self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
         self.newest = None;
-        self.write_snapshot(snapshot)
+        self.write_snapshot(snapshot, &[])
     }
 
     fn prune(&mut self, below: u64) -> Result<u64, LedgerStoreError> {
@@ -433,6 +511,28 @@ impl LedgerStore for RedbLedger {
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, LedgerStoreError> {
         places::find(&self.db.begin_read()?, id)
     }
+}
+
+/// Keeps the newest block's certificate, and lets the one before go, unless that ended an epoch.
+fn certify(
+    write: &WriteTransaction,
+    header: &BlockHeader,
+    certificate: Option<&Certificate>,
+) -> Result<(), LedgerStoreError> {
+    let mut certificates = write.open_table(CERTIFICATES)?;
+    if let Some(before) = header.height.checked_sub(1) {
+        let headers = write.open_table(HEADERS)?;
+        let bytes = headers.get(before)?;
+        let bytes = bytes.as_ref().map_or(&[][..], |bytes| bytes.value());
+        let last: Option<BlockHeader> = from_bytes(bytes).ok();
+        if last.is_none_or(|last| last.epoch == header.epoch) {
+            certificates.remove(before)?;
+        }
+    }
+    if let Some(certificate) = certificate {
+        certificates.insert(header.height, certificate.bytes().as_slice())?;
+    }
+    Ok(())
 }
 
 fn make_tables(write: &WriteTransaction) -> Result<(), LedgerStoreError> {

@@ -15,6 +15,7 @@
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
+//! | `vouchers` | [`Vouchers`]: what vouches for a snapshot from which a newcomer goes on |
 //! | `metrics` | [`Metrics`]: what was refused, by rule |
 //! | `clock`, `conduct` | [`Clock`]; [`Conduct`], for demonstrations and tests |
 //!
@@ -38,6 +39,7 @@ mod record_index;
 mod replica;
 pub mod serve;
 mod stores;
+mod vouchers;
 
 pub use clock::Clock;
 pub use conduct::Conduct;
@@ -51,3 +53,4 @@ pub use metrics::Metrics;
 pub use node::Node;
 pub use publish::{PublishError, publish};
 pub use stores::Stores;
+pub use vouchers::{VoucherError, Vouchers};

@@ -10,7 +10,9 @@ use chartseal_ledger::{
 use chartseal_merkle::{Hash, Log};
 use chartseal_vault::SideKey;
 use chartseal_wire::domain::{SIDE_TEXT, tagged_sha256};
-use chartseal_wire::{ChainId, HeaderDigest, OrgId, RecordId, SealedText, Subject, TxId};
+use chartseal_wire::{
+    Certificate, ChainId, HeaderDigest, OrgId, RecordId, SealedText, Subject, TxId,
+};
 
 use crate::clock::Clock;
 use crate::conduct::Conduct;
@@ -27,7 +29,6 @@ const EXPIRES_AFTER: u64 = 1_000;
 #[derive(Debug)]
 pub struct Node {
     pub(crate) org: OrgId,
-    pub(crate) index: ShareIndex,
     pub(crate) keys: NodeKeys,
     pub(crate) clock: Clock,
     pub(crate) conduct: Conduct,
@@ -50,15 +51,26 @@ impl Node {
         genesis: &Genesis,
         org: OrgId,
         keys: NodeKeys,
+        stores: Stores,
+        clock: Clock,
+    ) -> Result<Self, NodeError> {
+        if genesis.committee().index_of(&org).is_none() {
+            return Err(NodeError::NotAMember(org));
+        }
+        Self::follow(genesis, org, keys, stores, clock)
+    }
+
+    /// Starts the node of an organization that need not be a member yet.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the stores hold another chain, or are damaged.
+    pub fn follow(
+        genesis: &Genesis,
+        org: OrgId,
+        keys: NodeKeys,
         mut stores: Stores,
         clock: Clock,
     ) -> Result<Self, NodeError> {
-        let index = genesis
-            .committee()
-            .index_of(&org)
-            .and_then(|index| u8::try_from(index).ok());
-        let index = index.and_then(|index| ShareIndex::new(index).ok());
-        let index = index.ok_or(NodeError::NotAMember(org))?;
         if stores.ledger.head()?.is_none() {
             stores
                 .ledger
@@ -75,7 +87,6 @@ impl Node {
         let seq = head.state().sequence(&public(&keys.custodian));
         Ok(Self {
             org,
-            index,
             keys,
             clock,
             conduct: Conduct::default(),
@@ -93,9 +104,27 @@ impl Node {
         self.org
     }
 
-    /// Its index as a custodian, from 1.
-    pub fn index(&self) -> ShareIndex {
-        self.index
+    /// Its index, from 1, among the custodians to whom an epoch's records are dealt.
+    ///
+    /// # Errors
+    /// [`NodeError::NotAMember`].
+    pub fn index_in(&self, epoch: u64) -> Result<ShareIndex, NodeError> {
+        let committee = self.state().committee_of(epoch);
+        let index = committee.and_then(|committee| committee.index_of(&self.org));
+        let index = index.and_then(|index| u8::try_from(index).ok());
+        let index = index.and_then(|index| ShareIndex::new(index).ok());
+        index.ok_or(NodeError::NotAMember(self.org))
+    }
+
+    /// Its index among the custodians to whom a record was dealt; of a record that the chain does not have, among the
+    /// present ones.
+    ///
+    /// # Errors
+    /// [`NodeError::NotAMember`].
+    pub fn index_for(&self, record: &RecordId) -> Result<ShareIndex, NodeError> {
+        let dealt = self.state().record(record);
+        let present = self.state().committee().epoch();
+        self.index_in(dealt.map_or(present, |record| record.custodians.epoch))
     }
 
     /// Its keys.
@@ -252,9 +281,11 @@ impl Node {
         &mut self,
         block: &Block,
         executed: &Executed,
+        certificate: Option<&Certificate>,
     ) -> Result<(), NodeError> {
         self.check_running()?;
-        self.stores.ledger.commit(&Commit::new(block, executed))?;
+        let commit = Commit::new(block, executed);
+        self.stores.ledger.commit_certified(&commit, certificate)?;
         self.headers.append(block.header.leaf());
         self.head = executed.overlay.clone();
         self.executed.clear();

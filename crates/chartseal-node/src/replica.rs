@@ -1,7 +1,7 @@
-use chartseal_consensus::{Rejection, Replica};
+use chartseal_consensus::{Rejection, Replica, Validating};
 use chartseal_ledger::store::{Commit, LedgerStore};
-use chartseal_ledger::{Block, SignedTransaction, execute, propose};
-use chartseal_wire::{BlockHeader, Hash, OrgId, Time};
+use chartseal_ledger::{Block, Executed, Overlay, SignedTransaction, execute, propose};
+use chartseal_wire::{BlockHeader, Certificate, Hash, OrgId, Time};
 
 use crate::conduct::Conduct;
 use crate::error::NodeError;
@@ -67,11 +67,32 @@ impl Replica for Node {
     }
 
     fn block(&self, height: u64) -> Result<Option<Block>, NodeError> {
-        // Of a block that is pruned here, another replica may have all.
-        let is_pruned = height < self.stores.ledger.kept()?.blocks_from;
-        if self.conduct == Conduct::Stopped || is_pruned {
+        if self.conduct == Conduct::Stopped {
             return Ok(None);
         }
-        Ok(self.stores.ledger.block(height)?)
+        self.kept_block(height)
+    }
+}
+
+impl Validating for Node {
+    fn overlay(&self) -> Overlay {
+        self.head.clone()
+    }
+
+    fn keep(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), NodeError> {
+        self.keep_final(block, executed, certificate)
+    }
+
+    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, NodeError> {
+        Ok(self.stores.ledger.header(height)?)
+    }
+
+    fn certificate(&self) -> Result<Option<Certificate>, NodeError> {
+        Node::certificate(self)
     }
 }

@@ -21,11 +21,13 @@ use std::time::Duration;
 
 use chartseal_consensus::engine::{Keys, Settings};
 use chartseal_consensus::validator::{Place, ValidatorError, run};
-use chartseal_wire::Time;
+use chartseal_ledger::Genesis;
+use chartseal_ledger::store::Imported;
+use chartseal_wire::{Certificate, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Peer};
 pub use control::{Control, ControlError, NodeStatus, TxOutcome};
 pub use found::{FoundError, Founded, found};
 
@@ -67,7 +69,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     config.check_port()?;
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
     let stores = Stores::open(&config.directory)?;
-    let node = Node::open(&genesis, config.organization, keys, stores, clock.clone())?;
+    let node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let validator = Keys::from_seed(&seed).ok_or(ConfigError::Keys {
         file: config.keys_file(),
@@ -79,6 +81,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         peers: config
             .validators
             .iter()
+            .chain(&config.later)
             .map(|peer| (peer.key, peer.address))
             .collect(),
         files: config.directory.join("engine"),
@@ -124,6 +127,26 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         None => {}
     }
     Ok(ended?)
+}
+
+/// Begins a node's ledger with a snapshot for which its network's committees vouch
+/// ([`Vouchers::check`](crate::Vouchers::check)). The node then runs from its newest block on.
+///
+/// # Errors
+/// [`ServeError`] if the directory is another node's, a ledger is there already, or it can't be written.
+pub fn begin(
+    config: &Config,
+    genesis: &Genesis,
+    snapshot: &Imported,
+    certificates: &[(u64, Certificate)],
+) -> Result<(), ServeError> {
+    config.claim_directory(genesis)?;
+    let mut stores = Stores::open(&config.directory)?;
+    stores
+        .ledger
+        .keep_certified(snapshot, certificates)
+        .map_err(NodeError::from)?;
+    Ok(())
 }
 
 /// Whether a node is to stop; whoever waits is woken.

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use chartseal_consensus::OrderingError;
+use chartseal_consensus::{EmbeddedError, OrderingError};
 use chartseal_envelope::{
     CombineError, DealError, OpenError, RandomnessError, SealError, TextError,
 };
@@ -20,6 +20,9 @@ pub enum Error {
     /// Blocks can't be agreed on.
     #[error(transparent)]
     Ordering(#[from] OrderingError<NodeError>),
+    /// The network's validators don't start.
+    #[error(transparent)]
+    Engine(#[from] EmbeddedError<NodeError>),
     /// A node refuses or fails.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -121,6 +124,9 @@ impl Error {
             Self::Io { .. } | Self::Randomness(_) => true,
             Self::Node(error) | Self::Ordering(OrderingError::Replica { source: error, .. }) => {
                 is_local(error)
+            }
+            Self::Engine(EmbeddedError::Ordering(OrderingError::Replica { source, .. })) => {
+                is_local(source)
             }
             Self::NotReleased { why, .. } => is_local(why),
             _ => false,

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
-use chartseal_consensus::{Finalized, Ordering, Replica, Sequencer};
+use chartseal_consensus::engine::Keys;
+use chartseal_consensus::{Embedded, Finalized, Ordering, Replica};
 use chartseal_envelope::{KemPublicKey, KeySeed, RecordId as RandomId, SigningKeyPair};
 use chartseal_ledger::body::{
     Countersignature, Organization, OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled,
@@ -29,9 +31,8 @@ pub(crate) const EXPIRES_AFTER: u64 = 1_000;
 ///
 /// Its founding organizations order blocks and keep key shares. Others can be enrolled, to have
 /// practitioners and patients. People are not in it: they hold a [`Patient`] or a [`Clinician`].
-#[derive(Debug)]
 pub struct Network {
-    sequencer: Sequencer<Node>,
+    ordering: Box<dyn Ordering<Replica = Node> + Send>,
     genesis: Genesis,
     offices: BTreeMap<OrgId, Office>,
     clock: Clock,
@@ -42,6 +43,31 @@ pub struct Network {
 struct Office {
     keys: SigningKeyPair,
     seq: u64,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("chain", &self.chain())
+            .field("nodes", &self.nodes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The nodes' validators, on the consensus engine.
+fn order(
+    genesis: &Genesis,
+    nodes: Vec<Node>,
+    clock: &Clock,
+) -> Result<Box<dyn Ordering<Replica = Node> + Send>, Error> {
+    let keys = nodes.iter().map(|node| {
+        let seed = Zeroizing::new(*node.keys().cosigner.expose_secret_bytes());
+        Keys::from_seed(&seed).ok_or(Error::Malformed("a validator's key"))
+    });
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let clock = clock.clone();
+    let embedded = Embedded::start(genesis, nodes, keys, move || clock.now())?;
+    Ok(Box::new(embedded))
 }
 
 impl Network {
@@ -105,11 +131,9 @@ impl Network {
                 clock.clone(),
             )?);
         }
-        let mut sequencer = Sequencer::new(nodes);
-        // A node that was stopped before the others lacks their last blocks.
-        sequencer.catch_up()?;
         Ok(Self {
-            sequencer,
+            // A node that was stopped before the others lacks their last blocks, and is given them.
+            ordering: order(&genesis, nodes, &clock)?,
             genesis,
             offices: BTreeMap::new(),
             clock,
@@ -153,7 +177,7 @@ impl Network {
             .map(|node| node.keys().kem.public_key().clone())
             .collect();
         let network = Self {
-            sequencer: Sequencer::new(nodes),
+            ordering: order(&genesis, nodes, &clock)?,
             genesis,
             offices,
             clock,
@@ -192,17 +216,17 @@ impl Network {
 
     /// The founding organizations' nodes, in the committee's order.
     pub fn nodes(&self) -> &[Node] {
-        self.sequencer.replicas()
+        self.ordering.replicas()
     }
 
     /// The founding organizations' nodes, to look after them.
     pub fn nodes_mut(&mut self) -> &mut [Node] {
-        self.sequencer.replicas_mut()
+        self.ordering.replicas_mut()
     }
 
     /// How many validators must agree, and how many shares open a record: 2*f* + 1.
     pub fn quorum(&self) -> usize {
-        self.sequencer.quorum()
+        self.ordering.quorum()
     }
 
     /// Changes how a node behaves; one that runs again first catches up.
@@ -210,10 +234,10 @@ impl Network {
     /// # Errors
     /// [`Error`] if it can't.
     pub fn set_conduct(&mut self, at: usize, conduct: Conduct) -> Result<(), Error> {
-        if let Some(node) = self.sequencer.replicas_mut().get_mut(at) {
+        if let Some(node) = self.ordering.replicas_mut().get_mut(at) {
             node.set_conduct(conduct);
         }
-        Ok(self.sequencer.catch_up()?)
+        Ok(self.ordering.catch_up()?)
     }
 
     /// The newest final state, as the first running node has it.
@@ -355,15 +379,15 @@ impl Network {
         Ok(id)
     }
 
-    /// Orders transactions, in their order.
+    /// Orders transactions: those of one key in their order, those of several keys in turn.
     ///
     /// # Errors
     /// [`Error::Refused`] for the first that is not admitted; the others are final.
     pub fn submit_all(&mut self, transactions: Vec<SignedTransaction>) -> Result<Finalized, Error> {
         for transaction in transactions {
-            self.sequencer.submit(transaction);
+            self.ordering.submit(transaction);
         }
-        let mut finalized = self.sequencer.finalize(self.clock.now())?;
+        let mut finalized = self.ordering.finalize(self.clock.now())?;
         match finalized.rejected.pop() {
             Some(rejection) => Err(Error::Refused(rejection.why)),
             None => Ok(finalized),

@@ -279,7 +279,10 @@ impl Patient {
             .map_or(0, |record| record.destroyed);
         let mut attestations = Vec::new();
         for node in network.nodes_mut() {
-            let bit = 1 << (node.index().get() - 1);
+            let Ok(index) = node.index_for(&record) else {
+                continue;
+            };
+            let bit = 1 << (index.get() - 1);
             if destroyed & bit == 0 {
                 match node.destroy(&record) {
                     Ok(attestation) => attestations.push(attestation),

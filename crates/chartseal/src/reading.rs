@@ -260,10 +260,11 @@ type Releases = (Vec<(OrgId, Release)>, Option<NodeError>);
 
 fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases, Error> {
     let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
+    let first = *request.permitted.first().ok_or(Error::Denied(request.id))?;
     for node in network.nodes_mut() {
         match node.release(&request.id, request.reader.public_key()) {
             // A release is not signed: who sent it is known from whom it came.
-            Ok(given) if given.release.index() != node.index() => {}
+            Ok(given) if node.index_for(&first).ok() != Some(given.release.index()) => {}
             Ok(given) => {
                 releases.push((node.org(), given.release));
                 receipts.extend(given.receipt);

@@ -36,7 +36,25 @@ impl Network {
         lines.join("\n") + "\n"
     }
 
-    /// Exports histories under a checkpoint of the newest block, which every running validator signs.
+    /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts, and
+    /// nobody's signature of the checkpoint does.
+    pub fn committee_policy(&self) -> String {
+        let hash = self.genesis().committee().hash();
+        let text = self.trust_policy();
+        // Whoever else signs is known by name, and is not asked for.
+        let known = text
+            .lines()
+            .filter(|line| line.starts_with("log ") || line.starts_with("witness "));
+        let own = [
+            format!("committee network {hash}"),
+            "quorum network".to_owned(),
+        ];
+        let lines = known.map(str::to_owned).chain(own);
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    }
+
+    /// Exports histories under a checkpoint of the newest block, which every running validator signs; with the
+    /// committee's certificate of that block, and of how it came into office.
     ///
     /// # Errors
     /// [`Error::TooFewSigners`] without a quorum.

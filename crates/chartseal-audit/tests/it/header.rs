@@ -53,7 +53,9 @@ fn earlier_headers_and_transactions_are_proved_and_others_are_not() {
     let mut net = Network::visit();
     let leaves = [b"one", b"two", b"six"].map(|bytes| leaf_hash(bytes));
     let mut block = Log::new();
-    leaves.iter().for_each(|leaf| block.append(*leaf));
+    for leaf in leaves {
+        block.append(leaf);
+    }
     // A last block with three transactions.
     net.headers.last_mut().unwrap().tx_root = block.root();
     net.log = Log::new();

@@ -19,6 +19,7 @@ pub fn look_back(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let export = people.patient.export(network, None)?;
     let kept = prove(visit, &export, &trust, None)?;
+    certified(visit, &export)?;
     every_attempt_is_there(visit, &export, &trust);
     grown_from_the_first(visit, &trust)?;
 
@@ -39,6 +40,37 @@ pub fn look_back(visit: &mut Visit<'_>) -> Result<(), Failure> {
         Rule::RolledBack,
         &verdict,
     )
+}
+
+/// The same by the committee's own certificate, from its pinned hash.
+fn certified(visit: &mut Visit<'_>, export: &str) -> Result<(), Failure> {
+    let policy = visit.network.committee_policy();
+    visit
+        .directory
+        .write("exports/committee.policy", policy.as_bytes())
+        .map_err(Failure::new)?;
+    let trust = TrustPolicy::parse(&policy).map_err(Failure::new)?;
+    let verdict = verify(export, &trust, None, &Options::default());
+    let certified = match &verdict {
+        Verdict::Proved(report) => report.certified.as_ref(),
+        _ => None,
+    };
+    let what = "proved again by the committee's certificate of the newest block alone";
+    let (outcome, signers) = match certified {
+        Some(by) => (
+            Outcome::Good,
+            format!("{} of {} validators voted for it", by.signers.len(), by.of),
+        ),
+        None => (Outcome::Refused, verdict.to_string()),
+    };
+    let held = certified.is_some();
+    visit.page.line(what, outcome, &signers)?;
+    visit.checks.check(
+        "P6",
+        held,
+        "the newest block is certified by the committee that the genesis names",
+    );
+    Ok(())
 }
 
 /// Verifies an export, prints the verdict and writes it down.

@@ -29,11 +29,17 @@ pub fn forgeries(export: &str) -> Result<Vec<Forgery>, FormatError> {
         }
         .to_string())
     };
+    // With the committee's certificate, the proof is first of all the log's that was certified.
+    let certified = content.finality.is_some();
     Ok(vec![
         Forgery {
             what: "one byte is flipped",
             file: flipped(&file),
-            rule: Rule::Inclusion,
+            rule: if certified {
+                Rule::CertifiedLog
+            } else {
+                Rule::Inclusion
+            },
         },
         Forgery {
             what: "one entry is dropped",

@@ -128,6 +128,9 @@ pub struct Export {
     /// The snapshot; nothing is overwritten.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Beside it, what vouches for its newest block: the committees' certificates, for `chartseal node join`.
+    #[arg(long, value_name = "FILE")]
+    pub vouchers: Option<PathBuf>,
 }
 
 /// `ledger snapshot check`.

@@ -7,7 +7,7 @@ use std::path::Path;
 use chartseal_audit::{Options, Verdict};
 use chartseal_codec::from_bytes;
 use chartseal_ledger::store::{self, Imported, LedgerStore, SnapshotError, export_snapshot};
-use chartseal_node::{LedgerStoreError, RedbLedger};
+use chartseal_node::{LedgerStoreError, RedbLedger, Vouchers};
 use chartseal_wire::{BlockHeader, Export, ProofFile};
 use serde_json::json;
 
@@ -39,6 +39,14 @@ impl From<LedgerStoreError> for ExportError {
 pub fn export(args: &args::Export) -> Result<Exit, Failure> {
     // Whoever takes the snapshot would find damage of headers and state, but too late.
     let chain = Chain::open(&args.read.dir)?;
+    let vouchers = Vouchers::of(&chain.store).map_err(|error| chain.bad(&error))?;
+    if let Some(file) = &args.vouchers {
+        let missing = "its newest block has no certificate; run the node until another is final, and stop it again";
+        let vouchers = vouchers.ok_or_else(|| Failure::bad(&args.read.dir, missing))?;
+        let mut out = Output::public(file)?;
+        out.write_all(vouchers.text().as_bytes())?;
+        out.finish_new()?;
+    }
     let mut chunks = 0_u64;
     let out = Output::public(&args.out)?;
     let mut writer = Writer::new(BufWriter::new(out))?;
@@ -143,7 +151,10 @@ pub fn trusted(args: &args::Trusted) -> Result<Result<BlockHeader, Box<Untrusted
 }
 
 /// Reads a snapshot against a header. Memory holds all of it.
-fn read(file: &Path, trusted: &BlockHeader) -> Result<Result<Imported, SnapshotError>, Failure> {
+pub fn read(
+    file: &Path,
+    trusted: &BlockHeader,
+) -> Result<Result<Imported, SnapshotError>, Failure> {
     let opened = File::open(file).map_err(|error| {
         let why = match error.kind() {
             io::ErrorKind::NotFound => "no such file".into(),

@@ -26,7 +26,7 @@ fn everything_is_kept_in_a_directory_that_is_made() {
     assert_eq!(names(&dir), ["chartseal-demo", "exports", "keys", "nodes"]);
     assert_eq!(
         names(&dir.join("exports")),
-        ["patient.tlog-proof", "trust.policy"]
+        ["committee.policy", "patient.tlog-proof", "trust.policy"]
     );
     assert_eq!(names(&dir.join("nodes")), ["1", "2", "3", "4", "genesis"]);
     for node in 1..=4 {

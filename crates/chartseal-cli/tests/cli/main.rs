@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `join` | a newcomer starts from a snapshot, and the committee takes it in |
 //! | `demo` | the page, the JSON document, the promises, colour, memory |
 //! | `bundles` | other people's bundles: all twelve patients, and those that are refused |
 //! | `directory` | what is kept, what a killed demo leaves, what belongs to somebody else |
@@ -31,6 +32,7 @@ mod directory;
 mod evidence;
 mod golden;
 mod import;
+mod join;
 mod ledger;
 mod net;
 mod policy;

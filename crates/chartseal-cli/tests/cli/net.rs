@@ -23,16 +23,21 @@ use crate::schema;
 use crate::support::{chartseal, run};
 
 /// A network that `net init` made, and its processes.
-struct Network {
-    dir: TempDir,
-    nodes: Vec<Option<Child>>,
+pub(crate) struct Network {
+    pub(crate) dir: TempDir,
+    pub(crate) nodes: Vec<Option<Child>>,
 }
 
 impl Network {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::beating(1_000)
+    }
+
+    /// Four nodes that make a block in so many ms when they are idle; there is room for a fifth.
+    pub(crate) fn beating(heartbeat_ms: u64) -> Self {
         let dir = TempDir::new().unwrap();
         let place = dir.path().join("net");
-        let port = free_ports(4).to_string();
+        let port = free_ports(5).to_string();
         let dir_text = place.to_str().unwrap();
         let made = run([
             "net",
@@ -44,28 +49,28 @@ impl Network {
             "--port",
             &port,
             "--heartbeat-ms",
-            "1000",
+            &heartbeat_ms.to_string(),
         ]);
         assert_eq!(made.code, 0, "{}", made.stderr);
-        let nodes = (0..4).map(|_| None).collect();
+        let nodes = (0..5).map(|_| None).collect();
         Self { dir, nodes }
     }
 
-    fn place(&self) -> PathBuf {
+    pub(crate) fn place(&self) -> PathBuf {
         self.dir.path().join("net")
     }
 
-    fn config_file(&self, number: usize) -> PathBuf {
+    pub(crate) fn config_file(&self, number: usize) -> PathBuf {
         self.place()
             .join(format!("node-{}", number + 1))
             .join("node.conf")
     }
 
-    fn config(&self, number: usize) -> Config {
+    pub(crate) fn config(&self, number: usize) -> Config {
         Config::read(&self.config_file(number)).unwrap()
     }
 
-    fn start(&mut self, number: usize) {
+    pub(crate) fn start(&mut self, number: usize) {
         let log = fs::File::create(self.place().join(format!("{number}.log"))).unwrap();
         let child = chartseal()
             .args(["node", "run", "--config"])
@@ -78,19 +83,24 @@ impl Network {
     }
 
     /// `kill -9`: whatever was not synced is lost with the process.
-    fn kill(&mut self, number: usize) {
+    pub(crate) fn kill(&mut self, number: usize) {
         let mut child = self.nodes[number].take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    fn control(&self, number: usize) -> Result<Control, ControlError> {
+    pub(crate) fn control(&self, number: usize) -> Result<Control, ControlError> {
         Control::connect(&self.config(number).directory)
     }
 
     /// Waits until all nodes run and are at this height.
-    fn await_height(&mut self, height: u64) {
-        for number in 0..4 {
+    pub(crate) fn await_height(&mut self, height: u64) {
+        self.await_height_of(&[0, 1, 2, 3], height);
+    }
+
+    /// Waits until these nodes run and are at this height.
+    pub(crate) fn await_height_of(&mut self, numbers: &[usize], height: u64) {
+        for &number in numbers {
             let patience = 600;
             for round in 0.. {
                 if let Some(child) = &mut self.nodes[number] {
@@ -113,8 +123,9 @@ impl Network {
         }
     }
 
-    fn height(&self) -> u64 {
-        let heights = (0..4).filter_map(|number| self.control(number).ok()?.status().ok());
+    pub(crate) fn height(&self) -> u64 {
+        let nodes = (0..5).filter(|number| self.config_file(*number).exists());
+        let heights = nodes.filter_map(|number| self.control(number).ok()?.status().ok());
         heights.map(|status| status.height).max().unwrap_or(0)
     }
 }
@@ -143,13 +154,13 @@ fn free_ports(many: u16) -> u16 {
     }
 }
 
-fn office(place: &Path, number: usize) -> SigningKeyPair {
+pub(crate) fn office(place: &Path, number: usize) -> SigningKeyPair {
     let file = place.join("offices").join(format!("{}.key", number + 1));
     SigningKeyPair::from_secret_bytes(&fs::read(file).unwrap().try_into().unwrap())
 }
 
 /// An attempt: the ledger takes every one.
-fn ask(office: &SigningKeyPair, chain: ChainId, seq: u64) -> SignedTransaction {
+pub(crate) fn ask(office: &SigningKeyPair, chain: ChainId, seq: u64) -> SignedTransaction {
     let body = AccessRequested {
         patient: PatientId([1; 16]),
         records: vec![RecordId([1; 16])],

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chartseal_ledger::{Block, Executed, Overlay};
-use commonware_consensus::Application as EngineApplication;
 use commonware_consensus::marshal::ancestry::Ancestry;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::{Application as EngineApplication, Epochable as _};
 use commonware_cryptography::{Digested, Digestible as _};
 use commonware_macros::select;
 use commonware_runtime::{Clock, Metrics, Spawner};
@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 use super::Context;
 use super::block::EngineBlock;
 use super::shared::Shared;
-use crate::refusal::{Refusal, Timeliness, judge, timeliness};
+use crate::refusal::{Refusal, Timeliness, is_sudden, judge, timeliness};
 
 /// How many ancestors that are not final a proposal may have here, before it waits for finality.
 const MAX_DEPTH: usize = 32;
@@ -56,7 +56,9 @@ impl Application {
                     path.truncate(at);
                     let mut failed = false;
                     for block in path.iter().rev() {
-                        match self.execute(context, &overlay, block.block()).await {
+                        // What is certified is of its own epoch, whatever view it is looked at from.
+                        let view = block.block().header.epoch;
+                        match self.execute(context, &overlay, block.block(), view).await {
                             Ok(executed) => {
                                 overlay = executed.overlay.clone();
                                 self.keep(block, executed);
@@ -95,17 +97,18 @@ impl Application {
         }
     }
 
-    /// Executes a block where it may take its time.
+    /// Executes a block of an epoch's view where it may take its time.
     async fn execute<E: Spawner>(
         &self,
         context: &E,
         parent: &Overlay,
         block: &Arc<Block>,
+        view: u64,
     ) -> Result<Executed, Refusal> {
         let (parent, block) = (parent.clone(), Arc::clone(block));
         let threads = self.shared.settings.threads;
         let task = context.child("execute").shared(true);
-        let judged = task.spawn(move |_| async move { judge(&parent, &block, threads) });
+        let judged = task.spawn(move |_| async move { judge(&parent, &block, view, threads) });
         match judged.await {
             Ok(judged) => judged,
             // The runtime is going down.
@@ -114,6 +117,7 @@ impl Application {
     }
 
     fn keep(&self, block: &EngineBlock, executed: Executed) {
+        self.shared.epochs.guess(&executed.overlay);
         let mut core = self.shared.core();
         core.speculation
             .keep(block.leaf(), Arc::clone(block.block()), executed);
@@ -129,7 +133,15 @@ impl Application {
             let candidates = {
                 let mut core = self.shared.core();
                 let (transactions, bytes) = (settings.max_transactions, settings.max_bytes);
-                core.pool.candidates(parent, transactions, bytes)
+                let mut candidates = core.pool.candidates(parent, transactions, bytes);
+                // What came too late for its own first height: the ledger refuses it then.
+                let sudden = candidates.extract_if(.., |candidate| {
+                    let parsed = candidate.parse();
+                    parsed.is_ok_and(|parsed| is_sudden(&parsed.body, parent.height()))
+                });
+                let sudden: Vec<_> = sudden.map(|sudden| sudden.id()).collect();
+                core.pool.suspect(sudden);
+                candidates
             };
             let is_due = context.current() >= heartbeat;
             if !candidates.is_empty() || is_due {
@@ -145,6 +157,7 @@ impl Application {
                 core.pool
                     .suspect(proposed.rejected.into_iter().map(|(id, _)| id));
                 let shared = Arc::clone(block.block());
+                self.shared.epochs.guess(&proposed.executed.overlay);
                 core.speculation
                     .keep(block.leaf(), shared, proposed.executed);
                 return block;
@@ -198,7 +211,7 @@ impl<E: Clock + Spawner + Metrics> EngineApplication<E> for Application {
 
     async fn propose(
         &mut self,
-        (context, _): (E, Context),
+        (context, round): (E, Context),
         mut ancestry: impl Ancestry<EngineBlock>,
         (): (),
     ) -> Option<Digested<EngineBlock>> {
@@ -206,6 +219,11 @@ impl<E: Clock + Spawner + Metrics> EngineApplication<E> for Application {
         let parent = self
             .overlay_after(&context, parent.inner(), &mut ancestry)
             .await;
+        if parent.committee().epoch() != round.epoch().get() {
+            // The epoch is over. That is known here now, and the parent is proposed again until it is final.
+            self.shared.epochs.guess(&parent);
+            return None;
+        }
         let block = self.build(&context, &parent).await;
         let digest = block.digest();
         Some(Digested::precomputed(block, digest))
@@ -223,7 +241,8 @@ impl<E: Clock + Spawner + Metrics> EngineApplication<E> for Application {
         let parent = self
             .overlay_after(&context, parent.inner(), &mut ancestry)
             .await;
-        let judged = match self.execute(&context, &parent, block.block()).await {
+        let epoch = round.epoch().get();
+        let judged = match self.execute(&context, &parent, block.block(), epoch).await {
             Ok(executed) => {
                 let timely = self.await_its_time(&context, &parent, &block).await;
                 timely.map(|()| executed)

@@ -1,17 +1,21 @@
 use std::sync::Arc;
 
 use chartseal_ledger::Overlay;
-use chartseal_wire::PublicKey;
+use chartseal_wire::{Certificate, PublicKey};
 use commonware_actor::Feedback;
-use commonware_consensus::Reporter;
 use commonware_consensus::marshal::Update;
+use commonware_consensus::types::Height;
+use commonware_consensus::{Heightable as _, Reporter};
 use commonware_runtime::Spawner;
 use commonware_utils::Acknowledgement as _;
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use super::Marshal;
 use super::block::EngineBlock;
 use super::shared::Shared;
+use super::start::PRUNED_AT_ONCE;
+use crate::certificate::{CertificateError, from_engine};
 use crate::keeper::KeeperError;
 use crate::refusal::{Refusal, judge};
 
@@ -34,6 +38,8 @@ enum Fatal {
     OtherBlock { height: u64 },
     #[error("a quorum made final at height {height} what this node refuses: {refusal}")]
     Refused { height: u64, refusal: Refusal },
+    #[error("the committee's term can't begin: {0}")]
+    Committee(#[from] CertificateError),
     #[error("final block {height} can't be kept: {source}")]
     Keeper { height: u64, source: KeeperError },
 }
@@ -51,7 +57,7 @@ impl Reporter for Finality {
 }
 
 /// Starts the task that keeps final blocks, in order, each durable before the next.
-pub(crate) fn start<E: Spawner>(context: E, shared: Arc<Shared>) -> Finality {
+pub(crate) fn start<E: Spawner>(context: E, shared: Arc<Shared>, marshal: Marshal) -> Finality {
     let (updates, mut queue) = mpsc::unbounded_channel::<Update<EngineBlock>>();
     // A commit waits for the disk.
     context.dedicated().spawn(move |_| async move {
@@ -59,18 +65,29 @@ pub(crate) fn start<E: Spawner>(context: E, shared: Arc<Shared>) -> Finality {
             let Update::Block(block, acknowledgement) = update else {
                 continue;
             };
-            if let Err(fatal) = keep(&shared, block.inner()) {
+            let certificate = marshal.get_finalization(block.height()).await;
+            let certificate = certificate.as_ref().and_then(from_engine);
+            if let Err(fatal) = keep(&shared, block.inner(), certificate.as_ref()) {
                 shared.fail(fatal.to_string());
                 // The acknowledgement is dropped: the engine stops too, and delivers it again after a restart.
                 return;
             }
             acknowledgement.acknowledge();
+            let height = block.height().get();
+            if height % PRUNED_AT_ONCE == 0 {
+                let from = height.saturating_sub(shared.settings.kept_blocks);
+                marshal.prune(Height::new(from));
+            }
         }
     });
     Finality { updates }
 }
 
-fn keep(shared: &Shared, block: &EngineBlock) -> Result<(), Fatal> {
+fn keep(
+    shared: &Shared,
+    block: &EngineBlock,
+    certificate: Option<&Certificate>,
+) -> Result<(), Fatal> {
     let height = block.block().header.height;
     let (head, leaf, executed) = {
         let core = shared.core();
@@ -93,16 +110,20 @@ fn keep(shared: &Shared, block: &EngineBlock) -> Result<(), Fatal> {
     }
     let executed = match executed {
         Some(executed) => executed,
-        None => judge(&head, block.block(), shared.settings.threads)
-            .map(Arc::new)
-            .map_err(|refusal| Fatal::Refused { height, refusal })?,
+        None => judge(
+            &head,
+            block.block(),
+            head.committee().epoch(),
+            shared.settings.threads,
+        )
+        .map(Arc::new)
+        .map_err(|refusal| Fatal::Refused { height, refusal })?,
     };
     shared
         .keeper()
-        .commit(block.block(), &executed)
+        .commit(block.block(), &executed, certificate)
         .map_err(|source| Fatal::Keeper { height, source })?;
-    settle(shared, block, &executed.overlay);
-    Ok(())
+    settle(shared, block, &executed.overlay)
 }
 
 /// A block that was kept before: delivery is at least once.
@@ -120,7 +141,7 @@ fn again(shared: &Shared, block: &EngineBlock) -> Result<(), Fatal> {
 }
 
 /// What a durable block changes in memory: the head, the pool, what clients are told.
-fn settle(shared: &Shared, block: &EngineBlock, overlay: &Overlay) {
+fn settle(shared: &Shared, block: &EngineBlock, overlay: &Overlay) -> Result<(), Fatal> {
     let transactions = &block.block().transactions;
     let actors: Vec<PublicKey> = transactions
         .iter()
@@ -129,9 +150,13 @@ fn settle(shared: &Shared, block: &EngineBlock, overlay: &Overlay) {
         .collect();
     {
         let mut core = shared.core();
+        if shared.epochs.advance(overlay)? {
+            core.begin_epoch();
+        }
         core.speculation.finalize(overlay.clone());
         let settled = core.pool.settle(overlay, actors);
         core.remember(block.block(), settled);
     }
     shared.finals.send_replace(overlay.height());
+    Ok(())
 }

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use chartseal_ledger::{AdmissionError, Overlay, SignedTransaction};
-use chartseal_wire::{BlockHeader, Hash, PublicKey, Time, TxId};
+use chartseal_wire::{BlockHeader, Certificate, Hash, PublicKey, Time, TxId};
 use commonware_consensus::types::Height;
 use tokio::sync::mpsc;
 
 use super::Marshal;
 use super::shared::Shared;
-use crate::certificate::Certificate;
+use crate::certificate::from_engine;
 use crate::evidence::Evidence;
 use crate::pool::PoolError;
 
@@ -148,7 +148,7 @@ impl Handle {
     /// for by a later one's.
     pub async fn certificate(&self, height: u64) -> Option<Certificate> {
         let finalization = self.marshal.get_finalization(Height::new(height)).await;
-        finalization.map(Certificate::new)
+        finalization.as_ref().and_then(from_engine)
     }
 
     /// Waits for a final block above a height. Gives the new height; `None` if the validator stopped.

@@ -10,6 +10,7 @@ use commonware_consensus::Viewable as _;
 use tokio::sync::watch;
 
 use super::Notarize;
+use super::epochs::Epochs;
 use super::handle::Outcome;
 use crate::evidence::{Evidence, equivocated, is_provable, refused};
 use crate::keeper::Keeper;
@@ -52,8 +53,10 @@ pub struct Settings {
     pub threads: NonZeroUsize,
     /// How many pages of stored certificates and journals are held in memory, of 4 KiB each.
     pub cached_pages: NonZeroUsize,
-    /// How many entries the tables of stored blocks have room for at first.
+    /// How many entries the table of stored certificates has room for at first.
     pub table_size: u32,
+    /// How many of the newest blocks the engine keeps for others that ask. Older ones come out of the ledger.
+    pub kept_blocks: u64,
     /// The prefix of everything that the engine stores.
     pub partition: String,
     /// The validator's clock, for the times of blocks.
@@ -80,6 +83,7 @@ impl Settings {
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             cached_pages: NonZeroUsize::MIN.saturating_add(2_047),
             table_size: 65_536,
+            kept_blocks: 1_024,
             partition: "chartseal".into(),
             clock,
             builder: Arc::new(Honest),
@@ -128,6 +132,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     core: Mutex<Core>,
     keeper: Mutex<Box<dyn Keeper>>,
+    pub(crate) epochs: Epochs,
     /// Counts transactions that came into the pool.
     pub(crate) arrivals: watch::Sender<u64>,
     /// The height of the newest final block.
@@ -168,7 +173,7 @@ pub(crate) struct Refused {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, keeper: Box<dyn Keeper>) -> Self {
+    pub(crate) fn new(settings: Settings, keeper: Box<dyn Keeper>, epochs: Epochs) -> Self {
         let head = keeper.head();
         let height = head.height();
         let core = Core {
@@ -190,6 +195,7 @@ impl Shared {
             settings,
             core: Mutex::new(core),
             keeper: Mutex::new(keeper),
+            epochs,
             arrivals: watch::Sender::new(0),
             finals: watch::Sender::new(height),
         }
@@ -218,6 +224,13 @@ impl Shared {
 }
 
 impl Core {
+    /// Views are counted anew in each epoch.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.refused.clear();
+        self.votes.clear();
+        (self.view, self.final_view) = (0, 0);
+    }
+
     /// Notes a block that this validator votes against.
     pub(crate) fn refuse(&mut self, view: u64, block: Arc<Block>, refusal: Refusal) {
         let count = self.refusals.entry(refusal.rule()).or_default();

@@ -2,49 +2,50 @@ use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartseal_ledger::{Committee, Genesis};
-use chartseal_wire::{ChainId, PublicKey};
+use chartseal_ledger::Genesis;
+use chartseal_wire::PublicKey;
 use commonware_broadcast::buffered;
 use commonware_codec::{Copying, DecodeExt as _};
-use commonware_consensus::Reporters;
 use commonware_consensus::marshal::core::{Actor, Processed};
 use commonware_consensus::marshal::resolver::p2p as backfill;
-use commonware_consensus::marshal::standard::{Inline, Standard};
+use commonware_consensus::marshal::standard::Standard;
+use commonware_consensus::marshal::store::Blocks;
 use commonware_consensus::marshal::{Config as MarshalConfig, Start, max_payload_size};
-use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
-use commonware_consensus::simplex::elector::RoundRobin;
+use commonware_consensus::simplex;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::{self, Engine};
-use commonware_consensus::types::{Epoch, FixedEpocher, ViewDelta};
-use commonware_cryptography::certificate::{ConstantProvider, Verifier as _};
+use commonware_consensus::types::ViewDelta;
+use commonware_cryptography::certificate::Verifier as _;
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey as EngineKey};
 use commonware_cryptography::sha256::Digest;
-use commonware_cryptography::{Digested, Digestible as _, Sha256, Signer as _};
+use commonware_cryptography::{Digested, Digestible as _, Signer as _};
+use commonware_p2p::utils::mux::prefixed;
 use commonware_p2p::{Blocker, Provider, Receiver, Sender, max_message_size};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_runtime::{Clock, Handle as Task, Metrics, Spawner, Storage};
-use commonware_storage::archive::immutable;
+use commonware_storage::archive::{immutable, prunable};
+use commonware_storage::translator::EightCap;
 use commonware_utils::NonZeroDuration;
 use rand_core::CryptoRng;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use super::application::Application;
+use super::archive::{Archive, Recent};
 use super::block::EngineBlock;
+use super::epochs::Epochs;
 use super::handle::Handle;
 use super::shared::{Settings, Shared};
-use super::watch::Watch;
+use super::terms::{TermChannels, Terms};
 use super::{finality, gossip};
-use crate::certificate::{CertificateError, namespace, participants};
+use crate::certificate::{CertificateError, to_engine};
 use crate::keeper::Keeper;
 
 /// The bytes of a page of stored data. This is a storage format: files that were written with another
 /// size read as cut off, silently. So it is one constant, never a setting.
 const PAGE_BYTES: NonZeroU16 = NonZeroU16::MIN.saturating_add(4_095);
 /// How many messages an actor's queue holds before its overflow rules apply.
-const MAILBOX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+pub(super) const MAILBOX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 /// How many final blocks may wait to be kept.
 const PENDING_BLOCKS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// How many missing blocks are fetched at a time.
@@ -52,13 +53,14 @@ const FETCHED_BLOCKS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 /// How many blocks of one peer are held before they are needed.
 const BLOCKS_PER_PEER: usize = 16;
 /// For how many views behind finality votes and unverified blocks are kept.
-const VIEWS_KEPT: u64 = 256;
+pub(super) const VIEWS_KEPT: u64 = 256;
 /// The bytes that journals buffer for reading and for writing.
-const BUFFER: NonZeroUsize = NonZeroUsize::MIN.saturating_add(64 * 1024 - 1);
+pub(super) const BUFFER: NonZeroUsize = NonZeroUsize::MIN.saturating_add(64 * 1024 - 1);
 /// How many entries a section of a stored table has.
 const SECTION: NonZeroU64 = NonZeroU64::MIN.saturating_add(4_095);
-/// How many views of one epoch there may be.
-const EPOCH: NonZeroU64 = NonZeroU64::MAX;
+/// How many blocks are dropped at a time of those that the engine keeps.
+pub(super) const PRUNED_AT_ONCE: u64 = 256;
+const BLOCK_SECTION: NonZeroU64 = NonZeroU64::MIN.saturating_add(PRUNED_AT_ONCE - 1);
 
 /// A validator's key.
 pub struct Keys(PrivateKey);
@@ -101,9 +103,9 @@ pub enum StartError {
     /// A key of the committee is none.
     #[error(transparent)]
     Committee(#[from] CertificateError),
-    /// It has another key than the committee's.
-    #[error("this node's validator key {0} is not in the committee of genesis")]
-    NotAValidator(PublicKey),
+    /// The ledger does not say who makes its blocks final.
+    #[error("the ledger's committees can't be told: {0}")]
+    Committees(String),
     /// Its files can't be used.
     #[error("the engine's {what} can't be opened: {why}")]
     Storage {
@@ -140,7 +142,7 @@ impl Keys {
     }
 
     /// Its name among the engine's peers.
-    #[cfg(feature = "simulation")]
+    #[cfg(any(feature = "embedded", feature = "simulation"))]
     pub(crate) fn name(&self) -> EngineKey {
         self.0.public_key()
     }
@@ -159,7 +161,8 @@ impl std::fmt::Debug for Keys {
 /// The most bytes that any part of a validator sends: networks must admit it, as sending more panics.
 pub fn max_message_bytes(validators: u32) -> u32 {
     let marshal = max_payload_size::<Standard<EngineBlock>, Scheme>(validators, &());
-    let votes = simplex::max_payload_size::<Scheme, Digest>(validators);
+    // Every epoch has its own part of the channels of votes.
+    let votes = prefixed(simplex::max_payload_size::<Scheme, Digest>(validators));
     max_message_size(&[marshal, votes, gossip::MAX_FRAME_BYTES])
 }
 
@@ -188,14 +191,18 @@ where
     P: Provider<PublicKey = EngineKey>,
     B: Blocker<PublicKey = EngineKey>,
 {
-    let scheme = scheme(&genesis.chain_id(), genesis.committee(), keys)?;
+    let epochs = Epochs::of(&*keeper, keys.engine())
+        .map_err(|why| StartError::Committees(why.to_string()))?;
     let me = keys.engine().public_key();
     let ledger = keeper.head().height();
-    let shared = Arc::new(Shared::new(settings.clone(), keeper));
+    let anchor = keeper
+        .anchor()
+        .map_err(|why| storage("ledger", &why.to_string()))?;
+    let shared = Arc::new(Shared::new(settings.clone(), keeper, epochs.clone()));
     let cache = CacheRef::new(PAGE_BYTES, settings.cached_pages);
     let partition = |name: &str| format!("{}-{name}", settings.partition);
 
-    let (finalizations, blocks) = {
+    let (finalizations, mut blocks) = {
         let config = |name: &str| immutable::Config {
             metadata_partition: partition(&format!("{name}-metadata")),
             freezer_table_partition: partition(&format!("{name}-table")),
@@ -215,7 +222,6 @@ where
             replay_buffer: BUFFER,
             codec_config: (),
         };
-        let blocks = config("blocks");
         let certificates = with_codec(
             config("certificates"),
             Scheme::certificate_codec_config_unbounded(),
@@ -223,26 +229,52 @@ where
         let finalizations = immutable::Archive::init(context.child("certificates"), certificates)
             .await
             .map_err(|why| storage("certificates", &why))?;
-        let blocks = immutable::Archive::<_, Digest, Arc<EngineBlock>>::init(
-            context.child("blocks"),
-            blocks,
-        )
-        .await
-        .map_err(|why| storage("blocks", &why))?;
+        let blocks = prunable::Config {
+            translator: EightCap,
+            metadata_partition: partition("recent-metadata"),
+            key_partition: partition("recent-keys"),
+            key_page_cache: cache.clone(),
+            value_partition: partition("recent-values"),
+            compression: None,
+            codec_config: (),
+            items_per_section: BLOCK_SECTION,
+            key_write_buffer: BUFFER,
+            value_write_buffer: BUFFER,
+            replay_buffer: BUFFER,
+        };
+        let blocks: Recent<E> = prunable::Archive::init(context.child("blocks"), blocks)
+            .await
+            .map_err(|why| storage("blocks", &why))?;
+        let blocks = Archive::new(blocks, Arc::clone(&shared));
         (finalizations, blocks)
     };
 
-    let first = EngineBlock::new(genesis.block());
-    let floor = first.digest();
-    let epocher = FixedEpocher::new(EPOCH);
+    // A validator without the engine's files goes on from the block that its ledger has a certificate of.
+    let anchor = anchor.filter(|_| blocks.is_empty());
+    let floor = anchor
+        .as_ref()
+        .and_then(|(_, certificate)| to_engine(certificate));
+    let from = if let (Some(floor), Some((block, _))) = (&floor, anchor) {
+        if let Some(block) = block {
+            blocks = put(blocks, EngineBlock::new(block)).await?;
+        }
+        Start::Floor(floor.clone())
+    } else {
+        let first = EngineBlock::new(genesis.block());
+        if blocks.is_empty() {
+            blocks = put(blocks, first.clone()).await?;
+        }
+        let leaf = first.digest();
+        Start::Genesis(Digested::precomputed(first, leaf))
+    };
     let (actor, marshal, kept) = Actor::init(
         context.child("marshal"),
         finalizations,
         blocks,
         MarshalConfig {
-            provider: ConstantProvider::new(scheme.clone()),
-            epocher: epocher.clone(),
-            start: Start::Genesis(Digested::precomputed(first, floor)),
+            provider: epochs.clone(),
+            epocher: epochs,
+            start: from,
             partition_prefix: partition("marshal"),
             mailbox_size: MAILBOX,
             view_retention: ViewDelta::new(VIEWS_KEPT),
@@ -292,7 +324,11 @@ where
         },
     );
     broadcast.start(channels.blocks);
-    let finality = finality::start(context.child("finality"), Arc::clone(&shared));
+    let finality = finality::start(
+        context.child("finality"),
+        Arc::clone(&shared),
+        marshal.clone(),
+    );
     actor.start(finality, buffer, resolver);
 
     let (submit, submitted) = mpsc::unbounded_channel();
@@ -304,56 +340,35 @@ where
         blocker.clone(),
     );
 
-    let application = Application::new(Arc::clone(&shared));
-    let inline = Inline::new(
-        context.child("application"),
-        application,
-        marshal.clone(),
-        epocher,
-    );
-    let watch = Watch::new(Arc::clone(&shared), scheme.clone());
-    let engine = Engine::new(
-        context.child("consensus"),
-        Config {
-            scheme,
-            elector: RoundRobin::<Sha256>::default(),
-            blocker,
-            automaton: inline.clone(),
-            relay: inline.clone(),
-            reporter: Reporters::from((inline, watch)),
-            track_historical_votes: false,
-            strategy: Sequential,
-            partition: partition("votes"),
-            mailbox_size: MAILBOX,
-            epoch: Epoch::new(genesis.committee().epoch()),
-            floor: Floor::Genesis(floor),
-            replay_buffer: BUFFER,
-            write_buffer: BUFFER,
-            page_cache: cache,
-            leader_timeout: settings.leader_timeout,
-            certification_timeout: settings.certification_timeout,
-            timeout_retry: settings.retry,
-            view_retention: ViewDelta::new(VIEWS_KEPT),
-            skip: SkipPolicy::Enabled {
-                timeout: settings.skip_after,
-                budget: SkipBudget::Participants,
-            },
-            fetch_timeout: non_zero(settings.fetch_timeout),
-            fetch_retry_delay: Duration::from_millis(100),
-            forward: ForwardPolicy::SilentVoters,
+    let terms = Terms {
+        shared: Arc::clone(&shared),
+        marshal: marshal.clone(),
+        blocker,
+        cache,
+        floor,
+    };
+    let engine = terms.start(
+        context.child("terms"),
+        TermChannels {
+            votes: channels.votes,
+            certificates: channels.certificates,
+            resolver: channels.resolver,
         },
     );
-    let engine = engine.start(channels.votes, channels.certificates, channels.resolver);
     let handle = Handle::new(shared, submit, marshal);
     Ok(Running { handle, engine })
 }
 
-/// The signing scheme of a member of the committee.
-fn scheme(chain: &ChainId, committee: &Committee, keys: &Keys) -> Result<Scheme, StartError> {
-    let members = committee.members().iter().map(|member| member.validator);
-    let members = participants(members)?;
-    Scheme::signer(&namespace(chain), members, keys.engine().clone())
-        .ok_or_else(|| StartError::NotAValidator(keys.public()))
+/// Keeps a block that the engine starts from.
+async fn put<E: Storage + Metrics + Clock>(
+    blocks: Archive<E>,
+    block: EngineBlock,
+) -> Result<Archive<E>, StartError> {
+    let block = Arc::new(block);
+    let blocks = Blocks::put(blocks, block.digest(), &block).await;
+    let blocks = blocks.map_err(|why| storage("blocks", &why))?;
+    let blocks = Blocks::sync(blocks).await;
+    blocks.map_err(|why| storage("blocks", &why))
 }
 
 fn with_codec<C>(config: immutable::Config<()>, codec_config: C) -> immutable::Config<C> {
@@ -383,6 +398,6 @@ fn storage(what: &'static str, why: &dyn std::fmt::Display) -> StartError {
     StartError::Storage { what, why }
 }
 
-fn non_zero(duration: Duration) -> NonZeroDuration {
+pub(super) fn non_zero(duration: Duration) -> NonZeroDuration {
     NonZeroDuration::new_panic(duration.max(Duration::from_millis(1)))
 }

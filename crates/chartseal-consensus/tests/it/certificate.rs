@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use chartseal_consensus::{Certificate, CertificateError, namespace};
+use chartseal_consensus::{CertificateError, namespace, verified_certificate};
 use chartseal_ledger::{Committee, Member};
 use chartseal_wire::{BlockHeader, ChainId, Hash, OrgId, PublicKey, Time};
 use commonware_codec::{Copying, DecodeExt as _, Encode as _};
@@ -144,21 +144,17 @@ fn a_certificate_of_four_validators_has_239_bytes_where_the_table_says() {
 #[test]
 fn a_certificate_is_verified_and_says_what_it_is_for() {
     let bytes = finalization(&[1, 3, 4], &CHAIN, 0);
-    let certificate = Certificate::verified(&bytes, &CHAIN, &committee(0)).unwrap();
+    let certificate = verified_certificate(&bytes, &CHAIN, &committee(0)).unwrap();
     assert_eq!(certificate.bytes(), bytes);
-    assert_eq!(certificate.block(), header().leaf());
-    let round = (
-        certificate.epoch(),
-        certificate.view(),
-        certificate.parent_view(),
-    );
+    assert_eq!(certificate.block, header().leaf());
+    let round = (certificate.epoch, certificate.view, certificate.parent_view);
     assert_eq!(round, (0, VIEW, PARENT_VIEW));
 }
 
 #[test]
 fn every_rule_of_certificates_is_triggered_alone() {
     let verify = |bytes: &[u8], chain: ChainId, epoch| {
-        Certificate::verified(bytes, &chain, &committee(epoch)).map_err(|error| error.rule())
+        verified_certificate(bytes, &chain, &committee(epoch)).map_err(|error| error.rule())
     };
     let good = finalization(&[1, 3, 4], &CHAIN, 0);
     assert!(verify(&good, CHAIN, 0).is_ok());
@@ -176,7 +172,7 @@ fn every_rule_of_certificates_is_triggered_alone() {
     };
     let nobody = Committee::new(0, vec![none]).unwrap();
     assert_eq!(
-        Certificate::verified(&single(), &CHAIN, &nobody),
+        verified_certificate(&single(), &CHAIN, &nobody),
         Err(CertificateError::Key)
     );
 }
@@ -197,7 +193,7 @@ fn no_flipped_bit_and_no_quorum_one_too_small_is_accepted() {
         let mut bad = good.clone();
         bad[at / 8] ^= 1 << (at % 8);
         assert!(
-            Certificate::verified(&bad, &CHAIN, &committee(0)).is_err(),
+            verified_certificate(&bad, &CHAIN, &committee(0)).is_err(),
             "bit {at}"
         );
     }
@@ -208,7 +204,7 @@ fn no_flipped_bit_and_no_quorum_one_too_small_is_accepted() {
     two.push(2);
     two.extend(&good[47 + 64..]);
     assert_eq!(
-        Certificate::verified(&two, &CHAIN, &committee(0)),
+        verified_certificate(&two, &CHAIN, &committee(0)),
         Err(CertificateError::Signatures { quorum: 3 })
     );
 }

@@ -9,6 +9,7 @@
 )]
 
 mod certificate;
+mod epochs;
 mod pool;
 mod sequencer;
 mod sim;

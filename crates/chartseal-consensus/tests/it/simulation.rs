@@ -215,6 +215,42 @@ fn one_equivocator_too_many_forks_the_chain_and_the_simulation_sees_it() {
     assert!(forked);
 }
 
+/// An organization joins and one leaves, one rotates its key, one is suspended and one is back, while clients submit.
+#[test]
+fn committees_hand_over_without_stopping() {
+    let report = run(&Plan {
+        crashes: false,
+        partitions: false,
+        loss: 0,
+        latency: (20, 5),
+        ..Plan::handing_over(1)
+    });
+    assert_eq!(report.epoch, 3, "{report:?}");
+    assert!(
+        report.refused.is_empty() && report.evidence.is_empty(),
+        "{report:?}"
+    );
+    assert!(report.done.iter().all(|done| *done > 20), "{report:?}");
+}
+
+/// The same, whatever else befalls the network: crashes of one and of all, partitions, loss.
+#[test]
+fn committees_hand_over_whatever_befalls_the_network() {
+    let seeds = std::env::var("CHARTSEAL_HANDOVERS").ok();
+    let seeds = seeds.and_then(|seeds| seeds.parse().ok()).unwrap_or(8);
+    let mut epochs = Vec::new();
+    for seed in 0..seeds {
+        println!("seed {seed}");
+        epochs.push(run(&Plan::handing_over(seed)).epoch);
+    }
+    // Where little time is without trouble, not all three changes come to pass.
+    assert!(
+        epochs.iter().filter(|epoch| **epoch > 0).count() * 2 > epochs.len(),
+        "{epochs:?}"
+    );
+    assert!(epochs.contains(&3), "{epochs:?}");
+}
+
 /// How many seeds are run in CI; `CHARTSEAL_LONG=N` runs N of them, and `CHARTSEAL_SEED=S` the one.
 const SEEDS: u64 = 120;
 

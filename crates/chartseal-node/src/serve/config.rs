@@ -29,6 +29,7 @@ const OWNER: &str = "owner";
 /// | `directory` | the data directory, made if it is missing |
 /// | `listen` | the address at which other validators reach it |
 /// | `validator` | a line each: a member's validator key in hex, and its address |
+/// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
 ///
@@ -47,8 +48,10 @@ pub struct Config {
     pub directory: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Every validator, itself included.
+    /// Every validator of genesis, itself included.
     pub validators: Vec<Peer>,
+    /// Validators of later epochs.
+    pub later: Vec<Peer>,
     /// How many threads run it.
     pub threads: usize,
     /// How often an idle network makes a block, in ms.
@@ -236,8 +239,10 @@ impl Config {
         if let Some(ms) = self.heartbeat_ms {
             let _ = writeln!(text, "heartbeat_ms {ms}");
         }
-        for peer in &self.validators {
-            let _ = writeln!(text, "validator {} {}", peer.key, peer.address);
+        for (key, peers) in [("validator", &self.validators), ("later", &self.later)] {
+            for peer in peers {
+                let _ = writeln!(text, "{key} {} {}", peer.key, peer.address);
+            }
         }
         text
     }
@@ -260,20 +265,20 @@ impl Config {
             });
         }
         let members = genesis.committee().members();
-        if !members.iter().any(|member| member.org == self.organization) {
-            return Err(ConfigError::Organization(self.organization));
-        }
         let committee: BTreeSet<_> = members.iter().map(|member| member.validator).collect();
         let listed: BTreeSet<_> = self.validators.iter().map(|peer| peer.key).collect();
-        let addresses: BTreeSet<_> = self.validators.iter().map(|peer| peer.address).collect();
+        let all = || self.validators.iter().chain(&self.later);
+        let keys: BTreeSet<_> = all().map(|peer| peer.key).collect();
+        let addresses: BTreeSet<_> = all().map(|peer| peer.address).collect();
         let wrong = |why: String| Err(ConfigError::Validators { why });
         if let Some(missing) = committee.difference(&listed).next() {
             return wrong(format!("the member with key {missing} is not listed"));
         }
         if let Some(stranger) = listed.difference(&committee).next() {
-            return wrong(format!("key {stranger} is no member's"));
+            let why = "is no member's at genesis; one of a later epoch has a `later` line";
+            return wrong(format!("key {stranger} {why}"));
         }
-        if addresses.len() != self.validators.len() || listed.len() != self.validators.len() {
+        if addresses.len() != all().count() || keys.len() != all().count() {
             return wrong("a key or an address is listed twice".into());
         }
         Ok(genesis)
@@ -293,16 +298,21 @@ impl Config {
             .map_err(|_| wrong("it holds no node's keys".into()))?;
         let mut members = genesis.committee().members().iter();
         let member = members.find(|member| member.org == self.organization);
-        let member = member.ok_or(ConfigError::Organization(self.organization))?;
         let found = public(&keys.cosigner);
-        if member.validator != found {
-            let expected = member.validator;
-            return Err(wrong(format!(
-                "its validator key is {found}, genesis has {expected} for {}",
-                self.organization
-            )));
+        let is_later = self.later.iter().any(|peer| peer.key == found);
+        match member {
+            Some(member) if member.validator != found && !is_later => {
+                let expected = member.validator;
+                return Err(wrong(format!(
+                    "its validator key is {found}, genesis has {expected} for {}",
+                    self.organization
+                )));
+            }
+            None if !is_later => return Err(ConfigError::Organization(self.organization)),
+            _ => {}
         }
-        let own = self.validators.iter().find(|peer| peer.key == found);
+        let mut all = self.validators.iter().chain(&self.later);
+        let own = all.find(|peer| peer.key == found);
         if own.is_none_or(|own| own.address.port() != self.listen.port()) {
             let why = format!(
                 "this node's own line has another port than `listen {}`",
@@ -398,6 +408,7 @@ struct Draft {
     directory: Option<PathBuf>,
     listen: Option<SocketAddr>,
     validators: Vec<Peer>,
+    later: Vec<Peer>,
     threads: Option<usize>,
     heartbeat_ms: Option<u64>,
 }
@@ -426,19 +437,26 @@ impl Draft {
                 let ms = ms.and_then(|ms: u64| within(key, ms, 100, 60_000));
                 set(&mut self.heartbeat_ms, key, ms)
             }
-            "validator" => {
-                let (name, address) = value
-                    .split_once(char::is_whitespace)
-                    .ok_or("`validator` takes a key and an address, such as IP:PORT")?;
-                self.validators.push(Peer {
-                    key: parse("validator", name, "64 hex digits")?,
-                    address: parse("validator", address.trim(), "IP:PORT")?,
-                });
+            "validator" | "later" => {
+                let (name, address) = value.split_once(char::is_whitespace).ok_or(format!(
+                    "`{key}` takes a key and an address, such as IP:PORT"
+                ))?;
+                let peer = Peer {
+                    key: parse(key, name, "64 hex digits")?,
+                    address: parse(key, address.trim(), "IP:PORT")?,
+                };
+                let later = key == "later";
+                let peers = if later {
+                    &mut self.later
+                } else {
+                    &mut self.validators
+                };
+                peers.push(peer);
                 Ok(())
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, validator, threads, heartbeat_ms"
+                 listen, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -456,6 +474,7 @@ impl Draft {
             directory: self.directory.ok_or_else(|| missing("directory"))?,
             listen: self.listen.ok_or_else(|| missing("listen"))?,
             validators: self.validators,
+            later: self.later,
             threads: self.threads.unwrap_or(2),
             heartbeat_ms: self.heartbeat_ms,
         })

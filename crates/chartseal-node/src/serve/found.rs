@@ -127,6 +127,7 @@ pub fn found(
             directory: "data".into(),
             listen,
             validators: peers.clone(),
+            later: Vec::new(),
             threads: 2,
             heartbeat_ms,
         };

@@ -1,8 +1,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartseal_consensus::{Keeper, KeeperError};
+use chartseal_consensus::{Anchor, Keeper, KeeperError};
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{Block, Executed, Overlay};
+use chartseal_wire::Certificate;
 
 use crate::node::Node;
 
@@ -26,11 +27,27 @@ impl Keeper for NodeKeeper {
         self.node().head().clone()
     }
 
-    fn commit(&mut self, block: &Block, executed: &Executed) -> Result<(), KeeperError> {
-        Ok(self.node().keep_final(block, executed)?)
+    fn commit(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), KeeperError> {
+        Ok(self.node().keep_final(block, executed, certificate)?)
     }
 
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError> {
         Ok(self.node().ledger().header(height)?)
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, KeeperError> {
+        Ok(self.node().kept_block(height)?)
+    }
+
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
+        let node = self.node();
+        let certificate = node.certificate()?;
+        let block = node.kept_block(node.head().height())?;
+        Ok(certificate.map(|certificate| (block, certificate)))
     }
 }

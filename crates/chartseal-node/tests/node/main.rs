@@ -18,3 +18,4 @@ mod old_directory;
 mod pruned;
 mod release;
 mod restart;
+mod vouchers;

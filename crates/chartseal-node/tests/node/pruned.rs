@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use chartseal_audit::{Kept, Options, TrustPolicy, Verdict};
-use chartseal_consensus::{OrderingError, Replica};
+use chartseal_consensus::{Ordering as _, OrderingError, Replica};
 use chartseal_ledger::LedgerStore;
 use chartseal_ledger::store::{Import, Imported, export_snapshot, verify};
 use chartseal_node::{

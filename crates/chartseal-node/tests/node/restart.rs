@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chartseal_consensus::{Replica, Sequencer};
+use chartseal_consensus::{Ordering as _, Replica, Sequencer};
 use chartseal_node::{Clock, Node, NodeError, NodeKeys, Stores};
 use chartseal_wire::RecordId;
 use redb::{Database, ReadableTable, TableDefinition};

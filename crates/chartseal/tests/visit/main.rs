@@ -10,6 +10,7 @@
 
 mod deliveries;
 mod emergency;
+mod epochs;
 mod fixture;
 mod leaks;
 mod p01_content;

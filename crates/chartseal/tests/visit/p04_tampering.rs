@@ -136,21 +136,40 @@ fn proof_cases(file: &str) -> Vec<Case> {
             changed(file, |file, _| file.index -= 1),
         ),
         (
+            "the inclusion proof under a certificate",
+            Rule::CertifiedLog,
+            changed(file, |file, _| file.proof[0].0[9] ^= 1),
+        ),
+        (
             "the inclusion proof",
             Rule::Inclusion,
-            changed(file, |file, _| file.proof[0].0[9] ^= 1),
+            changed(file, |file, export| {
+                export.finality = None;
+                file.proof[0].0[9] ^= 1;
+            }),
+        ),
+        (
+            "the state root under a certificate",
+            Rule::Certificate,
+            changed(file, |_, export| {
+                export.header.state_root.0[0] ^= 1;
+            }),
         ),
         (
             "the state root",
             Rule::Inclusion,
             changed(file, |_, export| {
+                export.finality = None;
                 export.header.state_root.0[0] ^= 1;
             }),
         ),
         (
             "the block's time",
             Rule::Inclusion,
-            changed(file, |_, export| export.header.time.0 += 1),
+            changed(file, |_, export| {
+                export.finality = None;
+                export.header.time.0 += 1;
+            }),
         ),
         (
             "the map proof",

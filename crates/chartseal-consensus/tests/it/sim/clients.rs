@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chartseal_consensus::engine::{Handle, Outcome};
+use chartseal_consensus::engine::{Handle, NOTICE, Outcome};
 use chartseal_ledger::{AdmissionError, SignedTransaction};
 use chartseal_wire::ChainId;
 use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _, deterministic};
 
 use super::disk::Agreed;
-use super::people::Person;
+use super::people::{Person, next_committee};
 use super::plan::Rng;
 
 /// Who can be asked at the moment: no handle while a validator is down.
@@ -164,6 +164,32 @@ impl Client {
             }
         }
     }
+}
+
+/// Has the committee changed again and again, until there is no next one. Whoever is asked may be down, behind or
+/// cut off, so it asks another each time.
+pub fn change_committees(context: &deterministic::Context, handles: Handles, mut rng: Rng) {
+    context.child("offices").spawn(move |context| async move {
+        loop {
+            context.sleep(Duration::from_millis(500)).await;
+            let handle = {
+                let handles = handles.lock().unwrap();
+                let up: Vec<&Handle> = handles.iter().flatten().collect();
+                (!up.is_empty()).then(|| (*rng.choose(&up)).clone())
+            };
+            let Some(handle) = handle else {
+                continue;
+            };
+            let head = handle.head();
+            if head.state().next_committee().is_some() {
+                continue;
+            }
+            let from = head.height() + NOTICE + rng.range(4, 20);
+            if let Some(change) = next_committee(head.state(), head.height() + 10, from) {
+                let _ = handle.submit(change);
+            }
+        }
+    });
 }
 
 /// The newest view that anybody who can be asked knows to have ended.

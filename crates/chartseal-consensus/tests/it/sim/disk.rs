@@ -4,17 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use chartseal_consensus::{Keeper, KeeperError, StoreKeeper};
-use chartseal_ledger::{Block, Executed, Genesis, LedgerStore as _, MemoryStore, Overlay};
-use chartseal_wire::{Hash, TxId};
+use chartseal_ledger::{
+    Block, Committee, Executed, Genesis, LedgerStore as _, MemoryStore, Overlay,
+};
+use chartseal_wire::{Certificate, Hash, TxId};
 
 /// A validator's disk: a commit is on it, or it is not.
 #[derive(Clone)]
-pub struct Disk(Arc<Mutex<StoreKeeper<MemoryStore>>>);
+pub struct Disk(
+    Arc<Mutex<StoreKeeper<MemoryStore>>>,
+    Arc<Mutex<BTreeMap<u64, Certificate>>>,
+);
 
 impl Disk {
     pub fn new(genesis: &Genesis) -> Self {
         let keeper = StoreKeeper::open(genesis, MemoryStore::new()).unwrap();
-        Self(Arc::new(Mutex::new(keeper)))
+        Self(Arc::new(Mutex::new(keeper)), Arc::default())
     }
 
     /// The disk as a process that starts anew finds it: everything is read back and compared.
@@ -31,6 +36,16 @@ impl Disk {
     pub fn block(&self, height: u64) -> Block {
         let keeper = self.0.lock().unwrap();
         keeper.store().block(height).unwrap().unwrap()
+    }
+
+    /// The certificate that came with a block.
+    pub fn certificate(&self, height: u64) -> Option<Certificate> {
+        self.1.lock().unwrap().get(&height).cloned()
+    }
+
+    pub fn committee_of(&self, epoch: u64) -> Committee {
+        let keeper = self.0.lock().unwrap();
+        keeper.head().state().committee_of(epoch).unwrap()
     }
 
     pub fn place(&self, id: &TxId) -> Option<u64> {
@@ -50,12 +65,25 @@ impl Keeper for Disk {
         self.0.lock().unwrap().head()
     }
 
-    fn commit(&mut self, block: &Block, executed: &Executed) -> Result<(), KeeperError> {
-        self.0.lock().unwrap().commit(block, executed)
+    fn commit(
+        &mut self,
+        block: &Block,
+        executed: &Executed,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), KeeperError> {
+        if let Some(certificate) = certificate {
+            let mut certificates = self.1.lock().unwrap();
+            certificates.insert(block.header.height, certificate.clone());
+        }
+        self.0.lock().unwrap().commit(block, executed, certificate)
     }
 
     fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError> {
         self.0.lock().unwrap().header(height)
+    }
+
+    fn block(&self, height: u64) -> Result<Option<Block>, KeeperError> {
+        Keeper::block(&*self.0.lock().unwrap(), height)
     }
 }
 

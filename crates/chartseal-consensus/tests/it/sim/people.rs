@@ -1,9 +1,11 @@
 //! The network's genesis, and keys for everybody in it.
 
 use chartseal_consensus::engine::Keys;
-use chartseal_ledger::body::{AccessRequested, Organization};
+use chartseal_ledger::body::{
+    AccessRequested, CommitteeChanged, Countersignature, NextMember, Organization,
+};
 use chartseal_ledger::{
-    Body, Genesis, Params, SignedTransaction, TRANSACTION_VERSION, Transaction,
+    Body, Genesis, Params, SignedTransaction, State, TRANSACTION_VERSION, Transaction,
 };
 use chartseal_wire::history::Token;
 use chartseal_wire::{ChainId, Hash, OrgId, PatientId, PublicKey, RecordId, Signature, Time};
@@ -66,6 +68,59 @@ impl Person {
     }
 }
 
+/// Of each epoch after the first, the members: an organization, and the validator whose key it has. One joins and one
+/// leaves; one rotates its key; that one is suspended, and the one that left is back.
+const TERMS: [[(usize, usize); 4]; 3] = [
+    [(0, 0), (1, 1), (2, 2), (4, 4)],
+    [(0, 5), (1, 1), (2, 2), (4, 4)],
+    [(3, 3), (1, 1), (2, 2), (4, 4)],
+];
+
+/// How many organizations and validators there are in [`next_committee`]'s epochs.
+pub const ORGANIZATIONS: usize = 5;
+pub const VALIDATORS: usize = 6;
+
+/// The change to the next epoch, from a height on, as the present one's quorum decides it; `None` after the last.
+pub fn next_committee(state: State<'_>, expires: u64, from: u64) -> Option<SignedTransaction> {
+    let present = state.committee();
+    let at = usize::try_from(present.epoch()).unwrap();
+    let members = TERMS
+        .get(at)?
+        .iter()
+        .map(|(org, validator_number)| NextMember {
+            org: id(*org),
+            validator: validator(*validator_number).public(),
+            custodian_kem: [0; 32],
+        });
+    let mut body = CommitteeChanged {
+        epoch: present.epoch() + 1,
+        from,
+        members: members.collect(),
+        approvals: Vec::new(),
+    };
+    let message = body.to_approve(&state.chain());
+    let office = |number| Person::new(0xa0, number);
+    body.approvals = (0..ORGANIZATIONS)
+        .filter(|number| present.index_of(&id(*number)).is_some())
+        .take(usize::try_from(present.quorum()).unwrap())
+        .map(|number| Countersignature {
+            org: id(number),
+            signature: Signature(office(number).0.sign(&message).to_bytes()),
+        })
+        .collect();
+    // Organization 2 is a member of all of them.
+    let sender = office(2);
+    let transaction = Transaction {
+        version: TRANSACTION_VERSION,
+        chain: state.chain(),
+        actor_key: sender.public(),
+        seq: state.sequence(&sender.public()) + 1,
+        expires,
+        body: Body::from(body),
+    };
+    Some(transaction.sign(|message| Signature(sender.0.sign(message).to_bytes())))
+}
+
 /// An organization's office and its custodian: two actors each that genesis knows.
 pub fn actors(organizations: usize) -> Vec<Person> {
     let offices = (0..organizations).map(|number| Person::new(0xa0, number));
@@ -80,7 +135,15 @@ pub fn validator(number: usize) -> Keys {
 }
 
 pub fn genesis(validators: usize) -> Genesis {
-    let id = |number: usize| OrgId([u8::try_from(number).unwrap() + 1; 16]);
+    genesis_of(validators, validators)
+}
+
+fn id(number: usize) -> OrgId {
+    OrgId([u8::try_from(number).unwrap() + 1; 16])
+}
+
+/// Organizations, of which the first ones are the committee.
+pub fn genesis_of(organizations: usize, members: usize) -> Genesis {
     let organization = |number| Organization {
         id: id(number),
         enrolment_key: Person::new(0xa0, number).public(),
@@ -88,8 +151,8 @@ pub fn genesis(validators: usize) -> Genesis {
         custodian_kem: [0; 32],
         validator: validator(number).public(),
     };
-    let organizations = (0..validators).map(organization).collect();
-    let committee: Vec<_> = (0..validators).map(id).collect();
+    let organizations = (0..organizations).map(organization).collect();
+    let committee: Vec<_> = (0..members).map(id).collect();
     let params = Params::default();
     Genesis::new(Time(START_MS), [7; 32], params, organizations, &committee).unwrap()
 }

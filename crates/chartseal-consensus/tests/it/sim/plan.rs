@@ -1,6 +1,7 @@
 //! What a seed means.
 
 use super::faults::Malice;
+use super::people::VALIDATORS;
 
 /// A small generator whose numbers depend on the seed alone (splitmix64).
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ pub struct Plan {
     pub faithful: bool,
     /// Whose ledger is empty again when the last phase begins.
     pub forgets: Option<usize>,
+    /// Whether the committee changes three times. Then the first four of six validators are the first committee.
+    pub handovers: bool,
 }
 
 impl Plan {
@@ -87,6 +90,7 @@ impl Plan {
             pause: 400,
             faithful: false,
             forgets: None,
+            handovers: false,
         }
     }
 
@@ -96,6 +100,21 @@ impl Plan {
             malice,
             byzantine: 1,
             ..Self::quiet(seed)
+        }
+    }
+
+    /// A run whose committee changes, under whatever the seed brings except malice.
+    pub fn handing_over(seed: u64) -> Self {
+        Self {
+            validators: VALIDATORS,
+            phases: vec![30_000; 4],
+            malice: Malice::None,
+            byzantine: 0,
+            skews: vec![0; VALIDATORS],
+            clients: 4,
+            pause: 100,
+            handovers: true,
+            ..Self::of(seed)
         }
     }
 
@@ -123,6 +142,7 @@ impl Plan {
             pause: *rng.choose(&[100, 400, 2_000]),
             faithful: false,
             forgets: None,
+            handovers: false,
         };
         // Well within the half minute of drift that the network's parameters allow.
         plan.skews = (0..validators)

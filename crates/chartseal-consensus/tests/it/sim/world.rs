@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chartseal_consensus::engine::{Builder, Handle, Honest, Settings, Status, max_message_bytes};
 use chartseal_consensus::simulation::start;
-use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits};
+use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits, verified_certificate};
 use chartseal_ledger::{Block, Genesis, execute};
 use chartseal_wire::Time;
 use commonware_p2p::simulated::{self, Network};
@@ -15,7 +15,7 @@ use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
 };
 
-use super::clients::{Client, Handles, Progress};
+use super::clients::{Client, Handles, Progress, change_committees};
 use super::disk::{Agreed, Disk};
 use super::faults::{Liar, Malice};
 use super::links::{self, Wires};
@@ -32,6 +32,8 @@ const STEP_MS: u64 = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     pub height: u64,
+    /// The committee's that makes the next block final.
+    pub epoch: u64,
     pub transactions: usize,
     /// Views that were skipped, as the last honest validator saw it in the last phase.
     pub skipped: u64,
@@ -72,12 +74,21 @@ struct World {
 
 /// Runs a plan; panics if something does not hold that was promised.
 pub fn run(plan: &Plan) -> Report {
-    let genesis = people::genesis(plan.validators);
+    let genesis = if plan.handovers {
+        people::genesis_of(people::ORGANIZATIONS, people::ORGANIZATIONS - 1)
+    } else {
+        people::genesis(plan.validators)
+    };
+    let mut actors = people::actors(4);
+    if plan.handovers {
+        // Offices have the committee changed, with sequence numbers of their own.
+        actors = people::actors(people::ORGANIZATIONS).split_off(people::ORGANIZATIONS);
+    }
     let mut world = World {
         disks: (0..plan.validators).map(|_| Disk::new(&genesis)).collect(),
         agreed: Arc::default(),
         twins: (0..plan.validators).map(|_| Disk::new(&genesis)).collect(),
-        clients: people::actors(4)
+        clients: actors
             .into_iter()
             .take(plan.clients)
             .map(Client::new)
@@ -158,6 +169,10 @@ impl World {
             );
         }
 
+        if self.plan.handovers {
+            let rng = Rng::new(self.rng.next());
+            change_committees(&context, Arc::clone(&handles), rng);
+        }
         self.trouble(&context, &mut oracle, length, &mut up, &handles)
             .await;
         if !is_last {
@@ -261,11 +276,13 @@ impl World {
             agreed.check_acknowledged(&self.disks[*number]);
         }
         drop(agreed);
+        self.check_handovers();
         self.collect(up);
         let last = up[self.plan.validators - 1].as_ref().unwrap();
         let agreed = self.agreed.lock().unwrap();
         Report {
             height: agreed.height(),
+            epoch: last.handle.head().committee().epoch(),
             transactions: agreed.transactions(),
             skipped: last.handle.status().skipped,
             refused: self.refused.clone(),
@@ -313,6 +330,36 @@ impl World {
             let limits = limits();
             assert!(status.pooled <= limits.transactions && status.pooled_bytes <= limits.bytes);
             assert!(status.speculative <= 64);
+        }
+    }
+
+    /// Each epoch that is over ended with a block that its own committee certified, and that names the next one: so
+    /// whoever knows the first committee comes to know them all, without the engine.
+    fn check_handovers(&self) {
+        let newest = &self.disks[self.plan.validators - 1];
+        let mut committee = self.genesis.committee().clone();
+        for height in 1..newest.height() {
+            let (last, next) = (newest.block(height).header, newest.block(height + 1).header);
+            assert_eq!(last.epoch, committee.epoch(), "at height {height}");
+            if last.next_committee == committee.hash() {
+                continue;
+            }
+            let held: Vec<_> = self
+                .plan
+                .honest()
+                .filter_map(|number| self.disks[number].certificate(height))
+                .collect();
+            assert!(
+                !held.is_empty(),
+                "nobody has a certificate of {height}, an epoch's last block"
+            );
+            for certificate in held {
+                let chain = &self.genesis.chain_id();
+                let certificate = verified_certificate(&certificate.bytes(), chain, &committee);
+                assert_eq!(certificate.unwrap().block, last.leaf());
+            }
+            committee = newest.committee_of(next.epoch);
+            assert_eq!(last.next_committee, committee.hash());
         }
     }
 

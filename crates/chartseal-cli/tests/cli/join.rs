@@ -1,0 +1,229 @@
+//! A newcomer starts from a snapshot for which the committee vouches, catches up, and is taken in.
+
+use std::fs;
+use std::path::Path;
+
+use chartseal_envelope::SigningKeyPair;
+use chartseal_ledger::body::{
+    CommitteeChanged, Countersignature, NextMember, OrganizationEnrolled,
+};
+use chartseal_ledger::{Body, Genesis, TRANSACTION_VERSION, Transaction};
+use chartseal_node::NodeKeys;
+use chartseal_node::keys::{public, sign};
+use chartseal_node::serve::{Peer, TxOutcome};
+use chartseal_wire::OrgId;
+
+use crate::net::{Network, ask, office};
+use crate::support::{Ran, run};
+
+/// As the engine has it.
+const NOTICE: u64 = 64;
+const NEWCOMER: usize = 4;
+
+/// Writes a transaction into the chain, at one node.
+fn submit(network: &Network, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
+    let transaction = Transaction {
+        version: TRANSACTION_VERSION,
+        chain: network.config(0).network,
+        actor_key: public(office),
+        seq,
+        expires: 100_000,
+        body: body.into(),
+    };
+    let signed = transaction.sign(|message| sign(office, message));
+    let mut control = network.control(1).unwrap();
+    control.submit(&signed).unwrap();
+    for _ in 0..300 {
+        match control.outcome(&signed.id()).unwrap() {
+            TxOutcome::Final(_) => return,
+            TxOutcome::Refused(why) => panic!("{why}"),
+            _ => std::thread::sleep(std::time::Duration::from_millis(100)),
+        }
+    }
+    panic!("not final in 30 s");
+}
+
+/// The newcomer's configuration and keys; everybody knows its address.
+fn invite(network: &Network, keys: &NodeKeys, id: OrgId) {
+    let mut config = network.config(0);
+    let mut address = config.listen;
+    address.set_port(address.port() + 4);
+    let key = public(&keys.cosigner);
+    for number in 0..4 {
+        let file = network.config_file(number);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("{text}later {key} {address}\n")).unwrap();
+    }
+    let file = network.config_file(NEWCOMER);
+    let place = file.parent().unwrap();
+    fs::create_dir(place).unwrap();
+    config.organization = id;
+    config.genesis = "../genesis".into();
+    config.keys = "node.keys".into();
+    config.directory = "data".into();
+    config.listen = address;
+    config.later = vec![Peer { key, address }];
+    fs::write(place.join("node.keys"), keys.to_secret_bytes()).unwrap();
+    fs::write(file, config.text()).unwrap();
+}
+
+/// Stops a node, and takes a snapshot of its ledger with what vouches for it.
+fn snapshot(network: &mut Network, number: usize, to: &Path) {
+    network.kill(number);
+    let directory = network.config(number).directory;
+    let (out, vouchers) = (to.join("snapshot"), to.join("vouchers"));
+    let ran = run([
+        "ledger",
+        "snapshot",
+        "export",
+        directory.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--vouchers",
+        vouchers.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    network.start(number);
+}
+
+/// `node join` with these two files.
+fn join(network: &Network, snapshot: &Path, vouchers: &Path) -> Ran {
+    run([
+        "node",
+        "join",
+        "--config",
+        network.config_file(NEWCOMER).to_str().unwrap(),
+        "--snapshot",
+        snapshot.to_str().unwrap(),
+        "--vouchers",
+        vouchers.to_str().unwrap(),
+    ])
+}
+
+#[test]
+fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
+    let mut network = Network::beating(300);
+    let (keys, desk) = (
+        NodeKeys::generate().unwrap(),
+        SigningKeyPair::generate().unwrap(),
+    );
+    let id = OrgId([9; 16]);
+    invite(&network, &keys, id);
+    (0..4).for_each(|number| network.start(number));
+    network.await_height(1);
+    let offices: Vec<_> = (0..4)
+        .map(|number| office(&network.place(), number))
+        .collect();
+    let organization = keys.organization(id, public(&desk));
+    submit(
+        &network,
+        &offices[0],
+        1,
+        OrganizationEnrolled { organization },
+    );
+
+    let files = tempfile::TempDir::new().unwrap();
+    snapshot(&mut network, 0, files.path());
+    refuses_what_nobody_vouches_for(&network, files.path());
+    let joined = join(
+        &network,
+        &files.path().join("snapshot"),
+        &files.path().join("vouchers"),
+    );
+    assert_eq!(joined.code, 0, "{}", joined.stderr);
+    network.start(NEWCOMER);
+    let height = network.height();
+    network.await_height_of(&[0, 1, 2, 3, NEWCOMER], height + 2);
+
+    // The newcomer takes the fourth one's place.
+    let genesis: Genesis =
+        chartseal_codec::from_bytes(&fs::read(network.place().join("genesis")).unwrap()).unwrap();
+    let member = |number: usize| {
+        let member = &genesis.committee().members()[number];
+        NextMember {
+            org: member.org,
+            validator: member.validator,
+            custodian_kem: [0; 32],
+        }
+    };
+    let newcomer = NextMember {
+        org: id,
+        validator: public(&keys.cosigner),
+        custodian_kem: [0; 32],
+    };
+    let from = network.height() + 1 + NOTICE + 15;
+    let mut change = CommitteeChanged {
+        epoch: genesis.committee().epoch() + 1,
+        from,
+        members: vec![member(0), member(1), member(2), newcomer],
+        approvals: Vec::new(),
+    };
+    let message = change.to_approve(&genesis.chain_id());
+    change.approvals = (0..3)
+        .map(|number| Countersignature {
+            org: genesis.committee().members()[number].org,
+            signature: sign(&offices[number], &message),
+        })
+        .collect();
+    submit(&network, &offices[0], 2, change);
+    network.await_height_of(&[0, 1, 2, NEWCOMER], from + 2);
+
+    // Three of the four members of the new committee are a quorum, the newcomer among them.
+    network.kill(3);
+    network.kill(0);
+    let before = network.height();
+    network.await_height_of(&[1, 2, NEWCOMER], before + 3);
+    let next = ask(&offices[1], genesis.chain_id(), 1);
+    let mut control = network.control(NEWCOMER).unwrap();
+    control.submit(&next).unwrap();
+    network.await_height_of(&[1, 2, NEWCOMER], before + 6);
+    let outcome = network.control(1).unwrap().outcome(&next.id()).unwrap();
+    assert!(matches!(outcome, TxOutcome::Final(_)), "{outcome:?}");
+
+    // A snapshot across the handover is vouched for by both committees.
+    let later = tempfile::TempDir::new().unwrap();
+    snapshot(&mut network, 1, later.path());
+    let vouchers = fs::read_to_string(later.path().join("vouchers")).unwrap();
+    assert_eq!(vouchers.lines().count(), 4, "{vouchers}");
+}
+
+/// Snapshots that are damaged, of another network, or without certificates: nothing is begun with them.
+fn refuses_what_nobody_vouches_for(network: &Network, files: &Path) {
+    let (snapshot, vouchers) = (files.join("snapshot"), files.join("vouchers"));
+    let refused = |snapshot: &Path, vouchers: &Path, rule: &str| {
+        let ran = join(network, snapshot, vouchers);
+        assert_eq!(ran.code, 3, "{}", ran.stdout);
+        assert!(ran.error().contains(rule), "{rule}: {}", ran.stderr);
+    };
+    let text = fs::read_to_string(&vouchers).unwrap();
+    let other = files.join("other");
+    let with = |text: &str, rule: &str| {
+        fs::write(&other, text).unwrap();
+        refused(&snapshot, &other, rule);
+    };
+    with("nothing", "CS-JOIN-01");
+    let lines: Vec<&str> = text.lines().collect();
+    with(&lines[..2].join("\n"), "CS-JOIN-03");
+    // The last digit is of a signature.
+    let (front, last) = text.trim_end().split_at(text.trim_end().len() - 1);
+    let flipped = if last == "0" { "1" } else { "0" };
+    with(&format!("{front}{flipped}\n"), "CS-JOIN-04");
+
+    let mut bytes = fs::read(&snapshot).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let damaged = files.join("damaged");
+    fs::write(&damaged, &bytes).unwrap();
+    refused(&damaged, &vouchers, "not of the header that is vouched for");
+
+    let mut stranger = Network::beating(300);
+    (0..4).for_each(|number| stranger.start(number));
+    stranger.await_height(1);
+    let foreign = tempfile::TempDir::new().unwrap();
+    super::join::snapshot(&mut stranger, 0, foreign.path());
+    refused(
+        &foreign.path().join("snapshot"),
+        &foreign.path().join("vouchers"),
+        "CS-JOIN-02",
+    );
+}

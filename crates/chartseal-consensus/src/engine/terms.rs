@@ -1,0 +1,264 @@
+//! One run of the engine for each epoch, and what hands over from one to the next.
+//!
+//! The last block of an epoch is the first parent of the next one. Once it is final here, the old engine ends and
+//! the new one starts on it, if this validator is of the new committee. Who is behind, or of no committee, has no
+//! engine that tells it of newer blocks: it asks those that it hears of, or in silence everybody, for the next ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use commonware_consensus::Epochable as _;
+use commonware_consensus::Reporters;
+use commonware_consensus::marshal::standard::Inline;
+use commonware_consensus::simplex::Engine;
+use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
+use commonware_consensus::simplex::elector::RoundRobin;
+use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::types::{Epoch, Height, ViewDelta};
+use commonware_cryptography::Sha256;
+use commonware_cryptography::ed25519::PublicKey as EngineKey;
+use commonware_cryptography::sha256::Digest;
+use commonware_macros::select;
+use commonware_p2p::utils::mux::{Builder as _, MuxHandle, Muxer};
+use commonware_p2p::{Blocker, Receiver, Sender};
+use commonware_parallel::Sequential;
+use commonware_runtime::buffer::paged::CacheRef;
+use commonware_runtime::{Clock, Handle as Task, Metrics, Spawner, Storage};
+use commonware_utils::vec::NonEmptyVec;
+use rand_core::CryptoRng;
+use std::future::pending;
+
+use super::Marshal;
+use super::application::Application;
+use super::block::digest;
+use super::epochs::{Open, Term, header};
+use super::shared::Shared;
+use super::start::{BUFFER, MAILBOX, VIEWS_KEPT, non_zero};
+use super::watch::Watch;
+use crate::certificate::Finalization;
+
+/// How many of the next blocks are asked for at a time: any one's certificate vouches for those before it.
+const ASKED: u64 = 32;
+/// How long at least between two times of asking.
+const ASKING: Duration = Duration::from_millis(200);
+
+/// What every epoch's engine is made of.
+pub(crate) struct Terms<B> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) marshal: Marshal,
+    pub(crate) blocker: B,
+    pub(crate) cache: CacheRef,
+    /// The certified block from which this validator goes on without the engine's files.
+    pub(crate) floor: Option<Finalization>,
+}
+
+/// An engine that runs.
+struct Run {
+    epoch: u64,
+    task: Task<()>,
+}
+
+impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
+    /// Starts the task that runs the engines; it ends if one can't go on.
+    pub(crate) fn start<E, S, R>(mut self, context: E, channels: TermChannels<S, R>) -> Task<()>
+    where
+        E: Clock + CryptoRng + Spawner + Storage + Metrics,
+        S: Sender<PublicKey = EngineKey>,
+        R: Receiver<PublicKey = EngineKey>,
+    {
+        context.spawn(move |context| async move {
+            if let Err(why) = self.run(context, channels).await {
+                self.shared.fail(why);
+            }
+        })
+    }
+
+    async fn run<E, S, R>(&mut self, context: E, channels: TermChannels<S, R>) -> Result<(), String>
+    where
+        E: Clock + CryptoRng + Spawner + Storage + Metrics,
+        S: Sender<PublicKey = EngineKey>,
+        R: Receiver<PublicKey = EngineKey>,
+    {
+        let (sender, receiver) = channels.votes;
+        let votes = Muxer::builder(context.child("votes"), sender, receiver).with_backup();
+        let (mux, votes, mut strays) = votes.build();
+        mux.start();
+        let (sender, receiver) = channels.certificates;
+        let (mux, certificates) = Muxer::new(context.child("certificates"), sender, receiver);
+        mux.start();
+        let (sender, receiver) = channels.resolver;
+        let (mux, resolver) = Muxer::new(context.child("resolver"), sender, receiver);
+        mux.start();
+        let mut muxes = Muxes {
+            votes,
+            certificates,
+            resolver,
+        };
+
+        let shared = Arc::clone(&self.shared);
+        let settings = &shared.settings;
+        let mut finals = self.shared.finals.subscribe();
+        let mut run: Option<Run> = None;
+        let mut asked = context.current();
+        let mut silent_at = context.current() + settings.skip_after;
+        loop {
+            finals.mark_unchanged();
+            let term = self
+                .shared
+                .epochs
+                .present()
+                .ok_or("the chain has no committee")?;
+            if run.as_ref().is_none_or(|run| run.epoch != term.epoch) {
+                if let Some(over) = run.take() {
+                    over.task.abort();
+                    let _ = over.task.await;
+                    // Votes of an epoch that is over are of no use; so is a failure to delete them.
+                    let _ = context.remove(&self.partition(over.epoch), None).await;
+                }
+                if term.is_member {
+                    run = Some(self.begin(&context, &term, &mut muxes).await?);
+                }
+            }
+            let ended = async {
+                match &mut run {
+                    Some(run) => drop((&mut run.task).await),
+                    None => pending().await,
+                }
+            };
+            select! {
+                () = ended => {
+                    return Err(format!("the engine of epoch {} ended", term.epoch));
+                },
+                changed = finals.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    silent_at = context.current() + settings.skip_after;
+                },
+                stray = strays.recv() => {
+                    let Some((epoch, (peer, _))) = stray else {
+                        return Err("the channel of votes ended".into());
+                    };
+                    let now = context.current();
+                    if epoch >= term.epoch && now >= asked + ASKING {
+                        asked = now;
+                        self.ask(vec![peer]);
+                    }
+                },
+                () = context.sleep_until(silent_at) => {
+                    silent_at = context.current() + settings.skip_after;
+                    self.ask(self.shared.epochs.others());
+                },
+            }
+        }
+    }
+
+    /// Asks for certificates of the next blocks.
+    fn ask(&self, of: Vec<EngineKey>) {
+        let Ok(of) = NonEmptyVec::try_from(of) else {
+            return;
+        };
+        let head = self.shared.epochs.head();
+        for height in head + 1..=head + ASKED {
+            self.marshal.hint_finalized(Height::new(height), of.clone());
+        }
+    }
+
+    fn partition(&self, epoch: u64) -> String {
+        format!("{}-votes-{epoch}", self.shared.settings.partition)
+    }
+
+    /// Where a term's engine starts from, if it has no files: a certified block of the term that the ledger was
+    /// given, or else the last block of the term before.
+    fn floor(&self, term: &Term) -> Result<Floor<Scheme, Digest>, String> {
+        if let Some(floor) = self
+            .floor
+            .as_ref()
+            .filter(|floor| floor.epoch() == Epoch::new(term.epoch))
+        {
+            return Ok(Floor::Finalized(floor.clone()));
+        }
+        let parent = header(&**self.shared.keeper(), term.first.saturating_sub(1));
+        let parent = parent.map_err(|why| why.to_string())?;
+        Ok(Floor::Genesis(digest(parent.leaf())))
+    }
+
+    /// Starts the engine of a term.
+    async fn begin<E, S>(
+        &mut self,
+        context: &E,
+        term: &Term,
+        muxes: &mut Muxes<S>,
+    ) -> Result<Run, String>
+    where
+        E: Clock + CryptoRng + Spawner + Storage + Metrics,
+        S: Sender<PublicKey = EngineKey>,
+    {
+        let epoch = term.epoch;
+        let votes = muxes.votes.register(epoch).await;
+        let certificates = muxes.certificates.register(epoch).await;
+        let resolver = muxes.resolver.register(epoch).await;
+        let (Ok(votes), Ok(certificates), Ok(resolver)) = (votes, certificates, resolver) else {
+            return Err(format!("the channels of epoch {epoch} can't be opened"));
+        };
+        let context = context.child("term").with_attribute("epoch", epoch);
+        let open = Open(self.shared.epochs.clone());
+        let inline = Inline::new(
+            context.child("application"),
+            Application::new(Arc::clone(&self.shared)),
+            self.marshal.clone(),
+            open,
+        );
+        let scheme = term.scheme.as_ref().clone();
+        let watch = Watch::new(Arc::clone(&self.shared), scheme.clone());
+        let floor = self.floor(term)?;
+        let shared = Arc::clone(&self.shared);
+        let settings = &shared.settings;
+        let engine = Engine::new(
+            context.child("consensus"),
+            Config {
+                scheme,
+                elector: RoundRobin::<Sha256>::default(),
+                blocker: self.blocker.clone(),
+                automaton: inline.clone(),
+                relay: inline.clone(),
+                reporter: Reporters::from((inline, watch)),
+                track_historical_votes: false,
+                strategy: Sequential,
+                partition: self.partition(epoch),
+                mailbox_size: MAILBOX,
+                epoch: Epoch::new(epoch),
+                floor,
+                replay_buffer: BUFFER,
+                write_buffer: BUFFER,
+                page_cache: self.cache.clone(),
+                leader_timeout: settings.leader_timeout,
+                certification_timeout: settings.certification_timeout,
+                timeout_retry: settings.retry,
+                view_retention: ViewDelta::new(VIEWS_KEPT),
+                skip: SkipPolicy::Enabled {
+                    timeout: settings.skip_after,
+                    budget: SkipBudget::Participants,
+                },
+                fetch_timeout: non_zero(settings.fetch_timeout),
+                fetch_retry_delay: Duration::from_millis(100),
+                forward: ForwardPolicy::SilentVoters,
+            },
+        );
+        let task = engine.start(votes, certificates, resolver);
+        Ok(Run { epoch, task })
+    }
+}
+
+/// The channels of which every epoch has its own part.
+pub(crate) struct TermChannels<S, R> {
+    pub(crate) votes: (S, R),
+    pub(crate) certificates: (S, R),
+    pub(crate) resolver: (S, R),
+}
+
+struct Muxes<S: Sender> {
+    votes: MuxHandle<S>,
+    certificates: MuxHandle<S>,
+    resolver: MuxHandle<S>,
+}
