@@ -78,9 +78,10 @@ pub fn run(command: &Demo) -> Result<Exit, Failure> {
     let page = Page::new(command.json, crate::text::has_colour());
     page.title(
         "A clinic visit under Chartseal",
-        "Not audited, no medical device: synthetic data only. Four organizations, each with a\n\
-         validator on the consensus engine, in one process. \"ok\" was done or permitted;\n\
-         \"refused\" had to be refused; \"flagged\" was permitted, and somebody must look at it.",
+        "Not audited, no medical device: synthetic data only. Four organizations, each\n\
+         with a validator on the consensus engine, in one process. \"ok\" was done or\n\
+         permitted; \"refused\" had to be refused; \"flagged\" was permitted, and somebody\n\
+         must look at it.",
     )?;
 
     // A store that has no room, say, doesn't know which directory a person gave.
