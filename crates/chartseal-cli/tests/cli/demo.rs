@@ -320,9 +320,11 @@ fn peak_of(bundle: &[u8]) -> Option<(u64, Duration)> {
     Some((peak, took))
 }
 
-/// What a demo may take: the search for leaks some 50 MiB whatever the bundle, the rest its multiple.
-fn most_for(bundle: &[u8]) -> u64 {
-    (96 << 20) + 4 * bundle.len() as u64
+/// What a demo may take: the search for leaks and four idle validators some 70 MiB whatever the bundle, the rest its
+/// multiple; and for each record, whose five transactions are in a few blocks that each validator proposed, voted for,
+/// archived and sent, in files that are in memory here, four engines' copies.
+fn most_for(bundle: &[u8], records: u64) -> u64 {
+    (96 << 20) + 4 * bundle.len() as u64 + records * (80 << 10)
 }
 
 #[test]
@@ -331,7 +333,7 @@ fn a_thousand_resources_take_seconds_and_little_memory() {
     let Some((peak, took)) = peak_of(&bundle) else {
         return;
     };
-    assert!(peak < most_for(&bundle), "{peak}");
+    assert!(peak < most_for(&bundle, 1000), "{peak}");
     // Seconds on a machine of its own; tests of other crates run beside this one.
     assert!(took < Duration::from_secs(120), "{took:?}");
 }
@@ -353,5 +355,5 @@ fn large_attachments_take_a_small_multiple_of_their_size() {
     let Some((peak, _)) = peak_of(large.as_bytes()) else {
         return;
     };
-    assert!(peak < most_for(large.as_bytes()), "{peak}");
+    assert!(peak < most_for(large.as_bytes(), 17), "{peak}");
 }
