@@ -123,13 +123,7 @@ pub fn leave_chain(dir: &Path, transactions: u64, are_visits: bool) -> Result<()
     fs::create_dir_all(dir)?;
     fs::write(dir.join("genesis"), to_bytes(&workload.genesis))?;
     let mut store = RedbLedger::open(&dir.join("ledger.redb"))?;
-    let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
-    store.commit(&Commit::new(&block, &executed))?;
-    let mut head = executed.overlay;
-    while let Some((block, executed)) = workload.enrolments(&head, 1_000)? {
-        store.commit(&Commit::new(&block, &executed))?;
-        head = executed.overlay;
-    }
+    let mut head = enrol(&mut workload, &mut store, 1_000)?;
     let mut left = transactions;
     // Some visits, so that there are records.
     let mut first = 2_u64;
@@ -279,6 +273,18 @@ fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
     outcome.map(|()| took)
 }
 
+/// Keeps genesis and the blocks that enrol so many patients; gives the state after them.
+fn enrol(workload: &mut Workload, store: &mut RedbLedger, patients: u64) -> Result<Overlay> {
+    let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
+    store.commit(&Commit::new(&block, &executed))?;
+    let mut head = executed.overlay;
+    while let Some((block, executed)) = workload.enrolments(&head, patients)? {
+        store.commit(&Commit::new(&block, &executed))?;
+        head = executed.overlay;
+    }
+    Ok(head)
+}
+
 /// A chain in a file, with patients enrolled.
 struct Chain {
     workload: Workload,
@@ -292,13 +298,7 @@ impl Chain {
         let mut workload = Workload::new()?;
         let dir = TempDir::new()?;
         let mut store = RedbLedger::open(&dir.path().join(FILE))?;
-        let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
-        store.commit(&Commit::new(&block, &executed))?;
-        let mut head = executed.overlay;
-        while let Some((block, executed)) = workload.enrolments(&head, patients)? {
-            store.commit(&Commit::new(&block, &executed))?;
-            head = executed.overlay;
-        }
+        let head = enrol(&mut workload, &mut store, patients)?;
         Ok(Self {
             workload,
             head,

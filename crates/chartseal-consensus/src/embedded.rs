@@ -65,7 +65,6 @@ pub struct Embedded<R> {
     pool: Vec<SignedTransaction>,
     /// The thread of the runtime; it ends with this.
     engine: Option<Engine>,
-    quorum: usize,
 }
 
 struct Engine {
@@ -157,7 +156,6 @@ impl<R: Validating> Embedded<R> {
             deterministic::Runner::new(runtime).start(|context| world.run(context, asked, tell));
         });
         let thread = thread.map_err(|why| EmbeddedError::Engine(why.to_string()))?;
-        let quorum = replicas.len() - replicas.len().saturating_sub(1) / 3;
         let mut embedded = Self {
             replicas,
             pool: Vec::new(),
@@ -166,7 +164,6 @@ impl<R: Validating> Embedded<R> {
                 tells,
                 thread,
             }),
-            quorum,
         };
         // It says so once all validators run.
         embedded.listen(&mut Finalized::default())?;
@@ -241,8 +238,8 @@ impl<R: Validating> Embedded<R> {
     ) -> Result<Finalized, OrderingError<R::Error>> {
         let running: Vec<bool> = self.replicas.iter().map(Replica::is_running).collect();
         let count = running.iter().filter(|runs| **runs).count();
-        if count < self.quorum {
-            let (running, quorum) = (count, self.quorum);
+        if count < self.quorum() {
+            let (running, quorum) = (count, self.quorum());
             return Err(OrderingError::NoQuorum { running, quorum });
         }
         let ask = Ask(transactions, running);
@@ -265,10 +262,6 @@ impl<R: Validating> Ordering for Embedded<R> {
 
     fn replicas_mut(&mut self) -> &mut [R] {
         &mut self.replicas
-    }
-
-    fn quorum(&self) -> usize {
-        self.quorum
     }
 
     fn catch_up(&mut self) -> Result<(), OrderingError<R::Error>> {

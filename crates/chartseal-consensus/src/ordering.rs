@@ -70,7 +70,10 @@ pub trait Ordering {
     fn replicas_mut(&mut self) -> &mut [Self::Replica];
 
     /// How many replicas must run and agree: 2*f* + 1 of 3*f* + 1.
-    fn quorum(&self) -> usize;
+    fn quorum(&self) -> usize {
+        let replicas = self.replicas().len();
+        replicas - replicas.saturating_sub(1) / 3
+    }
 
     /// Has running replicas that were away get the blocks that they missed. Each applies them on its own.
     ///

@@ -139,10 +139,6 @@ impl<R: Replica> Ordering for Sequencer<R> {
         &mut self.replicas
     }
 
-    fn quorum(&self) -> usize {
-        self.replicas.len() - self.replicas.len().saturating_sub(1) / 3
-    }
-
     fn catch_up(&mut self) -> Result<(), OrderingError<R::Error>> {
         let newest = self
             .replicas

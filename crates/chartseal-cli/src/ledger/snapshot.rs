@@ -39,8 +39,8 @@ impl From<LedgerStoreError> for ExportError {
 pub fn export(args: &args::Export) -> Result<Exit, Failure> {
     // Whoever takes the snapshot would find damage of headers and state, but too late.
     let chain = Chain::open(&args.read.dir)?;
-    let vouchers = Vouchers::of(&chain.store).map_err(|error| chain.bad(&error))?;
     if let Some(file) = &args.vouchers {
+        let vouchers = Vouchers::of(&chain.store).map_err(|error| chain.bad(&error))?;
         let missing = "its newest block has no certificate; run the node until another is final, and stop it again";
         let vouchers = vouchers.ok_or_else(|| Failure::bad(&args.read.dir, missing))?;
         let mut out = Output::public(file)?;
