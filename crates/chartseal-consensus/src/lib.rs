@@ -28,7 +28,7 @@
 //! wrongly is named, and nothing is ordered until it is stopped.
 
 #![cfg_attr(
-    not(any(feature = "network", feature = "simulation", feature = "embedded")),
+    not(any(feature = "network", feature = "embedded")),
     allow(
         dead_code,
         unused_imports,
@@ -46,7 +46,7 @@ mod ordering;
 mod pool;
 mod refusal;
 mod sequencer;
-#[cfg(any(feature = "embedded", feature = "simulation"))]
+#[cfg(feature = "embedded")]
 pub mod simulation;
 mod speculation;
 #[cfg(feature = "network")]

@@ -142,7 +142,7 @@ impl Keys {
     }
 
     /// Its name among the engine's peers.
-    #[cfg(any(feature = "embedded", feature = "simulation"))]
+    #[cfg(feature = "embedded")]
     pub(crate) fn name(&self) -> EngineKey {
         self.0.public_key()
     }
