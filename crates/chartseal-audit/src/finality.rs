@@ -62,6 +62,18 @@ pub(crate) fn check(
     check_log(file, checkpoint, header)
 }
 
+/// Whether a quorum of the committee certified the header: for whoever follows a chain and knows its committees.
+///
+/// # Errors
+/// What is wrong with the certificate, in words.
+pub fn verify_certificate(
+    certificate: &Certificate,
+    header: &BlockHeader,
+    committee: &Committee,
+) -> Result<(), &'static str> {
+    check_certificate(certificate, header, committee).map_err(|(_, found)| found)
+}
+
 /// Whether a quorum of the committee certified the header.
 fn check_certificate(
     certificate: &Certificate,

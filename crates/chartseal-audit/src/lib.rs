@@ -78,6 +78,7 @@ mod verify;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use equivocation::{Contradiction, Equivocated, Equivocation, NoEquivocation};
+pub use finality::verify_certificate;
 pub use header::{ProvedHeader, verify_header};
 pub use kept::Kept;
 pub use policy::{Quorum, TrustPolicy};

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How often it is looked whether they are final.
 const LOOK: Duration = Duration::from_millis(1);
 /// The channels of a validator.
-const CHANNELS: u64 = 6;
+const CHANNELS: u64 = 7;
 /// Between two validators.
 const LATENCY: Duration = Duration::from_millis(1);
 
@@ -486,6 +486,7 @@ async fn register(
         backfill: next()?,
         blocks: next()?,
         transactions: next()?,
+        recall: next()?,
     })
 }
 

@@ -7,14 +7,17 @@ mod epochs;
 mod finality;
 mod gossip;
 mod handle;
+mod recall;
 mod shared;
 mod start;
 mod terms;
+mod votes;
 mod watch;
 
 pub use epochs::NOTICE;
 pub use gossip::{MAX_FRAME_BYTES, read_frame};
 pub use handle::{Handle, Outcome, Status};
+pub use recall::{Answer, Recall};
 pub use shared::{Builder, Honest, Settings};
 pub(crate) use start::start;
 pub use start::{Channels, Keys, Running, StartError, max_message_bytes};
@@ -30,6 +33,10 @@ use block::EngineBlock;
 
 /// A vote to notarize.
 pub(crate) type Notarize = types::Notarize<Scheme, Digest>;
+/// A vote to skip a view.
+type Nullify = types::Nullify<Scheme>;
+/// The signatures of a quorum.
+type EngineCertificate = <Scheme as commonware_cryptography::certificate::Verifier>::Certificate;
 /// A quorum's votes to notarize.
 type Notarization = types::Notarization<Scheme, Digest>;
 /// What the engine reports.

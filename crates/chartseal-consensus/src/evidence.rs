@@ -163,7 +163,7 @@ impl Evidence {
 }
 
 /// The most bytes of a vote: three numbers, a leaf hash, a validator's number, a signature.
-const MAX_VOTE: usize = 3 * 10 + 32 + 5 + 64;
+pub(crate) const MAX_VOTE: usize = 3 * 10 + 32 + 5 + 64;
 
 /// What a validator refused, and the vote of its proposer.
 pub(crate) fn refused(vote: &Notarize, block: &Block) -> Evidence {

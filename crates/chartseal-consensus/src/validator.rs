@@ -177,6 +177,7 @@ async fn connect(
         backfill: network.register(3, quota),
         blocks: network.register(4, quota),
         transactions: network.register(5, quota),
+        recall: network.register(6, quota),
     };
     let mut addresses = Vec::with_capacity(place.peers.len());
     for (key, address) in &place.peers {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chartseal_api::{Envelope, EnvelopeFront};
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{
     Deal, Dealing, HeldShare, KemPublicKey, Release, ShareFault, ShareIndex, VerifyingKey,
@@ -14,7 +15,6 @@ use chartseal_vault::{BlobId, ShareKey, SideKey};
 use chartseal_wire::{ActorId, PatientId, RecordId, RequestId};
 
 use crate::conduct::Conduct;
-use crate::envelope::{Envelope, EnvelopeFront};
 use crate::error::{DepositFault, NodeError};
 use crate::node::{Node, side_key};
 

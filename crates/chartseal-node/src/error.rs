@@ -87,6 +87,54 @@ pub enum NodeError {
     /// The record is not erased, so nothing of it is destroyed.
     #[error("record {0} is not erased on the chain")]
     NotErased(RecordId),
+    /// A node in another process refuses.
+    #[error("organization {org}: {why} ({code})")]
+    Remote {
+        /// Whose node.
+        org: OrgId,
+        /// The stable id of the rule.
+        code: String,
+        /// What it says.
+        why: String,
+    },
+}
+
+impl NodeError {
+    /// What is asked for is not held here.
+    pub const NOT_HERE: &str = "CS-API-02";
+    /// The node itself fails.
+    pub const INTERNAL: &str = "CS-API-06";
+    /// The chain has no such request.
+    pub const UNKNOWN_REQUEST: &str = "CS-API-11";
+    /// The permit's time is over.
+    pub const TOO_LATE: &str = "CS-API-13";
+    /// The record was erased.
+    pub const ERASED: &str = "CS-API-14";
+    /// What permitted it does so no more.
+    pub const WITHDRAWN: &str = "CS-API-15";
+    /// Another ephemeral key than the request's.
+    pub const WRONG_READER: &str = "CS-API-16";
+
+    /// The stable id of what went wrong, as a node's service answers it.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::NotReleasable { why, .. } => match why {
+                NotReleasable::Stale { .. } => "CS-API-10",
+                NotReleasable::UnknownRequest => Self::UNKNOWN_REQUEST,
+                NotReleasable::TooLate { .. } => Self::TOO_LATE,
+                NotReleasable::Erased => Self::ERASED,
+                NotReleasable::Withdrawn { .. } => Self::WITHDRAWN,
+                _ => "CS-API-12",
+            },
+            Self::WrongReader(_) => Self::WRONG_READER,
+            Self::Deal(_) => "CS-API-17",
+            Self::NotAMember(_) => "CS-API-18",
+            Self::Checkpoint => "CS-API-19",
+            Self::NoShare(_) => Self::NOT_HERE,
+            Self::Remote { code, .. } => code,
+            _ => Self::INTERNAL,
+        }
+    }
 }
 
 /// What in a deposit does not fit what is anchored.

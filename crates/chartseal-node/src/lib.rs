@@ -27,7 +27,6 @@
 mod clock;
 mod conduct;
 pub mod custodian;
-mod envelope;
 mod error;
 pub mod export;
 pub mod keys;
@@ -41,10 +40,10 @@ pub mod serve;
 mod stores;
 mod vouchers;
 
+pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
 pub use conduct::Conduct;
 pub use custodian::{Deposited, MAX_LAG_MS, ReleasedShares};
-pub use envelope::{Envelope, EnvelopeFront};
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;
 pub use keys::NodeKeys;

@@ -2,24 +2,30 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `api` | what it answers to clients, over HTTP |
 //! | `config` | [`Config`]: the configuration file, and everything that is refused before a node starts |
 //! | `control` | [`Control`]: how the node's own machine asks it, hands it transactions and stops it |
+//! | `duties` | what a custodian does by itself when a block is final |
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
 
+mod api;
 mod config;
 mod control;
+mod duties;
 mod found;
 mod keeper;
 
 use std::future::poll_fn;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use chartseal_consensus::engine::{Keys, Settings};
+use chartseal_codec::to_bytes;
+use chartseal_consensus::engine::{Handle, Keys, Settings};
 use chartseal_consensus::validator::{Place, ValidatorError, run};
 use chartseal_ledger::Genesis;
 use chartseal_ledger::store::Imported;
@@ -27,14 +33,16 @@ use chartseal_wire::{Certificate, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use chartseal_api::TxOutcome;
 pub use config::{Config, ConfigError, Peer};
-pub use control::{Control, ControlError, NodeStatus, TxOutcome};
+pub use control::{Control, ControlError, NodeStatus};
 pub use found::{FoundError, Founded, found};
 
 use crate::clock::Clock;
 use crate::error::NodeError;
 use crate::node::Node;
 use crate::stores::Stores;
+use duties::Duties;
 use keeper::NodeKeeper;
 
 /// Why a node does not start, or stopped.
@@ -97,7 +105,10 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         settings.retry = Duration::from_secs(1);
         settings.skip_after = Duration::from_millis(2 * ms + 4_000);
     }
+    // A client needs the custodian's KEM key to seal shares to it.
+    node.put_kem_key(node.keys().kem.public_key())?;
     let keeper = NodeKeeper::new(node);
+    let services = Services::start(&config, &genesis)?;
     let stop = Stop::default();
     let mut control = None;
     let ended = {
@@ -113,6 +124,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             &place,
             Box::new(|handle| {
                 let asked = stop.clone();
+                services.serve(&config, &keeper, &handle);
                 *control = Some(control::listen(&directory, &keeper, handle, move || {
                     asked.ask();
                 }));
@@ -127,6 +139,58 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         None => {}
     }
     Ok(ended?)
+}
+
+/// What runs beside the validator: the service to clients, and the custodian's duties.
+struct Services {
+    runtime: tokio::runtime::Runtime,
+    /// Where clients ask, if they may.
+    api: Option<TcpListener>,
+    genesis: Vec<u8>,
+}
+
+impl Services {
+    /// Takes the port, so that a node that can't have it does not start.
+    fn start(config: &Config, genesis: &Genesis) -> Result<Self, ServeError> {
+        let listen = |address| {
+            let failed = |source| ConfigError::Port {
+                key: "api",
+                address,
+                source,
+            };
+            let listener = TcpListener::bind(address).map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            Ok::<_, ConfigError>(listener)
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(16)
+            .thread_name("service")
+            .enable_all()
+            .build();
+        Ok(Self {
+            runtime: runtime.map_err(|source| ConfigError::File {
+                file: config.directory.clone(),
+                source,
+            })?,
+            api: config.api.map(listen).transpose()?,
+            genesis: to_bytes(genesis),
+        })
+    }
+
+    fn serve(&self, config: &Config, keeper: &NodeKeeper, handle: &Handle) {
+        let duties = Duties::new(&config.directory, keeper.clone(), handle.clone());
+        self.runtime.spawn(duties.run());
+        let Some(listener) = self.api.as_ref().and_then(|it| it.try_clone().ok()) else {
+            return;
+        };
+        let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone());
+        self.runtime.spawn(async move {
+            if let Err(error) = api::serve(listener, Arc::new(api)).await {
+                tracing::error!(%error, "the service to clients ended");
+            }
+        });
+    }
 }
 
 /// Begins a node's ledger with a snapshot for which its network's committees vouch

@@ -45,6 +45,8 @@ pub(crate) struct Term {
     pub(crate) scheme: Arc<Scheme>,
     /// Whether this validator is of the committee.
     pub(crate) is_member: bool,
+    /// How many of the committee make a block final.
+    pub(crate) quorum: u64,
     members: Vec<EngineKey>,
 }
 
@@ -184,6 +186,7 @@ impl Table {
             last: None,
             scheme: Arc::new(scheme),
             is_member,
+            quorum: committee.quorum(),
             members: keys
                 .map(|key: PublicKey| engine_key(&key))
                 .collect::<Result<_, _>>()?,

@@ -151,7 +151,7 @@ fn settle(shared: &Shared, block: &EngineBlock, overlay: &Overlay) -> Result<(),
     {
         let mut core = shared.core();
         if shared.epochs.advance(overlay)? {
-            core.begin_epoch();
+            core.begin_epoch(overlay.committee().epoch());
         }
         core.speculation.finalize(overlay.clone());
         let settled = core.pool.settle(overlay, actors);

@@ -32,6 +32,8 @@ pub struct Status {
     pub final_view: u64,
     /// Views that were skipped since this validator started.
     pub skipped: u64,
+    /// How often a validator was seen to vote twice in one view, since this one started.
+    pub double_votes: u64,
     /// How many transactions wait.
     pub pooled: usize,
     /// Their bytes.
@@ -122,6 +124,7 @@ impl Handle {
             view: core.view,
             final_view: core.final_view,
             skipped: core.skipped,
+            double_votes: core.double_votes,
             pooled: core.pool.len(),
             pooled_bytes: core.pool.bytes(),
             speculative: core.speculation.len(),

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::Notarize;
 use super::epochs::Epochs;
 use super::handle::Outcome;
+use super::votes::Votes;
 use crate::evidence::{Evidence, equivocated, is_provable, refused};
 use crate::keeper::Keeper;
 use crate::pool::{Limits, Pool, Settled};
@@ -147,6 +148,10 @@ pub(crate) struct Core {
     refused: BTreeMap<(u64, Hash), Refused>,
     /// Votes of leaders for their own proposals, which mostly come before the proposals are judged.
     votes: BTreeMap<(u64, Hash), Notarize>,
+    /// Everybody's votes that may still matter.
+    pub(crate) seen: Votes,
+    /// How often somebody was seen to vote twice in one view.
+    pub(crate) double_votes: u64,
     pub(crate) evidence: VecDeque<Evidence>,
     /// What became of transactions, and in which order they are forgotten.
     outcomes: BTreeMap<TxId, Outcome>,
@@ -181,6 +186,8 @@ impl Shared {
             pool: Pool::new(settings.pool),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),
+            seen: Votes::of(epochs.present().map_or(0, |term| term.epoch)),
+            double_votes: 0,
             evidence: VecDeque::new(),
             outcomes: BTreeMap::new(),
             remembered: VecDeque::new(),
@@ -225,7 +232,8 @@ impl Shared {
 
 impl Core {
     /// Views are counted anew in each epoch.
-    pub(crate) fn begin_epoch(&mut self) {
+    pub(crate) fn begin_epoch(&mut self, epoch: u64) {
+        self.seen = Votes::of(epoch);
         self.refused.clear();
         self.votes.clear();
         (self.view, self.final_view) = (0, 0);

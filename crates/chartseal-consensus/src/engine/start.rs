@@ -35,9 +35,10 @@ use super::archive::{Archive, Recent};
 use super::block::EngineBlock;
 use super::epochs::Epochs;
 use super::handle::Handle;
+use super::recall::Asking;
 use super::shared::{Settings, Shared};
 use super::terms::{TermChannels, Terms};
-use super::{finality, gossip};
+use super::{finality, gossip, recall};
 use crate::certificate::{CertificateError, to_engine};
 use crate::keeper::Keeper;
 
@@ -80,6 +81,8 @@ pub struct Channels<S, R> {
     pub blocks: (S, R),
     /// Transactions.
     pub transactions: (S, R),
+    /// Votes that a validator is reminded of.
+    pub recall: (S, R),
 }
 
 /// A running validator.
@@ -340,6 +343,14 @@ where
         blocker.clone(),
     );
 
+    let asking = Asking::new(channels.recall.0.clone());
+    let answers = recall::start(
+        context.child("recall"),
+        Arc::clone(&shared),
+        channels.recall,
+        blocker.clone(),
+    );
+
     let terms = Terms {
         shared: Arc::clone(&shared),
         marshal: marshal.clone(),
@@ -354,6 +365,8 @@ where
             certificates: channels.certificates,
             resolver: channels.resolver,
         },
+        asking,
+        answers,
     );
     let handle = Handle::new(shared, submit, marshal);
     Ok(Running { handle, engine })

@@ -5,9 +5,8 @@
 //! engine that tells it of newer blocks: it asks those that it hears of, or in silence everybody, for the next ones.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use commonware_consensus::Epochable as _;
 use commonware_consensus::Reporters;
 use commonware_consensus::marshal::standard::Inline;
 use commonware_consensus::simplex::Engine;
@@ -15,6 +14,7 @@ use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBu
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, Height, ViewDelta};
+use commonware_consensus::{Epochable as _, Viewable as _};
 use commonware_cryptography::Sha256;
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::sha256::Digest;
@@ -27,11 +27,13 @@ use commonware_runtime::{Clock, Handle as Task, Metrics, Spawner, Storage};
 use commonware_utils::vec::NonEmptyVec;
 use rand_core::CryptoRng;
 use std::future::pending;
+use tokio::sync::mpsc;
 
 use super::Marshal;
 use super::application::Application;
 use super::block::digest;
 use super::epochs::{Open, Term, header};
+use super::recall::{Answer, Asking, Told};
 use super::shared::Shared;
 use super::start::{BUFFER, MAILBOX, VIEWS_KEPT, non_zero};
 use super::watch::Watch;
@@ -60,20 +62,34 @@ struct Run {
 
 impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
     /// Starts the task that runs the engines; it ends if one can't go on.
-    pub(crate) fn start<E, S, R>(mut self, context: E, channels: TermChannels<S, R>) -> Task<()>
+    ///
+    /// The first one waits until the others have told this validator of its votes.
+    pub(crate) fn start<E, S, R>(
+        mut self,
+        context: E,
+        channels: TermChannels<S, R>,
+        asking: Asking<S>,
+        answers: mpsc::Receiver<(EngineKey, Answer)>,
+    ) -> Task<()>
     where
         E: Clock + CryptoRng + Spawner + Storage + Metrics,
         S: Sender<PublicKey = EngineKey>,
         R: Receiver<PublicKey = EngineKey>,
     {
         context.spawn(move |context| async move {
-            if let Err(why) = self.run(context, channels).await {
+            if let Err(why) = self.run(context, channels, asking, answers).await {
                 self.shared.fail(why);
             }
         })
     }
 
-    async fn run<E, S, R>(&mut self, context: E, channels: TermChannels<S, R>) -> Result<(), String>
+    async fn run<E, S, R>(
+        &mut self,
+        context: E,
+        channels: TermChannels<S, R>,
+        asking: Asking<S>,
+        mut answers: mpsc::Receiver<(EngineKey, Answer)>,
+    ) -> Result<(), String>
     where
         E: Clock + CryptoRng + Spawner + Storage + Metrics,
         S: Sender<PublicKey = EngineKey>,
@@ -99,6 +115,9 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         let settings = &shared.settings;
         let mut finals = self.shared.finals.subscribe();
         let mut run: Option<Run> = None;
+        // Until this validator knows its votes. Then it keeps its journal while it runs.
+        let mut asking = Some(asking);
+        let mut ask_at = context.current();
         let mut asked = context.current();
         let mut silent_at = context.current() + settings.skip_after;
         loop {
@@ -115,8 +134,15 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     // Votes of an epoch that is over are of no use; so is a failure to delete them.
                     let _ = context.remove(&self.partition(over.epoch), None).await;
                 }
-                if term.is_member {
-                    run = Some(self.begin(&context, &term, &mut muxes).await?);
+                let told = match &asking {
+                    Some(asking) if term.is_member => asking.told(&term),
+                    Some(_) => None,
+                    None => Some(Told::default()),
+                };
+                if let Some(told) = told.filter(|_| term.is_member) {
+                    run = Some(self.begin(&context, &term, &mut muxes, &told).await?);
+                    asking = None;
+                    answers.close();
                 }
             }
             let ended = async {
@@ -143,6 +169,17 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     if epoch >= term.epoch && now >= asked + ASKING {
                         asked = now;
                         self.ask(vec![peer]);
+                    }
+                },
+                () = sleep_until(&context, asking.is_some().then_some(ask_at)) => {
+                    ask_at = context.current() + ASKING;
+                    if let Some(asking) = asking.as_mut().filter(|_| term.is_member) {
+                        asking.ask();
+                    }
+                },
+                answer = next(&mut answers, asking.is_some()) => {
+                    if let (Some(asking), Some((peer, answer))) = (&mut asking, answer) {
+                        asking.take(peer, answer);
                     }
                 },
                 () = context.sleep_until(silent_at) => {
@@ -189,6 +226,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         context: &E,
         term: &Term,
         muxes: &mut Muxes<S>,
+        told: &Told,
     ) -> Result<Run, String>
     where
         E: Clock + CryptoRng + Spawner + Storage + Metrics,
@@ -211,7 +249,27 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         );
         let scheme = term.scheme.as_ref().clone();
         let watch = Watch::new(Arc::clone(&self.shared), scheme.clone());
-        let floor = self.floor(term)?;
+        let mut floor = self.floor(term)?;
+        if let Some(newest) = &told.newest
+            && !matches!(&floor, Floor::Finalized(floor) if floor.view() >= newest.view())
+        {
+            floor = Floor::Finalized(newest.clone());
+        }
+        let restored = told
+            .restore(
+                context.child("restored"),
+                &scheme,
+                self.partition(epoch),
+                self.cache.clone(),
+            )
+            .await
+            .map_err(|why| format!("the journal of votes can't be opened: {why}"))?;
+        if restored > 0 {
+            tracing::warn!(
+                restored,
+                "these files are older than votes that this validator has cast; peers gave them back"
+            );
+        }
         let shared = Arc::clone(&self.shared);
         let settings = &shared.settings;
         let engine = Engine::new(
@@ -247,6 +305,25 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         );
         let task = engine.start(votes, certificates, resolver);
         Ok(Run { epoch, task })
+    }
+}
+
+/// Waits until a time, if there is one.
+async fn sleep_until(context: &impl Clock, at: Option<SystemTime>) {
+    match at {
+        Some(at) => context.sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// The next answer, while somebody waits for it.
+async fn next(
+    answers: &mut mpsc::Receiver<(EngineKey, Answer)>,
+    is_waiting: bool,
+) -> Option<(EngineKey, Answer)> {
+    match answers.recv().await.filter(|_| is_waiting) {
+        Some(answer) => Some(answer),
+        None => pending().await,
     }
 }
 

@@ -54,6 +54,12 @@ impl Watch {
         }
     }
 
+    /// Notes that somebody voted twice.
+    fn double_vote(&self) {
+        let mut core = self.shared.core();
+        core.double_votes = core.double_votes.saturating_add(1);
+    }
+
     /// Notes that somebody's vote came.
     fn heard(&self, signer: Participant) {
         let key = self.scheme.participants().key(signer);
@@ -68,6 +74,7 @@ impl Reporter for Watch {
     type Activity = Activity;
 
     fn report(&mut self, activity: Activity) -> Feedback {
+        self.shared.core().seen.note(&activity);
         match &activity {
             Activity::Notarize(vote) => {
                 self.heard(vote.signer());
@@ -94,12 +101,13 @@ impl Reporter for Watch {
             }
             // The engine saw two votes itself.
             Activity::ConflictingNotarize(both) => {
+                self.double_vote();
                 if let Some((one, other)) = halves(&both.encode()) {
                     self.vote(&one);
                     self.vote(&other);
                 }
             }
-            _ => {}
+            Activity::ConflictingFinalize(_) | Activity::NullifyFinalize(_) => self.double_vote(),
         }
         Feedback::Ok
     }

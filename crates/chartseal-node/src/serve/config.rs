@@ -30,6 +30,7 @@ const OWNER: &str = "owner";
 /// | `listen` | the address at which other validators reach it |
 /// | `validator` | a line each: a member's validator key in hex, and its address |
 /// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
+/// | `api` | the address at which clients reach its service; none is served if it is not said |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
 ///
@@ -48,6 +49,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where clients reach its service, if they may.
+    pub api: Option<SocketAddr>,
     /// Every validator of genesis, itself included.
     pub validators: Vec<Peer>,
     /// Validators of later epochs.
@@ -140,9 +143,11 @@ pub enum ConfigError {
     },
     /// `CS-CFG-09`: somebody listens there already.
     #[error(
-        "listen: {address} can't be used: {source}; stop what listens there, or choose another port"
+        "{key}: {address} can't be used: {source}; stop what listens there, or choose another port"
     )]
     Port {
+        /// Which key of the configuration.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why.
@@ -236,6 +241,9 @@ impl Config {
             let _ = writeln!(text, "{key} {}", path.display());
         }
         let _ = writeln!(text, "listen {}\nthreads {}", self.listen, self.threads);
+        if let Some(api) = self.api {
+            let _ = writeln!(text, "api {api}");
+        }
         if let Some(ms) = self.heartbeat_ms {
             let _ = writeln!(text, "heartbeat_ms {ms}");
         }
@@ -366,7 +374,11 @@ impl Config {
         let address = self.listen;
         TcpListener::bind(address)
             .map(drop)
-            .map_err(|source| ConfigError::Port { address, source })
+            .map_err(|source| ConfigError::Port {
+                key: "listen",
+                address,
+                source,
+            })
     }
 
     /// Whether the clock can be right: it is not before what has happened. (A clock that is ahead shows
@@ -407,6 +419,7 @@ struct Draft {
     keys: Option<PathBuf>,
     directory: Option<PathBuf>,
     listen: Option<SocketAddr>,
+    api: Option<SocketAddr>,
     validators: Vec<Peer>,
     later: Vec<Peer>,
     threads: Option<usize>,
@@ -427,6 +440,7 @@ impl Draft {
             "keys" => set(&mut self.keys, key, path()),
             "directory" => set(&mut self.directory, key, path()),
             "listen" => set(&mut self.listen, key, parse(key, value, "IP:PORT")),
+            "api" => set(&mut self.api, key, parse(key, value, "IP:PORT")),
             "threads" => {
                 let threads = parse(key, value, "1 to 64");
                 let threads = threads.and_then(|threads: usize| within(key, threads, 1, 64));
@@ -456,7 +470,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, validator, later, threads, heartbeat_ms"
+                 listen, api, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -473,6 +487,7 @@ impl Draft {
             keys: self.keys.ok_or_else(|| missing("keys"))?,
             directory: self.directory.ok_or_else(|| missing("directory"))?,
             listen: self.listen.ok_or_else(|| missing("listen"))?,
+            api: self.api,
             validators: self.validators,
             later: self.later,
             threads: self.threads.unwrap_or(2),

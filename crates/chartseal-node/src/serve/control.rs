@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chartseal_codec::{Decode, DecodeError, Decoder, Encoder, canonical_struct, to_bytes};
-use chartseal_consensus::engine::{Handle, Outcome};
+use chartseal_api::TxOutcome;
+use chartseal_codec::{
+    Decode, DecodeError, Decoder, Encoder, canonical_struct, from_bytes, to_bytes,
+};
+use chartseal_consensus::engine::Handle;
 use chartseal_ledger::SignedTransaction;
-use chartseal_ledger::store::LedgerStore as _;
 use chartseal_wire::{ChainId, Hash, OrgId, PublicKey, Time, TxId};
 use thiserror::Error;
 
@@ -104,19 +106,6 @@ pub struct Heard {
 
 canonical_struct!(Heard { validator, at });
 
-/// What became of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TxOutcome {
-    /// It waits for a block.
-    Waiting,
-    /// It is final and durable on this node, in the block at this height.
-    Final(u64),
-    /// It never will be, for this reason.
-    Refused(String),
-    /// The node does not know it.
-    Unknown,
-}
-
 /// A connection to a node's control socket. Whoever may write to the node's data directory may ask.
 #[derive(Debug)]
 pub struct Control {
@@ -180,17 +169,7 @@ impl Control {
         let answer = self.ask(|e| {
             e.array(2).uint(3).item(id);
         })?;
-        let mut d = Decoder::new(&answer);
-        let fields = d.at("outcome").array(2)?;
-        let outcome = match (d.uint()?, fields) {
-            (1, 1) => TxOutcome::Waiting,
-            (2, 2) => TxOutcome::Final(d.uint()?),
-            (3, 2) => TxOutcome::Refused(d.text(1_024)?.to_owned()),
-            (4, 1) => TxOutcome::Unknown,
-            _ => return Err(d.invalid("an outcome is of kind 1 to 4").into()),
-        };
-        d.finish()?;
-        Ok(outcome)
+        Ok(from_bytes(&answer)?)
     }
 
     /// Asks the node to stop. It answers, and ends soon after.
@@ -321,7 +300,7 @@ impl Asked {
             (3, 2) => {
                 let id = TxId::decode(&mut d)?;
                 d.finish()?;
-                Ok(self.outcome(&id))
+                Ok(to_bytes(&self.keeper.outcome(&self.handle, &id)))
             }
             (4, 1) => {
                 d.finish()?;
@@ -360,22 +339,6 @@ impl Asked {
                 })
                 .collect(),
         }
-    }
-
-    fn outcome(&self, id: &TxId) -> Vec<u8> {
-        let mut e = Encoder::new();
-        match self.handle.outcome(id) {
-            Outcome::Waiting => e.array(1).uint(1),
-            Outcome::Final { height } => e.array(2).uint(2).uint(height),
-            Outcome::Refused { why } => e.array(2).uint(3).text(&why.to_string()),
-            Outcome::Expired => e.array(2).uint(3).text("in no block up to its last height"),
-            // The ledger remembers what the validator forgot.
-            _ => match self.keeper.node().ledger().transaction(id) {
-                Ok(Some(place)) => e.array(2).uint(2).uint(place.height),
-                _ => e.array(1).uint(4),
-            },
-        };
-        e.finish()
     }
 }
 

@@ -51,7 +51,8 @@ pub enum FoundError {
     Genesis(#[from] GenesisError),
 }
 
-/// Makes a network of so many validators on this machine, at `port` and the ports after it: the directory
+/// Makes a network of so many validators on this machine, at `port` and the ports after it; their services to clients, if
+/// they shall have them, at `api_port` and those after it. The directory
 /// gets `genesis`, `offices/N.key` (the organizations' enrolment keys, which belong on no node) and `node-N`
 /// with `node.conf` and `node.keys`.
 ///
@@ -62,6 +63,8 @@ pub fn found(
     validators: usize,
     port: u16,
     heartbeat_ms: Option<u64>,
+    api_port: Option<u16>,
+    params: Params,
     now: Time,
 ) -> Result<Founded, FoundError> {
     if validators % 3 != 1 || !(4..=64).contains(&validators) {
@@ -88,12 +91,16 @@ pub fn found(
         let offset = u16::try_from(number).map_err(|_| FoundError::Port(port))?;
         let port = port.checked_add(offset).ok_or(FoundError::Port(port))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        nodes.push((id, keys, address));
+        let api = api_port.map(|first| first.checked_add(offset).ok_or(FoundError::Port(first)));
+        let api = api
+            .transpose()?
+            .map(|port| SocketAddr::new(address.ip(), port));
+        nodes.push((id, keys, address, api));
         offices.push(office);
     }
     let committee: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
     let salt = *KeySeed::generate()?.expose_bytes();
-    let genesis = Genesis::new(now, salt, Params::default(), organizations, &committee)?;
+    let genesis = Genesis::new(now, salt, params, organizations, &committee)?;
     let chain = genesis.chain_id();
     let file = directory.join("genesis");
     fs::write(&file, to_bytes(&genesis)).map_err(failed(&file))?;
@@ -108,13 +115,13 @@ pub fn found(
 
     let peers: Vec<Peer> = nodes
         .iter()
-        .map(|(_, keys, address)| Peer {
+        .map(|(_, keys, address, _)| Peer {
             key: public(&keys.cosigner),
             address: *address,
         })
         .collect();
     let mut configs = Vec::with_capacity(validators);
-    for (number, (organization, keys, listen)) in (1..).zip(nodes) {
+    for (number, (organization, keys, listen, api)) in (1..).zip(nodes) {
         let place = directory.join(format!("node-{number}"));
         fs::create_dir(&place).map_err(failed(&place))?;
         let file = place.join(KEYS_FILE);
@@ -126,6 +133,7 @@ pub fn found(
             keys: KEYS_FILE.into(),
             directory: "data".into(),
             listen,
+            api,
             validators: peers.clone(),
             later: Vec::new(),
             threads: 2,

@@ -1,9 +1,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chartseal_api::TxOutcome;
+use chartseal_consensus::engine::{Handle, Outcome};
 use chartseal_consensus::{Anchor, Keeper, KeeperError};
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{Block, Executed, Overlay};
-use chartseal_wire::Certificate;
+use chartseal_wire::{Certificate, TxId};
 
 use crate::node::Node;
 
@@ -19,6 +21,22 @@ impl NodeKeeper {
     /// The node. A commit that panicked left it as it was between two whole blocks.
     pub(crate) fn node(&self) -> MutexGuard<'_, Node> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl NodeKeeper {
+    /// What became of a transaction. The ledger remembers what the validator forgot.
+    pub(crate) fn outcome(&self, handle: &Handle, id: &TxId) -> TxOutcome {
+        match handle.outcome(id) {
+            Outcome::Waiting => TxOutcome::Waiting,
+            Outcome::Final { height } => TxOutcome::Final(height),
+            Outcome::Refused { why } => TxOutcome::Refused(why.to_string()),
+            Outcome::Expired => TxOutcome::Refused("in no block up to its last height".into()),
+            _ => match self.node().ledger().transaction(id) {
+                Ok(Some(place)) => TxOutcome::Final(place.height),
+                _ => TxOutcome::Unknown,
+            },
+        }
     }
 }
 

@@ -20,8 +20,9 @@ pub type Wires = Oracle<PublicKey, deterministic::Context>;
 /// Both ends of each of a validator's channels.
 pub type Ends = Vec<(SimulatedSender, SimulatedReceiver)>;
 
-/// Votes, certificates, their requests, requests for blocks, blocks, transactions.
-const CHANNELS: u64 = 6;
+/// Votes, certificates, their requests, requests for blocks, blocks, transactions, recalled votes.
+const CHANNELS: u64 = 7;
+const RECALL: u64 = 6;
 const MAX_VALIDATORS: usize = 7;
 
 /// A validator's name in the network.
@@ -93,7 +94,9 @@ pub async fn register(
     for channel in 0..CHANNELS {
         let quota = Quota::per_second(std::num::NonZeroU32::new(10_000).unwrap());
         let (sender, receiver) = control.register(channel, quota).await.unwrap();
-        let forward: Forward = match (is_twin, plan.byzantine) {
+        // Whoever runs a twin has both told that they may vote.
+        let is_apart = is_twin && channel != RECALL;
+        let forward: Forward = match (is_apart, plan.byzantine) {
             (false, _) => to_all,
             (true, 2) => to_half_of_honest,
             (true, _) => to_half,
@@ -101,7 +104,9 @@ pub async fn register(
         let (one, other) = sender.split_with(forward);
         let context = context.child("split").with_attribute("channel", channel);
         let (to_one, to_other) = receiver.split_with(context, move |(from, _): &(PublicKey, _)| {
-            if is_twin && !is_left(from) {
+            if is_twin && !is_apart {
+                SplitTarget::Both
+            } else if is_apart && !is_left(from) {
                 SplitTarget::Secondary
             } else {
                 SplitTarget::Primary
@@ -167,6 +172,7 @@ pub fn channels<S, R>(pairs: Vec<(S, R)>) -> Channels<S, R> {
         backfill: next(),
         blocks: next(),
         transactions: next(),
+        recall: next(),
     }
 }
 

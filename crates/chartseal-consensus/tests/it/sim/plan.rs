@@ -67,6 +67,8 @@ pub struct Plan {
     pub faithful: bool,
     /// Whose ledger is empty again when the last phase begins.
     pub forgets: Option<usize>,
+    /// Who finds nothing of the engine's votes on its disk at each start, as after a copy of an older day.
+    pub loses_votes: Option<usize>,
     /// Whether the committee changes three times. Then the first four of six validators are the first committee.
     pub handovers: bool,
 }
@@ -90,6 +92,7 @@ impl Plan {
             pause: 400,
             faithful: false,
             forgets: None,
+            loses_votes: None,
             handovers: false,
         }
     }
@@ -142,6 +145,7 @@ impl Plan {
             pause: *rng.choose(&[100, 400, 2_000]),
             faithful: false,
             forgets: None,
+            loses_votes: None,
             handovers: false,
         };
         // Well within the half minute of drift that the network's parameters allow.

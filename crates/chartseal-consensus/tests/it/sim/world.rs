@@ -12,7 +12,7 @@ use chartseal_ledger::{Block, Genesis, execute};
 use chartseal_wire::Time;
 use commonware_p2p::simulated::{self, Network};
 use commonware_runtime::{
-    Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
+    Clock as _, Handle as Task, Spawner as _, Storage as _, Supervisor as _, deterministic,
 };
 
 use super::clients::{Client, Handles, Progress, change_committees};
@@ -41,6 +41,8 @@ pub struct Report {
     pub refused: BTreeMap<&'static str, u64>,
     /// What they can show of others.
     pub evidence: Vec<Evidence>,
+    /// How often honest validators saw somebody vote twice in one view.
+    pub double_votes: u64,
     /// Who is accused by it: each piece was checked by somebody who has the final blocks alone.
     pub faults: Vec<Fault>,
     /// The slowest transaction of an honest client, in views.
@@ -66,6 +68,7 @@ struct World {
     rng: Rng,
     refused: BTreeMap<&'static str, u64>,
     evidence: Vec<Evidence>,
+    double_votes: u64,
     /// Counts starts, so that each has its own names.
     starts: u64,
     /// Whether every step is told: `CHARTSEAL_TRACE`.
@@ -96,6 +99,7 @@ pub fn run(plan: &Plan) -> Report {
         rng: Rng::new(plan.seed ^ 0x5eed),
         refused: BTreeMap::new(),
         evidence: Vec::new(),
+        double_votes: 0,
         starts: 0,
         trace: std::env::var_os("CHARTSEAL_TRACE").is_some(),
         plan: plan.clone(),
@@ -288,6 +292,7 @@ impl World {
             refused: self.refused.clone(),
             faults: self.faults(),
             evidence: self.evidence.clone(),
+            double_votes: self.double_votes,
             slowest_views: self.progress(|client| client.slowest_views),
             slowest_ms: self.progress(|client| client.slowest_ms),
             done: self.progress(|client| client.done),
@@ -407,14 +412,7 @@ impl World {
             let Some(up) = &up[number] else {
                 continue;
             };
-            for (rule, count) in up.handle.refusals() {
-                *self.refused.entry(rule).or_default() += count;
-            }
-            for evidence in up.handle.evidence() {
-                if !self.evidence.contains(&evidence) {
-                    self.evidence.push(evidence);
-                }
-            }
+            self.note(&up.handle);
         }
     }
 
@@ -423,12 +421,22 @@ impl World {
             return;
         };
         handles.lock().unwrap()[number] = None;
-        for (rule, count) in gone.handle.refusals() {
-            if self.plan.honest().any(|honest| honest == number) {
-                *self.refused.entry(rule).or_default() += count;
-            }
+        if self.plan.honest().any(|honest| honest == number) {
+            self.note(&gone.handle);
         }
         gone.task.abort();
+    }
+
+    fn note(&mut self, handle: &Handle) {
+        for (rule, count) in handle.refusals() {
+            *self.refused.entry(rule).or_default() += count;
+        }
+        for evidence in handle.evidence() {
+            if !self.evidence.contains(&evidence) {
+                self.evidence.push(evidence);
+            }
+        }
+        self.double_votes += handle.status().double_votes;
     }
 
     async fn start(
@@ -461,6 +469,10 @@ impl World {
         }
         let disk = self.disks[number].clone();
         disk.reopen(&self.genesis);
+        if self.plan.loses_votes == Some(number) {
+            let votes = format!("validator-{number}-votes-0");
+            let _ = context.remove(&votes, None).await;
+        }
         let twin = (malice == Malice::TwoBlocks).then(|| self.twins[number].clone());
         let builder: Arc<dyn Builder> = match malice {
             Malice::None | Malice::TwoBlocks => Arc::new(Honest),

@@ -34,3 +34,19 @@ pub struct Envelope {
     /// The ciphertext.
     pub body: Vec<u8>,
 }
+
+impl Encode for Envelope {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(2).item(&self.front).bytes(&self.body);
+    }
+}
+
+impl Decode for Envelope {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("envelope").array_exact(2)?;
+        Ok(Self {
+            front: EnvelopeFront::decode(d)?,
+            body: d.at("body").bytes(crate::MAX_BODY)?.to_vec(),
+        })
+    }
+}

@@ -1,0 +1,97 @@
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct};
+use chartseal_envelope::{Deal, KemPublicKey};
+use chartseal_wire::{ActorId, RecordId, RequestId};
+
+use crate::envelope::Envelope;
+
+/// The most records of a deposit.
+const MAX_ENVELOPES: usize = 512;
+
+/// The KEM public key of somebody who is enrolled. The chain has its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KemKey {
+    /// Whose: a practitioner, a patient or an organization, by their id.
+    pub of: ActorId,
+    /// The key.
+    pub key: KemPublicKey,
+}
+
+canonical_struct!(KemKey { of, key });
+
+/// Sealed records, with one custodian's shares of their keys.
+#[derive(Debug)]
+pub struct Deposit {
+    /// The records.
+    pub envelopes: Vec<Envelope>,
+    /// The shares, sealed to the custodian.
+    pub deal: Deal,
+}
+
+impl Deposit {
+    /// The canonical bytes of a deposit of these.
+    pub fn bytes(envelopes: &[Envelope], deal: &Deal) -> Vec<u8> {
+        let bodies = envelopes
+            .iter()
+            .map(|envelope| envelope.body.len() + 8 * 1_024);
+        let mut e = Encoder::with_capacity(bodies.sum());
+        e.array(2).array(envelopes.len());
+        for envelope in envelopes {
+            e.item(envelope);
+        }
+        e.item(deal);
+        e.finish()
+    }
+}
+
+impl Encode for Deposit {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(2).item(&self.envelopes).item(&self.deal);
+    }
+}
+
+impl Decode for Deposit {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("deposit").array_exact(2)?;
+        Ok(Self {
+            envelopes: d.at("envelopes").list(MAX_ENVELOPES)?,
+            deal: Deal::decode(d)?,
+        })
+    }
+}
+
+/// What a custodian did with a deposit. It puts its acknowledgements on the chain itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deposited {
+    /// The records that it did not take.
+    pub refused: Vec<Refused>,
+}
+
+canonical_struct!(Deposited { refused });
+
+/// A record that a custodian did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub record: RecordId,
+    /// Whether it was amended or erased since: then nobody needs its share any more.
+    pub is_outdated: bool,
+    /// Why, in words.
+    pub why: String,
+}
+
+canonical_struct!(Refused {
+    record,
+    is_outdated,
+    why
+});
+
+/// A request's reader asks for shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseAsk {
+    /// The request.
+    pub request: RequestId,
+    /// The ephemeral key to which it commits.
+    pub reader: KemPublicKey,
+}
+
+canonical_struct!(ReleaseAsk { request, reader });

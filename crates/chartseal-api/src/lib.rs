@@ -1,0 +1,63 @@
+//! What clients and nodes say to each other over HTTP.
+//!
+//! Bodies are canonical CBOR of the types here (`application/cbor`), or C2SP's texts (keys, checkpoints, exports); what goes wrong is a [`Problem`]
+//! (`application/problem+json`, RFC 9457) with a stable code. A node's answers need not be believed: blocks come with
+//! certificates, exports with proofs, releases are checked against the record's own header.
+//!
+//! | method and path | asks | answers |
+//! |---|---|---|
+//! | `GET /v1/genesis` | | the genesis |
+//! | `GET /v1/blocks?from=H&wait_ms=W` | final blocks from a height on; waits if there is none yet | [`Blocks`] |
+//! | `POST /v1/transactions` | [`Submission`] | nothing: it waits for a block |
+//! | `GET /v1/transactions/{id}` | | [`TxOutcome`] |
+//! | `PUT /v1/kem-keys` | [`KemKey`] | nothing |
+//! | `GET /v1/kem-keys/{id}` | | a KEM public key |
+//! | `GET /v1/texts/{tx}/{commitment}` | | a sealed text |
+//! | `POST /v1/deposits` | [`Deposit`] | [`Deposited`] |
+//! | `POST /v1/releases` | [`ReleaseAsk`] | a release |
+//! | `GET /v1/envelopes/{request}/{record}` | | an [`Envelope`] |
+//! | `POST /v1/histories` | [`Signed`] [`HistoryAsk`] | [`History`] |
+//! | `GET /v1/log-key` | | the verifier key under which the node issues checkpoints |
+//! | `GET /v1/checkpoint` | | the newest block's checkpoint, signed under it |
+//! | `POST /v1/cosignatures` | a checkpoint | the validator's cosignature |
+//! | `POST /v1/exports` | [`Signed`] [`ExportAsk`] | an export |
+//!
+//! ```
+//! use chartseal_api::TxOutcome;
+//!
+//! let bytes = chartseal_codec::to_bytes(&TxOutcome::Final(7));
+//! assert_eq!(bytes, [0x82, 2, 7]);
+//! assert_eq!(chartseal_codec::from_bytes::<TxOutcome>(&bytes), Ok(TxOutcome::Final(7)));
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
+//! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
+//! | `custody` | [`KemKey`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
+//! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
+//! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
+//! | `problem` | [`Problem`] |
+//! | [`domain`] | domain-separation strings |
+//!
+//! # Limits
+//! A body is at most [`MAX_BODY`]; a record's ciphertext travels whole.
+
+pub mod domain;
+
+mod chain;
+mod custody;
+mod envelope;
+mod history;
+mod problem;
+mod signed;
+
+pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
+pub use custody::{Deposit, Deposited, KemKey, Refused, ReleaseAsk};
+pub use envelope::{Envelope, EnvelopeFront};
+pub use history::{ExportAsk, History, HistoryAsk, Section};
+pub use problem::Problem;
+pub use signed::{Signed, SignedError};
+
+/// The most bytes of a body.
+pub const MAX_BODY: usize = 64 << 20;

@@ -1,0 +1,290 @@
+use std::io::Read as _;
+use std::time::Duration;
+
+use chartseal_api::{
+    Blocks, Deposit, Deposited, Envelope, ExportAsk, History, HistoryAsk, KemKey, MAX_BODY,
+    Problem, ReleaseAsk, Signed, Submission, TxOutcome,
+};
+use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
+use chartseal_envelope::{Deal, KemPublicKey, Release};
+use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, TxId};
+use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::{Method, StatusCode};
+use thiserror::Error;
+
+/// How long a connection, and an answer beyond what was asked to wait, may take.
+const CONNECT: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most bytes of a problem.
+const MAX_PROBLEM: u64 = 16 * 1024;
+
+/// One node's service.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    org: OrgId,
+    base: String,
+    http: Client,
+}
+
+/// Why a node gave no answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody answers there, or not in time.
+    #[error("organization {org}: {why}")]
+    Unreachable {
+        /// Whose node.
+        org: OrgId,
+        /// What the connection says.
+        why: String,
+    },
+    /// The node refuses.
+    #[error("organization {org}: {problem}")]
+    Refused {
+        /// Whose node.
+        org: OrgId,
+        /// Why.
+        problem: Problem,
+    },
+    /// What came is not in its format.
+    #[error("organization {org} answers what is not in its format: {why}")]
+    Malformed {
+        /// Whose node.
+        org: OrgId,
+        /// What the decoder says.
+        why: DecodeError,
+    },
+    /// What came is no text.
+    #[error("organization {org} answers what is no text")]
+    NoText {
+        /// Whose node.
+        org: OrgId,
+    },
+    /// The answer is too long.
+    #[error("organization {org} answers more than {MAX_BODY} bytes")]
+    TooLong {
+        /// Whose node.
+        org: OrgId,
+    },
+}
+
+impl Remote {
+    /// The service of an organization's node at this address, such as `http://127.0.0.1:9100`.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if the system can't make connections at all.
+    pub fn new(org: OrgId, base: &str) -> Result<Self, ClientError> {
+        let http = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE)
+            .no_proxy()
+            .build();
+        let http = http.map_err(|why| unreachable(org, &why))?;
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self { org, base, http })
+    }
+
+    /// Whose node it is.
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Final blocks from a height on, as many as the node gives at a time. If there is none yet it waits so long.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn blocks(&self, from: u64, wait: Duration) -> Result<Blocks, ClientError> {
+        let path = format!("blocks?from={from}&wait_ms={}", wait.as_millis());
+        self.decoded(self.request(Method::GET, &path))
+    }
+
+    /// Hands a transaction in, with its texts. One that is there already is no error.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn submit(&self, submission: &Submission) -> Result<(), ClientError> {
+        self.post("transactions", to_bytes(submission)).map(drop)
+    }
+
+    /// What became of a transaction, as the node says.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn outcome(&self, id: &TxId) -> Result<TxOutcome, ClientError> {
+        self.decoded(self.request(Method::GET, &format!("transactions/{id}")))
+    }
+
+    /// Gives the node somebody's KEM public key, which the chain has as theirs.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn put_kem_key(&self, key: &KemKey) -> Result<(), ClientError> {
+        let request = self.request(Method::PUT, "kem-keys").body(to_bytes(key));
+        self.answered(request).map(drop)
+    }
+
+    /// The KEM public key of this id; `None` if the node has none.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, ClientError> {
+        let found = self.found(&format!("kem-keys/{}", Hash(*id)))?;
+        // Whoever answers, the id names one key.
+        Ok(found.filter(|key: &KemPublicKey| key.key_id().0 == *id))
+    }
+
+    /// A sealed text by its transaction and commitment; `None` if the node has none that opens it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn text(&self, tx: &TxId, commitment: &Hash) -> Result<Option<SealedText>, ClientError> {
+        let found = self.found(&format!("texts/{tx}/{commitment}"))?;
+        Ok(found.filter(|text: &SealedText| text.commitment() == *commitment))
+    }
+
+    /// Gives the custodian sealed records with its shares of their keys.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn deposit(&self, envelopes: &[Envelope], deal: &Deal) -> Result<Deposited, ClientError> {
+        let answer = self.post("deposits", Deposit::bytes(envelopes, deal))?;
+        self.decode(&answer)
+    }
+
+    /// Asks for this custodian's shares for a request.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn release(&self, ask: &ReleaseAsk) -> Result<Release, ClientError> {
+        let answer = self.post("releases", to_bytes(ask))?;
+        self.decode(&answer)
+    }
+
+    /// The sealed record of a request that was permitted.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn envelope(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+    ) -> Result<Envelope, ClientError> {
+        let path = format!("envelopes/{request}/{record}");
+        self.decoded(self.request(Method::GET, &path))
+    }
+
+    /// A history's entries, at most so many as the node gives at a time.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn history(&self, ask: &Signed<HistoryAsk>) -> Result<History, ClientError> {
+        let answer = self.post("histories", to_bytes(ask))?;
+        self.decode(&answer)
+    }
+
+    /// The verifier key under which the node issues checkpoints.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn log_key(&self) -> Result<String, ClientError> {
+        let answer = self.answered(self.request(Method::GET, "log-key"))?;
+        self.text_of(self.bytes(answer)?)
+    }
+
+    /// The newest block's checkpoint, signed by the node's log: a signed note.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn checkpoint(&self) -> Result<String, ClientError> {
+        let answer = self.answered(self.request(Method::GET, "checkpoint"))?;
+        self.text_of(self.bytes(answer)?)
+    }
+
+    /// The validator's cosignature line under a checkpoint of its own chain.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn cosign(&self, checkpoint: &str) -> Result<String, ClientError> {
+        let answer = self.post("cosignatures", checkpoint.into())?;
+        self.text_of(answer)
+    }
+
+    /// An export of histories, to be verified like any.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn export(&self, ask: &Signed<ExportAsk>) -> Result<String, ClientError> {
+        let answer = self.post("exports", to_bytes(ask))?;
+        self.text_of(answer)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}/v1/{path}", self.base))
+    }
+
+    fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        let answer = self.answered(self.request(Method::POST, path).body(body))?;
+        self.bytes(answer)
+    }
+
+    fn decoded<T: Decode>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+        let answer = self.answered(request)?;
+        self.decode(&self.bytes(answer)?)
+    }
+
+    fn found<T: Decode>(&self, path: &str) -> Result<Option<T>, ClientError> {
+        match self.decoded(self.request(Method::GET, path)) {
+            Ok(found) => Ok(Some(found)),
+            Err(ClientError::Refused { problem, .. })
+                if problem.status == StatusCode::NOT_FOUND.as_u16() =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn answered(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let request = request.header("content-type", "application/cbor");
+        let answer = request.send().map_err(|why| unreachable(self.org, &why))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let mut bytes = Vec::new();
+        let _ = answer.take(MAX_PROBLEM).read_to_end(&mut bytes);
+        let problem = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+            let title = status.canonical_reason().unwrap_or("Error");
+            Problem::new(status.as_u16(), title, "", title)
+        });
+        let org = self.org;
+        Err(ClientError::Refused { org, problem })
+    }
+
+    fn bytes(&self, answer: Response) -> Result<Vec<u8>, ClientError> {
+        let mut bytes = Vec::new();
+        let most = MAX_BODY as u64;
+        let read = answer.take(most + 1).read_to_end(&mut bytes);
+        read.map_err(|why| unreachable(self.org, &why))?;
+        if bytes.len() as u64 > most {
+            return Err(ClientError::TooLong { org: self.org });
+        }
+        Ok(bytes)
+    }
+
+    fn text_of(&self, bytes: Vec<u8>) -> Result<String, ClientError> {
+        let org = self.org;
+        String::from_utf8(bytes).map_err(|_| ClientError::NoText { org })
+    }
+
+    fn decode<T: Decode>(&self, bytes: &[u8]) -> Result<T, ClientError> {
+        let org = self.org;
+        from_bytes(bytes).map_err(|why| ClientError::Malformed { org, why })
+    }
+}
+
+fn unreachable(org: OrgId, why: &dyn std::fmt::Display) -> ClientError {
+    let why = why.to_string();
+    ClientError::Unreachable { org, why }
+}

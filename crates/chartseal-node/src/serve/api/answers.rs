@@ -1,0 +1,343 @@
+//! What answers each path.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes as Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chartseal_api::{
+    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, Refused,
+    ReleaseAsk, Signed, SignedError, Submission,
+};
+use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
+use chartseal_consensus::PoolError;
+use chartseal_ledger::Body as TxBody;
+use chartseal_ledger::store::LedgerStore as _;
+use chartseal_wire::checkpoint::origin;
+use chartseal_wire::{Checkpoint, Hash, RecordId, RequestId, SealedText, SignedNote, TxId};
+use serde::Deserialize;
+
+use super::failure::Failure;
+use super::{Api, MAX_WAIT};
+use crate::error::{DepositFault, NodeError};
+use crate::export::ExportRequest;
+
+type Answer = Result<Response, Failure>;
+type Asked = State<Arc<Api>>;
+
+/// The most final blocks of an answer, and about how many bytes.
+const MAX_BLOCKS: u64 = 256;
+const MAX_BLOCK_BYTES: usize = 4 << 20;
+/// The most bytes of a text.
+const MAX_TEXT: usize = 128 * 1024;
+/// The most entries of a history that are given at a time.
+const MAX_ENTRIES: usize = 4_096;
+/// The most histories of an export.
+const MAX_SECTIONS: usize = 64;
+
+pub(super) async fn genesis(State(api): Asked) -> Answer {
+    Ok(cbor(api.genesis.clone()))
+}
+
+#[derive(Deserialize)]
+pub(super) struct From {
+    from: u64,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+pub(super) async fn blocks(State(api): Asked, Query(ask): Query<From>) -> Answer {
+    let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
+    // Nothing new within that time is an empty answer.
+    if let Some(below) = ask.from.checked_sub(1) {
+        let _ = tokio::time::timeout(wait, api.handle.wait_above(below)).await;
+    }
+    work(&api, move |api| {
+        let node = api.keeper.node();
+        let head = node.head().height();
+        let mut blocks = Vec::new();
+        let mut bytes = 0;
+        for height in ask.from..=head.min(ask.from.saturating_add(MAX_BLOCKS - 1)) {
+            let Some(block) = node.kept_block(height)? else {
+                return Err(Failure::not_found("a block that was pruned"));
+            };
+            let certificate = node.ledger().certificate(height).map_err(NodeError::from)?;
+            let certificate = certificate.filter(|it| it.block == block.header.leaf());
+            let block = block.bytes();
+            bytes += block.len();
+            blocks.push(FinalBlock {
+                block: Bytes(block),
+                certificate: certificate.map(|certificate| Bytes(certificate.bytes())),
+            });
+            if bytes >= MAX_BLOCK_BYTES {
+                break;
+            }
+        }
+        Ok(encoded(&Blocks { blocks }))
+    })
+    .await
+}
+
+pub(super) async fn submit(State(api): Asked, body: Body) -> Answer {
+    let Submission { transaction, texts } = read("a submission", &body)?;
+    work(&api, move |api| {
+        let parsed = transaction.parse();
+        let parsed = parsed.map_err(|why| Failure::malformed("a transaction", why))?;
+        let named = commitment(&parsed.body);
+        let fits =
+            |text: &SealedText| text.sealed.0.len() <= MAX_TEXT && named == Some(text.commitment());
+        if texts.len() > 1 || !texts.iter().all(fits) {
+            let why = "a text is too long, or the transaction does not commit to it";
+            return Err(Failure::malformed("a submission", why));
+        }
+        let id = transaction.id();
+        match api.handle.submit(transaction) {
+            // It is here already: its texts may not be.
+            Ok(_) | Err(PoolError::Known(_)) => {}
+            Err(why) => return Err(why.into()),
+        }
+        if !texts.is_empty() {
+            api.keeper.node().put_texts(&id, &texts)?;
+        }
+        Ok(StatusCode::ACCEPTED.into_response())
+    })
+    .await
+}
+
+/// The text to which a transaction commits.
+fn commitment(body: &TxBody) -> Option<Hash> {
+    match body {
+        TxBody::AccessRequested(body) => Some(body.reason),
+        TxBody::EmergencyDeclared(body) => Some(body.reason),
+        TxBody::DirectiveIssued(body) => body.sealed,
+        TxBody::QuorumGranted(body) => body.sealed,
+        TxBody::Disputed(body) => Some(body.reason),
+        TxBody::DisputeAnswered(body) => Some(body.reason),
+        _ => None,
+    }
+}
+
+pub(super) async fn outcome(State(api): Asked, Path(id): Path<String>) -> Answer {
+    let id = TxId(hex(&id)?);
+    work(&api, move |api| {
+        Ok(encoded(&api.keeper.outcome(&api.handle, &id)))
+    })
+    .await
+}
+
+pub(super) async fn put_kem_key(State(api): Asked, body: Body) -> Answer {
+    let KemKey { of, key } = read("a KEM key", &body)?;
+    work(&api, move |api| {
+        let node = api.keeper.node();
+        if !Api::knows_kem(node.state(), &of, &key.key_id().0) {
+            return Err(Failure::forbidden(
+                "the chain does not have this key as theirs",
+            ));
+        }
+        node.put_kem_key(&key)?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+pub(super) async fn kem_key(State(api): Asked, Path(id): Path<String>) -> Answer {
+    let id = hex(&id)?;
+    work(&api, move |api| {
+        let key = api.keeper.node().kem_key(&id)?;
+        key.map(|key| encoded(&key))
+            .ok_or_else(|| Failure::not_found("a KEM key of this id"))
+    })
+    .await
+}
+
+pub(super) async fn text(
+    State(api): Asked,
+    Path((tx, commitment)): Path<(String, String)>,
+) -> Answer {
+    let (tx, commitment) = (TxId(hex(&tx)?), Hash(hex(&commitment)?));
+    work(&api, move |api| {
+        let text = api.keeper.node().text(&tx, &commitment)?;
+        text.map(|text| encoded(&text))
+            .ok_or_else(|| Failure::not_found("a text of this transaction"))
+    })
+    .await
+}
+
+pub(super) async fn deposit(State(api): Asked, body: Body) -> Answer {
+    let _turn = api.deposits.try_acquire().map_err(|_| Failure::busy())?;
+    let Deposit { envelopes, deal } = read("a deposit", &body)?;
+    drop(body);
+    work(&api, move |api| {
+        let done = api.keeper.node().deposit(&envelopes, &deal)?;
+        api.submit_own(done.acknowledgements);
+        let refused = done.refused.into_iter().map(|(record, why)| Refused {
+            record,
+            is_outdated: matches!(why, DepositFault::NotAnchored | DepositFault::Erased),
+            why: why.to_string(),
+        });
+        let refused = refused.collect();
+        Ok(encoded(&Deposited { refused }))
+    })
+    .await
+}
+
+pub(super) async fn release(State(api): Asked, body: Body) -> Answer {
+    let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
+    work(&api, move |api| {
+        let done = api.keeper.node().release(&request, &reader)?;
+        // The receipt is on its way before the shares are.
+        api.submit_own(done.receipt);
+        Ok(encoded(&done.release))
+    })
+    .await
+}
+
+pub(super) async fn envelope(
+    State(api): Asked,
+    Path((request, record)): Path<(String, String)>,
+) -> Answer {
+    let (request, record) = (id::<RequestId>(&request)?, id::<RecordId>(&record)?);
+    work(&api, move |api| {
+        let envelope = api.keeper.node().envelope(&request, &record)?;
+        Ok(encoded(&envelope))
+    })
+    .await
+}
+
+pub(super) async fn history(State(api): Asked, body: Body) -> Answer {
+    let signed: Signed<HistoryAsk> = read("a question for a history", &body)?;
+    work(&api, move |api| {
+        let HistoryAsk { subject, from } = check(api, &signed, [&signed.ask.subject])?;
+        let node = api.keeper.node();
+        let ledger = node.ledger();
+        let entries = ledger.history(subject, *from, MAX_ENTRIES);
+        let entries = entries.map_err(NodeError::from)?;
+        let entries = entries.into_iter().map(Bytes).collect();
+        Ok(encoded(&History { entries }))
+    })
+    .await
+}
+
+pub(super) async fn log_key(State(api): Asked) -> Answer {
+    work(&api, |api| {
+        let node = api.keeper.node();
+        let key = node.keys().log_vkey(&origin(&node.chain()));
+        let key = key.ok_or_else(|| Failure::not_found("a log's key"))?;
+        Ok(text_answer(key.to_string()))
+    })
+    .await
+}
+
+pub(super) async fn checkpoint(State(api): Asked) -> Answer {
+    work(&api, |api| {
+        let node = api.keeper.node();
+        let checkpoint = node.checkpoint();
+        let signatures = vec![node.sign_checkpoint(&checkpoint)?];
+        let text = checkpoint.to_string();
+        Ok(text_answer(SignedNote { text, signatures }.to_string()))
+    })
+    .await
+}
+
+pub(super) async fn cosign(State(api): Asked, body: Body) -> Answer {
+    let checkpoint = std::str::from_utf8(&body).map_err(|_| "not text".to_owned());
+    let checkpoint = checkpoint.and_then(|text| Checkpoint::parse(text).map_err(|e| e.to_string()));
+    let checkpoint = checkpoint.map_err(|why| Failure::malformed("a checkpoint", why))?;
+    work(&api, move |api| {
+        let line = api.keeper.node().cosign_checkpoint(&checkpoint)?;
+        Ok(text_answer(line.to_string()))
+    })
+    .await
+}
+
+pub(super) async fn export(State(api): Asked, body: Body) -> Answer {
+    let signed: Signed<ExportAsk> = read("a question for an export", &body)?;
+    if signed.ask.sections.len() > MAX_SECTIONS {
+        let why = "an export has at most 64 histories";
+        return Err(Failure::malformed("a question for an export", why));
+    }
+    work(&api, move |api| {
+        let subjects = signed.ask.sections.iter().map(|section| &section.subject);
+        let ask = check(api, &signed, subjects)?;
+        let histories = ask.sections.iter();
+        let histories = histories.map(|section| (section.subject, section.first));
+        let request = ExportRequest {
+            histories: histories.collect(),
+            log_size: ask.log_size,
+        };
+        let note = SignedNote::parse(&ask.note);
+        let note = note.map_err(|why| Failure::malformed("a checkpoint", why))?;
+        let export = api.keeper.node().export(&request, note)?;
+        Ok(text_answer(export.to_string()))
+    })
+    .await
+}
+
+/// The question, if its subject signed it for this node, now, and for the first time.
+fn check<'a, T: Encode>(
+    api: &Api,
+    signed: &'a Signed<T>,
+    subjects: impl IntoIterator<Item = &'a chartseal_wire::Subject>,
+) -> Result<&'a T, Failure> {
+    let now = {
+        let node = api.keeper.node();
+        let now = node.clock.now();
+        signed
+            .check(&node.chain(), &node.org(), now)
+            .map_err(|why| match why {
+                SignedError::Time => Failure::stale("the question was not made within a minute"),
+                SignedError::Signature => {
+                    Failure::forbidden("the question is not signed, or for another node")
+                }
+            })?;
+        let may = |subject| Api::may_ask(node.state(), &signed.key, subject);
+        if !subjects.into_iter().all(may) {
+            return Err(Failure::forbidden("the subject has another key"));
+        }
+        now
+    };
+    if !api.nonces().take(signed.key, signed.nonce, now)? {
+        return Err(Failure::stale("the question came before"));
+    }
+    Ok(&signed.ask)
+}
+
+/// Does what waits for the disk where waiting is allowed.
+async fn work(api: &Arc<Api>, job: impl FnOnce(&Api) -> Answer + Send + 'static) -> Answer {
+    let _turn = api.requests.try_acquire().map_err(|_| Failure::busy())?;
+    let api = Arc::clone(api);
+    let done = tokio::task::spawn_blocking(move || job(&api)).await;
+    done.unwrap_or_else(|_| Err(Failure::busy()))
+}
+
+fn read<T: Decode>(what: &str, body: &[u8]) -> Result<T, Failure> {
+    from_bytes(body).map_err(|why| Failure::malformed(what, why))
+}
+
+fn hex<const N: usize>(text: &str) -> Result<[u8; N], Failure> {
+    hex_exact(text).map_err(|why| Failure::malformed("an id", why))
+}
+
+fn id<T: FromStr>(text: &str) -> Result<T, Failure>
+where
+    T::Err: Display,
+{
+    text.parse().map_err(|why| Failure::malformed("an id", why))
+}
+
+fn encoded(value: &impl Encode) -> Response {
+    cbor(to_bytes(value))
+}
+
+fn text_answer(text: String) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (kind, text).into_response()
+}
+
+fn cbor(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/cbor")], bytes).into_response()
+}

@@ -1,0 +1,81 @@
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chartseal_api::Problem;
+use chartseal_consensus::PoolError;
+
+use crate::error::NodeError;
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(super) struct Failure(Problem);
+
+impl Failure {
+    fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self(Problem::new(status.as_u16(), title, code, detail))
+    }
+
+    /// Bytes, or a part of the path, that are not in their format.
+    pub(super) fn malformed(what: &str, why: impl std::fmt::Display) -> Self {
+        let detail = format!("{what} is not in its format: {why}");
+        Self::new(StatusCode::BAD_REQUEST, "CS-API-01", detail)
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        let detail = format!("{what} is not here");
+        Self::new(StatusCode::NOT_FOUND, NodeError::NOT_HERE, detail)
+    }
+
+    /// The question is not signed by whom it concerns.
+    pub(super) fn forbidden(why: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "CS-API-03", why)
+    }
+
+    /// The question was made at another time, or came before.
+    pub(super) fn stale(why: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "CS-API-04", why)
+    }
+
+    pub(super) fn busy() -> Self {
+        let detail = "too many requests at a time; ask again in a moment";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS-API-05", detail)
+    }
+
+    /// The node itself fails: its disk, say. The log says more than the answer.
+    fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request can't be answered");
+        let detail = "the node's own stores fail; another node may answer";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            NodeError::INTERNAL,
+            detail,
+        )
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, error.rule(), error.to_string())
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error.code() {
+            NodeError::NOT_HERE => Self::not_found("a share or ciphertext of this record"),
+            NodeError::INTERNAL => Self::internal(&error),
+            code => Self::new(StatusCode::FORBIDDEN, code, error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        (status, kind, body).into_response()
+    }
+}

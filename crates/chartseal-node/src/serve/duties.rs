@@ -1,0 +1,124 @@
+//! What a custodian does by itself when a block is final: it destroys what is erased, and attests it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chartseal_consensus::engine::Handle;
+use chartseal_ledger::{Block, Body};
+use chartseal_wire::RecordId;
+
+use super::keeper::NodeKeeper;
+use crate::error::NodeError;
+
+/// The file that says up to which height everything is done.
+const FILE: &str = "duties";
+/// After how many blocks without a sign of it an attestation is made again.
+const AGAIN: u64 = 16;
+
+/// Erasures that this node has to carry out.
+pub(super) struct Duties {
+    keeper: NodeKeeper,
+    handle: Handle,
+    file: PathBuf,
+    /// The newest height that was looked at.
+    seen: u64,
+    /// Records whose destruction is not attested on the chain yet: by the height that erased them, and when it was last
+    /// attested.
+    open: BTreeMap<(u64, RecordId), u64>,
+}
+
+impl Duties {
+    /// Goes on where the last process stopped: before a height is written down, all its duties are done.
+    pub(super) fn new(directory: &Path, keeper: NodeKeeper, handle: Handle) -> Self {
+        let file = directory.join(FILE);
+        let seen = std::fs::read_to_string(&file).ok();
+        let seen = seen.and_then(|text| text.trim().parse().ok());
+        Self {
+            keeper,
+            handle,
+            file,
+            seen: seen.unwrap_or(0),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Looks after every final block, until the validator stops.
+    pub(super) async fn run(mut self) {
+        let mut height = 0;
+        while let Some(next) = self.handle.wait_above(height).await {
+            height = next;
+            let looked = tokio::task::spawn_blocking(move || {
+                let done = self.look(next);
+                (self, done)
+            });
+            let Ok((duties, done)) = looked.await else {
+                return;
+            };
+            self = duties;
+            if let Err(error) = done {
+                // Whatever is not done is tried again with the next block.
+                tracing::error!(%error, "erased records can't be destroyed");
+            }
+        }
+    }
+
+    fn look(&mut self, head: u64) -> Result<(), NodeError> {
+        while self.seen < head {
+            let height = self.seen + 1;
+            // What was pruned was looked after before: nodes prune below what they have done.
+            let block = self.keeper.node().kept_block(height)?;
+            for record in block.iter().flat_map(erased) {
+                self.open.insert((height, record), 0);
+            }
+            self.seen = height;
+        }
+        let mut attestations = Vec::new();
+        {
+            let mut node = self.keeper.node();
+            let mut failed = None;
+            self.open.retain(|(_, record), last| {
+                let Ok(index) = node.index_for(record) else {
+                    return false;
+                };
+                let known = node.state().record(record);
+                if known.is_none_or(|it| it.destroyed & (1 << (index.get() - 1)) != 0) {
+                    return false;
+                }
+                if *last == 0 || head >= *last + AGAIN {
+                    match node.destroy(record) {
+                        Ok(attestation) => {
+                            attestations.push(attestation);
+                            *last = head;
+                        }
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                true
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        for attestation in attestations {
+            if let Err(why) = self.handle.submit(attestation) {
+                tracing::warn!(%why, "the pool refuses an attestation");
+            }
+        }
+        let oldest = self.open.keys().next();
+        let done = oldest.map_or(self.seen, |(height, _)| height - 1);
+        // Without this the next process looks at more blocks again, and does nothing twice.
+        let _ = std::fs::write(&self.file, format!("{done}\n"));
+        Ok(())
+    }
+}
+
+/// The records that a block erases.
+fn erased(block: &Block) -> Vec<RecordId> {
+    let parsed = block.transactions.iter().filter_map(|it| it.parse().ok());
+    parsed
+        .filter_map(|transaction| match transaction.body {
+            Body::Erased(erased) => Some(erased.record),
+            _ => None,
+        })
+        .collect()
+}
