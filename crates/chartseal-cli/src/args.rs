@@ -80,6 +80,9 @@ pub struct Demo {
     /// Keep everything here for inspection; made if missing, else it must be empty.
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Run the visit on this running network (`net init --for-demo --api-port PORT`, `net up`), not on one of its own.
+    #[arg(long, value_name = "DIR")]
+    pub network: Option<PathBuf>,
     /// Print one JSON document (schema `chartseal.demo/1`) instead of a page.
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chartseal_ledger::Params;
 use chartseal_node::serve::{Config, Control, NodeStatus, begin, found, serve};
 use chartseal_node::{Clock, VoucherError, Vouchers};
 use clap::Subcommand;
@@ -39,9 +40,16 @@ pub struct Init {
     /// The first node's port on the loopback address; the others have the next ones.
     #[arg(long, value_name = "PORT", default_value_t = 7_400)]
     pub port: u16,
+    /// The first node's port for clients, on the loopback address; the others have the next ones. Without it nodes have
+    /// no service to clients.
+    #[arg(long, value_name = "PORT")]
+    pub api_port: Option<u16>,
     /// How often an idle network makes a block, in ms.
     #[arg(long, value_name = "MS")]
     pub heartbeat_ms: Option<u64>,
+    /// Found it for a demonstration: an emergency role counts after two seconds, not after a day.
+    #[arg(long)]
+    pub for_demo: bool,
 }
 
 /// A network's directory.
@@ -147,13 +155,22 @@ fn join(args: &Join) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// When an emergency role counts in a network that is founded for a demonstration, in ms.
+const DEMO_DELAY_MS: u64 = 2_000;
+
 fn init(args: &Init) -> Result<Exit, Failure> {
     let now = Clock::System.now();
+    let mut params = Params::default();
+    if args.for_demo {
+        params.emergency_role_delay_ms = DEMO_DELAY_MS;
+    }
     let made = found(
         &args.dir,
         args.validators,
         args.port,
         args.heartbeat_ms,
+        args.api_port,
+        params,
         now,
     );
     let made = made.map_err(Failure::new)?;

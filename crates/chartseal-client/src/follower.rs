@@ -10,6 +10,7 @@ use thiserror::Error;
 /// block after it, is verified.
 pub struct Follower {
     head: Overlay,
+    bytes: u64,
 }
 
 /// What new blocks brought.
@@ -54,12 +55,18 @@ impl Follower {
     pub fn new(genesis: &Genesis) -> Self {
         Self {
             head: genesis.overlay(),
+            bytes: genesis.block().bytes().len() as u64,
         }
     }
 
     /// The newest certified state.
     pub fn head(&self) -> &Overlay {
         &self.head
+    }
+
+    /// The bytes of all blocks up to it.
+    pub fn chain_bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Its height.
@@ -75,7 +82,7 @@ impl Follower {
     pub fn take(&mut self, blocks: &Blocks, threads: NonZeroUsize) -> Result<Settled, FollowError> {
         let mut tip = self.head.clone();
         let (mut settled, mut pending) = (Settled::default(), Settled::default());
-        let mut certified = None;
+        let (mut certified, mut bytes) = (None, self.bytes);
         for found in &blocks.blocks {
             let height = tip.height() + 1;
             let block = Block::from_bytes(&found.block.0);
@@ -88,24 +95,25 @@ impl Follower {
                 why: Box::new(why),
             })?;
             pending.blocks += 1;
+            bytes += found.block.0.len() as u64;
             let ids = block.transactions.iter().map(|it| (it.id(), height));
             pending.transactions.extend(ids);
-            if let Some(bytes) = &found.certificate {
+            if let Some(certificate) = &found.certificate {
                 let failed = |why: String| FollowError::Certificate { height, why };
-                let certificate = Certificate::parse(&bytes.0);
+                let certificate = Certificate::parse(&certificate.0);
                 let certificate = certificate.map_err(|why| failed(why.to_string()))?;
                 // The committee is that of the state before the block.
                 verify_certificate(&certificate, &block.header, tip.committee())
                     .map_err(|why| failed(why.to_owned()))?;
-                certified = Some(executed.overlay.clone());
+                certified = Some((executed.overlay.clone(), bytes));
                 settled.blocks += pending.blocks;
                 settled.transactions.append(&mut pending.transactions);
                 pending.blocks = 0;
             }
             tip = executed.overlay;
         }
-        if let Some(head) = certified {
-            self.head = head;
+        if let Some((head, bytes)) = certified {
+            (self.head, self.bytes) = (head, bytes);
         }
         Ok(settled)
     }

@@ -68,6 +68,19 @@ pub enum ClientError {
     },
 }
 
+impl ClientError {
+    /// Whose node it is.
+    pub fn org(&self) -> OrgId {
+        match self {
+            Self::Unreachable { org, .. }
+            | Self::Refused { org, .. }
+            | Self::Malformed { org, .. }
+            | Self::NoText { org }
+            | Self::TooLong { org } => *org,
+        }
+    }
+}
+
 impl Remote {
     /// The service of an organization's node at this address, such as `http://127.0.0.1:9100`.
     ///

@@ -55,11 +55,7 @@ impl NodeKeys {
 
     /// The verifier key under which this node cosigns checkpoints.
     pub fn cosigner_vkey(&self, org: &OrgId) -> Option<VerifierKey> {
-        VerifierKey::new(
-            &cosigner_name(org),
-            KeyKind::Cosigner,
-            public(&self.cosigner),
-        )
+        cosigner_vkey(org, public(&self.cosigner))
     }
 
     /// Its secrets, for a file that only the node's user may read.
@@ -99,6 +95,11 @@ pub fn cosigner_name(org: &OrgId) -> String {
 /// A key pair's public half, as the ledger writes it.
 pub fn public(keys: &SigningKeyPair) -> PublicKey {
     PublicKey(keys.verifying_key().to_bytes())
+}
+
+/// The verifier key under which an organization's validator cosigns checkpoints.
+pub fn cosigner_vkey(org: &OrgId, validator: PublicKey) -> Option<VerifierKey> {
+    VerifierKey::new(&cosigner_name(org), KeyKind::Cosigner, validator)
 }
 
 /// Signs a message, as the ledger writes signatures.

@@ -91,6 +91,19 @@ impl VoucherError {
     }
 }
 
+/// The file's text.
+impl std::fmt::Display for Vouchers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let header = hex(&self.header.bytes());
+        writeln!(f, "{MAGIC}\nheader {header}")?;
+        for (height, certificate) in &self.certificates {
+            let certificate = hex(&certificate.bytes());
+            writeln!(f, "certificate {height} {certificate}")?;
+        }
+        Ok(())
+    }
+}
+
 impl Vouchers {
     /// Those of a stored ledger; `None` if it is empty, or lacks its newest block's certificate.
     ///
@@ -143,20 +156,16 @@ impl Vouchers {
         if !certificates.is_sorted_by(|(one, _), (next, _)| one < next) {
             return Err(wrong(3, "certificates not by height"));
         }
-        Ok(Self {
+        let vouchers = Self {
             header,
             certificates,
-        })
-    }
-
-    /// The file's text.
-    pub fn text(&self) -> String {
-        let mut text = format!("{MAGIC}\nheader {}\n", hex(&self.header.bytes()));
-        for (height, certificate) in &self.certificates {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "certificate {height} {}", hex(&certificate.bytes()));
+        };
+        // One file, one text: no sign before a height, no other end of a line.
+        if vouchers.to_string() == text {
+            Ok(vouchers)
+        } else {
+            Err(wrong(1, "not as this program writes it"))
         }
-        text
     }
 
     /// Whether the committees of a chain, from its genesis's on, vouch for a snapshot. Its headers, state and histories

@@ -92,6 +92,21 @@ targets! {
     ledger_committee => canonical::<chartseal_ledger::Committee>, "a committee";
     ledger_genesis => canonical::<chartseal_ledger::Genesis>, "a genesis";
     ledger_snapshot => snapshot, "a header and a snapshot's chunks, and imports it";
+    api_submission => canonical::<chartseal_api::Submission>, "what a client hands in";
+    api_outcome => canonical::<chartseal_api::TxOutcome>, "what became of a transaction";
+    api_blocks => canonical::<chartseal_api::Blocks>, "final blocks with their certificates";
+    api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";
+    api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";
+    api_deposited => canonical::<chartseal_api::Deposited>, "what a custodian did with one";
+    api_release => canonical::<chartseal_api::ReleaseAsk>, "a question for shares";
+    api_envelope => canonical::<chartseal_api::Envelope>, "a sealed record as it travels";
+    api_history => canonical::<chartseal_api::Signed<chartseal_api::HistoryAsk>>, "a signed question for a history";
+    api_entries => canonical::<chartseal_api::History>, "the entries of a history";
+    api_export => canonical::<chartseal_api::Signed<chartseal_api::ExportAsk>>, "a signed question for an export";
+    consensus_gossip => gossip, "a message of gossip";
+    consensus_evidence => evidence, "evidence against a validator";
+    consensus_recall => recall, "a question for votes, or its answer";
+    node_vouchers => text(chartseal_node::Vouchers::parse), "a snapshot's vouchers";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
     audit_equivocation => equivocation, "evidence of two histories, and verifies it";
@@ -134,6 +149,21 @@ fn export(input: &[u8]) -> bool {
 fn certificate(input: &[u8]) -> bool {
     let certificate = chartseal_wire::Certificate::parse(input);
     certificate.is_ok_and(|certificate| same(input, &certificate.bytes()))
+}
+
+fn gossip(input: &[u8]) -> bool {
+    let read = chartseal_consensus::engine::read_frame(input);
+    read.is_ok_and(|transactions| same(input, &to_bytes(&transactions)))
+}
+
+fn evidence(input: &[u8]) -> bool {
+    let read = chartseal_consensus::Evidence::from_bytes(input);
+    read.is_ok_and(|evidence| same(input, &evidence.bytes()))
+}
+
+fn recall(input: &[u8]) -> bool {
+    let read = chartseal_consensus::engine::Recall::from_bytes(input);
+    read.is_ok_and(|recall| same(input, &recall.bytes()))
 }
 
 fn text<T: ToString, E>(parse: impl Fn(&str) -> Result<T, E>) -> impl Fn(&[u8]) -> bool {

@@ -1,11 +1,13 @@
 use std::path::PathBuf;
 
+use chartseal_client::{ClientError, FollowError};
 use chartseal_consensus::{EmbeddedError, OrderingError};
 use chartseal_envelope::{
     CombineError, DealError, OpenError, RandomnessError, SealError, TextError,
 };
 use chartseal_ledger::{AdmissionError, GenesisError};
 use chartseal_node::NodeError;
+use chartseal_node::serve::ConfigError;
 use chartseal_policy::PolicyError;
 use chartseal_wire::{ActorId, Hash, OrgId, PatientId, RecordId, RequestId};
 use thiserror::Error;
@@ -26,6 +28,27 @@ pub enum Error {
     /// A node refuses or fails.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// A node in another process can't be asked.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Blocks that a node gave out are not the chain's.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// The ledger of nodes in other processes refuses a transaction.
+    #[error("the ledger refuses: {0}")]
+    RefusedThere(String),
+    /// Transactions that were handed in are in no block.
+    #[error("{0} transactions are not final after a minute; enough nodes have to run")]
+    NotFinal(usize),
+    /// A node's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A node without a service to clients.
+    #[error("{}: `api` is missing; add a line `api IP:PORT`, and start the node again", .0.display())]
+    NoService(PathBuf),
+    /// Nodes in other processes behave as they do.
+    #[error("the nodes are processes of their own, which this one does not control")]
+    OtherProcess,
     /// No node is running.
     #[error("no organization's node is running")]
     NobodyThere,

@@ -115,11 +115,7 @@ impl Clinician {
         let mut delivered = Vec::with_capacity(self.outbox.len());
         let mut failure = None;
         for parcel in &self.outbox {
-            let node = network
-                .nodes_mut()
-                .iter_mut()
-                .find(|node| node.org() == parcel.to);
-            let taken = match node.map(|node| node.deposit(&parcel.envelopes, &parcel.deal)) {
+            let taken = match network.deposit(&parcel.to, &parcel.envelopes, &parcel.deal) {
                 Some(Ok(taken)) => taken,
                 Some(Err(NodeError::Stopped(_))) | None => {
                     delivered.push(false);

@@ -49,19 +49,21 @@
 //! | `filing` | [`Clinician::file`], [`Clinician::amend`]: seal, deal, anchor |
 //! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
+//! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |
 //! | `invitation` | [`Invitation`]: what a grantee is told |
 //! | `trust` | the trust policy, signed exports |
 //! | [`domain`] | domain-separation strings |
 //!
 //! # Limits
-//! - One process: the organizations are separate in code, stores and keys, not in machines. A network
-//!   of processes comes with the consensus engine.
+//! - [`Network::in_memory`] and [`Network::create`] are one process: the organizations are separate in code, stores and
+//!   keys, not in machines. [`Network::connect`] speaks to nodes that are processes of their own.
 //! - Not audited, no medical device: synthetic data only, for now. `docs/promises.md` says what is
 //!   promised, and while what holds.
 //! - People's keys are in memory; keep [`Person::seed`] in an encrypted keystore, and come back with
 //!   [`Network::patient`] or [`Network::clinician`].
 
 mod clinician;
+mod custody;
 mod document;
 pub mod domain;
 mod error;
@@ -72,6 +74,7 @@ mod network;
 mod patient;
 mod person;
 mod reading;
+mod remote;
 mod texts;
 mod trust;
 

@@ -21,6 +21,7 @@ use crate::clinician::Clinician;
 use crate::error::Error;
 use crate::patient::Patient;
 use crate::person::Person;
+use crate::remote::There;
 
 /// How many organizations found a network: *n* = 3*f* + 1 with *f* = 1.
 const ORGANIZATIONS: usize = 4;
@@ -32,10 +33,18 @@ pub(crate) const EXPIRES_AFTER: u64 = 1_000;
 /// Its founding organizations order blocks and keep key shares. Others can be enrolled, to have
 /// practitioners and patients. People are not in it: they hold a [`Patient`] or a [`Clinician`].
 pub struct Network {
-    ordering: Box<dyn Ordering<Replica = Node> + Send>,
+    pub(crate) place: Place,
     genesis: Genesis,
     offices: BTreeMap<OrgId, Office>,
     clock: Clock,
+}
+
+/// Where a network's nodes are.
+pub(crate) enum Place {
+    /// In this process: the engine orders.
+    Here(Box<dyn Ordering<Replica = Node> + Send>),
+    /// Processes of their own.
+    There(Box<There>),
 }
 
 /// An organization's office: it enrols people, and its key is on no node.
@@ -133,10 +142,38 @@ impl Network {
         }
         Ok(Self {
             // A node that was stopped before the others lacks their last blocks, and is given them.
-            ordering: order(&genesis, nodes, &clock)?,
+            place: Place::Here(order(&genesis, nodes, &clock)?),
             genesis,
             offices: BTreeMap::new(),
             clock,
+        })
+    }
+
+    /// The network of `chartseal net init`, whose nodes run as processes of their own, by the services that they offer to
+    /// clients. The directory's `offices` enrol people; everything that nodes answer is verified against its `genesis`.
+    ///
+    /// # Errors
+    /// [`Error`] if something is missing, a node has no service, or none answers.
+    pub fn connect(dir: &Path) -> Result<Self, Error> {
+        let genesis: Genesis = chartseal_codec::from_bytes(&read(&dir.join("genesis"))?)
+            .map_err(|_| Error::Malformed("the genesis"))?;
+        let there = There::connect(dir, &genesis)?;
+        let mut offices = BTreeMap::new();
+        for (at, member) in (1..).zip(genesis.committee().members()) {
+            let seed = read(&dir.join("offices").join(format!("{at}.key")))?;
+            let seed: Zeroizing<[u8; 32]> = match seed.as_slice().try_into() {
+                Ok(seed) => Zeroizing::new(seed),
+                Err(_) => return Err(Error::Malformed("an office's key")),
+            };
+            let keys = SigningKeyPair::from_secret_bytes(&seed);
+            let seq = there.follower().head().state().sequence(&public(&keys));
+            offices.insert(member.org, Office { keys, seq });
+        }
+        Ok(Self {
+            place: Place::There(Box::new(there)),
+            genesis,
+            offices,
+            clock: Clock::System,
         })
     }
 
@@ -177,13 +214,13 @@ impl Network {
             .map(|node| node.keys().kem.public_key().clone())
             .collect();
         let network = Self {
-            ordering: order(&genesis, nodes, &clock)?,
+            place: Place::Here(order(&genesis, nodes, &clock)?),
             genesis,
             offices,
             clock,
         };
-        for key in &kem_keys {
-            network.publish_kem_key(key)?;
+        for (member, key) in network.genesis.committee().members().iter().zip(&kem_keys) {
+            network.publish_kem_key(ActorId(member.org.0), key)?;
         }
         Ok(network)
     }
@@ -214,19 +251,32 @@ impl Network {
         self.offices.get(org).map(|office| &office.keys)
     }
 
-    /// The founding organizations' nodes, in the committee's order.
+    /// The founding organizations' nodes, in the committee's order; none of a network of other processes.
     pub fn nodes(&self) -> &[Node] {
-        self.ordering.replicas()
+        match &self.place {
+            Place::Here(ordering) => ordering.replicas(),
+            Place::There(_) => &[],
+        }
     }
 
-    /// The founding organizations' nodes, to look after them.
+    /// The founding organizations' nodes, to look after them; none of a network of other processes.
     pub fn nodes_mut(&mut self) -> &mut [Node] {
-        self.ordering.replicas_mut()
+        match &mut self.place {
+            Place::Here(ordering) => ordering.replicas_mut(),
+            Place::There(_) => &mut [],
+        }
+    }
+
+    /// The founding organizations, in the committee's order.
+    pub fn organizations(&self) -> Vec<OrgId> {
+        let members = self.genesis.committee().members().iter();
+        members.map(|member| member.org).collect()
     }
 
     /// How many validators must agree, and how many shares open a record: 2*f* + 1.
     pub fn quorum(&self) -> usize {
-        self.ordering.quorum()
+        let quorum = self.genesis.committee().quorum();
+        usize::try_from(quorum).unwrap_or(usize::MAX)
     }
 
     /// Changes how a node behaves; one that runs again first catches up.
@@ -234,21 +284,35 @@ impl Network {
     /// # Errors
     /// [`Error`] if it can't.
     pub fn set_conduct(&mut self, at: usize, conduct: Conduct) -> Result<(), Error> {
-        if let Some(node) = self.ordering.replicas_mut().get_mut(at) {
+        let Place::Here(ordering) = &mut self.place else {
+            return Err(Error::OtherProcess);
+        };
+        if let Some(node) = ordering.replicas_mut().get_mut(at) {
             node.set_conduct(conduct);
         }
-        Ok(self.ordering.catch_up()?)
+        Ok(ordering.catch_up()?)
     }
 
-    /// The newest final state, as the first running node has it.
+    /// The newest final state: as the first running node has it, or as this process followed it.
     ///
     /// # Errors
     /// [`Error::NobodyThere`].
     pub fn head(&self) -> Result<&Overlay, Error> {
+        if let Place::There(there) = &self.place {
+            return Ok(there.follower().head());
+        }
         self.running()
             .next()
             .map(Node::head)
             .ok_or(Error::NobodyThere)
+    }
+
+    /// The bytes of all blocks, as this process followed them; 0 where nodes of this process have them.
+    pub fn chain_bytes(&self) -> u64 {
+        match &self.place {
+            Place::Here(_) => 0,
+            Place::There(there) => there.follower().chain_bytes(),
+        }
     }
 
     /// Enrols a further organization, such as a clinic without a node.
@@ -295,7 +359,7 @@ impl Network {
             countersignature: None,
         };
         if roles.contains(&chartseal_ledger::EMERGENCY_ROLE) {
-            let mut members = self.nodes().iter().map(Node::org);
+            let mut members = self.organizations().into_iter();
             let other = members.find(|other| other != org);
             let other = other.ok_or(Error::NoOffice(*org))?;
             let office = self.offices.get(&other).ok_or(Error::NoOffice(other))?;
@@ -306,7 +370,7 @@ impl Network {
             });
         }
         self.act_for(org, body)?;
-        self.publish_kem_key(person.kem_public_key())?;
+        self.publish_kem_key(person.id(), person.kem_public_key())?;
         Ok(Clinician::new(person, *org))
     }
 
@@ -328,7 +392,7 @@ impl Network {
         };
         body.agreement = Some(person.sign(&body.to_agree(&self.chain())));
         self.act_for(org, body)?;
-        self.publish_kem_key(person.kem_public_key())?;
+        self.publish_kem_key(person.id(), person.kem_public_key())?;
         Ok(patient)
     }
 
@@ -372,6 +436,10 @@ impl Network {
         texts: &[SealedText],
     ) -> Result<TxId, Error> {
         let id = transaction.id();
+        if let Place::There(there) = &mut self.place {
+            there.submit(&[transaction], texts)?;
+            return Ok(id);
+        }
         for node in self.running().filter(|_| !texts.is_empty()) {
             node.put_texts(&id, texts)?;
         }
@@ -384,10 +452,17 @@ impl Network {
     /// # Errors
     /// [`Error::Refused`] for the first that is not admitted; the others are final.
     pub fn submit_all(&mut self, transactions: Vec<SignedTransaction>) -> Result<Finalized, Error> {
+        let ordering = match &mut self.place {
+            Place::Here(ordering) => ordering,
+            Place::There(there) => {
+                there.submit(&transactions, &[])?;
+                return Ok(Finalized::default());
+            }
+        };
         for transaction in transactions {
-            self.ordering.submit(transaction);
+            ordering.submit(transaction);
         }
-        let mut finalized = self.ordering.finalize(self.clock.now())?;
+        let mut finalized = ordering.finalize(self.clock.now())?;
         match finalized.rejected.pop() {
             Some(rejection) => Err(Error::Refused(rejection.why)),
             None => Ok(finalized),
@@ -396,16 +471,25 @@ impl Network {
 
     /// The KEM key to which texts for a patient, a practitioner or a custodian are sealed.
     pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<KemPublicKey, Error> {
+        let missing = Error::Malformed("a KEM key's id");
+        if let Place::There(there) = &self.place {
+            return there.kem_key(id)?.ok_or(missing);
+        }
         for node in self.running() {
             if let Some(key) = node.kem_key(id)? {
                 return Ok(key);
             }
         }
-        Err(Error::Malformed("a KEM key's id"))
+        Err(missing)
     }
 
     /// A sealed text, from the first running node that has it.
     pub(crate) fn text(&self, tx: &TxId, commitment: &Hash) -> Result<SealedText, Error> {
+        if let Place::There(there) = &self.place {
+            return there
+                .text(tx, commitment)?
+                .ok_or(Error::NoText(*commitment));
+        }
         for node in self.running() {
             if let Some(text) = node.text(tx, commitment)? {
                 return Ok(text);
@@ -428,10 +512,8 @@ impl Network {
     }
 
     fn founder(&self) -> Result<OrgId, Error> {
-        self.nodes()
-            .first()
-            .map(Node::org)
-            .ok_or(Error::NobodyThere)
+        let founders = self.organizations();
+        founders.first().copied().ok_or(Error::NobodyThere)
     }
 
     /// Signs as an organization's office, and submits.
@@ -451,7 +533,10 @@ impl Network {
         self.submit(signed, &[])
     }
 
-    fn publish_kem_key(&self, key: &KemPublicKey) -> Result<(), Error> {
+    fn publish_kem_key(&self, of: ActorId, key: &KemPublicKey) -> Result<(), Error> {
+        if let Place::There(there) = &self.place {
+            return there.put_kem_key(of, key);
+        }
         self.running()
             .try_for_each(|node| Ok(node.put_kem_key(key)?))
     }

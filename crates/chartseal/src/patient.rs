@@ -273,26 +273,7 @@ impl Patient {
                 .transaction(network.chain(), network.expiry()?, body);
             network.submit(signed, &[])?;
         }
-        let destroyed = network
-            .state()?
-            .record(&record)
-            .map_or(0, |record| record.destroyed);
-        let mut attestations = Vec::new();
-        for node in network.nodes_mut() {
-            let Ok(index) = node.index_for(&record) else {
-                continue;
-            };
-            let bit = 1 << (index.get() - 1);
-            if destroyed & bit == 0 {
-                match node.destroy(&record) {
-                    Ok(attestation) => attestations.push(attestation),
-                    Err(chartseal_node::NodeError::Stopped(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        network.submit_all(attestations)?;
-        Ok(())
+        network.destroy(&record)
     }
 
     /// The patient's records, oldest first, as the chain has them.
@@ -332,8 +313,7 @@ impl Patient {
     /// # Errors
     /// [`Error`].
     pub fn history(&self, network: &Network) -> Result<Vec<Entry>, Error> {
-        let node = network.running().next().ok_or(Error::NobodyThere)?;
-        let entries = node.history(&Subject::Patient(self.id()), 0)?;
+        let entries = network.history(&self.person, &Subject::Patient(self.id()))?;
         let read = entries.iter().map(|bytes| from_bytes(bytes));
         read.collect::<Result<_, _>>()
             .map_err(|_| Error::Malformed("an entry of the history"))
@@ -413,7 +393,7 @@ impl Patient {
             histories: histories.collect(),
             log_size: kept.map(Kept::log_size),
         };
-        network.export(&request)
+        network.export(&self.person, &request)
     }
 
     pub(crate) fn history_salt(&self) -> [u8; 32] {

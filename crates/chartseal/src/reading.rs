@@ -11,6 +11,7 @@ use chartseal_policy::{Action, Obligation, Purpose};
 use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
+use crate::custody::{author_key, index_for};
 use crate::document::Filing;
 use crate::error::Error;
 use crate::network::Network;
@@ -185,9 +186,10 @@ impl Clinician {
             });
         }
         let wanted = still_released(network, request, &releases)?;
+        // Which copy is served does not matter: seal and digest are checked before it is opened.
         let envelopes = wanted
             .iter()
-            .map(|record| find_envelope(network, request, record));
+            .map(|record| network.envelope(&request.id, record));
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
         let dealings: Vec<Dealing> = envelopes
             .iter()
@@ -218,10 +220,7 @@ impl Clinician {
             }
             let state = network.state()?;
             let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
-            let author = network
-                .running()
-                .find_map(|node| node.author_key(&anchored));
-            let author_key = author.ok_or(Error::NoRecord(*record))?;
+            let author_key = author_key(state, &anchored).ok_or(Error::NoRecord(*record))?;
             let EnvelopeFront { header, seal } = envelope.front;
             let opened = open(&header, &envelope.body, &seal, &author_key, &combined.key);
             let opened = opened.map_err(|why| Error::NotOpened {
@@ -261,12 +260,13 @@ type Releases = (Vec<(OrgId, Release)>, Option<NodeError>);
 fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases, Error> {
     let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
     let first = *request.permitted.first().ok_or(Error::Denied(request.id))?;
-    for node in network.nodes_mut() {
-        match node.release(&request.id, request.reader.public_key()) {
+    for (org, given) in network.releases(&request.id, request.reader.public_key()) {
+        let index = index_for(network.state()?, &org, &first);
+        match given {
             // A release is not signed: who sent it is known from whom it came.
-            Ok(given) if node.index_for(&first).ok() != Some(given.release.index()) => {}
+            Ok(given) if index != Some(given.release.index()) => {}
             Ok(given) => {
-                releases.push((node.org(), given.release));
+                releases.push((org, given.release));
                 receipts.extend(given.receipt);
             }
             Err(NodeError::Stopped(_)) => {}
@@ -308,18 +308,4 @@ fn still_released(
         .copied()
         .filter(is_released)
         .collect())
-}
-
-fn find_envelope(
-    network: &Network,
-    request: &Request,
-    record: &RecordId,
-) -> Result<Envelope, Error> {
-    // Which copy is served does not matter: seal and digest are checked before it is opened.
-    let mut copies = network
-        .running()
-        .map(|node| node.envelope(&request.id, record));
-    copies
-        .find_map(Result::ok)
-        .ok_or(Error::NoCiphertext(*record))
 }

@@ -1,11 +1,13 @@
 //! Exports and the trust policy against which they are checked.
 
+use chartseal_node::keys::cosigner_vkey;
 use chartseal_node::{ExportRequest, Node};
 use chartseal_wire::SignedNote;
 use chartseal_wire::checkpoint::origin;
 
 use crate::error::Error;
-use crate::network::Network;
+use crate::network::{Network, Place};
+use crate::person::Person;
 
 impl Network {
     /// Whose signatures count, and how many: a C2SP tlog-policy. A patient gets it once, on paper or
@@ -15,14 +17,14 @@ impl Network {
         let mut lines = vec![format!(
             "# Chartseal: whose signatures count for the log {origin}"
         )];
-        let logs = self
-            .nodes()
-            .iter()
-            .filter_map(|node| node.keys().log_vkey(&origin));
-        lines.extend(logs.map(|key| format!("log {key}")));
+        lines.extend(
+            self.log_keys(&origin)
+                .iter()
+                .map(|key| format!("log {key}")),
+        );
         let mut names = Vec::new();
-        for (at, node) in (1..).zip(self.nodes()) {
-            if let Some(key) = node.keys().cosigner_vkey(&node.org()) {
+        for (at, member) in (1..).zip(self.genesis().committee().members()) {
+            if let Some(key) = cosigner_vkey(&member.org, member.validator) {
                 lines.push(format!("witness organization-{at} {key}"));
                 names.push(format!("organization-{at}"));
             }
@@ -53,12 +55,25 @@ impl Network {
         lines.collect::<Vec<_>>().join("\n") + "\n"
     }
 
+    /// The verifier keys under which nodes issue checkpoints.
+    fn log_keys(&self, origin: &str) -> Vec<String> {
+        if let Place::There(there) = &self.place {
+            return there.log_keys().to_vec();
+        }
+        let keys = self.nodes().iter();
+        let keys = keys.filter_map(|node| node.keys().log_vkey(origin));
+        keys.map(|key| key.to_string()).collect()
+    }
+
     /// Exports histories under a checkpoint of the newest block, which every running validator signs; with the
     /// committee's certificate of that block, and of how it came into office.
     ///
     /// # Errors
     /// [`Error::TooFewSigners`] without a quorum.
-    pub fn export(&self, request: &ExportRequest) -> Result<String, Error> {
+    pub fn export(&self, person: &Person, request: &ExportRequest) -> Result<String, Error> {
+        if let Place::There(there) = &self.place {
+            return there.export(person, request, self.now());
+        }
         let running: Vec<&Node> = self.running().collect();
         let needed = self.quorum();
         let too_few = Error::TooFewSigners {

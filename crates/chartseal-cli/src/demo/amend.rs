@@ -2,6 +2,7 @@
 
 use chartseal::{Ask, Document, Purpose};
 use chartseal_fhir::Resource;
+use chartseal_wire::{Entry, Event};
 
 use crate::demo::AMENDED;
 use crate::demo::page::Outcome;
@@ -65,9 +66,11 @@ pub fn amendment(visit: &mut Visit<'_>) -> Result<(), Failure> {
         reads_new,
         "whoever may read the record reads the new version, byte for byte",
     );
-    let node = visit.network.nodes().first();
-    let versions = node.map(|node| node.versions(&record)).transpose();
-    let versions = versions.map_err(Failure::new)?.map_or(0, |all| all.len());
+    let (network, people) = visit.cast()?;
+    let history = people.patient.history(network)?;
+    let is_version =
+        |entry: &&Entry| matches!(&entry.event, Event::RecordAdded(it) if it.record == record);
+    let versions = history.iter().filter(is_version).count();
     let what = format!(
         "both versions stay anchored ({})",
         plural(versions, "version")

@@ -3,9 +3,8 @@
 use chartseal::{Ask, Network, Opening, PatientId, Purpose, RecordId, Request, RequestId};
 use chartseal_envelope::KemKeyPair;
 use chartseal_fhir::Resource;
-use chartseal_ledger::NotReleasable;
-use chartseal_node::NodeError;
-use chartseal_wire::{Event, TxId};
+use chartseal_node::{NodeError, ReleasedShares};
+use chartseal_wire::{Event, OrgId, TxId};
 
 use crate::demo::page::Outcome;
 use crate::demo::visit::{HOUR, MINUTE, Visit, clock, decision, plural, purpose};
@@ -102,15 +101,8 @@ fn grant(visit: &mut Visit<'_>, class: &str) -> Result<PatientId, Failure> {
 fn no_release_without_a_request(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, _) = visit.cast()?;
     let stray = KemKeyPair::generate().map_err(Failure::new)?;
-    let refused = network.nodes_mut().iter_mut().all(|node| {
-        matches!(
-            node.release(&TxId([0; 32]), stray.public_key()),
-            Err(NodeError::NotReleasable {
-                why: NotReleasable::UnknownRequest,
-                ..
-            })
-        )
-    });
+    let asked = network.releases(&TxId([0; 32]), stray.public_key());
+    let refused = all_refuse(&asked, &[NodeError::UNKNOWN_REQUEST]);
     visit.checks.check(
         "P2",
         refused,
@@ -122,18 +114,24 @@ fn no_release_without_a_request(visit: &mut Visit<'_>) -> Result<(), Failure> {
 fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let another = KemKeyPair::generate().map_err(Failure::new)?;
     let (network, _) = visit.cast()?;
-    let refused = network.nodes_mut().iter_mut().all(|node| {
-        matches!(
-            node.release(&request.id(), another.public_key()),
-            Err(NodeError::WrongReader(_))
-        )
-    });
+    let asked = network.releases(&request.id(), another.public_key());
+    let refused = all_refuse(&asked, &[NodeError::WRONG_READER]);
     visit.checks.check(
         "P2",
         refused,
         "no custodian releases a permitted request to another key",
     );
     Ok(())
+}
+
+/// Whether every custodian refuses, for one of these reasons.
+fn all_refuse(asked: &[(OrgId, Result<ReleasedShares, NodeError>)], codes: &[&str]) -> bool {
+    let refuses = |result: &Result<ReleasedShares, NodeError>| {
+        result
+            .as_ref()
+            .is_err_and(|why| codes.contains(&why.code()))
+    };
+    !asked.is_empty() && asked.iter().all(|(_, result)| refuses(result))
 }
 
 /// Step 5.
@@ -221,15 +219,24 @@ pub fn revocation(visit: &mut Visit<'_>) -> Result<(), Failure> {
         "the same read, revoked",
     )?;
 
-    let soon = visit.network.now().plus_ms(10 * MINUTE);
+    let lasts = if visit.remote.is_some() {
+        5_000
+    } else {
+        10 * MINUTE
+    };
+    let soon = visit.network.now().plus_ms(lasts);
     let offer = visit.offer(soon.min(until));
     let (network, people) = visit.cast()?;
     people.patient.grant(network, &people.doctor, &offer)?;
     let earlier = people.doctor.request(network, &ask)?;
-    network.clock().advance_ms(11 * MINUTE);
+    visit.pass(11 * MINUTE, 6_000);
     visit.attempt("the new doctor", &earlier)?;
     visit.page.line(
-        "the patient grants it again, for ten minutes; eleven minutes pass",
+        if visit.remote.is_some() {
+            "the patient grants it again, for five seconds; six pass"
+        } else {
+            "the patient grants it again, for ten minutes; eleven minutes pass"
+        },
         Outcome::Good,
         "",
     )?;
@@ -270,9 +277,7 @@ fn refusals(network: &mut Network, doctor: &mut chartseal::Clinician, request: &
     let refused = matches!(
         doctor.open(network, request),
         Err(chartseal::Error::NotReleased { why, .. })
-            if matches!(*why, NodeError::NotReleasable {
-                why: NotReleasable::Withdrawn { .. } | NotReleasable::TooLate { .. }, ..
-            })
+            if [NodeError::WITHDRAWN, NodeError::TOO_LATE].contains(&why.code())
     );
     permitted && refused
 }

@@ -106,8 +106,8 @@ fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
         .checks
         .check("P3", until.is_some(), "a review of the emergency is due");
 
+    visit.pass(30 * MINUTE, 0);
     let (network, people) = visit.cast()?;
-    network.clock().advance_ms(30 * MINUTE);
     people.privacy.review(network, request.id(), true)?;
     let state = network.head()?.state();
     let reviewed = state

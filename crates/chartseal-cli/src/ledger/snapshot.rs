@@ -44,7 +44,7 @@ pub fn export(args: &args::Export) -> Result<Exit, Failure> {
         let missing = "its newest block has no certificate; run the node until another is final, and stop it again";
         let vouchers = vouchers.ok_or_else(|| Failure::bad(&args.read.dir, missing))?;
         let mut out = Output::public(file)?;
-        out.write_all(vouchers.text().as_bytes())?;
+        write!(out, "{vouchers}")?;
         out.finish_new()?;
     }
     let mut chunks = 0_u64;

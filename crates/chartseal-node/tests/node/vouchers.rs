@@ -91,7 +91,7 @@ fn a_snapshot_is_taken_if_the_committee_vouches_for_it() {
     let newest = vouchers.last().unwrap();
     let snapshot = imported(network.replicas()[2].ledger(), newest);
     newest.check(&snapshot, &genesis).unwrap();
-    assert_eq!(&Vouchers::parse(&newest.text()).unwrap(), newest);
+    assert_eq!(&Vouchers::parse(&newest.to_string()).unwrap(), newest);
     let head: Vec<u8> = newest.header.bytes();
     assert_eq!(
         from_bytes::<chartseal_wire::BlockHeader>(&head).unwrap(),
@@ -133,7 +133,7 @@ fn every_rule_of_vouchers_is_triggered_alone() {
 #[test]
 fn a_file_of_vouchers_has_one_form() {
     let (_, _, vouchers) = run(1);
-    let good = vouchers[0].text();
+    let good = vouchers[0].to_string();
     let lines: Vec<&str> = good.lines().collect();
     for bad in [
         "",

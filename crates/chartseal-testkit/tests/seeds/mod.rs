@@ -4,7 +4,13 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
 
+use chartseal_api::{
+    Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History, HistoryAsk,
+    KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+};
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
+use chartseal_consensus::Evidence;
+use chartseal_consensus::engine::{Answer, Recall};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
 use chartseal_ledger::body::Organization;
@@ -19,7 +25,8 @@ use chartseal_policy::{
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::{
-    ActorId, Checkpoint, Entry, Export, OrgId, ProofFile, PublicKey, Signature, Time, TxId,
+    ActorId, ChainId, Checkpoint, Entry, Export, OrgId, PatientId, ProofFile, PublicKey, RecordId,
+    SealedText, Signature, Subject, Time, TxId,
 };
 
 /// A target, a file name, and the seed.
@@ -33,6 +40,8 @@ pub(crate) fn all() -> Vec<Seed> {
         policy(),
         envelope(),
         ledger(),
+        service(),
+        consensus(),
         fhir(),
     ]
     .concat()
@@ -437,6 +446,112 @@ fn fhir() -> Vec<Seed> {
         ("fhir_bundle", "two.json".into(), bundle.into()),
         ("fhir_consent", "permit.json".into(), consent.into()),
         ("fhir_smart", "read".into(), "patient/*.rs".into()),
+    ]
+}
+
+/// A file of the envelope's golden vectors.
+fn golden<T: chartseal_codec::Decode>(file: &str) -> T {
+    let hex = read(&format!("crates/chartseal-envelope/tests/vectors/{file}.hex"));
+    from_bytes(&unhex(std::str::from_utf8(&hex).unwrap())).unwrap()
+}
+
+/// What clients and nodes say to each other.
+fn service() -> Vec<Seed> {
+    let envelope = Envelope {
+        front: EnvelopeFront {
+            header: golden("header"),
+            seal: golden("seal"),
+        },
+        body: vec![7; 40],
+    };
+    let transaction = SignedTransaction {
+        bytes: vec![1; 30],
+        signature: Signature([2; 64]),
+    };
+    let text = SealedText {
+        salt: [3; 32],
+        sealed: vec![4; 50].into(),
+    };
+    let signed = |ask| {
+        let to = (&ChainId([5; 32]), &OrgId([6; 16]));
+        Signed::new(to, PublicKey([7; 32]), Time(8), [9; 16], ask, |_| Signature([10; 64]))
+    };
+    let history = signed(HistoryAsk {
+        subject: Subject::Patient(PatientId([11; 16])),
+        from: 12,
+    });
+    let export = Signed {
+        key: PublicKey([7; 32]),
+        at: Time(8),
+        nonce: [9; 16],
+        ask: ExportAsk {
+            sections: vec![Section {
+                subject: Subject::Actor(ActorId([13; 16])),
+                first: 14,
+            }],
+            log_size: Some(15),
+            note: "origin\n1\nroot\n".into(),
+        },
+        signature: Signature([10; 64]),
+    };
+    let block = FinalBlock {
+        block: Bytes(vec![16; 20]),
+        certificate: Some(Bytes(vec![17; 239])),
+    };
+    let refused = Refused {
+        record: RecordId([18; 16]),
+        is_outdated: true,
+        why: "erased".into(),
+    };
+    let deposit = Deposit {
+        envelopes: vec![envelope.clone()],
+        deal: golden("deal"),
+    };
+    vec![
+        seed("api_submission", "text", &Submission { transaction, texts: vec![text] }),
+        seed("api_outcome", "final", &TxOutcome::Final(19)),
+        seed("api_outcome", "refused", &TxOutcome::Refused("why".into())),
+        seed("api_blocks", "one", &Blocks { blocks: vec![block] }),
+        seed("api_kem_key", "golden", &KemKey { of: ActorId([20; 16]), key: golden("kem-key") }),
+        ("api_deposit", "golden".into(), Deposit::bytes(&deposit.envelopes, &deposit.deal)),
+        seed("api_deposited", "one", &Deposited { refused: vec![refused] }),
+        seed("api_release", "golden", &ReleaseAsk { request: TxId([21; 32]), reader: golden("kem-key") }),
+        seed("api_envelope", "golden", &envelope),
+        seed("api_history", "patient", &history),
+        seed("api_entries", "two", &History { entries: vec![Bytes(vec![1]), Bytes(vec![2; 9])] }),
+        seed("api_export", "actor", &export),
+    ]
+}
+
+/// What validators send each other.
+fn consensus() -> Vec<Seed> {
+    let transaction = SignedTransaction {
+        bytes: vec![1; 30],
+        signature: Signature([2; 64]),
+    };
+    let evidence = Evidence::Equivocated {
+        one: vec![3; 100],
+        other: vec![4; 100],
+    };
+    let answer = Recall::Answer(Answer {
+        epoch: 5,
+        newest: vec![6; 239],
+        votes: vec![vec![7; 101]; 3],
+    });
+    // Its vectors are lines of a name and hex.
+    let vectors = read("crates/chartseal-consensus/tests/vectors/certificate.txt");
+    let vectors = String::from_utf8(vectors).unwrap();
+    let line = |name: &str| vectors.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let (header, certificate) = (line("header "), line("certificate "));
+    let vouchers = format!(
+        "chartseal vouchers 1\nheader {header}\ncertificate 7 {certificate}\n"
+    );
+    vec![
+        seed("consensus_gossip", "two", &vec![transaction.clone(), transaction]),
+        ("consensus_evidence", "two-votes".into(), evidence.bytes()),
+        ("consensus_recall", "ask".into(), Recall::Ask.bytes()),
+        ("consensus_recall", "answer".into(), answer.bytes()),
+        ("node_vouchers", "one".into(), vouchers.into_bytes()),
     ]
 }
 

@@ -1,0 +1,134 @@
+//! What custodians do for people, wherever their nodes are.
+
+use chartseal_envelope::{Deal, KemPublicKey, ShareIndex, VerifyingKey};
+use chartseal_ledger::State;
+use chartseal_ledger::state::RecordState;
+use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares};
+use chartseal_wire::{OrgId, PatientId, RecordId, RequestId, Subject};
+
+use crate::error::Error;
+use crate::network::{Network, Place};
+use crate::person::Person;
+
+impl Network {
+    /// Gives a custodian sealed records with its shares; `None` if there is no such custodian.
+    pub(crate) fn deposit(
+        &mut self,
+        to: &OrgId,
+        envelopes: &[Envelope],
+        deal: &Deal,
+    ) -> Option<Result<Deposited, NodeError>> {
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let mut nodes = ordering.replicas_mut().iter_mut();
+                let node = nodes.find(|node| node.org() == *to)?;
+                Some(node.deposit(envelopes, deal))
+            }
+            Place::There(there) => there.deposit(to, envelopes, deal),
+        }
+    }
+
+    /// Asks every custodian for its shares for a request.
+    ///
+    /// Receipts in the answers have to be put on the chain; custodians in other processes do so themselves.
+    pub fn releases(
+        &mut self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Vec<(OrgId, Result<ReleasedShares, NodeError>)> {
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let nodes = ordering.replicas_mut().iter_mut();
+                let release =
+                    |node: &mut chartseal_node::Node| (node.org(), node.release(request, reader));
+                nodes.map(release).collect()
+            }
+            Place::There(there) => there.releases(request, reader),
+        }
+    }
+
+    /// A sealed record of a request, from the first node that gives it.
+    pub(crate) fn envelope(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+    ) -> Result<Envelope, Error> {
+        let found = match &self.place {
+            Place::Here(_) => self
+                .running()
+                .find_map(|node| node.envelope(request, record).ok()),
+            Place::There(there) => there.envelope(request, record),
+        };
+        found.ok_or(Error::NoCiphertext(*record))
+    }
+
+    /// Has every custodian destroy what it holds of an erased record, and attest it. Those in other processes do both by
+    /// themselves; it is waited for, for a minute.
+    pub(crate) fn destroy(&mut self, record: &RecordId) -> Result<(), Error> {
+        let state = self.state()?;
+        let destroyed = state.record(record).map_or(0, |record| record.destroyed);
+        let mut all = 0;
+        let mut missing = Vec::new();
+        for org in self.organizations() {
+            let Some(index) = index_for(state, &org, record) else {
+                continue;
+            };
+            let bit = 1 << (index.get() - 1);
+            all |= bit;
+            if destroyed & bit == 0 {
+                missing.push(org);
+            }
+        }
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let mut attestations = Vec::new();
+                let nodes = ordering.replicas_mut().iter_mut();
+                for node in nodes.filter(|node| missing.contains(&node.org())) {
+                    match node.destroy(record) {
+                        Ok(attestation) => attestations.push(attestation),
+                        Err(NodeError::Stopped(_)) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                self.submit_all(attestations)?;
+            }
+            Place::There(there) => {
+                there.until(|state| {
+                    state
+                        .record(record)
+                        .is_none_or(|record| record.destroyed & all == all)
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A person's history, or one of which they speak, as the newest state has it.
+    pub(crate) fn history(
+        &self,
+        person: &Person,
+        subject: &Subject,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        match &self.place {
+            Place::Here(_) => {
+                let node = self.running().next().ok_or(Error::NobodyThere)?;
+                Ok(node.history(subject, 0)?)
+            }
+            Place::There(there) => there.history(person, subject, self.now()),
+        }
+    }
+}
+
+/// An organization's index among the custodians to whom a record was dealt.
+pub(crate) fn index_for(state: State<'_>, org: &OrgId, record: &RecordId) -> Option<ShareIndex> {
+    let epoch = state.record(record)?.custodians.epoch;
+    let index = state.committee_of(epoch)?.index_of(org)?;
+    ShareIndex::new(u8::try_from(index).ok()?).ok()
+}
+
+/// The signing key of a record's author.
+pub(crate) fn author_key(state: State<'_>, record: &RecordState) -> Option<VerifyingKey> {
+    let practitioner = state.actor(&record.author).map(|actor| actor.key);
+    let patient = || state.patient(&PatientId(record.author.0)).map(|it| it.key);
+    VerifyingKey::from_bytes(&practitioner.or_else(patient)?.0).ok()
+}

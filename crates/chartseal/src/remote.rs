@@ -1,0 +1,428 @@
+//! A network whose nodes are processes of their own, reached over their service. Nobody's word is taken: this process
+//! follows the chain itself, by its committees' certificates.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use chartseal_api::{
+    ExportAsk, HistoryAsk, KemKey, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+};
+use chartseal_client::{ClientError, Follower, Remote};
+use chartseal_envelope::{Deal, KemPublicKey, RecordId as RandomId};
+use chartseal_ledger::{Genesis, SignedTransaction, State};
+use chartseal_merkle::Frontier;
+use chartseal_node::serve::Config;
+use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError, ReleasedShares};
+use chartseal_wire::{
+    ActorId, Entry, Hash, OrgId, RecordId, RequestId, SealedText, SignedNote, Subject, Time, TxId,
+};
+
+use crate::error::Error;
+use crate::person::Person;
+
+/// How long something may take that the network does by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a node may wait for a block before it answers that there is none.
+const WAIT: Duration = Duration::from_secs(2);
+/// How many transactions wait at a time: fewer than a pool takes of one key.
+const AT_ONCE: usize = 128;
+
+/// The nodes of a network, and the chain as this process follows it.
+#[derive(Debug)]
+pub(crate) struct There {
+    nodes: Vec<Remote>,
+    log_keys: Vec<String>,
+    follower: Follower,
+    /// Which node is asked for blocks.
+    source: usize,
+}
+
+impl There {
+    /// The nodes of the network that `net init` made in a directory, with the newest state.
+    pub(crate) fn connect(dir: &Path, genesis: &Genesis) -> Result<Self, Error> {
+        let mut nodes = Vec::new();
+        for (number, member) in (1..).zip(genesis.committee().members()) {
+            let file = dir.join(format!("node-{number}")).join("node.conf");
+            let config = Config::read(&file)?;
+            let api = config.api.ok_or(Error::NoService(file))?;
+            nodes.push(Remote::new(member.org, &format!("http://{api}"))?);
+        }
+        let mut there = Self {
+            nodes,
+            log_keys: Vec::new(),
+            follower: Follower::new(genesis),
+            source: 0,
+        };
+        while there.follow(Duration::ZERO)? {}
+        // A node that is down now has no key in the trust policy: its exports are not asked for.
+        there.log_keys = there
+            .nodes
+            .iter()
+            .filter_map(|it| it.log_key().ok())
+            .collect();
+        Ok(there)
+    }
+
+    pub(crate) fn follower(&self) -> &Follower {
+        &self.follower
+    }
+
+    pub(crate) fn log_keys(&self) -> &[String] {
+        &self.log_keys
+    }
+
+    /// Takes the next blocks, from the first node that has some that are certified. Whether there were any.
+    fn follow(&mut self, wait: Duration) -> Result<bool, Error> {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let mut failed = None;
+        for _ in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get(self.source) else {
+                break;
+            };
+            let next = self.follower.height() + 1;
+            let taken = node.blocks(next, wait).map_err(Error::from);
+            let taken = taken.and_then(|blocks| Ok(self.follower.take(&blocks, threads)?));
+            match taken {
+                Ok(settled) => return Ok(settled.blocks > 0),
+                // Down, behind, or lying: another one may do better.
+                Err(error) => {
+                    failed = Some(error);
+                    self.source = (self.source + 1) % self.nodes.len();
+                }
+            }
+        }
+        Err(failed.unwrap_or(Error::NobodyThere))
+    }
+
+    /// Follows the chain until something holds, or not for long.
+    pub(crate) fn until(&mut self, holds: impl Fn(State<'_>) -> bool) -> Result<bool, Error> {
+        let end = Instant::now() + PATIENCE;
+        while !holds(self.follower.head().state()) {
+            if Instant::now() >= end {
+                return Ok(false);
+            }
+            self.follow(WAIT)?;
+        }
+        Ok(true)
+    }
+
+    /// Hands transactions in and waits until all are final.
+    pub(crate) fn submit(
+        &mut self,
+        transactions: &[SignedTransaction],
+        texts: &[SealedText],
+    ) -> Result<(), Error> {
+        for some in transactions.chunks(AT_ONCE) {
+            for transaction in some {
+                let submission = Submission {
+                    transaction: transaction.clone(),
+                    texts: texts.to_vec(),
+                };
+                self.hand_in(&submission)?;
+            }
+            let open = some.iter().map(SignedTransaction::id).collect();
+            self.settle(open)?;
+        }
+        Ok(())
+    }
+
+    /// Texts go to every node; a transaction alone to one that takes it, for nodes pass it on.
+    fn hand_in(&self, submission: &Submission) -> Result<(), Error> {
+        let (mut taken, mut failed) = (false, None);
+        for node in &self.nodes {
+            match node.submit(submission) {
+                Ok(()) => taken = true,
+                Err(error @ ClientError::Refused { .. }) => failed = Some(error),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+            if taken && submission.texts.is_empty() {
+                break;
+            }
+        }
+        match failed {
+            Some(error) if !taken => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn settle(&mut self, mut open: Vec<TxId>) -> Result<(), Error> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            // What is final is in the state that is followed: a transaction's own record of it.
+            let known = self.final_ids(&open)?;
+            open.retain(|id| !known.contains(id));
+            if open.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return Err(Error::NotFinal(open.len()));
+            }
+            self.follow(WAIT)?;
+        }
+    }
+
+    /// Which of these are final, at heights that are followed.
+    fn final_ids(&mut self, ids: &[TxId]) -> Result<Vec<TxId>, Error> {
+        let mut known = Vec::new();
+        let node = self.nodes.get(self.source).ok_or(Error::NobodyThere)?;
+        for id in ids {
+            match node.outcome(id)? {
+                TxOutcome::Final(height) if height <= self.follower.height() => known.push(*id),
+                TxOutcome::Refused(why) => return Err(Error::RefusedThere(why)),
+                _ => {}
+            }
+        }
+        Ok(known)
+    }
+
+    pub(crate) fn put_kem_key(&self, of: ActorId, key: &KemPublicKey) -> Result<(), Error> {
+        let key = KemKey {
+            of,
+            key: key.clone(),
+        };
+        let mut failed = None;
+        for node in &self.nodes {
+            let put = self.level(node).and_then(|()| node.put_kem_key(&key));
+            failed = put.err().or(failed);
+        }
+        // One node that has it is enough for whoever asks all.
+        match failed {
+            Some(error) if self.kem_key(&key.key.key_id().0)?.is_none() => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, Error> {
+        self.first(|node| node.kem_key(id))
+    }
+
+    pub(crate) fn text(&self, tx: &TxId, commitment: &Hash) -> Result<Option<SealedText>, Error> {
+        self.first(|node| node.text(tx, commitment))
+    }
+
+    /// The first answer that is one; nothing, if no node has any.
+    fn first<T>(
+        &self,
+        ask: impl Fn(&Remote) -> Result<Option<T>, ClientError>,
+    ) -> Result<Option<T>, Error> {
+        let mut failed = None;
+        for node in &self.nodes {
+            match ask(node) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(None), |error| Err(error.into()))
+    }
+
+    pub(crate) fn deposit(
+        &self,
+        to: &OrgId,
+        envelopes: &[Envelope],
+        deal: &Deal,
+    ) -> Option<Result<Deposited, NodeError>> {
+        let node = self.nodes.iter().find(|node| node.org() == *to)?;
+        let done = self
+            .level(node)
+            .and_then(|()| node.deposit(envelopes, deal));
+        Some(done.map_err(node_error).and_then(|done| {
+            let mut refused = Vec::with_capacity(done.refused.len());
+            for one in done.refused {
+                if !one.is_outdated {
+                    return Err(NodeError::Remote {
+                        org: *to,
+                        code: "CS-API-20".into(),
+                        why: one.why,
+                    });
+                }
+                refused.push((one.record, DepositFault::NotAnchored));
+            }
+            Ok(Deposited {
+                acknowledgements: Vec::new(),
+                refused,
+            })
+        }))
+    }
+
+    pub(crate) fn releases(
+        &self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Vec<(OrgId, Result<ReleasedShares, NodeError>)> {
+        let ask = ReleaseAsk {
+            request: *request,
+            reader: reader.clone(),
+        };
+        let release = |node: &Remote| {
+            let done = self.level(node).and_then(|()| node.release(&ask));
+            let done = done.map(|release| ReleasedShares {
+                release,
+                receipt: None,
+            });
+            (node.org(), done.map_err(node_error))
+        };
+        self.nodes.iter().map(release).collect()
+    }
+
+    pub(crate) fn envelope(&self, request: &RequestId, record: &RecordId) -> Option<Envelope> {
+        let mut nodes = self.nodes.iter();
+        nodes.find_map(|node| node.envelope(request, record).ok())
+    }
+
+    /// A history's entries up to the state that is followed, which says whether they are all.
+    pub(crate) fn history(
+        &self,
+        person: &Person,
+        subject: &Subject,
+        now: Time,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let frontier = self.follower.head().state().frontier(subject);
+        let mut failed = None;
+        for node in &self.nodes {
+            match self.history_of(node, person, subject, now, frontier.size()) {
+                Ok(entries) if root(&entries) == frontier.root() => return Ok(entries),
+                Ok(_) => failed = Some(Error::Malformed("a history")),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or(Error::NobodyThere))
+    }
+
+    fn history_of(
+        &self,
+        node: &Remote,
+        person: &Person,
+        subject: &Subject,
+        now: Time,
+        size: u64,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        self.level(node)?;
+        let mut entries: Vec<Vec<u8>> = Vec::new();
+        while (entries.len() as u64) < size {
+            let ask = HistoryAsk {
+                subject: *subject,
+                from: entries.len() as u64,
+            };
+            let some = node.history(&self.signed(node, person, now, ask)?)?.entries;
+            if some.is_empty() {
+                break;
+            }
+            entries.extend(some.into_iter().map(|entry| entry.0));
+        }
+        entries.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+        Ok(entries)
+    }
+
+    /// An export under a checkpoint that every validator that answers has cosigned.
+    pub(crate) fn export(
+        &self,
+        person: &Person,
+        request: &ExportRequest,
+        now: Time,
+    ) -> Result<String, Error> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let mut failed = None;
+            for node in &self.nodes {
+                match self.export_of(node, person, request, now) {
+                    Ok(export) => return Ok(export),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            // The newest block has no certificate yet, or another one came in between.
+            if Instant::now() >= end {
+                return Err(failed.unwrap_or(Error::NobodyThere));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn export_of(
+        &self,
+        node: &Remote,
+        person: &Person,
+        request: &ExportRequest,
+        now: Time,
+    ) -> Result<String, Error> {
+        self.level(node)?;
+        let issued = node.checkpoint()?;
+        let mut note = SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
+        for other in &self.nodes {
+            // One that has not got so far, or is down, does not sign.
+            let Ok(line) = other.cosign(&note.text) else {
+                continue;
+            };
+            let signed = SignedNote::parse(&format!("{}\n{line}", note.text));
+            note.signatures
+                .extend(signed.into_iter().flat_map(|it| it.signatures));
+        }
+        let sections = request.histories.iter();
+        let sections = sections.map(|(subject, first)| Section {
+            subject: *subject,
+            first: *first,
+        });
+        let ask = ExportAsk {
+            sections: sections.collect(),
+            log_size: request.log_size,
+            note: note.to_string(),
+        };
+        Ok(node.export(&self.signed(node, person, now, ask)?)?)
+    }
+
+    fn signed<T: chartseal_codec::Encode>(
+        &self,
+        node: &Remote,
+        person: &Person,
+        now: Time,
+        ask: T,
+    ) -> Result<Signed<T>, Error> {
+        let chain = self.follower.head().head().chain;
+        let nonce = RandomId::random()?.0;
+        let sign = |message: &[u8]| person.sign(message);
+        let key = person.public_key();
+        Ok(Signed::new(
+            (&chain, &node.org()),
+            key,
+            now,
+            nonce,
+            ask,
+            sign,
+        ))
+    }
+
+    /// Waits until a node has the newest block that is followed here: before, it can't know what it is asked about.
+    fn level(&self, node: &Remote) -> Result<(), ClientError> {
+        let height = self.follower.height();
+        if height > 0 {
+            node.blocks(height, 5 * WAIT)?;
+        }
+        Ok(())
+    }
+}
+
+/// The root of a history of these entries.
+fn root(entries: &[Vec<u8>]) -> Hash {
+    let mut log = Frontier::new();
+    Entry::append(&mut log, entries);
+    log.root()
+}
+
+/// What another process' node says, as one in this process would.
+fn node_error(error: ClientError) -> NodeError {
+    let (org, why) = (error.org(), error.to_string());
+    match error {
+        ClientError::Refused { problem, .. } => NodeError::Remote {
+            org,
+            code: problem.code,
+            why: problem.detail,
+        },
+        ClientError::Unreachable { .. } => NodeError::Stopped(org),
+        _ => NodeError::Remote {
+            org,
+            code: NodeError::INTERNAL.into(),
+            why,
+        },
+    }
+}
