@@ -8,7 +8,12 @@ pub(crate) const LAYERS: [&[&str]; 8] = [
     &["chartseal-merkle"],
     &["chartseal-wire", "chartseal-policy", "chartseal-envelope"],
     &["chartseal-ledger", "chartseal-audit", "chartseal-tiles"],
-    &["chartseal-fhir", "chartseal-vault", "chartseal-consensus", "chartseal-api"],
+    &[
+        "chartseal-fhir",
+        "chartseal-vault",
+        "chartseal-consensus",
+        "chartseal-api",
+    ],
     &["chartseal-node", "chartseal-client"],
     &["chartseal"],
     &["chartseal-cli", "chartseal-testkit"],

@@ -5,6 +5,7 @@ use chartseal_fhir::Resource;
 use chartseal_wire::{Entry, Event};
 
 use crate::demo::AMENDED;
+use crate::demo::faults::grant_again;
 use crate::demo::page::Outcome;
 use crate::demo::visit::{Visit, plural};
 use crate::failure::Failure;
@@ -12,6 +13,9 @@ use crate::failure::Failure;
 /// Step 9.
 pub fn amendment(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit.page.step("A result is amended")?;
+    if visit.remote.is_some() {
+        grant_again(visit)?;
+    }
     let content = amended(visit);
     let Some((at, content)) = content else {
         return Err(Failure::new("the bundle has no record to amend"));

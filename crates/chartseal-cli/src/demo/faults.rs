@@ -18,16 +18,7 @@ pub fn faults(visit: &mut Visit<'_>) -> Result<(), Failure> {
     visit
         .page
         .step("One custodian is stopped, another lies, then both")?;
-    let until = visit.network.now().plus_ms(HOUR);
-    let offer = visit.offer(until);
-    let (network, people) = visit.cast()?;
-    people.patient.grant(network, &people.doctor, &offer)?;
-    visit.page.line(
-        "the patient grants the new doctor another hour",
-        Outcome::Good,
-        "",
-    )?;
-
+    grant_again(visit)?;
     conduct(visit, STOPPED, Conduct::Stopped)?;
     let (works, liars) = read(visit)?;
     visit.page.line(
@@ -83,6 +74,20 @@ pub fn faults(visit: &mut Visit<'_>) -> Result<(), Failure> {
 
     conduct(visit, STOPPED, Conduct::Honest)?;
     conduct(visit, LIAR, Conduct::Honest)
+}
+
+/// The earlier grants are over.
+pub fn grant_again(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let until = visit.network.now().plus_ms(HOUR);
+    let offer = visit.offer(until);
+    let (network, people) = visit.cast()?;
+    people.patient.grant(network, &people.doctor, &offer)?;
+    visit.page.line(
+        "the patient grants the new doctor another hour",
+        Outcome::Good,
+        "",
+    )?;
+    Ok(())
 }
 
 fn conduct(visit: &mut Visit<'_>, place: usize, conduct: Conduct) -> Result<(), Failure> {

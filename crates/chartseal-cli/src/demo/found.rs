@@ -8,7 +8,11 @@ use crate::failure::Failure;
 
 /// Step 1.
 pub fn network(visit: &mut Visit<'_>) -> Result<(), Failure> {
-    visit.page.step("Four organizations found a network")?;
+    visit.page.step(if visit.remote.is_some() {
+        "Organizations run a network"
+    } else {
+        "Four organizations found a network"
+    })?;
     if visit.remote.is_some() {
         return connected(visit);
     }
@@ -49,7 +53,7 @@ pub fn network(visit: &mut Visit<'_>) -> Result<(), Failure> {
 fn connected(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let network = &visit.network;
     let (quorum, all) = (network.quorum(), network.organizations().len());
-    let what = format!("{all} organizations run a network already, each node a process of its own");
+    let what = format!("{all} organizations, each node a process of its own");
     let result = format!(
         "chain {}…; {} blocks followed and verified from its genesis on; {quorum} of {all} must agree",
         short(&network.chain()),
@@ -105,7 +109,11 @@ pub fn enrolment(visit: &mut Visit<'_>) -> Result<(), Failure> {
         Outcome::Good,
         "",
     )?;
-    let why = "countersigned by a second organization; the role counts after a day";
+    let why = if visit.remote.is_some() {
+        "countersigned by a second organization; the role counts after a delay"
+    } else {
+        "countersigned by a second organization; the role counts after a day"
+    };
     page.line(
         "the emergency physician, at the hospital",
         Outcome::Good,

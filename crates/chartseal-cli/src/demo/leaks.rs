@@ -139,11 +139,13 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.push(path);
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            // A running node has a socket there too.
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                found.push(entry.path());
             }
         }
     }

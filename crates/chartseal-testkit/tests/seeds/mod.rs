@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use chartseal_api::{
-    Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History, HistoryAsk,
-    KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+    Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
+    HistoryAsk, KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TxOutcome,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -451,7 +451,9 @@ fn fhir() -> Vec<Seed> {
 
 /// A file of the envelope's golden vectors.
 fn golden<T: chartseal_codec::Decode>(file: &str) -> T {
-    let hex = read(&format!("crates/chartseal-envelope/tests/vectors/{file}.hex"));
+    let hex = read(&format!(
+        "crates/chartseal-envelope/tests/vectors/{file}.hex"
+    ));
     from_bytes(&unhex(std::str::from_utf8(&hex).unwrap())).unwrap()
 }
 
@@ -474,7 +476,9 @@ fn service() -> Vec<Seed> {
     };
     let signed = |ask| {
         let to = (&ChainId([5; 32]), &OrgId([6; 16]));
-        Signed::new(to, PublicKey([7; 32]), Time(8), [9; 16], ask, |_| Signature([10; 64]))
+        Signed::new(to, PublicKey([7; 32]), Time(8), [9; 16], ask, |_| {
+            Signature([10; 64])
+        })
     };
     let history = signed(HistoryAsk {
         subject: Subject::Patient(PatientId([11; 16])),
@@ -508,17 +512,60 @@ fn service() -> Vec<Seed> {
         deal: golden("deal"),
     };
     vec![
-        seed("api_submission", "text", &Submission { transaction, texts: vec![text] }),
+        seed(
+            "api_submission",
+            "text",
+            &Submission {
+                transaction,
+                texts: vec![text],
+            },
+        ),
         seed("api_outcome", "final", &TxOutcome::Final(19)),
         seed("api_outcome", "refused", &TxOutcome::Refused("why".into())),
-        seed("api_blocks", "one", &Blocks { blocks: vec![block] }),
-        seed("api_kem_key", "golden", &KemKey { of: ActorId([20; 16]), key: golden("kem-key") }),
-        ("api_deposit", "golden".into(), Deposit::bytes(&deposit.envelopes, &deposit.deal)),
-        seed("api_deposited", "one", &Deposited { refused: vec![refused] }),
-        seed("api_release", "golden", &ReleaseAsk { request: TxId([21; 32]), reader: golden("kem-key") }),
+        seed(
+            "api_blocks",
+            "one",
+            &Blocks {
+                blocks: vec![block],
+            },
+        ),
+        seed(
+            "api_kem_key",
+            "golden",
+            &KemKey {
+                of: ActorId([20; 16]),
+                key: golden("kem-key"),
+            },
+        ),
+        (
+            "api_deposit",
+            "golden".into(),
+            Deposit::bytes(&deposit.envelopes, &deposit.deal),
+        ),
+        seed(
+            "api_deposited",
+            "one",
+            &Deposited {
+                refused: vec![refused],
+            },
+        ),
+        seed(
+            "api_release",
+            "golden",
+            &ReleaseAsk {
+                request: TxId([21; 32]),
+                reader: golden("kem-key"),
+            },
+        ),
         seed("api_envelope", "golden", &envelope),
         seed("api_history", "patient", &history),
-        seed("api_entries", "two", &History { entries: vec![Bytes(vec![1]), Bytes(vec![2; 9])] }),
+        seed(
+            "api_entries",
+            "two",
+            &History {
+                entries: vec![Bytes(vec![1]), Bytes(vec![2; 9])],
+            },
+        ),
         seed("api_export", "actor", &export),
     ]
 }
@@ -541,13 +588,20 @@ fn consensus() -> Vec<Seed> {
     // Its vectors are lines of a name and hex.
     let vectors = read("crates/chartseal-consensus/tests/vectors/certificate.txt");
     let vectors = String::from_utf8(vectors).unwrap();
-    let line = |name: &str| vectors.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let line = |name: &str| {
+        vectors
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap()
+    };
     let (header, certificate) = (line("header "), line("certificate "));
-    let vouchers = format!(
-        "chartseal vouchers 1\nheader {header}\ncertificate 7 {certificate}\n"
-    );
+    let vouchers = format!("chartseal vouchers 1\nheader {header}\ncertificate 7 {certificate}\n");
     vec![
-        seed("consensus_gossip", "two", &vec![transaction.clone(), transaction]),
+        seed(
+            "consensus_gossip",
+            "two",
+            &vec![transaction.clone(), transaction],
+        ),
         ("consensus_evidence", "two-votes".into(), evidence.bytes()),
         ("consensus_recall", "ask".into(), Recall::Ask.bytes()),
         ("consensus_recall", "answer".into(), answer.bytes()),
