@@ -782,6 +782,22 @@ def check_quorum(policy, times, doubt, certified):
     raise Refuted(9, f"{quorum['signed']} of {quorum['of']} signed, {quorum['needed']} are needed")
 
 
+def check_needed(policy, times, certified, has_handovers):
+    """No witness's signature can be left out; behind handovers one witness may vouch for them."""
+    signed = [at for at, time in enumerate(times) if time is not None]
+    if has_handovers and len(signed) == 1:
+        return
+
+    def is_met(times, certified):
+        counted = policy.count(times, certified)
+        return counted["signed"] >= counted["needed"]
+
+    for at in signed:
+        others = times[:at] + [None] + times[at + 1 :]
+        if not any(is_met(times, how) and not is_met(others, how) for how in (None, certified)):
+            raise Refuted(28, "the policy doesn't need every signature")
+
+
 def check_history(history, state_root, height, kept):
     """(log, events, whether it continues what was kept); or a CannotTell, given back."""
     who, first, log, entries, proof = history
@@ -882,6 +898,8 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     leaf = leaf_hash(tagged("chartseal/block-leaf/1", raw_header))
     if inclusion_root(leaf, index, size, proof) != root:
         raise Refuted(11, "the inclusion proof leads elsewhere")
+    if not doubts:
+        check_needed(policy, times, certified, policy.committee and finality and finality[1])
     if kept and kept["origin"] != origin:
         doubts.append(CannotTell("other_chain", f"the kept state is of {kept['origin']}"))
         kept = None

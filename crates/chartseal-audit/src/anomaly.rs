@@ -258,6 +258,8 @@ struct Scan<'a> {
     added: Vec<(HeaderDigest, ActorId)>,
     /// The legal holds that stand, by the transaction that placed them.
     holds: BTreeMap<TxId, RecordId>,
+    /// The same by record: an erasure looks at its own record's alone, however many others stand.
+    held: BTreeSet<(RecordId, TxId)>,
     /// From when on the recovery that was begun may be completed.
     recovery: Option<(TxId, Time)>,
     /// Disputes and answers whose texts are not in the export.
@@ -412,11 +414,11 @@ impl<'a> Scan<'a> {
                 self.unreadable.push((at, one.record));
             }
             Event::HoldPlaced(hold) => {
+                self.lift(tx);
                 self.holds.insert(tx, hold.record);
+                self.held.insert((hold.record, tx));
             }
-            Event::HoldLifted(hold) => {
-                self.holds.remove(&hold.hold);
-            }
+            Event::HoldLifted(hold) => self.lift(hold.hold),
             Event::RecoveryStarted(begun) => self.recovery = Some((tx, begun.due)),
             Event::RecoveryVetoed(_) => self.recovery = None,
             Event::RecoveryCompleted(done) => {
@@ -440,7 +442,8 @@ impl<'a> Scan<'a> {
             }
             Event::Erased(Erased { record }) => {
                 self.erased.insert(record, at);
-                if self.holds.values().any(|held| *held == record) {
+                let all = (record, TxId([0; 32]))..=(record, TxId([0xff; 32]));
+                if self.held.range(all).next().is_some() {
                     odd(AnomalyKind::ErasedUnderHold(record));
                 }
             }
@@ -452,6 +455,12 @@ impl<'a> Scan<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn lift(&mut self, hold: TxId) {
+        if let Some(record) = self.holds.remove(&hold) {
+            self.held.remove(&(record, hold));
         }
     }
 

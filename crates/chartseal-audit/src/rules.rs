@@ -45,6 +45,7 @@ rules! {
     Quorum = "CS-AUD-09": "The witnesses that signed meet the policy's quorum.",
     Height = "CS-AUD-10": "The header's height is the leaf's index, and the size of the log that it commits to.",
     Inclusion = "CS-AUD-11": "The header is in the checkpoint's log, at its index.",
+    Needed = "CS-AUD-28": "No witness's signature can be left out: the policy's quorum needs each, or a handover does.",
     Slot = "CS-AUD-12": "A history's map proof shows, under the header's state root, the value at its slot.",
     Count = "CS-AUD-13": "A history has as many entries as the value at its slot says: none is missing, none added.",
     Complete = "CS-AUD-14": "A history's entries give exactly the value at its slot: none is altered or moved.",

@@ -89,7 +89,7 @@ impl Signed {
         time: Time,
     ) -> Result<Quorum, Stop> {
         let count = |is_certified: bool| {
-            let time = is_certified.then_some(time.0 / 1000);
+            let time = is_certified.then(|| time_to_seconds(time));
             policy.count(&self.times, time)
         };
         let quorum = count(matches!(certified, Ok(Some(_))));
@@ -112,6 +112,47 @@ impl Signed {
         let found = format!("{signed} of {of} of \"{name}\" signed, {needed} are needed");
         Err(Stop::refute(Rule::Quorum, found))
     }
+}
+
+impl Signed {
+    /// Checks that no witness's signature can be left out. `certified` is the time of a header with a
+    /// certificate that may count; behind handovers one witness is needed, to vouch for them.
+    pub(crate) fn check_needed(
+        &self,
+        policy: &TrustPolicy,
+        certified: Option<Time>,
+        has_handovers: bool,
+    ) -> Result<(), Stop> {
+        if has_handovers && self.witnesses.len() == 1 {
+            return Ok(());
+        }
+        let certified = certified.map(time_to_seconds);
+        let is_met = |times: &[Option<u64>], time| policy.count(times, time).is_met();
+        let signed = self.times.iter().enumerate();
+        let signed = signed.filter_map(|(at, time)| time.map(|_| at));
+        for (at, witness) in signed.zip(&self.witnesses) {
+            let mut others = self.times.clone();
+            others
+                .iter_mut()
+                .skip(at)
+                .take(1)
+                .for_each(|time| *time = None);
+            let is_needed =
+                |certified| is_met(&self.times, certified) && !is_met(&others, certified);
+            if !is_needed(None) && !is_needed(certified) {
+                let found = format!(
+                    "the policy doesn't need the signature of \"{}\"",
+                    witness.name
+                );
+                return Err(Stop::refute(Rule::Needed, found));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn time_to_seconds(time: Time) -> u64 {
+    time.0 / 1000
 }
 
 pub(crate) fn seconds_to_time(seconds: u64) -> Time {

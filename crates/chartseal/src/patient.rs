@@ -379,6 +379,26 @@ impl Patient {
     /// # Errors
     /// [`Error`].
     pub fn export(&self, network: &Network, kept: Option<&Kept>) -> Result<String, Error> {
+        network.export(&self.person, &self.export_request(network, kept)?)
+    }
+
+    /// The same for whoever trusts the committee itself ([`Network::committee_policy`]).
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn export_certified(
+        &self,
+        network: &Network,
+        kept: Option<&Kept>,
+    ) -> Result<String, Error> {
+        network.export_certified(&self.person, &self.export_request(network, kept)?)
+    }
+
+    fn export_request(
+        &self,
+        network: &Network,
+        kept: Option<&Kept>,
+    ) -> Result<ExportRequest, Error> {
         let first = |subject: &Subject| {
             let mut known = kept.into_iter().flat_map(Kept::histories);
             known.find(|(known, _)| known == subject)
@@ -389,11 +409,10 @@ impl Patient {
             let first = first(&subject).map_or(0, |(_, entries)| entries);
             (subject, first)
         });
-        let request = ExportRequest {
+        Ok(ExportRequest {
             histories: histories.collect(),
             log_size: kept.map(Kept::log_size),
-        };
-        network.export(&self.person, &request)
+        })
     }
 
     pub(crate) fn history_salt(&self) -> [u8; 32] {

@@ -315,18 +315,19 @@ impl There {
         Ok(entries)
     }
 
-    /// An export under a checkpoint that every validator that answers has cosigned.
+    /// An export under a checkpoint that so many validators have cosigned, the first ones of those that answer.
     pub(crate) fn export(
         &self,
         person: &Person,
         request: &ExportRequest,
         now: Time,
+        cosigners: usize,
     ) -> Result<String, Error> {
         let end = Instant::now() + PATIENCE;
         loop {
             let mut failed = None;
             for node in &self.nodes {
-                match self.export_of(node, person, request, now) {
+                match self.export_of(node, person, request, now, cosigners) {
                     Ok(export) => return Ok(export),
                     Err(error) => failed = Some(error),
                 }
@@ -345,11 +346,16 @@ impl There {
         person: &Person,
         request: &ExportRequest,
         now: Time,
+        cosigners: usize,
     ) -> Result<String, Error> {
         self.level(node)?;
         let issued = node.checkpoint()?;
         let mut note = SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
         for other in &self.nodes {
+            // The log's own signature is the first.
+            if note.signatures.len() > cosigners {
+                break;
+            }
             // One that has not got so far, or is down, does not sign.
             let Ok(line) = other.cosign(&note.text) else {
                 continue;
@@ -357,6 +363,12 @@ impl There {
             let signed = SignedNote::parse(&format!("{}\n{line}", note.text));
             note.signatures
                 .extend(signed.into_iter().flat_map(|it| it.signatures));
+        }
+        if note.signatures.len() <= cosigners {
+            return Err(Error::TooFewSigners {
+                needed: cosigners,
+                found: note.signatures.len().saturating_sub(1),
+            });
         }
         let sections = request.histories.iter();
         let sections = sections.map(|(subject, first)| Section {

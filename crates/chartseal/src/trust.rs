@@ -38,12 +38,12 @@ impl Network {
         lines.join("\n") + "\n"
     }
 
-    /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts, and
-    /// nobody's signature of the checkpoint does.
+    /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts. That is
+    /// another policy, and needs other signatures: an export for it is [`export_certified`](Self::export_certified).
     pub fn committee_policy(&self) -> String {
         let hash = self.genesis().committee().hash();
         let text = self.trust_policy();
-        // Whoever else signs is known by name, and is not asked for.
+        // The witnesses vouch for handovers, and are not asked for otherwise.
         let known = text
             .lines()
             .filter(|line| line.starts_with("log ") || line.starts_with("witness "));
@@ -65,14 +65,38 @@ impl Network {
         keys.map(|key| key.to_string()).collect()
     }
 
-    /// Exports histories under a checkpoint of the newest block, which every running validator signs; with the
-    /// committee's certificate of that block, and of how it came into office.
+    /// Exports histories under a checkpoint of the newest block, with the signatures that [`trust_policy`](Self::trust_policy)
+    /// needs and no other; with the committee's certificate of that block, and of how it came into office. Nodes of other
+    /// processes want to know that `person` asks.
     ///
     /// # Errors
     /// [`Error::TooFewSigners`] without a quorum.
     pub fn export(&self, person: &Person, request: &ExportRequest) -> Result<String, Error> {
+        self.export_cosigned(person, request, self.quorum())
+    }
+
+    /// The same with the signatures that [`committee_policy`](Self::committee_policy) needs: where the committee
+    /// changed, one validator vouches for the handovers; else the certificate is enough.
+    ///
+    /// # Errors
+    /// [`Error::TooFewSigners`] without a quorum.
+    pub fn export_certified(
+        &self,
+        person: &Person,
+        request: &ExportRequest,
+    ) -> Result<String, Error> {
+        let has_handovers = self.head()?.head().epoch > 0;
+        self.export_cosigned(person, request, usize::from(has_handovers))
+    }
+
+    fn export_cosigned(
+        &self,
+        person: &Person,
+        request: &ExportRequest,
+        cosigners: usize,
+    ) -> Result<String, Error> {
         if let Place::There(there) = &self.place {
-            return there.export(person, request, self.now());
+            return there.export(person, request, self.now(), cosigners);
         }
         let running: Vec<&Node> = self.running().collect();
         let needed = self.quorum();
@@ -85,7 +109,7 @@ impl Network {
         };
         let checkpoint = issuer.checkpoint();
         let mut signatures = vec![issuer.sign_checkpoint(&checkpoint)?];
-        for node in &running {
+        for node in running.iter().take(cosigners) {
             signatures.push(node.cosign_checkpoint(&checkpoint)?);
         }
         let note = SignedNote {

@@ -298,6 +298,19 @@ fn an_erasure_under_a_legal_hold() {
     net.event(subject(), REVIEWER, lift);
     net.event(subject(), PATIENT.into(), erased(LAB));
     assert_eq!(found(&net), [(2, AnomalyKind::ErasedUnderHold(LAB))]);
+    // Two holds on one record: it is free when both are lifted.
+    let one = net.event(subject(), REVIEWER, place());
+    let other = net.event(subject(), REVIEWER, place());
+    for (hold, at) in [(one, 8), (other, 10)] {
+        net.event(subject(), PATIENT.into(), erased(LAB));
+        let odd = (at, AnomalyKind::ErasedUnderHold(LAB));
+        assert_eq!(found(&net).last(), Some(&odd));
+        let lift = Event::HoldLifted(HoldLifted { record: LAB, hold });
+        net.event(subject(), REVIEWER, lift);
+    }
+    let before = found(&net);
+    net.event(subject(), PATIENT.into(), erased(LAB));
+    assert_eq!(found(&net), before);
 }
 
 #[test]

@@ -25,10 +25,11 @@ fn doubt(verdict: Verdict) -> Doubt {
     }
 }
 
-/// A verified export of the newest block, cosigned by one witness.
+/// A verified export of the newest block; for handovers one witness vouches.
 fn witnessed(net: &Network) -> Report {
     let mut parts = net.certified_export();
-    parts.cosigners = vec![0];
+    let has_handovers = !net.finality().handovers.is_empty();
+    parts.cosigners = Vec::from_iter(has_handovers.then_some(0));
     proved(ask(net, 0, &parts, None))
 }
 
@@ -99,6 +100,44 @@ fn a_committees_certificate_stands_in_a_nested_quorum() {
     let mut plain = net.export();
     plain.cosigners = vec![0, 1, 2];
     assert_breaks(ask(&net, 0, &plain, None), Rule::Quorum);
+}
+
+#[test]
+fn beside_a_certificate_only_the_witnesses_that_are_needed_sign() {
+    let asked = |handovers, quorum: &str, cosigners: &[u8], kept: Option<&Kept>| {
+        let net = Network::certified(handovers);
+        let mut parts = match kept {
+            Some(kept) => grown(&net, kept),
+            None => net.certified_export(),
+        };
+        parts.cosigners = cosigners.to_vec();
+        let policy = net.committee_policy(0).replace("quorum network", quorum);
+        Question {
+            policy,
+            ..net.ask(&parts, kept)
+        }
+        .verdict()
+    };
+    let alone = "quorum network";
+    proved(asked(0, alone, &[], None));
+    assert_breaks(asked(0, alone, &[0], None), Rule::Needed);
+    // One vouches for handovers, whoever it is; two are one too many.
+    proved(asked(2, alone, &[0], None));
+    proved(asked(2, alone, &[3], None));
+    assert_breaks(asked(2, alone, &[0, 3], None), Rule::Needed);
+    // Also where what was kept makes it unnecessary: that is not in the file.
+    let kept = witnessed(&Network::certified(2)).kept;
+    proved(asked(2, alone, &[0], Some(&kept)));
+    proved(asked(2, alone, &[], Some(&kept)));
+    // What is needed without the certificate may stand beside it.
+    let either = "group q any network v1\nquorum q";
+    proved(asked(0, either, &[0], None));
+    assert_breaks(asked(0, either, &[1], None), Rule::Needed);
+    assert_breaks(asked(0, either, &[0, 1], None), Rule::Needed);
+    let both = "group q all network v1\nquorum q";
+    proved(asked(0, both, &[0], None));
+    assert_breaks(asked(0, both, &[0, 2], None), Rule::Needed);
+    assert_breaks(asked(2, both, &[0, 2], None), Rule::Needed);
 }
 
 #[test]

@@ -50,6 +50,18 @@ fn evidence_names_only_who_signed_both() {
     assert_eq!(proof.both, ["v2", "v3"]);
 }
 
+/// In an export a fourth signature is one too many; as evidence it is one more who signed both.
+#[test]
+fn evidence_may_carry_more_signatures_than_the_policy_needs() {
+    let (a, b) = forked();
+    let (mut one, mut other) = (a.export(), b.export());
+    one.cosigners = vec![0, 1, 2, 3];
+    other.cosigners = vec![0, 1, 2, 3];
+    assert_breaks(a.verify(&one), Rule::Needed);
+    let proof = between(&one, &other).verify(&a.policy()).unwrap();
+    assert_eq!(proof.both, ["v1", "v2", "v3", "v4"]);
+}
+
 #[test]
 fn two_logs_of_one_size_are_evidence_too() {
     let (a, b) = forked();

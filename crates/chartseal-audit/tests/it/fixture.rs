@@ -190,7 +190,7 @@ impl Network {
     }
 
     /// A sealed text, and its commitment.
-    fn text(&mut self) -> Hash {
+    pub(crate) fn text(&mut self) -> Hash {
         let salt = [0x40 + u8::try_from(self.texts.len()).unwrap(); 32];
         let text = SealedText {
             salt,

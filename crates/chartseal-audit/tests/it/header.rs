@@ -97,6 +97,9 @@ fn a_header_is_refuted_by_the_rules_of_exports() {
     parts.cosigners.pop();
     refuses(&net, &parts, Rule::Quorum);
     let mut parts = net.export();
+    parts.cosigners.push(3);
+    refuses(&net, &parts, Rule::Needed);
+    let mut parts = net.export();
     parts.proof.pop();
     refuses(&net, &parts, Rule::Inclusion);
     let mut parts = net.export();

@@ -6,6 +6,7 @@
 //! What the verifier proves, refutes and doubts, over a small network made for it.
 
 mod anomalies;
+mod anomaly_bounds;
 mod certificates;
 mod equivocation;
 mod fixture;

@@ -1,6 +1,6 @@
 //! What an honest export proves.
 
-use chartseal_audit::{Doubt, Verdict, verify};
+use chartseal_audit::{Doubt, Rule, Verdict, verify};
 use chartseal_wire::{Subject, Time};
 
 use crate::fixture::*;
@@ -30,11 +30,17 @@ fn an_honest_history_is_proved_complete_with_who_signed_and_how_fresh() {
 }
 
 #[test]
-fn all_four_signatures_are_accepted_and_named() {
+fn any_three_of_four_signatures_are_accepted_and_named_and_all_four_are_one_too_many() {
     let net = Network::visit();
     let mut parts = net.export();
+    for cosigners in [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]] {
+        parts.cosigners = cosigners.to_vec();
+        let report = net.report(&parts);
+        let names: Vec<_> = report.witnesses.iter().map(|one| &one.name).collect();
+        assert_eq!(names, cosigners.map(|at| format!("v{}", at + 1)).each_ref());
+    }
     parts.cosigners = vec![0, 1, 2, 3];
-    assert_eq!(net.report(&parts).witnesses.len(), 4);
+    assert_breaks(net.verify(&parts), Rule::Needed);
 }
 
 #[test]

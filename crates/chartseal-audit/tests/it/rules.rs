@@ -144,6 +144,12 @@ pub(crate) const CASES: &[Case] = &[
         parts.proof[0] = Hash([1; 32]);
         net.ask(&parts, None)
     }),
+    (Rule::Needed, || {
+        let net = Network::visit();
+        let mut parts = net.export();
+        parts.cosigners.push(3);
+        net.ask(&parts, None)
+    }),
     (Rule::Slot, || {
         let net = Network::visit();
         let mut parts = net.export();

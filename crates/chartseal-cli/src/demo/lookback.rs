@@ -19,7 +19,7 @@ pub fn look_back(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let export = people.patient.export(network, None)?;
     let kept = prove(visit, &export, &trust, None)?;
-    certified(visit, &export)?;
+    certified(visit)?;
     every_attempt_is_there(visit, &export, &trust);
     grown_from_the_first(visit, &trust)?;
 
@@ -43,14 +43,16 @@ pub fn look_back(visit: &mut Visit<'_>) -> Result<(), Failure> {
 }
 
 /// The same by the committee's own certificate, from its pinned hash.
-fn certified(visit: &mut Visit<'_>, export: &str) -> Result<(), Failure> {
+fn certified(visit: &mut Visit<'_>) -> Result<(), Failure> {
+    let (network, people) = visit.cast()?;
+    let export = people.patient.export_certified(network, None)?;
     let policy = visit.network.committee_policy();
     visit
         .directory
         .write("exports/committee.policy", policy.as_bytes())
         .map_err(Failure::new)?;
     let trust = TrustPolicy::parse(&policy).map_err(Failure::new)?;
-    let verdict = verify(export, &trust, None, &Options::default());
+    let verdict = verify(&export, &trust, None, &Options::default());
     let certified = match &verdict {
         Verdict::Proved(report) => report.certified.as_ref(),
         _ => None,

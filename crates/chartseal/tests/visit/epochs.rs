@@ -64,7 +64,10 @@ fn an_export_shows_how_the_committee_came_into_office() {
     // What was dealt to the first committee is released as before.
     assert_eq!(visit.read(&[record]).unwrap().records.len(), 1);
 
-    let export = visit.patient.export(&visit.network, None).unwrap();
+    let export = visit
+        .patient
+        .export_certified(&visit.network, None)
+        .unwrap();
     let options = Options::default();
     let policy = TrustPolicy::parse(&visit.network.committee_policy()).unwrap();
     let Verdict::Proved(report) = verify(&export, &policy, None, &options) else {
@@ -97,7 +100,10 @@ fn a_network_that_starts_again_goes_on_from_its_certificate() {
     visit.grant();
     assert_eq!(visit.network.head().unwrap().height(), height + 1);
     let alone = TrustPolicy::parse(&visit.network.committee_policy()).unwrap();
-    let export = visit.patient.export(&visit.network, None).unwrap();
+    let export = visit
+        .patient
+        .export_certified(&visit.network, None)
+        .unwrap();
     let verdict = verify(&export, &alone, None, &Options::default());
     assert!(matches!(verdict, Verdict::Proved(_)), "{verdict}");
 }

@@ -118,7 +118,7 @@ fn checkpoint_cases(file: &str) -> Vec<Case> {
             }),
         ),
         (
-            "two signatures dropped",
+            "a signature dropped",
             Rule::Quorum,
             changed(file, |file, _| {
                 file.checkpoint.signatures.truncate(3);
