@@ -110,7 +110,7 @@ impl Evidence {
                 let parent = parent.filter(|parent| parent.head().leaf() == block.header.parent);
                 let parent = parent.ok_or(EvidenceError::OtherParent)?;
                 let epoch = vote.proposal.round.epoch().get();
-                match judge(parent, &block, epoch, NonZeroUsize::MIN) {
+                match judge(parent, &block, epoch, &[], NonZeroUsize::MIN) {
                     Ok(_) => Err(EvidenceError::NoFault),
                     Err(refusal) => Ok(fault(&vote, validator, refusal.rule())),
                 }

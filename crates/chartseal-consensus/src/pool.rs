@@ -134,6 +134,8 @@ struct Waiting {
     expires: u64,
     /// Whether a client of this node handed it in: this node gossips it until it is final.
     own: bool,
+    /// Whether it waited when the overdue ones were last asked for.
+    seen: bool,
 }
 
 /// What left the pool because a block is final.
@@ -180,6 +182,16 @@ impl Pool {
         self.ids.contains_key(id)
     }
 
+    /// Of each of these whether it waits here with exactly this signature: then the signature was verified when it came.
+    pub fn verified(&self, transactions: &[SignedTransaction]) -> Vec<bool> {
+        let verified = transactions.iter().map(|transaction| {
+            let (key, seq) = self.ids.get(&transaction.id())?;
+            let waiting = self.actors.get(key)?.get(seq)?;
+            Some(waiting.transaction == *transaction)
+        });
+        verified.map(|waits| waits == Some(true)).collect()
+    }
+
     /// Takes a transaction that the newest final state admits; `own`: a client handed it in here.
     ///
     /// # Errors
@@ -223,6 +235,7 @@ impl Pool {
                 id,
                 expires,
                 own,
+                seen: false,
             },
         );
         Ok(id)
@@ -359,11 +372,16 @@ impl Pool {
         settled
     }
 
-    /// What clients of this node handed in and is not final, at most so many, oldest keys first.
-    pub fn own(&self, max: usize) -> Vec<SignedTransaction> {
-        let all = self.actors.values().flat_map(BTreeMap::values);
-        let own = all.filter(|waiting| waiting.own).take(max);
-        own.map(|waiting| waiting.transaction.clone()).collect()
+    /// What clients of this node handed in, and was here already when this was last asked: at most so many, in the
+    /// order of their keys. What is new was sent just now, and is mostly final before it is overdue.
+    pub fn overdue(&mut self, max: usize) -> Vec<SignedTransaction> {
+        let all = self.actors.values_mut().flat_map(BTreeMap::values_mut);
+        let own = all.filter(|waiting| waiting.own);
+        let overdue = own.filter_map(|waiting| {
+            let is_overdue = std::mem::replace(&mut waiting.seen, true);
+            is_overdue.then(|| waiting.transaction.clone())
+        });
+        overdue.take(max).collect()
     }
 
     fn load(&self, key: &PublicKey) -> usize {

@@ -1,4 +1,4 @@
-use chartseal_ledger::{Block, BlockError, Body, Executed, Overlay, Params, execute_on};
+use chartseal_ledger::{Block, BlockError, Body, Executed, Overlay, Params, execute_verified};
 use chartseal_wire::Time;
 use std::num::NonZeroUsize;
 use thiserror::Error;
@@ -57,18 +57,20 @@ impl Refusal {
     }
 }
 
-/// Executes a proposal of an epoch's view on its parent: the rules that hold whatever the clock shows.
+/// Executes a proposal of an epoch's view on its parent: the rules that hold whatever the clock shows. `verified` are
+/// signatures that this validator verified before, as [`execute_verified`] has them.
 pub(crate) fn judge(
     parent: &Overlay,
     block: &Block,
     view: u64,
+    verified: &[bool],
     threads: NonZeroUsize,
 ) -> Result<Executed, Refusal> {
     let (epoch, height) = (block.header.epoch, block.header.height);
     if epoch != view {
         return Err(Refusal::Epoch { block: epoch, view });
     }
-    let executed = execute_on(parent, block, threads)?;
+    let executed = execute_verified(parent, block, verified, threads)?;
     if parent.state().next_committee().is_none() {
         let after = &executed.overlay;
         let begins = after.committee().epoch() != parent.committee().epoch();

@@ -141,16 +141,31 @@ pub fn execute_on(
     block: &Block,
     threads: NonZeroUsize,
 ) -> Result<Executed, BlockError> {
+    execute_verified(parent, block, &[], threads)
+}
+
+/// As [`execute_on`], for a caller that verified some signatures before: `verified` says of each transaction, by its
+/// place, whether exactly these bytes with exactly this signature verified, strictly. What it says nothing of is checked.
+///
+/// # Errors
+/// [`BlockError`].
+pub fn execute_verified(
+    parent: &Overlay,
+    block: &Block,
+    verified: &[bool],
+    threads: NonZeroUsize,
+) -> Result<Executed, BlockError> {
     let size: usize = block.transactions.iter().map(size_in_block).sum();
     if block.transactions.len() > Block::MAX_TRANSACTIONS || size > ROOM {
         return Err(BlockError::TooLarge);
     }
     check_header(parent, &block.header)?;
     // Signatures are nearly always good, so nobody waits for them: the block is applied as if they were.
-    let (executed, verified) = signatures::verify_during(&block.transactions, threads, || {
-        let is_whole = tx_root(&block.transactions) == block.header.tx_root;
-        is_whole.then(|| apply_all(parent, block, core::iter::repeat(true)))
-    });
+    let (executed, verified) =
+        signatures::verify_during(&block.transactions, verified, threads, || {
+            let is_whole = tx_root(&block.transactions) == block.header.tx_root;
+            is_whole.then(|| apply_all(parent, block, core::iter::repeat(true)))
+        });
     let mut executed = executed.ok_or(BlockError::TxRoot)?;
     if !verified.iter().all(|verified| *verified) {
         executed = apply_all(parent, block, verified);
@@ -187,16 +202,36 @@ pub fn propose(
     time: Time,
     candidates: impl IntoIterator<Item = SignedTransaction>,
 ) -> Proposed {
+    let mut keys = Keys::new();
+    propose_if(parent, time, candidates, |candidate| {
+        candidate.is_signed(&mut keys)
+    })
+}
+
+/// As [`propose`], of candidates whose signatures the caller verified before, strictly.
+pub fn propose_verified(
+    parent: &Overlay,
+    time: Time,
+    candidates: impl IntoIterator<Item = SignedTransaction>,
+) -> Proposed {
+    propose_if(parent, time, candidates, |_| true)
+}
+
+fn propose_if(
+    parent: &Overlay,
+    time: Time,
+    candidates: impl IntoIterator<Item = SignedTransaction>,
+    mut is_signed: impl FnMut(&SignedTransaction) -> bool,
+) -> Proposed {
     let mut run = Run::new(parent, time.max(parent.head().time));
     let (mut transactions, mut rejected) = (Vec::new(), Vec::new());
     let mut room = ROOM;
-    let mut keys = Keys::new();
     for candidate in candidates {
         let size = size_in_block(&candidate);
         if size > room || transactions.len() == Block::MAX_TRANSACTIONS {
             continue;
         }
-        match run.apply(&candidate, || candidate.is_signed(&mut keys)) {
+        match run.apply(&candidate, || is_signed(&candidate)) {
             Ok(()) => {
                 room -= size;
                 transactions.push(candidate);

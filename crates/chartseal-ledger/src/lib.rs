@@ -181,7 +181,10 @@ pub use block::{Block, tx_root};
 pub use body::Body;
 pub use chartseal_wire::{Committee, Member};
 pub use custody::{NotReleasable, Releasable, releasable};
-pub use execute::{BlockError, Executed, Proposed, execute, execute_on, propose};
+pub use execute::{
+    BlockError, Executed, Proposed, execute, execute_on, execute_verified, propose,
+    propose_verified,
+};
 pub use genesis::{GENESIS_VERSION, Genesis, GenesisError};
 pub use label::{INBOX, Label, Labels};
 pub use overlay::Overlay;

@@ -20,15 +20,17 @@ pub(crate) fn cores() -> NonZeroUsize {
 
 /// Does some work while the other threads check signatures, and helps them once it is done. Gives what
 /// the work gave, and whether each transaction is signed by the key that it names; one that names none is not.
+/// What is `known` to be signed, by its place, is not checked again.
 pub(crate) fn verify_during<T>(
     transactions: &[SignedTransaction],
+    known: &[bool],
     threads: NonZeroUsize,
     work: impl FnOnce() -> T,
 ) -> (T, Vec<bool>) {
-    let shares = Shares::of(transactions);
+    let shares = Shares::of(transactions, known);
     #[cfg(feature = "std")]
     let done = std::thread::scope(|scope| {
-        let useful = transactions.len().div_ceil(AT_A_TIME);
+        let useful = shares.open().div_ceil(AT_A_TIME);
         for _ in 1..threads.get().min(useful + 1) {
             scope.spawn(|| shares.verify());
         }
@@ -55,15 +57,22 @@ struct Shares<'a> {
 }
 
 impl<'a> Shares<'a> {
-    fn of(transactions: &'a [SignedTransaction]) -> Self {
+    fn of(transactions: &'a [SignedTransaction], known: &[bool]) -> Self {
+        let known = known.iter().copied().chain(core::iter::repeat(false));
+        let verified = transactions.iter().zip(known);
         Self {
             transactions,
-            verified: transactions
-                .iter()
-                .map(|_| AtomicBool::new(false))
-                .collect(),
+            verified: verified.map(|(_, known)| AtomicBool::new(known)).collect(),
             next: AtomicUsize::new(0),
         }
+    }
+
+    /// How many are to be checked.
+    #[cfg(feature = "std")]
+    fn open(&self) -> usize {
+        let open = self.verified.iter();
+        open.filter(|verified| !verified.load(Ordering::Relaxed))
+            .count()
     }
 
     /// Takes shares and checks them until nothing is left.
@@ -77,6 +86,9 @@ impl<'a> Shares<'a> {
                 return;
             }
             for (transaction, verified) in share {
+                if verified.load(Ordering::Relaxed) {
+                    continue;
+                }
                 verified.store(transaction.is_signed(&mut keys), Ordering::Relaxed);
             }
         }

@@ -11,7 +11,9 @@ mod common;
 
 use std::num::NonZeroUsize;
 
-use chartseal_ledger::{Block, BlockError, Executed, execute_on, propose, tx_root};
+use chartseal_ledger::{
+    Block, BlockError, Executed, execute_on, execute_verified, propose, tx_root,
+};
 use chartseal_wire::Time;
 use common::*;
 
@@ -96,5 +98,31 @@ fn a_chain_replays_from_genesis_to_the_same_roots_with_any_number_of_threads() {
             assert_eq!(head.head(), &block.header);
         }
         assert_eq!(head.map().root(), chain.head.map().root());
+    }
+}
+
+#[test]
+fn what_was_verified_before_is_not_checked_again_and_everything_else_is() {
+    let mut chain = Chain::populated();
+    let mut bad = block(&mut chain, 100);
+    bad.transactions[60].signature.0[40] ^= 1;
+    let proposed =
+        chartseal_ledger::propose_verified(&chain.head, bad.header.time, bad.transactions.clone());
+    assert_eq!(proposed.rejected, vec![]);
+    let bad = proposed.block;
+    for threads in [1, 2, 8].map(|threads| NonZeroUsize::new(threads).unwrap()) {
+        let with = |verified: &[bool]| execute_verified(&chain.head, &bad, verified, threads);
+        let mut others = vec![true; 100];
+        others[60] = false;
+        for verified in [&[][..], &[true; 60], &others] {
+            match with(verified).unwrap_err() {
+                BlockError::Transaction { index, source } => {
+                    assert_eq!((index, source.rule()), (60, "CS-LED-09"));
+                }
+                other => panic!("{other}"),
+            }
+        }
+        let executed = with(&[true; 100]).unwrap();
+        assert_eq!(executed.overlay.head(), &bad.header);
     }
 }

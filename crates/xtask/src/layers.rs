@@ -16,7 +16,7 @@ pub(crate) const LAYERS: [&[&str]; 8] = [
     ],
     &["chartseal-node", "chartseal-client"],
     &["chartseal"],
-    &["chartseal-cli", "chartseal-testkit"],
+    &["chartseal-cli", "chartseal-testkit", "chartseal-cluster"],
 ];
 
 /// What a crate must do without, though the order allows it or hides it behind another crate.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use chartseal_cluster::{Author, Cluster, office};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::{
     CommitteeChanged, Countersignature, NextMember, OrganizationEnrolled,
@@ -13,7 +14,7 @@ use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Peer, TxOutcome};
 use chartseal_wire::OrgId;
 
-use crate::net::{Network, ask, office};
+use crate::net::network;
 use crate::support::{Ran, run};
 
 /// As the engine has it.
@@ -21,7 +22,7 @@ const NOTICE: u64 = 64;
 const NEWCOMER: usize = 4;
 
 /// Writes a transaction into the chain, at one node.
-fn submit(network: &Network, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
+fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
     let transaction = Transaction {
         version: TRANSACTION_VERSION,
         chain: network.config(0).network,
@@ -44,7 +45,7 @@ fn submit(network: &Network, office: &SigningKeyPair, seq: u64, body: impl Into<
 }
 
 /// The newcomer's configuration and keys; everybody knows its address.
-fn invite(network: &Network, keys: &NodeKeys, id: OrgId) {
+fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
     let mut config = network.config(0);
     let mut address = config.listen;
     address.set_port(address.port() + 4);
@@ -68,7 +69,7 @@ fn invite(network: &Network, keys: &NodeKeys, id: OrgId) {
 }
 
 /// Stops a node, and takes a snapshot of its ledger with what vouches for it.
-fn snapshot(network: &mut Network, number: usize, to: &Path) {
+fn snapshot(network: &mut Cluster, number: usize, to: &Path) {
     network.kill(number);
     let directory = network.config(number).directory;
     let (out, vouchers) = (to.join("snapshot"), to.join("vouchers"));
@@ -87,7 +88,7 @@ fn snapshot(network: &mut Network, number: usize, to: &Path) {
 }
 
 /// `node join` with these two files.
-fn join(network: &Network, snapshot: &Path, vouchers: &Path) -> Ran {
+fn join(network: &Cluster, snapshot: &Path, vouchers: &Path) -> Ran {
     run([
         "node",
         "join",
@@ -102,15 +103,14 @@ fn join(network: &Network, snapshot: &Path, vouchers: &Path) -> Ran {
 
 #[test]
 fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
-    let mut network = Network::beating(300);
+    let mut network = network(300);
     let (keys, desk) = (
         NodeKeys::generate().unwrap(),
         SigningKeyPair::generate().unwrap(),
     );
     let id = OrgId([9; 16]);
     invite(&network, &keys, id);
-    (0..4).for_each(|number| network.start(number));
-    network.await_height(1);
+    network.up();
     let offices: Vec<_> = (0..4)
         .map(|number| office(&network.place(), number))
         .collect();
@@ -173,7 +173,7 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     network.kill(0);
     let before = network.height();
     network.await_height_of(&[1, 2, NEWCOMER], before + 3);
-    let next = ask(&offices[1], genesis.chain_id(), 1);
+    let next = Author::new(office(&network.place(), 1), genesis.chain_id()).ask();
     let mut control = network.control(NEWCOMER).unwrap();
     control.submit(&next).unwrap();
     network.await_height_of(&[1, 2, NEWCOMER], before + 6);
@@ -188,7 +188,7 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
 }
 
 /// Snapshots that are damaged, of another network, or without certificates: nothing is begun with them.
-fn refuses_what_nobody_vouches_for(network: &Network, files: &Path) {
+fn refuses_what_nobody_vouches_for(network: &Cluster, files: &Path) {
     let (snapshot, vouchers) = (files.join("snapshot"), files.join("vouchers"));
     let refused = |snapshot: &Path, vouchers: &Path, rule: &str| {
         let ran = join(network, snapshot, vouchers);
@@ -216,9 +216,8 @@ fn refuses_what_nobody_vouches_for(network: &Network, files: &Path) {
     fs::write(&damaged, &bytes).unwrap();
     refused(&damaged, &vouchers, "not of the header that is vouched for");
 
-    let mut stranger = Network::beating(300);
-    (0..4).for_each(|number| stranger.start(number));
-    stranger.await_height(1);
+    let mut stranger = crate::net::network(300);
+    stranger.up();
     let foreign = tempfile::TempDir::new().unwrap();
     super::join::snapshot(&mut stranger, 0, foreign.path());
     refused(

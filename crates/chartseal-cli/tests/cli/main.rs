@@ -12,7 +12,10 @@
 //! | `reports` | exports explained and reported; policies pinned |
 //! | `ledger` | what a node's ledger holds; damage, snapshots |
 //! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
-//! | `net` | networks of real processes: kills, graceful ends, misconfiguration |
+//! | `net` | networks of real processes: made, started, shown, stopped; misconfiguration |
+//! | `faults` | the same under load: kills, stops, cuts, slow links, full and failed disks |
+//! | `linearizable` | what clients saw then is what one ledger could have shown them |
+//! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
 #![allow(
@@ -30,10 +33,13 @@ mod consents;
 mod demo;
 mod directory;
 mod evidence;
+mod faults;
 mod golden;
+mod hostile;
 mod import;
 mod join;
 mod ledger;
+mod linearizable;
 mod net;
 mod policy;
 mod records;

@@ -107,8 +107,10 @@ impl Application {
     ) -> Result<Executed, Refusal> {
         let (parent, block) = (parent.clone(), Arc::clone(block));
         let threads = self.shared.settings.threads;
+        let verified = self.shared.core().pool.verified(&block.transactions);
         let task = context.child("execute").shared(true);
-        let judged = task.spawn(move |_| async move { judge(&parent, &block, view, threads) });
+        let judged =
+            task.spawn(move |_| async move { judge(&parent, &block, view, &verified, threads) });
         match judged.await {
             Ok(judged) => judged,
             // The runtime is going down.

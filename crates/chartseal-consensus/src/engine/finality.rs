@@ -114,6 +114,7 @@ fn keep(
             &head,
             block.block(),
             head.committee().epoch(),
+            &[],
             shared.settings.threads,
         )
         .map(Arc::new)

@@ -20,7 +20,7 @@ const MAX_AGAIN: usize = 4_096;
 /// Sends and takes transactions on a channel of their own.
 ///
 /// Whoever a client hands a transaction to sends it to all validators, once at once and again while it is
-/// not final. Nobody passes on what others sent: every validator is connected to every other.
+/// overdue. Nobody passes on what others sent: every validator is connected to every other.
 pub(crate) fn start<E, S, R, B>(
     context: E,
     shared: Arc<Shared>,
@@ -62,8 +62,8 @@ pub(crate) fn start<E, S, R, B>(
                 },
                 () = context.sleep_until(again) => {
                     again = context.current() + pause;
-                    let own = shared.core().pool.own(MAX_AGAIN);
-                    send(&mut sender, &own);
+                    let overdue = shared.core().pool.overdue(MAX_AGAIN);
+                    send(&mut sender, &overdue);
                 },
             }
         }

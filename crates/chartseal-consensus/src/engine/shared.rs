@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chartseal_ledger::{Block, Overlay, Proposed, SignedTransaction, propose};
+use chartseal_ledger::{Block, Overlay, Proposed, SignedTransaction, propose_verified};
 use chartseal_wire::{Hash, PublicKey, Time, TxId};
 use commonware_consensus::Viewable as _;
 use tokio::sync::watch;
@@ -102,7 +102,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Makes a validator's proposals. Nodes use [`Honest`]; a simulation's Byzantine validators use others.
+/// Makes a validator's proposals, of candidates out of its pool, which verified their signatures. Nodes use [`Honest`]; a simulation's Byzantine validators use others.
 pub trait Builder: Send + Sync + 'static {
     /// A block on `parent` from those of the candidates that are admissible, in their order.
     fn build(
@@ -124,7 +124,7 @@ impl Builder for Honest {
         time: Time,
         candidates: &mut dyn Iterator<Item = SignedTransaction>,
     ) -> Proposed {
-        propose(parent, time, candidates)
+        propose_verified(parent, time, candidates)
     }
 }
 

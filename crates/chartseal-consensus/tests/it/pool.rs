@@ -1,7 +1,11 @@
 //! The pool's promises: bounded, fair, and nothing leaves it but by finality.
+use std::num::NonZeroUsize;
 
 use chartseal_consensus::{Limits, Pool, PoolError};
-use chartseal_ledger::{AdmissionError, Overlay, SignedTransaction, execute, propose};
+use chartseal_ledger::{
+    AdmissionError, Overlay, SignedTransaction, execute, execute_verified, propose,
+    propose_verified,
+};
 use chartseal_wire::{ChainId, Signature};
 
 use crate::sim::people::{Person, actors, genesis};
@@ -131,6 +135,30 @@ fn a_forged_transaction_makes_nobody_lose_their_place() {
     assert_eq!(pool.len(), 2);
 }
 
+/// A block's signatures that the pool verified are not verified again: those, and no others.
+#[test]
+fn the_pool_vouches_for_no_signature_but_the_one_that_it_verified() {
+    let fixture = Fixture::new();
+    let mut pool = Pool::new(small());
+    let (waits, unknown) = (fixture.ask(0, 1), fixture.ask(1, 1));
+    pool.insert(waits.clone(), &fixture.head, false).unwrap();
+    let mut forged = waits.clone();
+    forged.signature.0[40] ^= 1;
+    let seen = pool.verified(&[waits.clone(), forged.clone(), unknown]);
+    assert_eq!(seen, [true, false, false]);
+
+    // A leader puts the forged one into its block.
+    let time = fixture.head.head().time.plus_ms(1);
+    let block = propose_verified(&fixture.head, time, [forged]).block;
+    let verified = pool.verified(&block.transactions);
+    let refused = execute_verified(&fixture.head, &block, &verified, NonZeroUsize::MIN);
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("signature does not verify"), "{error}");
+    let block = propose_verified(&fixture.head, time, [waits]).block;
+    let verified = pool.verified(&block.transactions);
+    execute_verified(&fixture.head, &block, &verified, NonZeroUsize::MIN).unwrap();
+}
+
 #[test]
 fn a_block_takes_from_everybody_in_turn_and_goes_on_behind_who_came_last() {
     let fixture = Fixture::new();
@@ -183,7 +211,9 @@ fn a_proposal_takes_nothing_out_of_the_pool_and_finality_does() {
     let offered = pool.candidates(&fixture.head, 10, usize::MAX);
     assert_eq!(offered.len(), 2);
     assert_eq!(pool.candidates(&fixture.head, 10, usize::MAX).len(), 2);
-    assert_eq!(pool.own(10).len(), 2);
+    // What was sent a moment ago is not sent again; what waits for long is.
+    assert_eq!(pool.overdue(10), []);
+    assert_eq!(pool.overdue(10).len(), 2);
     // On a parent that has the first in it, only the second is offered.
     let time = fixture.head.head().time.plus_ms(1);
     let parent = propose(&fixture.head, time, [offered[0].clone()])

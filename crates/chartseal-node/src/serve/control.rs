@@ -130,6 +130,19 @@ impl Control {
         Ok(Self { stream, socket })
     }
 
+    /// Waits for each answer no longer than this; 30 s if it is not said.
+    ///
+    /// # Errors
+    /// [`ControlError::Socket`] if it is no time at all.
+    pub fn set_patience(&mut self, patience: Duration) -> Result<(), ControlError> {
+        let set = self.stream.set_read_timeout(Some(patience));
+        let set = set.and_then(|()| self.stream.set_write_timeout(Some(patience)));
+        set.map_err(|source| ControlError::Socket {
+            socket: self.socket.clone(),
+            source,
+        })
+    }
+
     /// How the node is.
     ///
     /// # Errors

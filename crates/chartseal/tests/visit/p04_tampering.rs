@@ -421,7 +421,7 @@ fn p4_a_shadow_history_of_all_nodes_is_refused_by_who_verified_the_true_one() {
         histories: vec![(Subject::Patient(visit.patient.id()), 0)],
         log_size: Some(kept.log_size()),
     };
-    let longer = shadow.export(&request).unwrap();
+    let longer = shadow.export(visit.patient.person(), &request).unwrap();
     let verdict = judge(&visit, &longer, Some(&kept));
     assert_breaks(&verdict, Rule::Growth, "longer than the true one");
     // And its newer entries alone don't continue the history that was verified.

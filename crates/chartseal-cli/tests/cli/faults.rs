@@ -1,0 +1,179 @@
+//! Networks of real processes under continuous load: nodes are killed, stopped and cut off, links are slow, disks fill
+//! up and fail. Afterwards whatever a client was told is final is on every node, and all have one chain.
+//!
+//! `CHARTSEAL_LONG=N` goes through the faults N times.
+
+use std::thread;
+use std::time::Duration;
+
+use chartseal_cluster::{Cluster, Link, Load, Program, Setting, Wiring};
+
+use crate::net::program;
+
+fn rounds() -> usize {
+    let long = std::env::var("CHARTSEAL_LONG").ok();
+    long.and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}
+
+fn make(setting: &Setting) -> Option<Cluster> {
+    let made = Cluster::make(Program::chartseal(program()), setting);
+    let required = std::env::var_os("CHARTSEAL_FAULTS_REQUIRED").is_some_and(|set| set == "1");
+    assert!(
+        made.is_some() || !required,
+        "CHARTSEAL_FAULTS_REQUIRED is 1"
+    );
+    made
+}
+
+fn proxied(validators: usize) -> Setting {
+    Setting {
+        heartbeat_ms: 300,
+        wiring: Wiring::Proxied,
+        ..Setting::of(validators)
+    }
+}
+
+/// Every fault that f nodes, and all links, can have, one after the other.
+fn go_through_faults(cluster: &mut Cluster, load: &Load, round: usize) {
+    let nodes = cluster.all().len();
+    let faulty = (nodes - 1) / 3;
+    let victims: Vec<usize> = (0..faulty).map(|at| (round + 2 * at) % nodes).collect();
+    let next: Vec<usize> = victims.iter().map(|victim| (victim + 1) % nodes).collect();
+
+    victims.iter().for_each(|victim| cluster.kill(*victim));
+    load.settle(10);
+    victims.iter().for_each(|victim| cluster.start(*victim));
+    load.settle(10);
+
+    next.iter().for_each(|victim| cluster.stop(*victim));
+    load.settle(10);
+    next.iter().for_each(|victim| cluster.go_on(*victim));
+    load.settle(10);
+
+    // As many as may fail are alone; then nobody has a quorum.
+    cluster.links().part(&victims);
+    load.settle(10);
+    let half: Vec<usize> = (0..nodes / 2).collect();
+    cluster.links().part(&half);
+    thread::sleep(Duration::from_millis(1_500));
+    cluster.links().part(&[]);
+    load.settle(10);
+
+    let delay = Duration::from_millis(20);
+    cluster.links().set_all(Link {
+        delay,
+        jitter: 2 * delay,
+        bytes_per_second: Some(256 * 1_024),
+        ..Link::default()
+    });
+    load.settle(20);
+    cluster.links().set_all(Link::default());
+
+    cluster
+        .all()
+        .iter()
+        .for_each(|number| cluster.kill(*number));
+    cluster
+        .all()
+        .iter()
+        .for_each(|number| cluster.start(*number));
+    load.settle(10);
+}
+
+fn outlives_faults(setting: &Setting) {
+    let Some(mut cluster) = make(setting) else {
+        return;
+    };
+    cluster.up();
+    let load = cluster.load();
+    load.settle(20);
+    for round in 0..rounds() {
+        go_through_faults(&mut cluster, &load, round);
+    }
+    let (acknowledged, _) = load.end();
+    cluster.assert_nothing_is_lost(&acknowledged);
+}
+
+#[test]
+fn four_processes_outlive_every_fault_of_one_under_load() {
+    outlives_faults(&proxied(4));
+}
+
+#[test]
+fn seven_processes_outlive_every_fault_of_two_under_load() {
+    outlives_faults(&proxied(7));
+}
+
+#[test]
+fn four_network_namespaces_outlive_every_fault_of_one_under_load() {
+    outlives_faults(&Setting {
+        wiring: Wiring::Namespaces,
+        ..proxied(4)
+    });
+}
+
+fn with_disks() -> Setting {
+    Setting {
+        heartbeat_ms: 300,
+        disk_mib: Some(48),
+        ..Setting::of(4)
+    }
+}
+
+#[test]
+fn a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() {
+    let Some(mut cluster) = make(&with_disks()) else {
+        return;
+    };
+    cluster.up();
+    let load = cluster.load();
+    load.settle(10);
+    for round in 0..rounds() {
+        let victim = round % 4;
+        cluster.disk(victim).fill_but(0);
+        let ended = cluster.await_end(victim);
+        assert!(!ended.success(), "{ended}");
+        let said = cluster.log(victim);
+        assert!(said.contains("No space left on device"), "{said}");
+        load.settle(10);
+        // It does not start without room either, and says so.
+        cluster.start(victim);
+        let ended = cluster.await_end(victim);
+        assert!(!ended.success(), "{ended}");
+        cluster.disk(victim).clear();
+        cluster.start(victim);
+        load.settle(10);
+    }
+    let (acknowledged, _) = load.end();
+    cluster.assert_nothing_is_lost(&acknowledged);
+}
+
+#[test]
+fn a_node_whose_disk_becomes_read_only_says_so_and_goes_on_once_it_is_mended() {
+    let Some(mut cluster) = make(&with_disks()) else {
+        return;
+    };
+    cluster.up();
+    let load = cluster.load();
+    load.settle(10);
+    for round in 0..rounds() {
+        let victim = (round + 1) % 4;
+        cluster.disk(victim).fail();
+        let ended = cluster.await_end(victim);
+        assert!(!ended.success(), "{ended}");
+        let said = cluster.log(victim);
+        let names = ["Read-only file system", "Input/output error"];
+        assert!(names.iter().any(|name| said.contains(name)), "{said}");
+        load.settle(10);
+        cluster.start(victim);
+        let ended = cluster.await_end(victim);
+        assert!(!ended.success(), "{ended}");
+        let said = cluster.log(victim);
+        assert!(said.contains("the file system is read-only"), "{said}");
+        cluster.disk(victim).mend();
+        cluster.start(victim);
+        load.settle(10);
+    }
+    let (acknowledged, _) = load.end();
+    cluster.assert_nothing_is_lost(&acknowledged);
+}
