@@ -311,9 +311,7 @@ impl RedbLedger {
         };
         histories::write(&write, commit.entries)?;
         newest.pending.write(&write, height, commit.changes)?;
-        newest
-            .runs
-            .write(&write, height, &commit.block.transactions)?;
+        newest.runs.write(&write, height, commit.ids())?;
         certify(&write, &commit.block.header, certificate)?;
         write.commit()?;
         self.newest = Some(newest);

@@ -3,7 +3,7 @@
 use chartseal_codec::byte_newtype;
 use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
 use curve25519_dalek::scalar::Scalar;
-use ed25519_dalek::VerifyingKey;
+use ed25519_dalek::{Verifier, VerifyingKey};
 use sha2::{Digest, Sha512};
 use thiserror::Error;
 
@@ -78,14 +78,17 @@ impl PublicKey {
     /// The point that the bytes are, for who checks many signatures of one key.
     ///
     /// # Errors
-    /// [`BadSignature`]: it is none, so no signature of this key verifies.
+    /// [`BadSignature`]: it is none, or one of small order, so no signature of this key verifies.
     pub fn decompress(&self) -> Result<DecompressedKey, BadSignature> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| BadSignature)?;
+        if key.is_weak() {
+            return Err(BadSignature);
+        }
         Ok(DecompressedKey(key))
     }
 }
 
-/// A [`PublicKey`] that is a point. To find it takes a tenth of the time of a check.
+/// A [`PublicKey`] that is a point, and not of small order. To find it takes a tenth of the time of a check.
 #[derive(Clone, Debug)]
 pub struct DecompressedKey(VerifyingKey);
 
@@ -105,12 +108,69 @@ impl DecompressedKey {
 
     /// As [`PublicKey::verify_raw`].
     ///
+    /// It accepts exactly what `verify_strict` accepts, and spares finding the point `R`, another tenth: the plain
+    /// check compares `R`'s bytes with the encoding of a point, so what it accepts is a point's own encoding, and the
+    /// point is of small order exactly if that is one of eight. The key is not, or it would not be here.
+    ///
     /// # Errors
     /// [`BadSignature`].
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| BadSignature)
+        if SMALL_ORDER.contains(signature.r_bytes()) {
+            return Err(BadSignature);
+        }
+        self.0.verify(message, &signature).map_err(|_| BadSignature)
+    }
+}
+
+/// The encodings of the eight points of small order.
+const SMALL_ORDER: [[u8; 32]; 8] = {
+    let zero = [0; 32];
+    let minus_one = {
+        let mut y = [0xff; 32];
+        (y[0], y[31]) = (0xec, 0x7f);
+        y
+    };
+    // The two `y` of the four points of order 8.
+    let eighth = [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ];
+    let three_eighths = [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ];
+    [
+        with(zero, 0, 1),
+        minus_one,
+        zero,
+        with(zero, 31, 0x80),
+        eighth,
+        with(eighth, 31, 0xfa),
+        three_eighths,
+        with(three_eighths, 31, 0x85),
+    ]
+};
+
+const fn with(mut bytes: [u8; 32], at: usize, byte: u8) -> [u8; 32] {
+    bytes[at] = byte;
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use curve25519_dalek::constants::EIGHT_TORSION;
+
+    use super::*;
+
+    #[test]
+    fn the_points_of_small_order_are_all_there() {
+        let mut expected = EIGHT_TORSION.map(|point| point.compress().0);
+        let mut found = SMALL_ORDER;
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected);
     }
 }
