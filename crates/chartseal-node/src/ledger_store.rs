@@ -426,7 +426,7 @@ impl LedgerStore for RedbLedger {
             blocks: read.open_table(BODIES)?.len()?,
             pruned: read.open_table(LEAVES)?.len()?,
             transactions: places::count(&read)?,
-            state: state::read(&read)?.len() as u64,
+            state: state::count(&read)?,
             histories: number(&meta, histories::HISTORIES)?,
             entries: number(&meta, histories::ENTRIES)?,
         })

@@ -199,6 +199,20 @@ pub(super) fn read(read: &ReadTransaction) -> Result<BTreeMap<MapKey, Vec<u8>>, 
     Ok(all)
 }
 
+/// How many values the state has. No value is copied for it: a state is large.
+pub(super) fn count(read: &ReadTransaction) -> Result<u64, LedgerStoreError> {
+    let changes = read_changes(&read.open_table(CHANGES)?)?;
+    let mut values = changes.values().flatten().count();
+    for row in read.open_table(CHUNKS)?.iter()? {
+        let (key, bytes) = row?;
+        let chunk = decode_chunk(bytes.value());
+        let chunk = chunk.map_err(|why| damaged_chunk(MapKey(*key.value()), why))?;
+        let unchanged = chunk.iter().filter(|(key, _)| !changes.contains_key(key));
+        values += unchanged.count();
+    }
+    Ok(values as u64)
+}
+
 /// One row of [`CHUNKS`].
 struct Chunk {
     key: MapKey,
@@ -243,8 +257,12 @@ impl Chunk {
     }
 
     fn damaged(&self, why: DecodeError) -> LedgerStoreError {
-        damaged("state_chunks", format!("key {}", self.key), why)
+        damaged_chunk(self.key, why)
     }
+}
+
+fn damaged_chunk(key: MapKey, why: DecodeError) -> LedgerStoreError {
+    damaged("state_chunks", format!("key {key}"), why)
 }
 
 fn decode_chunk(bytes: &[u8]) -> Result<Vec<(MapKey, &[u8])>, DecodeError> {
@@ -375,6 +393,7 @@ mod tests {
                 let transaction = db.begin_read().unwrap();
                 let found = read(&transaction).unwrap();
                 assert!(found == expected, "{keys} keys, height {height}");
+                assert_eq!(count(&transaction).unwrap(), expected.len() as u64);
                 most = most.max(transaction.open_table(CHANGES).unwrap().len().unwrap());
             }
             let chunks = db.begin_read().unwrap().open_table(CHUNKS).unwrap();
