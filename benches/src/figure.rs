@@ -66,7 +66,14 @@ impl Figure {
 
 /// The median times of both, in nanoseconds for each of the `n` things that one call does. They take
 /// turns, so that a busy moment of the machine meets both.
-pub fn in_turns<A, B>(
+pub fn in_turns<A, B>(n: u32, ours: impl FnMut() -> A, theirs: impl FnMut() -> B) -> (f64, f64) {
+    in_turns_of(1, n, ours, theirs)
+}
+
+/// As [`in_turns`], with so many calls in each turn: for what takes much memory. The first call of a turn finds the
+/// allocator as the other left it, and may wait for the system to map pages that it had given back.
+pub fn in_turns_of<A, B>(
+    calls: usize,
     n: u32,
     mut ours: impl FnMut() -> A,
     mut theirs: impl FnMut() -> B,
@@ -74,8 +81,8 @@ pub fn in_turns<A, B>(
     const ROUNDS: usize = 31;
     let (mut a, mut b) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        a.push(time(&mut ours));
-        b.push(time(&mut theirs));
+        a.extend((0..calls).map(|_| time(&mut ours)));
+        b.extend((0..calls).map(|_| time(&mut theirs)));
     }
     (median(a) / f64::from(n), median(b) / f64::from(n))
 }

@@ -332,6 +332,7 @@ fn document(rows: &[Row], newest: u64) -> serde_json::Value {
                 "skipped": status.skipped,
                 "waiting": status.waiting,
                 "evidence": status.evidence,
+                "double_votes": status.double_votes,
             }),
         })
         .collect();

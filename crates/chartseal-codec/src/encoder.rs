@@ -27,6 +27,16 @@ impl Encoder {
         }
     }
 
+    /// What was written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Forgets what was written, and keeps its room for what comes.
+    pub fn clear(&mut self) {
+        self.out.clear();
+    }
+
     /// What was written.
     pub fn finish(self) -> Vec<u8> {
         self.out

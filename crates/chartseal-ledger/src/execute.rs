@@ -3,7 +3,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
-use chartseal_merkle::MapKey;
+use chartseal_merkle::MapChanges;
 use chartseal_wire::block::HEADER_VERSION;
 use chartseal_wire::{BlockHeader, Subject, Time, TxId};
 use thiserror::Error;
@@ -23,7 +23,7 @@ pub struct Executed {
     /// The state after it.
     pub overlay: Overlay,
     /// What changed in the state map; `None`: the key is gone.
-    pub changes: BTreeMap<MapKey, Option<Vec<u8>>>,
+    pub changes: MapChanges,
     /// The new entries of histories: whose, at which index, and their bytes; in the order in which
     /// they were made.
     pub entries: Vec<(Subject, u64, Vec<u8>)>,

@@ -1,9 +1,8 @@
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, to_bytes};
-use chartseal_merkle::{Frontier, Map, empty_root};
+use chartseal_merkle::{Frontier, Map, MapChanges, empty_root};
 use chartseal_wire::block::HEADER_VERSION;
 use chartseal_wire::domain::{CHAIN_ID, tagged_sha256};
 use chartseal_wire::{BlockHeader, ChainId, Hash, OrgId, Time};
@@ -172,10 +171,10 @@ impl Genesis {
             committee: self.committee.clone(),
             next: None,
         };
-        let mut changes = BTreeMap::new();
-        changes.insert(table::shared(), Some(to_bytes(&shared)));
+        let mut changes = MapChanges::new();
+        changes.insert(table::shared(), Some(to_bytes(&shared).into()));
         for org in &self.organizations {
-            changes.insert(table::org(&org.id), Some(to_bytes(org)));
+            changes.insert(table::org(&org.id), Some(to_bytes(org).into()));
             let keys = [
                 (org.enrolment_key, Holder::Office(org.id)),
                 (org.custodian_key, Holder::Custodian(org.id)),
@@ -186,10 +185,10 @@ impl Genesis {
                     seq: 0,
                     revoked: false,
                 };
-                changes.insert(table::key(&key), Some(to_bytes(&state)));
+                changes.insert(table::key(&key), Some(to_bytes(&state).into()));
             }
         }
-        let state = Map::new().update(changes.clone());
+        let state = Map::new().updated(&changes);
         let head = BlockHeader {
             version: HEADER_VERSION,
             chain: shared.chain,

@@ -1,9 +1,9 @@
-use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{BuildHasherDefault, Hasher};
 
-use chartseal_codec::{Encode, from_bytes, to_bytes};
-use chartseal_merkle::{Frontier, Map, MapKey};
+use chartseal_codec::{Encode, Encoder, from_bytes, to_bytes};
+use chartseal_merkle::{Frontier, Map, MapChanges, MapKey};
 use chartseal_wire::{Entry, Subject, Time};
 use hashbrown::HashMap;
 
@@ -11,7 +11,7 @@ use crate::state::Source;
 
 /// By key: hashed, as each transaction looks up a dozen; whoever chose all keys of a block to fall together
 /// would make it slower by milliseconds.
-type Changes = HashMap<MapKey, Option<Vec<u8>>, BuildHasherDefault<KeyHasher>>;
+type Changes = HashMap<MapKey, Option<Arc<[u8]>>, BuildHasherDefault<KeyHasher>>;
 type Entries = Vec<(Subject, u64, Vec<u8>)>;
 
 /// A state that a block is changing, one transaction at a time. What a transaction overwrote is kept
@@ -22,6 +22,8 @@ pub(crate) struct Scratch<'a> {
     time: Time,
     changes: Changes,
     entries: Entries,
+    /// Where values are encoded.
+    encoder: Encoder,
     /// What the transaction changed, in order.
     overwritten: Vec<(MapKey, Before)>,
     /// How many entries there were before the transaction.
@@ -49,7 +51,7 @@ impl Hasher for KeyHasher {
 /// What there was before a change.
 enum Before {
     /// Another change of the block.
-    Changed(Option<Vec<u8>>),
+    Changed(Option<Arc<[u8]>>),
     /// The parent's value.
     Base,
 }
@@ -62,6 +64,7 @@ impl<'a> Scratch<'a> {
             time,
             changes: Changes::default(),
             entries: Entries::new(),
+            encoder: Encoder::new(),
             overwritten: Vec::new(),
             settled_entries: 0,
         }
@@ -76,14 +79,17 @@ impl<'a> Scratch<'a> {
     }
 
     pub(crate) fn put<T: Encode + ?Sized>(&mut self, key: MapKey, value: &T) {
-        self.change(key, Some(to_bytes(value)));
+        self.encoder.clear();
+        value.encode(&mut self.encoder);
+        let value = Arc::from(self.encoder.as_bytes());
+        self.change(key, Some(value));
     }
 
     pub(crate) fn remove(&mut self, key: MapKey) {
         self.change(key, None);
     }
 
-    fn change(&mut self, key: MapKey, value: Option<Vec<u8>>) {
+    fn change(&mut self, key: MapKey, value: Option<Arc<[u8]>>) {
         let before = self.changes.insert(key, value);
         let before = before.map_or(Before::Base, Before::Changed);
         self.overwritten.push((key, before));
@@ -120,7 +126,7 @@ impl<'a> Scratch<'a> {
         }
     }
 
-    pub(crate) fn finish(self) -> (BTreeMap<MapKey, Option<Vec<u8>>>, Entries) {
+    pub(crate) fn finish(self) -> (MapChanges, Entries) {
         (self.changes.into_iter().collect(), self.entries)
     }
 }

@@ -53,10 +53,9 @@ mod replay;
 mod snapshot;
 mod verify;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use chartseal_merkle::MapKey;
+use chartseal_merkle::{MapChanges, MapKey};
 use chartseal_wire::{BlockHeader, Hash, Subject, TxId};
 use thiserror::Error;
 
@@ -71,6 +70,8 @@ pub use verify::{MAX_DAMAGE, Progress, Verified, verify};
 
 use crate::block::Block;
 use crate::execute::Executed;
+use crate::receipt::Receipt;
+use crate::transaction::SignedTransaction;
 
 /// Keeps a chain. The state is the ledger's business: a store never interprets what it keeps.
 ///
@@ -220,9 +221,11 @@ pub struct Commit<'a> {
     /// The block.
     pub block: &'a Block,
     /// What changed in the state map; `None`: the key is gone.
-    pub changes: &'a BTreeMap<MapKey, Option<Vec<u8>>>,
+    pub changes: &'a MapChanges,
     /// The new entries of histories: whose, at which index, and their bytes.
     pub entries: &'a [(Subject, u64, Vec<u8>)],
+    /// What became of each transaction of the block, in order.
+    pub receipts: &'a [Receipt],
 }
 
 impl<'a> Commit<'a> {
@@ -232,7 +235,15 @@ impl<'a> Commit<'a> {
             block,
             changes: &executed.changes,
             entries: &executed.entries,
+            receipts: &executed.receipts,
         }
+    }
+
+    /// The ids of the block's transactions, in order: as the receipts have them, or made anew if there are none.
+    pub fn ids(&self) -> impl Iterator<Item = TxId> {
+        let without = self.block.transactions.iter().skip(self.receipts.len());
+        let known = self.receipts.iter().map(|receipt| receipt.tx);
+        known.chain(without.map(SignedTransaction::id))
     }
 }
 

@@ -190,7 +190,7 @@ fn replay_from_genesis_reproduces_every_root_and_the_store() {
         assert_eq!(overlay.map().root(), block.header.state_root);
     }
     assert_eq!(overlay.head(), chain.head.head());
-    let rebuilt = chartseal_merkle::Map::new().update(changed);
+    let rebuilt = chartseal_merkle::Map::new().updated(&changed);
     assert_eq!(
         rebuilt.root(),
         overlay.map().root(),

@@ -29,7 +29,7 @@
 //! | `log` | [`Log`]: all leaf hashes, and proofs from them |
 //! | `path` | [`inclusion_path`], [`consistency_path`]: which subtrees a proof takes, wherever their hashes lie |
 //! | `proof` | [`verify_inclusion`], [`verify_consistency`] |
-//! | `map` | [`Map`], [`MapProof`] |
+//! | `map` | [`Map`], [`MapChanges`], [`MapProof`] |
 //!
 //! # Limits
 //! A [`Log`] and a [`Map`] live in memory. Keys of a [`Map`] must be hashes: who may choose a key's
@@ -51,6 +51,6 @@ mod proof;
 pub use frontier::Frontier;
 pub use hash::{Hash, empty_root, leaf_hash, leaf_hash_of_parts, node_hash};
 pub use log::Log;
-pub use map::{Map, MapKey, MapProof};
+pub use map::{Map, MapChanges, MapKey, MapProof};
 pub use path::{consistency_path, inclusion_path, subtree_root};
 pub use proof::{MAX_PROOF, ProofError, root_from_inclusion, verify_consistency, verify_inclusion};

@@ -55,7 +55,10 @@ struct Inner {
     hash: Hash,
 }
 
-/// Changes to a [`Map`]: a new leaf for a key, or `None` to take the key out.
+/// Changes to a [`Map`]: a new value for a key, or `None` to take the key out. The map shares the values.
+pub type MapChanges = BTreeMap<MapKey, Option<Arc<[u8]>>>;
+
+/// The same to the tree: a new leaf.
 type Change = (MapKey, Option<Arc<Leaf>>);
 
 impl Map {
@@ -100,20 +103,23 @@ impl Map {
 
     /// The map after `changes`; `self` stays as it was. Each touched node is hashed once.
     #[must_use]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "who makes changes for this alone hands them over"
-    )]
     pub fn update(&self, changes: BTreeMap<MapKey, Option<Vec<u8>>>) -> Self {
-        self.updated(&changes)
+        self.updated_by(
+            changes
+                .into_iter()
+                .map(|(key, value)| (key, value.map(Arc::from))),
+        )
     }
 
     /// As [`update`](Self::update), for who needs the changes afterwards.
     #[must_use]
-    pub fn updated(&self, changes: &BTreeMap<MapKey, Option<Vec<u8>>>) -> Self {
+    pub fn updated(&self, changes: &MapChanges) -> Self {
+        self.updated_by(changes.iter().map(|(key, value)| (*key, value.clone())))
+    }
+
+    fn updated_by(&self, changes: impl Iterator<Item = (MapKey, Option<Arc<[u8]>>)>) -> Self {
         let changes: Vec<Change> = changes
-            .iter()
-            .map(|(key, value)| (*key, value.as_deref().map(|value| Leaf::new(*key, value))))
+            .map(|(key, value)| (key, value.map(|value| Leaf::new(key, value))))
             .collect();
         let mut len = self.len;
         let root = update_subtree(self.root.as_ref(), 0, &changes, &mut len);
@@ -167,12 +173,9 @@ impl Map {
 }
 
 impl Leaf {
-    fn new(key: MapKey, value: &[u8]) -> Arc<Self> {
-        Arc::new(Self {
-            key,
-            value: Arc::from(value),
-            hash: map_leaf_hash(&key.0, map_value_hash(value)),
-        })
+    fn new(key: MapKey, value: Arc<[u8]>) -> Arc<Self> {
+        let hash = map_leaf_hash(&key.0, map_value_hash(&value));
+        Arc::new(Self { key, value, hash })
     }
 }
 

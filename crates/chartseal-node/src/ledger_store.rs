@@ -311,9 +311,7 @@ impl RedbLedger {
         };
         histories::write(&write, commit.entries)?;
         newest.pending.write(&write, height, commit.changes)?;
-        newest
-            .runs
-            .write(&write, height, &commit.block.transactions)?;
+        newest.runs.write(&write, height, commit.ids())?;
         certify(&write, &commit.block.header, certificate)?;
         write.commit()?;
         self.newest = Some(newest);
@@ -428,7 +426,7 @@ impl LedgerStore for RedbLedger {
             blocks: read.open_table(BODIES)?.len()?,
             pruned: read.open_table(LEAVES)?.len()?,
             transactions: places::count(&read)?,
-            state: state::read(&read)?.len() as u64,
+            state: state::count(&read)?,
             histories: number(&meta, histories::HISTORIES)?,
             entries: number(&meta, histories::ENTRIES)?,
         })

@@ -344,7 +344,7 @@ fn leak(dir: &Path, values: &[Vec<u8>]) {
         let key = |value: &Vec<u8>| MapKey(*blake3::hash(value).as_bytes());
         let changes = chunk
             .iter()
-            .map(|value| (key(value), Some(value.clone())))
+            .map(|value| (key(value), Some(value.as_slice().into())))
             .collect();
         let first = ledger.history(&subject, 0, usize::MAX).unwrap().len() as u64;
         let entries: Vec<_> = (first..)
@@ -355,6 +355,7 @@ fn leak(dir: &Path, values: &[Vec<u8>]) {
             block: &block,
             changes: &changes,
             entries: &entries,
+            receipts: &[],
         };
         ledger.commit(&commit).unwrap();
     }

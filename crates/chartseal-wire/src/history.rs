@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use chartseal_codec::{canonical_enum, canonical_struct, to_bytes};
 use chartseal_merkle::{Frontier, Hash, MapKey, leaf_hash, leaf_hash_of_parts};
+use sha2::{Digest, Sha256};
 
 use crate::domain::{
     ENTRY_LEAF, FLOOD_LEAF, OUTCOME, SEALED_TEXT, STATE_KEY, tagged, tagged_sha256,
@@ -57,9 +58,33 @@ impl Subject {
 
 /// The key of the state map for `id` in `table`: the tagged SHA-256 of `[table, id]`.
 pub fn state_key(table: &str, id: &[u8]) -> MapKey {
+    short_state_key(table, id).unwrap_or_else(|| long_state_key(table, id))
+}
+
+fn long_state_key(table: &str, id: &[u8]) -> MapKey {
     let mut e = chartseal_codec::Encoder::new();
     e.array(2).text(table).bytes(id);
     MapKey(tagged_sha256(STATE_KEY, &e.finish()))
+}
+
+/// The same in one piece and without an allocation, as a transaction takes a dozen of them; `None`: it is too long.
+fn short_state_key(table: &str, id: &[u8]) -> Option<MapKey> {
+    const PAIR: u8 = 0x82;
+    let table_len = u8::try_from(table.len()).ok().filter(|len| *len < 24)?;
+    let id_len = u8::try_from(id.len()).ok()?;
+    let id_head = if id_len < 24 {
+        &[0x40 | id_len][..]
+    } else {
+        &[0x58, id_len]
+    };
+    let (mut message, mut len) = ([0; 128], 0);
+    let (domain, heads) = (STATE_KEY.as_bytes(), [0, PAIR, 0x60 | table_len]);
+    for part in [domain, &heads, table.as_bytes(), id_head, id] {
+        let end = len + part.len();
+        message.get_mut(len..end)?.copy_from_slice(part);
+        len = end;
+    }
+    Some(MapKey(Sha256::digest(message.get(..len)?).into()))
 }
 
 /// One entry of a history.
@@ -518,4 +543,29 @@ pub fn outcome_commitment(salt: &[u8; 32], request: &RequestId, outcome: &Outcom
     };
     mac.update(&tagged(OUTCOME, &e.finish()));
     Hash(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_the_state_is_the_same_however_it_is_made() {
+        let id = [7; 300];
+        let mut short = 0;
+        for table in [
+            "",
+            "a",
+            "directive-count",
+            "a name of 23 characters",
+            "a name of 24 characters.",
+        ] {
+            for len in 0..id.len() {
+                let expected = long_state_key(table, &id[..len]);
+                assert_eq!(state_key(table, &id[..len]), expected, "{table} {len}");
+                short += usize::from(short_state_key(table, &id[..len]).is_some());
+            }
+        }
+        assert!(short > 4 * 75 && short < 4 * 110);
+    }
 }

@@ -15,6 +15,7 @@
 //! | `net` | networks of real processes: made, started, shown, stopped; misconfiguration |
 //! | `faults` | the same under load: kills, stops, cuts, slow links, full and failed disks |
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
+//! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -45,5 +46,6 @@ mod policy;
 mod records;
 mod reports;
 mod schema;
+mod service;
 mod support;
 mod witness;

@@ -144,7 +144,7 @@ fn a_commit_is_idempotent_and_in_order<S: LedgerStore>(store: &mut S) {
     let state = must(store.state());
     let mut torn = three.1.clone();
     torn.entries = vec![(SUBJECT, 7, vec![1])];
-    torn.changes = BTreeMap::from([(MapKey([1; 32]), Some(vec![1]))]);
+    torn.changes = BTreeMap::from([(MapKey([1; 32]), Some(vec![1].into()))]);
     let refused = !commit(store, &(three.0.clone(), torn));
     assert!(refused, "a history's entry has the next index");
     assert_eq!(
@@ -167,13 +167,13 @@ fn changes_histories_and_places_are_kept<S: LedgerStore>(store: &mut S) {
     let (key, other) = (MapKey([1; 32]), MapKey([2; 32]));
     let subject = Subject::Actor(ActorId([8; 16]));
     one.0.transactions = vec![transaction(1), transaction(2)];
-    one.1.changes = BTreeMap::from([(key, Some(vec![1])), (other, Some(vec![2]))]);
+    one.1.changes = BTreeMap::from([(key, Some(vec![1].into())), (other, Some(vec![2].into()))]);
     one.1.entries = vec![
         (SUBJECT, 0, vec![1]),
         (subject, 0, vec![2]),
         (SUBJECT, 1, vec![3]),
     ];
-    two.1.changes = BTreeMap::from([(key, None), (other, Some(vec![3]))]);
+    two.1.changes = BTreeMap::from([(key, None), (other, Some(vec![3].into()))]);
     two.1.entries = vec![(SUBJECT, 2, vec![4])];
     for (block, executed) in [&*genesis, one, two] {
         must(store.commit(&Commit::new(block, executed)));

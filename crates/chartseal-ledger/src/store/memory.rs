@@ -75,7 +75,7 @@ impl LedgerStore for MemoryStore {
         self.check_entries(commit)?;
         for (key, value) in commit.changes {
             match value {
-                Some(value) => self.state.insert(*key, value.clone()),
+                Some(value) => self.state.insert(*key, value.to_vec()),
                 None => self.state.remove(key),
             };
         }

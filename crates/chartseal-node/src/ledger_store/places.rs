@@ -5,7 +5,6 @@
 //! about a size, they become one. So an id is written a few times, among its neighbours, and looked for in a few
 //! dozens of runs.
 
-use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::store::TxPlace;
 use chartseal_wire::TxId;
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -51,13 +50,13 @@ impl Runs {
         &mut self,
         write: &WriteTransaction,
         height: u64,
-        transactions: &[SignedTransaction],
+        ids: impl Iterator<Item = TxId>,
     ) -> Result<(), LedgerStoreError> {
-        if transactions.is_empty() {
+        let ids = ids.zip(0..);
+        let mut places: Vec<Place> = ids.map(|(id, index)| place(&id, height, index)).collect();
+        if places.is_empty() {
             return Ok(());
         }
-        let ids = transactions.iter().map(SignedTransaction::id).zip(0..);
-        let mut places: Vec<Place> = ids.map(|(id, index)| place(&id, height, index)).collect();
         let mut table = write.open_table(PLACES)?;
         let (mut first, together) = (height, self.together(places.len()));
         for (run, _) in self.0.drain(self.0.len() - together..).rev() {

@@ -11,9 +11,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 
 use chartseal_codec::{DecodeError, Decoder, Encoder};
-use chartseal_merkle::MapKey;
+use chartseal_merkle::{MapChanges, MapKey};
 use redb::{ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::{LedgerStoreError, damaged};
@@ -40,7 +41,7 @@ const FIRST: MapKey = MapKey([0; 32]);
 /// The changes that are not in every chunk.
 #[derive(Debug)]
 pub(super) struct Pending {
-    changes: BTreeMap<MapKey, Option<Vec<u8>>>,
+    changes: MapChanges,
     /// How many bytes of chunks may be written.
     credit: usize,
 }
@@ -59,7 +60,7 @@ impl Pending {
         &mut self,
         write: &WriteTransaction,
         height: u64,
-        new: &BTreeMap<MapKey, Option<Vec<u8>>>,
+        new: &MapChanges,
     ) -> Result<(), LedgerStoreError> {
         let row = encode_changes(new);
         let mut changes = write.open_table(CHANGES)?;
@@ -110,21 +111,24 @@ impl Pending {
             end = next.end;
             old.push(next);
         }
-        let mut values = BTreeMap::new();
+        let mut values = Vec::new();
         for chunk in &old {
-            values.extend(chunk.values()?);
+            let kept = chunk.values()?.into_iter();
+            values.extend(kept.map(|(key, value)| (key, Some(value))));
         }
         let changed = self.changes.range(key..);
         let changed = changed.take_while(|(key, _)| end.is_none_or(|end| **key < end));
-        let mut written = Vec::new();
-        for (key, value) in changed {
-            match value {
-                Some(value) => values.insert(*key, value),
-                None => values.remove(key),
-            };
-            written.push(*key);
-        }
-        write_values(chunks, height, key, values.into_iter())?;
+        let changed: Vec<_> = changed
+            .map(|(key, value)| (*key, value.as_deref()))
+            .collect();
+        let written: Vec<MapKey> = changed.iter().map(|(key, _)| *key).collect();
+        // A stable sort merges the two, and leaves what is new behind what was.
+        values.extend(changed);
+        values.sort_by_key(|(key, _)| *key);
+        let newest = values.chunk_by(|(a, _), (b, _)| a == b);
+        let newest =
+            newest.filter_map(|same| same.last().and_then(|(key, value)| Some((*key, (*value)?))));
+        write_values(chunks, height, key, newest)?;
         for key in written {
             self.changes.remove(&key);
         }
@@ -188,11 +192,25 @@ pub(super) fn read(read: &ReadTransaction) -> Result<BTreeMap<MapKey, Vec<u8>>, 
     let mut all: BTreeMap<_, _> = all.into_iter().collect();
     for (key, value) in read_changes(&read.open_table(CHANGES)?)? {
         match value {
-            Some(value) => all.insert(key, value),
+            Some(value) => all.insert(key, value.to_vec()),
             None => all.remove(&key),
         };
     }
     Ok(all)
+}
+
+/// How many values the state has. No value is copied for it: a state is large.
+pub(super) fn count(read: &ReadTransaction) -> Result<u64, LedgerStoreError> {
+    let changes = read_changes(&read.open_table(CHANGES)?)?;
+    let mut values = changes.values().flatten().count();
+    for row in read.open_table(CHUNKS)?.iter()? {
+        let (key, bytes) = row?;
+        let chunk = decode_chunk(bytes.value());
+        let chunk = chunk.map_err(|why| damaged_chunk(MapKey(*key.value()), why))?;
+        let unchanged = chunk.iter().filter(|(key, _)| !changes.contains_key(key));
+        values += unchanged.count();
+    }
+    Ok(values as u64)
 }
 
 /// One row of [`CHUNKS`].
@@ -239,8 +257,12 @@ impl Chunk {
     }
 
     fn damaged(&self, why: DecodeError) -> LedgerStoreError {
-        damaged("state_chunks", format!("key {}", self.key), why)
+        damaged_chunk(self.key, why)
     }
+}
+
+fn damaged_chunk(key: MapKey, why: DecodeError) -> LedgerStoreError {
+    damaged("state_chunks", format!("key {key}"), why)
 }
 
 fn decode_chunk(bytes: &[u8]) -> Result<Vec<(MapKey, &[u8])>, DecodeError> {
@@ -262,7 +284,7 @@ fn decode_chunk(bytes: &[u8]) -> Result<Vec<(MapKey, &[u8])>, DecodeError> {
     Ok(values)
 }
 
-fn encode_changes(changes: &BTreeMap<MapKey, Option<Vec<u8>>>) -> Vec<u8> {
+fn encode_changes(changes: &MapChanges) -> Vec<u8> {
     let mut row = Encoder::new();
     row.array(2 * changes.len());
     for (key, value) in changes {
@@ -278,8 +300,8 @@ fn encode_changes(changes: &BTreeMap<MapKey, Option<Vec<u8>>>) -> Vec<u8> {
 /// All changes that are kept: the last one to each value.
 fn read_changes(
     changes: &impl ReadableTable<u64, &'static [u8]>,
-) -> Result<BTreeMap<MapKey, Option<Vec<u8>>>, LedgerStoreError> {
-    let mut all = BTreeMap::new();
+) -> Result<MapChanges, LedgerStoreError> {
+    let mut all = MapChanges::new();
     for row in changes.iter()? {
         let (height, bytes) = row?;
         let read = decode_changes(bytes.value(), &mut all);
@@ -288,10 +310,7 @@ fn read_changes(
     Ok(all)
 }
 
-fn decode_changes(
-    bytes: &[u8],
-    all: &mut BTreeMap<MapKey, Option<Vec<u8>>>,
-) -> Result<(), DecodeError> {
+fn decode_changes(bytes: &[u8], all: &mut MapChanges) -> Result<(), DecodeError> {
     let mut d = Decoder::new(bytes);
     let items = d.array(usize::MAX)?;
     if items % 2 != 0 {
@@ -301,7 +320,7 @@ fn decode_changes(
         let key = MapKey(d.at("key").bytes_exact()?);
         let is_gone = d.at("value").null()?;
         let value = (!is_gone).then(|| d.bytes(usize::MAX)).transpose()?;
-        all.insert(key, value.map(<[u8]>::to_vec));
+        all.insert(key, value.map(Arc::from));
     }
     d.finish()
 }
@@ -332,12 +351,12 @@ mod tests {
     }
 
     /// A block's changes: values of many lengths, some gone again.
-    fn changes(block: u64, n: u64, keys: u64) -> BTreeMap<MapKey, Option<Vec<u8>>> {
+    fn changes(block: u64, n: u64, keys: u64) -> MapChanges {
         let number = |at: u64| u64::from_be_bytes(*key(block << 32 | at).0.first_chunk().unwrap());
         let change = |at: u64| {
             let number = number(at);
             let length = usize::try_from(number >> 40 & 0x1ff).unwrap();
-            let value = (number % 5 > 0).then(|| vec![number.to_be_bytes()[7]; length]);
+            let value = (number % 5 > 0).then(|| vec![number.to_be_bytes()[7]; length].into());
             (key(number % keys), value)
         };
         (0..n).map(change).collect()
@@ -367,13 +386,14 @@ mod tests {
                 pending = Some(newest);
                 for (key, value) in new {
                     match value {
-                        Some(value) => expected.insert(key, value),
+                        Some(value) => expected.insert(key, value.to_vec()),
                         None => expected.remove(&key),
                     };
                 }
                 let transaction = db.begin_read().unwrap();
                 let found = read(&transaction).unwrap();
                 assert!(found == expected, "{keys} keys, height {height}");
+                assert_eq!(count(&transaction).unwrap(), expected.len() as u64);
                 most = most.max(transaction.open_table(CHANGES).unwrap().len().unwrap());
             }
             let chunks = db.begin_read().unwrap().open_table(CHUNKS).unwrap();
@@ -417,7 +437,7 @@ mod tests {
             &[0x40],
         ];
         assert!(chunk(&twice.concat()).contains("not increasing"));
-        let mut all = BTreeMap::new();
+        let mut all = MapChanges::new();
         let row = decode_changes(&[0x81, 0xf6], &mut all).unwrap_err();
         assert!(row.to_string().contains("has no value"), "{row}");
     }

@@ -76,6 +76,8 @@ pub struct NodeStatus {
     pub waiting: u64,
     /// Pieces of evidence against others.
     pub evidence: u64,
+    /// How often somebody was seen to vote twice in one view.
+    pub double_votes: u64,
     /// When each validator's last vote came.
     pub heard: Vec<Heard>,
 }
@@ -92,6 +94,7 @@ canonical_struct!(NodeStatus {
     skipped,
     waiting,
     evidence,
+    double_votes,
     heard
 });
 
@@ -345,6 +348,7 @@ impl Asked {
             skipped: status.skipped,
             waiting: status.pooled as u64,
             evidence: self.handle.evidence().len() as u64,
+            double_votes: status.double_votes,
             heard: heard
                 .map(|(key, at)| Heard {
                     validator: *key,

@@ -1,0 +1,238 @@
+//! What nodes do for clients: the whole visit on processes of their own, a node that is down, a disk of an older day,
+//! and what strangers may ask.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use chartseal_api::{HistoryAsk, Signed};
+use chartseal_client::{ClientError, Remote};
+use chartseal_cluster::{Cluster, Program, Setting};
+use chartseal_envelope::SigningKeyPair;
+use chartseal_node::keys::{public, sign};
+use chartseal_node::serve::TxOutcome;
+use chartseal_node::{Clock, NodeError};
+use chartseal_wire::{PatientId, PublicKey, Subject, Time, TxId};
+use serde_json::Value;
+
+use crate::net::program;
+use crate::support::run;
+
+fn serving() -> Cluster {
+    let setting = Setting {
+        heartbeat_ms: 500,
+        serves: true,
+        ..Setting::of(4)
+    };
+    let mut cluster = Cluster::make(Program::chartseal(program()), &setting).unwrap();
+    cluster.up();
+    cluster
+}
+
+fn visit(cluster: &Cluster) -> Value {
+    let dir = cluster.place();
+    let ran = run(["demo", "--json", "--network", dir.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    ran.json()
+}
+
+#[test]
+fn the_visit_runs_on_processes_of_their_own_and_on_three_of_four() {
+    let mut cluster = serving();
+    let report = visit(&cluster);
+    let promises = report["promises"].as_object().unwrap();
+    for promise in ["P1", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10"] {
+        assert_eq!(promises[promise]["held"], true, "{promise}: {promises:?}");
+    }
+    assert_eq!(report["records"], 48);
+    assert_eq!(report["verdict"]["result"], "proved");
+
+    // One node is killed. The visit is held all the same, but that the dead one destroys nothing.
+    cluster.kill(1);
+    let dir = cluster.place();
+    let ran = run(["demo", "--json", "--network", dir.to_str().unwrap()]);
+    let report = ran.json();
+    let promises = report["promises"].as_object().unwrap();
+    for (promise, what) in promises {
+        assert_eq!(what["held"], promise != "P9", "{promise}: {what}");
+    }
+    // It is back, and does its duty: the erasure's fourth attestation follows.
+    cluster.start(1);
+    let genesis = fs::read(dir.join("genesis")).unwrap();
+    let genesis = chartseal_codec::from_bytes(&genesis).unwrap();
+    let mut follower = chartseal_client::Follower::new(&genesis);
+    let node = remote(&cluster, 0);
+    let erased = erased_record(&node);
+    for round in 0.. {
+        let blocks = node.blocks(follower.height() + 1, Duration::from_secs(1));
+        follower
+            .take(&blocks.unwrap(), std::num::NonZeroUsize::MIN)
+            .unwrap();
+        let record = follower.head().state().record(&erased);
+        if record.is_some_and(|record| record.destroyed.count_ones() == 4) {
+            break;
+        }
+        assert!(round < 120, "the node that was down attests nothing");
+    }
+}
+
+/// The record of the newest erasure.
+fn erased_record(node: &Remote) -> chartseal_wire::RecordId {
+    let (mut from, mut found) = (1, None);
+    loop {
+        let blocks = node.blocks(from, Duration::ZERO).unwrap().blocks;
+        if blocks.is_empty() {
+            return found.unwrap();
+        }
+        for block in &blocks {
+            let block = chartseal_ledger::Block::from_bytes(&block.block.0).unwrap();
+            for transaction in &block.transactions {
+                if let chartseal_ledger::Body::Erased(erased) = transaction.parse().unwrap().body {
+                    found = Some(erased.record);
+                }
+            }
+        }
+        from += blocks.len() as u64;
+    }
+}
+
+fn remote(cluster: &Cluster, number: usize) -> Remote {
+    let config = cluster.config(number);
+    let base = format!("http://{}", config.api.unwrap());
+    Remote::new(config.organization, &base).unwrap()
+}
+
+/// A directory is copied, the network goes on, and the copy is put back: the node is told of its votes, catches up and
+/// takes part, and nobody sees it vote twice.
+#[test]
+fn a_directory_of_an_older_day_votes_no_second_time() {
+    let mut cluster = serving();
+    let load = cluster.load();
+    load.settle(20);
+    let directory = cluster.config(3).directory;
+    let copy = cluster.place().join("copy");
+    cluster.kill(3);
+    copied(&directory, &copy);
+    cluster.start(3);
+    load.settle(40);
+
+    for _ in 0..3 {
+        cluster.kill(3);
+        fs::remove_dir_all(&directory).unwrap();
+        copied(&copy, &directory);
+        cluster.start(3);
+        load.settle(20);
+    }
+    load.end();
+    let height = cluster.control(0).unwrap().status().unwrap().height;
+    cluster.await_height_of(&[3], height);
+    for number in cluster.all() {
+        let status = cluster.control(number).unwrap().status().unwrap();
+        assert_eq!((status.double_votes, status.evidence), (0, 0), "node {number}");
+    }
+}
+
+fn copied(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(done.unwrap().success());
+}
+
+/// Sends a request as it is; gives status and body.
+fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let head = format!(
+        "{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // A node that refuses at once reads no more.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).unwrap_or("0").parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
+}
+
+#[test]
+fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
+    let cluster = serving();
+    let api = cluster.config(0).api.unwrap();
+    let code = |(status, body): (u16, String)| {
+        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
+        assert!(body.is_empty() || problem["status"] == status, "{body}");
+        (status, problem["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let is = |status: u16, rule: &str| (status, rule.to_owned());
+    for path in [
+        "transactions",
+        "deposits",
+        "releases",
+        "histories",
+        "exports",
+        "cosignatures",
+    ] {
+        for garbage in [&b""[..], b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", &[0xff; 3_000]] {
+            let head = format!("POST /v1/{path}");
+            assert_eq!(code(sent(api, &head, garbage)), is(400, "CS-API-01"), "{path}");
+        }
+    }
+    assert_eq!(code(sent(api, "PUT /v1/kem-keys", b"x")), is(400, "CS-API-01"));
+    assert_eq!(code(sent(api, "GET /v1/transactions/zz", b"")), is(400, "CS-API-01"));
+    assert_eq!(code(sent(api, "GET /v1/nothing", b"")), is(404, "CS-API-02"));
+    let none = format!("GET /v1/kem-keys/{}", "0".repeat(64));
+    assert_eq!(code(sent(api, &none, b"")), is(404, "CS-API-02"));
+    // A body that is too long is not read.
+    let (status, _) = sent(api, "POST /v1/transactions", &vec![0; 2 << 20]);
+    assert!(status == 413 || status == 0, "{status}");
+
+    // Somebody's history is for them alone: not for another key, another node, another time, or twice.
+    let node = remote(&cluster, 0);
+    let keys = SigningKeyPair::generate().unwrap();
+    let (chain, org) = (cluster.config(0).network, node.org());
+    let ask = |to, at: Time, nonce| {
+        let ask = HistoryAsk {
+            subject: Subject::Patient(PatientId([1; 16])),
+            from: 0,
+        };
+        let signer = |message: &[u8]| sign(&keys, message);
+        let key: PublicKey = public(&keys);
+        Signed::new((&chain, &to), key, at, nonce, ask, signer)
+    };
+    let refusal = |asked: &Signed<HistoryAsk>| match node.history(asked) {
+        Err(ClientError::Refused { problem, .. }) => problem.code,
+        other => panic!("{other:?}"),
+    };
+    let now = Clock::System.now();
+    assert_eq!(refusal(&ask(org, now, [1; 16])), "CS-API-03");
+    let other = cluster.config(1).organization;
+    assert_eq!(refusal(&ask(other, now, [2; 16])), "CS-API-03");
+    let old = Time(now.0 - 120_000);
+    assert_eq!(refusal(&ask(org, old, [3; 16])), "CS-API-04");
+
+    // No custodian gives anything for a request that nobody made.
+    let reader = chartseal_envelope::KemKeyPair::generate().unwrap();
+    let asked = chartseal_api::ReleaseAsk {
+        request: TxId([0; 32]),
+        reader: reader.public_key().clone(),
+    };
+    match node.release(&asked) {
+        Err(ClientError::Refused { problem, .. }) => {
+            assert_eq!(problem.code, NodeError::UNKNOWN_REQUEST);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(node.outcome(&TxId([0; 32])).unwrap(), TxOutcome::Unknown);
+
+    // Connections that say nothing keep nobody else out.
+    let idle: Vec<_> = (0..200).map(|_| TcpStream::connect(api).unwrap()).collect();
+    assert!(node.checkpoint().is_ok());
+    drop(idle);
+    thread::sleep(Duration::from_millis(100));
+    assert!(node.checkpoint().is_ok());
+}
