@@ -45,6 +45,8 @@ struct Damaged {
     state: fn(State) -> State,
     /// Whose history is gone as a whole.
     without: Option<Subject>,
+    /// Of whose history the entry with this index is another.
+    changed: Option<(Subject, u64)>,
 }
 
 impl LedgerStore for Damaged {
@@ -108,7 +110,13 @@ impl LedgerStore for Damaged {
         if self.without == Some(*of) {
             return Ok(Vec::new());
         }
-        self.store.history(of, from, limit)
+        let mut entries = self.store.history(of, from, limit)?;
+        for (index, entry) in (from..).zip(&mut entries) {
+            if self.changed == Some((*of, index)) {
+                *entry.last_mut().unwrap() ^= 1;
+            }
+        }
+        Ok(entries)
     }
 
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, Self::Error> {
@@ -125,6 +133,7 @@ fn damage_is_named_where_it_is() {
             header,
             state,
             without: None,
+            changed: None,
         };
         match reload(&damaged) {
             Ok(_) => None,
@@ -213,6 +222,7 @@ fn a_history_that_is_gone_as_a_whole_is_missed_by_executing_anew() {
         header: |_, header| header,
         state: |state| state,
         without: Some(Subject::Patient(patient(2))),
+        changed: None,
     };
     assert_eq!(verify(&damaged, |_| ()).unwrap().damage, []);
     let until = chain.head.height();
@@ -229,6 +239,30 @@ fn a_history_that_is_gone_as_a_whole_is_missed_by_executing_anew() {
         (damage.rule(), damage.table()),
         ("CS-STO-21", Table::Histories)
     );
+}
+
+#[test]
+fn an_entry_that_is_another_is_found_by_executing_anew() {
+    let chain = Chain::populated();
+    let subject = Subject::Patient(patient(2));
+    let until = chain.head.height();
+    let entries = chain.store.history_len(&subject).unwrap();
+    assert!(entries > 0);
+    for index in 0..entries {
+        let damaged = Damaged {
+            store: chain.store.clone(),
+            header: |_, header| header,
+            state: |state| state,
+            without: None,
+            changed: Some((subject, index)),
+        };
+        let replayed = replay(&damaged, &genesis().overlay(), until, |_, _| ());
+        let Err(ReplayError::Damaged(found)) = replayed else {
+            panic!("{replayed:?}")
+        };
+        let index = Some(index);
+        assert_eq!(found, Damage::History { subject, index });
+    }
 }
 
 #[test]
