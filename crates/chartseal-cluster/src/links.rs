@@ -35,7 +35,7 @@ const UNDER_WAY: usize = 256;
 pub struct Links {
     ip: IpAddr,
     runtime: Option<Runtime>,
-    links: BTreeMap<(usize, usize), watch::Sender<Link>>,
+    wires: BTreeMap<(usize, usize), watch::Sender<Link>>,
 }
 
 impl Links {
@@ -46,7 +46,7 @@ impl Links {
         Ok(Self {
             ip,
             runtime: Some(runtime),
-            links: BTreeMap::new(),
+            wires: BTreeMap::new(),
         })
     }
 
@@ -55,7 +55,7 @@ impl Links {
         let runtime = self.runtime.as_ref().unwrap();
         let listener = runtime.block_on(TcpListener::bind((self.ip, 0)))?;
         let address = listener.local_addr()?;
-        let link = self.links.entry((from.min(to), from.max(to)));
+        let link = self.wires.entry((from.min(to), from.max(to)));
         let link = link.or_insert_with(|| watch::channel(Link::default()).0);
         runtime.spawn(accept(listener, target, link.subscribe()));
         Ok(address)
@@ -64,19 +64,19 @@ impl Links {
     /// Sets the link between two nodes, whoever of them dialled.
     pub fn set(&self, one: usize, other: usize, link: Link) {
         let key = (one.min(other), one.max(other));
-        self.links[&key].send_replace(link);
+        self.wires[&key].send_replace(link);
     }
 
     /// Sets all links.
     pub fn set_all(&self, link: Link) {
-        for sender in self.links.values() {
+        for sender in self.wires.values() {
             sender.send_replace(link);
         }
     }
 
     /// Cuts every link between the two sides, and mends all others.
     pub fn part(&self, side: &[usize]) {
-        for ((one, other), sender) in &self.links {
+        for ((one, other), sender) in &self.wires {
             let cut = side.contains(one) != side.contains(other);
             sender.send_replace(Link {
                 cut,

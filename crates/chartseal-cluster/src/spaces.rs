@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub struct Spaces {
     bridge: String,
     subnet: [u8; 3],
-    spaces: Vec<Space>,
+    each: Vec<Space>,
 }
 
 /// One node's namespace.
@@ -39,7 +39,7 @@ impl Spaces {
             bridge: format!("cb{id}"),
             // Beside those of others that run at the same time.
             subnet: [10, high | 0x80, low],
-            spaces: Vec::new(),
+            each: Vec::new(),
         };
         if !ip(&["link", "add", &spaces.bridge, "type", "bridge"]) {
             eprintln!("did not run: no network namespaces can be made here");
@@ -67,7 +67,7 @@ impl Spaces {
         if !ip(&["netns", "add", &name]) {
             return false;
         }
-        self.spaces.push(Space {
+        self.each.push(Space {
             name: name.clone(),
             ip: address,
         });
@@ -89,13 +89,13 @@ impl Spaces {
 
     /// A node's, by its number from 0.
     pub fn of(&self, number: usize) -> &Space {
-        &self.spaces[number]
+        &self.each[number]
     }
 }
 
 impl Drop for Spaces {
     fn drop(&mut self) {
-        for space in &self.spaces {
+        for space in &self.each {
             // With it go both ends of its pair.
             ip(&["netns", "del", &space.name]);
         }

@@ -350,24 +350,26 @@ impl There {
     ) -> Result<String, Error> {
         self.level(node)?;
         let issued = node.checkpoint()?;
-        let mut note = SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
+        let mut signed_note =
+            SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
         for other in &self.nodes {
             // The log's own signature is the first.
-            if note.signatures.len() > cosigners {
+            if signed_note.signatures.len() > cosigners {
                 break;
             }
             // One that has not got so far, or is down, does not sign.
-            let Ok(line) = other.cosign(&note.text) else {
+            let Ok(line) = other.cosign(&signed_note.text) else {
                 continue;
             };
-            let signed = SignedNote::parse(&format!("{}\n{line}", note.text));
-            note.signatures
+            let signed = SignedNote::parse(&format!("{}\n{line}", signed_note.text));
+            signed_note
+                .signatures
                 .extend(signed.into_iter().flat_map(|it| it.signatures));
         }
-        if note.signatures.len() <= cosigners {
+        if signed_note.signatures.len() <= cosigners {
             return Err(Error::TooFewSigners {
                 needed: cosigners,
-                found: note.signatures.len().saturating_sub(1),
+                found: signed_note.signatures.len().saturating_sub(1),
             });
         }
         let sections = request.histories.iter();
@@ -378,7 +380,7 @@ impl There {
         let ask = ExportAsk {
             sections: sections.collect(),
             log_size: request.log_size,
-            note: note.to_string(),
+            note: signed_note.to_string(),
         };
         Ok(node.export(&self.signed(node, person, now, ask)?)?)
     }

@@ -132,7 +132,11 @@ fn a_directory_of_an_older_day_votes_no_second_time() {
     cluster.await_height_of(&[3], height);
     for number in cluster.all() {
         let status = cluster.control(number).unwrap().status().unwrap();
-        assert_eq!((status.double_votes, status.evidence), (0, 0), "node {number}");
+        assert_eq!(
+            (status.double_votes, status.evidence),
+            (0, 0),
+            "node {number}"
+        );
     }
 }
 
@@ -166,7 +170,10 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     let code = |(status, body): (u16, String)| {
         let problem: Value = serde_json::from_str(&body).unwrap_or_default();
         assert!(body.is_empty() || problem["status"] == status, "{body}");
-        (status, problem["code"].as_str().unwrap_or_default().to_owned())
+        (
+            status,
+            problem["code"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let is = |status: u16, rule: &str| (status, rule.to_owned());
     for path in [
@@ -177,14 +184,31 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         "exports",
         "cosignatures",
     ] {
-        for garbage in [&b""[..], b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", &[0xff; 3_000]] {
+        for garbage in [
+            &b""[..],
+            b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+            &[0xff; 3_000],
+        ] {
             let head = format!("POST /v1/{path}");
-            assert_eq!(code(sent(api, &head, garbage)), is(400, "CS-API-01"), "{path}");
+            assert_eq!(
+                code(sent(api, &head, garbage)),
+                is(400, "CS-API-01"),
+                "{path}"
+            );
         }
     }
-    assert_eq!(code(sent(api, "PUT /v1/kem-keys", b"x")), is(400, "CS-API-01"));
-    assert_eq!(code(sent(api, "GET /v1/transactions/zz", b"")), is(400, "CS-API-01"));
-    assert_eq!(code(sent(api, "GET /v1/nothing", b"")), is(404, "CS-API-02"));
+    assert_eq!(
+        code(sent(api, "PUT /v1/kem-keys", b"x")),
+        is(400, "CS-API-01")
+    );
+    assert_eq!(
+        code(sent(api, "GET /v1/transactions/zz", b"")),
+        is(400, "CS-API-01")
+    );
+    assert_eq!(
+        code(sent(api, "GET /v1/nothing", b"")),
+        is(404, "CS-API-02")
+    );
     let none = format!("GET /v1/kem-keys/{}", "0".repeat(64));
     assert_eq!(code(sent(api, &none, b"")), is(404, "CS-API-02"));
     // A body that is too long is not read.
