@@ -889,6 +889,7 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     try:
         if not doubts:
             quorum = check_quorum(policy, times, doubt, certified)
+            check_needed(policy, times, certified, policy.committee and finality and finality[1])
     except CannotTell as found:
         doubts = [found]
     if doubts:
@@ -898,8 +899,6 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     leaf = leaf_hash(tagged("chartseal/block-leaf/1", raw_header))
     if inclusion_root(leaf, index, size, proof) != root:
         raise Refuted(11, "the inclusion proof leads elsewhere")
-    if not doubts:
-        check_needed(policy, times, certified, policy.committee and finality and finality[1])
     if kept and kept["origin"] != origin:
         doubts.append(CannotTell("other_chain", f"the kept state is of {kept['origin']}"))
         kept = None

@@ -115,7 +115,8 @@ impl Signed {
 }
 
 impl Signed {
-    /// Checks that no witness's signature can be left out. `certified` is the time of a header with a
+    /// Checks that no witness's signature can be left out: of exports, not of evidence, in which more signers are
+    /// more who contradict themselves. `certified` is the time of a header with a
     /// certificate that may count; behind handovers one witness is needed, to vouch for them.
     pub(crate) fn check_needed(
         &self,

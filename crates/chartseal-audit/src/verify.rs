@@ -112,6 +112,13 @@ impl Head {
             Ok(signed) => doubted(met(signed, finality, header.time, policy, kept))?,
             Err(doubt) => Err(doubt),
         };
+        if let Ok((signed, ..)) = &signed {
+            // A certificate that may count, whatever was kept: the verdict on a line must not depend on that.
+            let finality = finality.filter(|_| policy.committee().is_some());
+            let certified = finality.map(|_| header.time);
+            let has_handovers = finality.is_some_and(|finality| !finality.handovers.is_empty());
+            signed.check_needed(policy, certified, has_handovers)?;
+        }
         check_header(&file, &checkpoint, header)?;
         Ok(Self {
             note: file.checkpoint.to_string(),
@@ -120,20 +127,6 @@ impl Head {
             checkpoint,
             signed,
         })
-    }
-
-    /// Checks that the export carries no more signatures than the policy needs. Evidence may: more
-    /// signers are more who contradict themselves.
-    pub(crate) fn check_needed(&self, policy: &TrustPolicy) -> Result<(), Stop> {
-        let Ok((signed, ..)) = &self.signed else {
-            return Ok(());
-        };
-        // A certificate that may count, whatever was kept: the verdict on a line must not depend on that.
-        let finality = self.export.finality.as_ref();
-        let finality = finality.filter(|_| policy.committee().is_some());
-        let certified = finality.map(|_| self.export.header.time);
-        let has_handovers = finality.is_some_and(|finality| !finality.handovers.is_empty());
-        signed.check_needed(policy, certified, has_handovers)
     }
 
     /// Up to when nothing can be newer than what the header fixes.
@@ -163,7 +156,6 @@ fn prove(
     options: &Options,
 ) -> Result<Report, Stop> {
     let head = Head::read(file, policy, kept)?;
-    head.check_needed(policy)?;
     let (checkpoint, header) = (&head.checkpoint, &head.export.header);
     let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
     let signed = head.signed.as_ref();

@@ -366,10 +366,11 @@ fn counted_attempts_are_denials_and_counted_after_their_window() {
     net.event(subject(), SURGEON, Event::Flood(flood(0, net.now())));
     let early = flood(1, net.now().plus_ms(1));
     net.event(subject(), SURGEON, Event::Flood(early));
+    net.event(subject(), SURGEON, Event::Flood(flood(1, Time(START))));
     let report = net.report(&net.export());
-    assert_eq!(report.histories[0].denied, 3);
+    assert_eq!(report.histories[0].denied, 4);
     let odd = |at| (at, AnomalyKind::FloodOutOfWindow);
-    assert_eq!(kinds(report), [odd(2), odd(3)]);
+    assert_eq!(kinds(report), [odd(2), odd(3), odd(4)]);
 }
 
 #[test]

@@ -128,6 +128,12 @@ pub(crate) const CASES: &[Case] = &[
         parts.cosigners = vec![0, 3];
         net.ask(&parts, None)
     }),
+    (Rule::Needed, || {
+        let net = Network::visit();
+        let mut parts = net.export();
+        parts.cosigners.push(3);
+        net.ask(&parts, None)
+    }),
     (Rule::Height, || {
         let mut net = Network::visit();
         let mut header = net.headers.last().unwrap().clone();
@@ -142,12 +148,6 @@ pub(crate) const CASES: &[Case] = &[
         let net = Network::visit();
         let mut parts = net.export();
         parts.proof[0] = Hash([1; 32]);
-        net.ask(&parts, None)
-    }),
-    (Rule::Needed, || {
-        let net = Network::visit();
-        let mut parts = net.export();
-        parts.cosigners.push(3);
         net.ask(&parts, None)
     }),
     (Rule::Slot, || {

@@ -28,10 +28,10 @@ const STEPS: [Step; 6] = [
     },
     Step {
         first: Rule::LogSignature,
-        last: Rule::Quorum,
+        last: Rule::Needed,
         asks: "Did the network sign it?",
-        means: "Those whom the policy trusts signed the network's list of blocks, and so many of them \
-            as the policy asks for.",
+        means: "Those whom the policy trusts signed the network's list of blocks, and just those of them \
+            whom the policy needs.",
     },
     Step {
         first: Rule::Height,
