@@ -40,14 +40,22 @@ fn go_through_faults(cluster: &mut Cluster, load: &Load, round: usize) {
     let victims: Vec<usize> = (0..faulty).map(|at| (round + 2 * at) % nodes).collect();
     let next: Vec<usize> = victims.iter().map(|victim| (victim + 1) % nodes).collect();
 
-    victims.iter().for_each(|victim| cluster.kill(*victim));
+    for victim in &victims {
+        cluster.kill(*victim);
+    }
     load.settle(10);
-    victims.iter().for_each(|victim| cluster.start(*victim));
+    for victim in &victims {
+        cluster.start(*victim);
+    }
     load.settle(10);
 
-    next.iter().for_each(|victim| cluster.stop(*victim));
+    for victim in &next {
+        cluster.stop(*victim);
+    }
     load.settle(10);
-    next.iter().for_each(|victim| cluster.go_on(*victim));
+    for victim in &next {
+        cluster.go_on(*victim);
+    }
     load.settle(10);
 
     // As many as may fail are alone; then nobody has a quorum.

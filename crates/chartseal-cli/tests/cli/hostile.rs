@@ -10,7 +10,7 @@ use chartseal_cluster::{Cluster, Load};
 
 use crate::net::network;
 
-/// By how much the floods of one test may make a node's memory grow. Ten thousand buffers of a message's size would be GiBs.
+/// By how much the floods of one test may make a node's memory grow. Ten thousand buffers of a message's size would be gigabytes.
 const MOST_GROWTH: u64 = 64 << 20;
 
 /// Connects, and gives up at once if the node's queue of connections is full.

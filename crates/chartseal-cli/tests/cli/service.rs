@@ -167,7 +167,7 @@ fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
 fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     let cluster = serving();
     let api = cluster.config(0).api.unwrap();
-    let code = |(status, body): (u16, String)| {
+    let told = |(status, body): (u16, String)| {
         let problem: Value = serde_json::from_str(&body).unwrap_or_default();
         assert!(body.is_empty() || problem["status"] == status, "{body}");
         (
@@ -191,26 +191,26 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         ] {
             let head = format!("POST /v1/{path}");
             assert_eq!(
-                code(sent(api, &head, garbage)),
+                told(sent(api, &head, garbage)),
                 is(400, "CS-API-01"),
                 "{path}"
             );
         }
     }
     assert_eq!(
-        code(sent(api, "PUT /v1/kem-keys", b"x")),
+        told(sent(api, "PUT /v1/kem-keys", b"x")),
         is(400, "CS-API-01")
     );
     assert_eq!(
-        code(sent(api, "GET /v1/transactions/zz", b"")),
+        told(sent(api, "GET /v1/transactions/zz", b"")),
         is(400, "CS-API-01")
     );
     assert_eq!(
-        code(sent(api, "GET /v1/nothing", b"")),
+        told(sent(api, "GET /v1/nothing", b"")),
         is(404, "CS-API-02")
     );
     let none = format!("GET /v1/kem-keys/{}", "0".repeat(64));
-    assert_eq!(code(sent(api, &none, b"")), is(404, "CS-API-02"));
+    assert_eq!(told(sent(api, &none, b"")), is(404, "CS-API-02"));
     // A body that is too long is not read.
     let (status, _) = sent(api, "POST /v1/transactions", &vec![0; 2 << 20]);
     assert!(status == 413 || status == 0, "{status}");
