@@ -216,9 +216,9 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     assert!(status == 413 || status == 0, "{status}");
 
     // Somebody's history is for them alone: not for another key, another node, another time, or twice.
-    let node = remote(&cluster, 0);
+    let first = remote(&cluster, 0);
     let keys = SigningKeyPair::generate().unwrap();
-    let (chain, org) = (cluster.config(0).network, node.org());
+    let (chain, org) = (cluster.config(0).network, first.org());
     let ask = |to, at: Time, nonce| {
         let ask = HistoryAsk {
             subject: Subject::Patient(PatientId([1; 16])),
@@ -228,7 +228,7 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         let key: PublicKey = public(&keys);
         Signed::new((&chain, &to), key, at, nonce, ask, signer)
     };
-    let refusal = |asked: &Signed<HistoryAsk>| match node.history(asked) {
+    let refusal = |asked: &Signed<HistoryAsk>| match first.history(asked) {
         Err(ClientError::Refused { problem, .. }) => problem.code,
         other => panic!("{other:?}"),
     };
@@ -245,18 +245,18 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         request: TxId([0; 32]),
         reader: reader.public_key().clone(),
     };
-    match node.release(&asked) {
+    match first.release(&asked) {
         Err(ClientError::Refused { problem, .. }) => {
             assert_eq!(problem.code, NodeError::UNKNOWN_REQUEST);
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(node.outcome(&TxId([0; 32])).unwrap(), TxOutcome::Unknown);
+    assert_eq!(first.outcome(&TxId([0; 32])).unwrap(), TxOutcome::Unknown);
 
     // Connections that say nothing keep nobody else out.
     let idle: Vec<_> = (0..200).map(|_| TcpStream::connect(api).unwrap()).collect();
-    assert!(node.checkpoint().is_ok());
+    assert!(first.checkpoint().is_ok());
     drop(idle);
     thread::sleep(Duration::from_millis(100));
-    assert!(node.checkpoint().is_ok());
+    assert!(first.checkpoint().is_ok());
 }
