@@ -458,6 +458,7 @@ fn golden<T: chartseal_codec::Decode>(file: &str) -> T {
 }
 
 /// What clients and nodes say to each other.
+#[expect(clippy::too_many_lines, reason = "one list of messages")]
 fn service() -> Vec<Seed> {
     let envelope = Envelope {
         front: EnvelopeFront {
