@@ -4,7 +4,7 @@ use chartseal_envelope::{Deal, KemPublicKey, ShareIndex, VerifyingKey};
 use chartseal_ledger::State;
 use chartseal_ledger::state::RecordState;
 use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares};
-use chartseal_wire::{OrgId, PatientId, RecordId, RequestId, Subject};
+use chartseal_wire::{HeaderDigest, OrgId, PatientId, RecordId, RequestId, Subject};
 
 use crate::error::Error;
 use crate::network::{Network, Place};
@@ -26,6 +26,31 @@ impl Network {
             }
             Place::There(there) => there.deposit(to, envelopes, deal),
         }
+    }
+
+    /// Waits until the chain has a custodian's acknowledgements of what it took, if it puts them there itself.
+    pub(crate) fn await_acknowledgements(
+        &mut self,
+        of: &OrgId,
+        envelopes: &[Envelope],
+    ) -> Result<(), Error> {
+        let Place::There(there) = &mut self.place else {
+            return Ok(());
+        };
+        there.until(|state| {
+            envelopes.iter().all(|envelope| {
+                let header = &envelope.front.header;
+                let record = RecordId(header.record_id().0);
+                let header = HeaderDigest(header.digest().0);
+                let index = index_for(state, of, &record);
+                let bit = index.map_or(0, |index| 1 << (index.get() - 1));
+                // One that was amended or erased meanwhile is not acknowledged any more.
+                let is_newest = state.record(&record).is_some_and(|it| it.header == header);
+                let deposit = state.deposit(&header);
+                !is_newest || deposit.is_some_and(|it| it.acknowledged & bit == bit)
+            })
+        })?;
+        Ok(())
     }
 
     /// Asks every custodian for its shares for a request.

@@ -140,6 +140,10 @@ impl Clinician {
         if !acknowledgements.is_empty() {
             network.submit_all(acknowledgements)?;
         }
+        let sent = self.outbox.iter().zip(&delivered);
+        for (parcel, _) in sent.filter(|(_, delivered)| **delivered) {
+            network.await_acknowledgements(&parcel.to, &parcel.envelopes)?;
+        }
         let mut delivered = delivered.into_iter();
         self.outbox.retain(|_| delivered.next() != Some(true));
         match failure {

@@ -203,7 +203,7 @@ fn refuses_what_nobody_vouches_for(network: &Cluster, files: &Path) {
     };
     with("nothing", "CS-JOIN-01");
     let lines: Vec<&str> = text.lines().collect();
-    with(&lines[..2].join("\n"), "CS-JOIN-03");
+    with(&(lines[..2].join("\n") + "\n"), "CS-JOIN-03");
     // The last digit is of a signature.
     let (front, last) = text.trim_end().split_at(text.trim_end().len() - 1);
     let flipped = if last == "0" { "1" } else { "0" };

@@ -257,7 +257,9 @@ impl Told {
         told
     }
 
-    /// Puts votes that the engine's journal lacks into it. Gives how many.
+    /// Puts votes that the engine's journal lacks into it. Gives how many; `None` if a vote to finalize is among them.
+    /// The engine casts one only in a view that it has left, so it takes none without the certificates that let it:
+    /// until a view as late is final, this validator follows the chain and does not vote.
     ///
     /// # Errors
     /// Why the journal can't be read or written.
@@ -267,9 +269,9 @@ impl Told {
         scheme: &Scheme,
         partition: String,
         cache: CacheRef,
-    ) -> Result<usize, commonware_storage::journal::Error> {
+    ) -> Result<Option<usize>, commonware_storage::journal::Error> {
         if self.votes.is_empty() {
-            return Ok(0);
+            return Ok(Some(0));
         }
         let config = Config {
             partition,
@@ -293,6 +295,18 @@ impl Told {
             known.entry(vote.view().get()).or_default().push(vote);
         }
         let mut journal = replay.finish()?;
+        let is_lost = |vote: &Vote| {
+            let known = known.get(&vote.view().get());
+            let is_known = known.is_some_and(|all| all.iter().any(|old| excludes(old, vote)));
+            !is_known && !journal.pruned(vote.view().get())
+        };
+        let mut finalized = self
+            .votes
+            .iter()
+            .filter(|it| matches!(it, Vote::Finalize(_)));
+        if finalized.any(is_lost) {
+            return Ok(None);
+        }
         let mut restored = 0;
         for vote in &self.votes {
             let view = vote.view().get();
@@ -310,7 +324,7 @@ impl Told {
             restored += 1;
         }
         journal.sync_all().await?;
-        Ok(restored)
+        Ok(Some(restored))
     }
 }
 

@@ -357,6 +357,7 @@ where
         blocker,
         cache,
         floor,
+        attempts: 0,
     };
     let engine = terms.start(
         context.child("terms"),

@@ -52,6 +52,8 @@ pub(crate) struct Terms<B> {
     pub(crate) cache: CacheRef,
     /// The certified block from which this validator goes on without the engine's files.
     pub(crate) floor: Option<Finalization>,
+    /// How often an engine was to be started: each time under another name in the metrics.
+    pub(crate) attempts: u64,
 }
 
 /// An engine that runs.
@@ -140,9 +142,11 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     None => Some(Told::default()),
                 };
                 if let Some(told) = told.filter(|_| term.is_member) {
-                    run = Some(self.begin(&context, &term, &mut muxes, &told).await?);
-                    asking = None;
-                    answers.close();
+                    run = self.begin(&context, &term, &mut muxes, &told).await?;
+                    if run.is_some() {
+                        asking = None;
+                        answers.close();
+                    }
                 }
             }
             let ended = async {
@@ -220,19 +224,40 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         Ok(Floor::Genesis(digest(parent.leaf())))
     }
 
-    /// Starts the engine of a term.
+    /// Starts the engine of a term, unless votes are missing that can't be restored yet.
     async fn begin<E, S>(
         &mut self,
         context: &E,
         term: &Term,
         muxes: &mut Muxes<S>,
         told: &Told,
-    ) -> Result<Run, String>
+    ) -> Result<Option<Run>, String>
     where
         E: Clock + CryptoRng + Spawner + Storage + Metrics,
         S: Sender<PublicKey = EngineKey>,
     {
         let epoch = term.epoch;
+        self.attempts += 1;
+        let restored = told
+            .restore(
+                context
+                    .child("restored")
+                    .with_attribute("attempt", self.attempts),
+                term.scheme.as_ref(),
+                self.partition(epoch),
+                self.cache.clone(),
+            )
+            .await
+            .map_err(|why| format!("the journal of votes can't be opened: {why}"))?;
+        let Some(restored) = restored else {
+            return Ok(None);
+        };
+        if restored > 0 {
+            tracing::warn!(
+                restored,
+                "these files are older than votes that this validator has cast; peers gave them back"
+            );
+        }
         let votes = muxes.votes.register(epoch).await;
         let certificates = muxes.certificates.register(epoch).await;
         let resolver = muxes.resolver.register(epoch).await;
@@ -250,25 +275,11 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         let scheme = term.scheme.as_ref().clone();
         let watch = Watch::new(Arc::clone(&self.shared), scheme.clone());
         let mut floor = self.floor(term)?;
-        if let Some(newest) = &told.newest
+        // Votes in views that were final already may be lost too: none is cast there.
+        if let Some(newest) = told.newest.as_ref().filter(|_| restored > 0)
             && !matches!(&floor, Floor::Finalized(floor) if floor.view() >= newest.view())
         {
             floor = Floor::Finalized(newest.clone());
-        }
-        let restored = told
-            .restore(
-                context.child("restored"),
-                &scheme,
-                self.partition(epoch),
-                self.cache.clone(),
-            )
-            .await
-            .map_err(|why| format!("the journal of votes can't be opened: {why}"))?;
-        if restored > 0 {
-            tracing::warn!(
-                restored,
-                "these files are older than votes that this validator has cast; peers gave them back"
-            );
         }
         let shared = Arc::clone(&self.shared);
         let settings = &shared.settings;
@@ -304,7 +315,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
             },
         );
         let task = engine.start(votes, certificates, resolver);
-        Ok(Run { epoch, task })
+        Ok(Some(Run { epoch, task }))
     }
 }
 
