@@ -262,7 +262,10 @@ impl Core {
             .range((view, Hash::ZERO)..=(view, Hash([0xff; 32])));
         let rival = rivals
             .map(|(_, rival)| rival)
-            .find(|rival| rival.proposal != vote.proposal);
+            // Views count anew in each epoch, and a vote of the one before may come after its end.
+            .find(|rival| {
+                rival.proposal.round == vote.proposal.round && rival.proposal != vote.proposal
+            });
         if let Some(evidence) = rival.map(|rival| equivocated(rival, &vote)) {
             self.accuse(evidence);
         }
