@@ -10,9 +10,9 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
 use chartseal_ledger::state::RecordState;
-use chartseal_ledger::{SignedTransaction, releasable};
+use chartseal_ledger::{SignedTransaction, State, releasable};
 use chartseal_vault::{BlobId, ShareKey, SideKey};
-use chartseal_wire::{ActorId, PatientId, RecordId, RequestId};
+use chartseal_wire::{PatientId, RecordId, RequestId};
 
 use crate::conduct::Conduct;
 use crate::error::{DepositFault, NodeError};
@@ -336,24 +336,17 @@ impl Node {
         if seal.body_digest().0 != anchored.body || seal.body_len() != anchored.length {
             return Err(differs("the body"));
         }
-        let author = self
-            .author_key(&anchored)
-            .ok_or_else(|| differs("the author"))?;
+        let author = author_key(state, &anchored).ok_or_else(|| differs("the author"))?;
         seal.verify(header, &envelope.body, &author)
             .map_err(DepositFault::Seal)
     }
+}
 
-    /// The signing key of a record's author.
-    pub fn author_key(&self, record: &RecordState) -> Option<VerifyingKey> {
-        self.signing_key(&record.author)
-    }
-
-    fn signing_key(&self, actor: &ActorId) -> Option<VerifyingKey> {
-        let state = self.state();
-        let practitioner = state.actor(actor).map(|actor| actor.key);
-        let key = practitioner.or_else(|| state.patient(&PatientId(actor.0)).map(|p| p.key))?;
-        VerifyingKey::from_bytes(&key.0).ok()
-    }
+/// The signing key of a record's author.
+pub fn author_key(state: State<'_>, record: &RecordState) -> Option<VerifyingKey> {
+    let practitioner = state.actor(&record.author).map(|actor| actor.key);
+    let patient = || state.patient(&PatientId(record.author.0)).map(|it| it.key);
+    VerifyingKey::from_bytes(&practitioner.or_else(patient)?.0).ok()
 }
 
 /// What an erasure of a record destroys.

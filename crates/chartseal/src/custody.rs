@@ -1,10 +1,9 @@
 //! What custodians do for people, wherever their nodes are.
 
-use chartseal_envelope::{Deal, KemPublicKey, ShareIndex, VerifyingKey};
+use chartseal_envelope::{Deal, KemPublicKey, ShareIndex};
 use chartseal_ledger::State;
-use chartseal_ledger::state::RecordState;
 use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares};
-use chartseal_wire::{HeaderDigest, OrgId, PatientId, RecordId, RequestId, Subject};
+use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId, Subject};
 
 use crate::error::Error;
 use crate::network::{Network, Place};
@@ -149,11 +148,4 @@ pub(crate) fn index_for(state: State<'_>, org: &OrgId, record: &RecordId) -> Opt
     let epoch = state.record(record)?.custodians.epoch;
     let index = state.committee_of(epoch)?.index_of(org)?;
     ShareIndex::new(u8::try_from(index).ok()?).ok()
-}
-
-/// The signing key of a record's author.
-pub(crate) fn author_key(state: State<'_>, record: &RecordState) -> Option<VerifyingKey> {
-    let practitioner = state.actor(&record.author).map(|actor| actor.key);
-    let patient = || state.patient(&PatientId(record.author.0)).map(|it| it.key);
-    VerifyingKey::from_bytes(&practitioner.or_else(patient)?.0).ok()
 }

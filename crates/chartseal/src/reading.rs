@@ -6,12 +6,12 @@ use chartseal_codec::from_bytes;
 use chartseal_envelope::{Dealing, Fault, Header, KemKeyPair, Opened, Release, combine_all, open};
 use chartseal_fhir::Tag;
 use chartseal_ledger::body::AccessRequested;
-use chartseal_node::{Envelope, EnvelopeFront, NodeError};
+use chartseal_node::{Envelope, EnvelopeFront, NodeError, author_key};
 use chartseal_policy::{Action, Obligation, Purpose};
 use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
-use crate::custody::{author_key, index_for};
+use crate::custody::index_for;
 use crate::document::Filing;
 use crate::error::Error;
 use crate::network::Network;
