@@ -7,7 +7,7 @@ use chartseal_api::{
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
-use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, TxId};
+use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, Time, TxId};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::{Method, StatusCode};
 use thiserror::Error;
@@ -87,9 +87,17 @@ impl Remote {
     /// # Errors
     /// [`ClientError::Unreachable`] if the system can't make connections at all.
     pub fn new(org: OrgId, base: &str) -> Result<Self, ClientError> {
+        Self::within(org, base, PATIENCE)
+    }
+
+    /// The same, for a client that waits no longer than this for an answer.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn within(org: OrgId, base: &str, patience: Duration) -> Result<Self, ClientError> {
         let http = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE)
+            .connect_timeout(CONNECT.min(patience))
+            .timeout(patience)
             .no_proxy()
             .build();
         let http = http.map_err(|why| unreachable(org, &why))?;
@@ -100,6 +108,14 @@ impl Remote {
     /// Whose node it is.
     pub fn org(&self) -> OrgId {
         self.org
+    }
+
+    /// The time, as the node's clock shows it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn time(&self) -> Result<Time, ClientError> {
+        self.decoded(self.request(Method::GET, "time"))
     }
 
     /// Final blocks from a height on, as many as the node gives at a time. If there is none yet it waits so long.

@@ -8,6 +8,7 @@
 //! | `duties` | what a custodian does by itself when a block is final |
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
+//! | `others` | what it asks other organizations' services |
 
 mod api;
 mod config;
@@ -15,6 +16,7 @@ mod control;
 mod duties;
 mod found;
 mod keeper;
+mod others;
 
 use std::future::poll_fn;
 use std::net::TcpListener;
@@ -24,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use chartseal_client::ClientError;
 use chartseal_codec::to_bytes;
 use chartseal_consensus::engine::{Handle, Keys, Settings};
 use chartseal_consensus::validator::{Place, ValidatorError, run};
@@ -34,7 +37,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use chartseal_api::TxOutcome;
-pub use config::{Config, ConfigError, Peer};
+pub use config::{Config, ConfigError, Peer, Service};
 pub use control::{Control, ControlError, NodeStatus};
 pub use found::{FoundError, Founded, found};
 
@@ -44,6 +47,7 @@ use crate::node::Node;
 use crate::stores::Stores;
 use duties::Duties;
 use keeper::NodeKeeper;
+use others::Others;
 
 /// Why a node does not start, or stopped.
 #[derive(Debug, Error)]
@@ -52,6 +56,9 @@ pub enum ServeError {
     /// Its configuration does not fit its files, its machine or its network.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The system makes no connections.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// Its own stores.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -79,6 +86,8 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let stores = Stores::open(&config.directory)?;
     let node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
+    let others = Others::of(&config)?;
+    others.check_clock(&clock, &genesis)?;
     let validator = Keys::from_seed(&seed).ok_or(ConfigError::Keys {
         file: config.keys_file(),
         why: "its validator key is no Ed25519 key".into(),
@@ -108,7 +117,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     // A client needs the custodian's KEM key to seal shares to it.
     node.put_kem_key(node.keys().kem.public_key())?;
     let keeper = NodeKeeper::new(node);
-    let services = Services::start(&config, &genesis)?;
+    let services = Services::start(&config, &genesis, others)?;
     let stop = Stop::default();
     let mut control = None;
     let ended = {
@@ -147,11 +156,12 @@ struct Services {
     /// Where clients ask, if they may.
     api: Option<TcpListener>,
     genesis: Vec<u8>,
+    others: Others,
 }
 
 impl Services {
     /// Takes the port, so that a node that can't have it does not start.
-    fn start(config: &Config, genesis: &Genesis) -> Result<Self, ServeError> {
+    fn start(config: &Config, genesis: &Genesis, others: Others) -> Result<Self, ServeError> {
         let listen = |address| {
             let failed = |source| ConfigError::Port {
                 key: "api",
@@ -175,12 +185,15 @@ impl Services {
             })?,
             api: config.api.map(listen).transpose()?,
             genesis: to_bytes(genesis),
+            others,
         })
     }
 
     fn serve(&self, config: &Config, keeper: &NodeKeeper, handle: &Handle) {
         let duties = Duties::new(&config.directory, keeper.clone(), handle.clone());
         self.runtime.spawn(duties.run());
+        self.runtime
+            .spawn(self.others.clone().fetch_keys(keeper.clone()));
         let Some(listener) = self.api.as_ref().and_then(|it| it.try_clone().ok()) else {
             return;
         };

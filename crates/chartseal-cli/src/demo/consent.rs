@@ -124,14 +124,14 @@ fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result
     Ok(())
 }
 
-/// Whether every custodian refuses, for one of these reasons.
+/// Whether every custodian that answers refuses for one of these reasons, and one does; who is down gives nothing.
 fn all_refuse(asked: &[(OrgId, Result<ReleasedShares, NodeError>)], codes: &[&str]) -> bool {
-    let refuses = |result: &Result<ReleasedShares, NodeError>| {
-        result
-            .as_ref()
-            .is_err_and(|why| codes.contains(&why.code()))
+    let is_down = |it: &Result<_, _>| matches!(it, Err(NodeError::Stopped(_)));
+    let mut answers = asked.iter().map(|(_, it)| it).filter(|it| !is_down(it));
+    let refuses = |it: &Result<ReleasedShares, NodeError>| {
+        it.as_ref().is_err_and(|why| codes.contains(&why.code()))
     };
-    !asked.is_empty() && asked.iter().all(|(_, result)| refuses(result))
+    answers.clone().next().is_some() && answers.all(refuses)
 }
 
 /// Step 5.

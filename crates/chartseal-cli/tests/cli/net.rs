@@ -1,13 +1,16 @@
 //! `net` and `node run`: networks are made, started, shown and stopped; what is misconfigured is refused.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use chartseal_cluster::{Cluster, Program, Setting};
+use chartseal_node::Clock;
+use chartseal_wire::Time;
 use tempfile::TempDir;
 
 use crate::schema;
@@ -185,4 +188,56 @@ fn a_clock_an_hour_behind_is_refused() {
         "{error}"
     );
     config.check_clock(begun, begun, &genesis).unwrap();
+}
+
+/// A service that says that the time is another than it is; nobody else's business is done there.
+fn wrong_clock(off_ms: i64) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let _ = stream.read(&mut [0; 1_024]);
+            let time = Time(Clock::System.now().0.saturating_add_signed(off_ms));
+            let body = chartseal_codec::to_bytes(&time);
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    address
+}
+
+/// The machine's clock can't be set in a test; those of the others can. So "an hour ahead" is: theirs are an hour behind.
+#[test]
+fn a_clock_is_refused_that_more_nodes_than_may_lie_say_is_an_hour_off() {
+    let mut network = network(1_000);
+    let file = network.config_file(0);
+    let good = fs::read_to_string(&file).unwrap();
+    let others: Vec<_> = (1..4).map(|it| network.config(it).organization).collect();
+    let with = |clocks: &[i64]| {
+        let lines = others.iter().zip(clocks);
+        let lines = lines.map(|(org, off)| format!("service {org} {}\n", wrong_clock(*off)));
+        format!("{good}{}", lines.collect::<String>())
+    };
+    let hour = 3_600_000;
+    for (clocks, side) in [
+        (&[-hour, -hour, -hour][..], "after"),
+        (&[hour, hour], "before"),
+        (&[-hour, 0, -hour], "after"),
+    ] {
+        fs::write(&file, with(clocks)).unwrap();
+        let ran = run(["node", "run", "--config", file.to_str().unwrap()]);
+        for part in [
+            "clock: ",
+            side,
+            "other organizations",
+            "set the machine's clock",
+        ] {
+            assert!(ran.error().contains(part), "{part}: {}", ran.stderr);
+        }
+    }
+    // One that lies, or two that contradict each other, keep nobody out.
+    fs::write(&file, with(&[-hour, hour, 0])).unwrap();
+    network.up();
+    assert!(network.control(0).unwrap().status().is_ok());
 }

@@ -161,7 +161,7 @@ fn write_values<'a>(
         }) {
             piece.push((key, value));
         }
-        let mut row = Encoder::new();
+        let mut row = Encoder::with_capacity(size + OVERHEAD);
         row.array(1 + 2 * piece.len()).uint(height);
         for (key, value) in &piece {
             row.bytes(&key.0).bytes(value);
@@ -285,7 +285,8 @@ fn decode_chunk(bytes: &[u8]) -> Result<Vec<(MapKey, &[u8])>, DecodeError> {
 }
 
 fn encode_changes(changes: &MapChanges) -> Vec<u8> {
-    let mut row = Encoder::new();
+    let sizes = changes.values().flatten().map(|value| value.len());
+    let mut row = Encoder::with_capacity(changes.len() * OVERHEAD + sizes.sum::<usize>());
     row.array(2 * changes.len());
     for (key, value) in changes {
         row.bytes(&key.0);

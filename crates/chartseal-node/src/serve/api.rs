@@ -123,6 +123,7 @@ pub(super) async fn serve(listener: std::net::TcpListener, api: Arc<Api>) -> std
     let small = DefaultBodyLimit::max(MAX_SMALL_BODY);
     let router = Router::new()
         .route("/v1/genesis", get(answers::genesis))
+        .route("/v1/time", get(answers::time))
         .route("/v1/blocks", get(answers::blocks))
         .route("/v1/transactions", post(answers::submit))
         .route("/v1/transactions/{id}", get(answers::outcome))

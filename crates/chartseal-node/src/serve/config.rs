@@ -31,6 +31,7 @@ const OWNER: &str = "owner";
 /// | `validator` | a line each: a member's validator key in hex, and its address |
 /// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
 /// | `api` | the address at which clients reach its service; none is served if it is not said |
+/// | `service` | a line each: an organization in hex, and the address of its node's service, its own included |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
 ///
@@ -51,6 +52,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where clients reach its service, if they may.
     pub api: Option<SocketAddr>,
+    /// The services of the network's nodes that this one may ask.
+    pub services: Vec<Service>,
     /// Every validator of genesis, itself included.
     pub validators: Vec<Peer>,
     /// Validators of later epochs.
@@ -67,6 +70,15 @@ pub struct Peer {
     /// Its validator key.
     pub key: PublicKey,
     /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// A node's service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Whose node.
+    pub organization: OrgId,
+    /// Where it answers.
     pub address: SocketAddr,
 }
 
@@ -165,13 +177,15 @@ pub enum ConfigError {
         found: String,
     },
     /// `CS-CFG-11`: the clock can't be right.
-    #[error("clock: it shows {clock}, {behind_ms} ms before {what}; set the machine's clock")]
+    #[error("clock: it shows {clock}, {ms} ms {side} {what}; set the machine's clock")]
     Clock {
         /// What it shows.
         clock: Time,
-        /// By how much it is behind.
-        behind_ms: u64,
-        /// What is later.
+        /// By how much it is wrong, in ms.
+        ms: u64,
+        /// `before` or `after`.
+        side: &'static str,
+        /// What.
         what: &'static str,
     },
 }
@@ -243,6 +257,9 @@ impl Config {
         let _ = writeln!(text, "listen {}\nthreads {}", self.listen, self.threads);
         if let Some(api) = self.api {
             let _ = writeln!(text, "api {api}");
+        }
+        for service in &self.services {
+            let _ = writeln!(text, "service {} {}", service.organization, service.address);
         }
         if let Some(ms) = self.heartbeat_ms {
             let _ = writeln!(text, "heartbeat_ms {ms}");
@@ -381,8 +398,8 @@ impl Config {
             })
     }
 
-    /// Whether the clock can be right: it is not before what has happened. (A clock that is ahead shows
-    /// once peers are reached: they don't authenticate with it.)
+    /// Whether the clock can be right: it is not before what has happened. (One that is ahead shows by the clocks of
+    /// others, if the configuration has their services.)
     ///
     /// # Errors
     /// [`ConfigError::Clock`].
@@ -393,8 +410,8 @@ impl Config {
         genesis: &Genesis,
     ) -> Result<(), ConfigError> {
         let drift = genesis.params().max_time_drift_ms;
-        let behind_ms = head.0.saturating_sub(clock.0);
-        if behind_ms <= drift {
+        let ms = head.0.saturating_sub(clock.0);
+        if ms <= drift {
             return Ok(());
         }
         let what = if head == genesis.time() {
@@ -404,7 +421,8 @@ impl Config {
         };
         Err(ConfigError::Clock {
             clock,
-            behind_ms,
+            ms,
+            side: "before",
             what,
         })
     }
@@ -420,6 +438,7 @@ struct Draft {
     directory: Option<PathBuf>,
     listen: Option<SocketAddr>,
     api: Option<SocketAddr>,
+    services: Vec<Service>,
     validators: Vec<Peer>,
     later: Vec<Peer>,
     threads: Option<usize>,
@@ -451,13 +470,28 @@ impl Draft {
                 let ms = ms.and_then(|ms: u64| within(key, ms, 100, 60_000));
                 set(&mut self.heartbeat_ms, key, ms)
             }
+            "service" => {
+                let (name, address) = pair(key, value, "an organization")?;
+                let organization = parse(key, name, "32 hex digits")?;
+                if self
+                    .services
+                    .iter()
+                    .any(|it| it.organization == organization)
+                {
+                    return Err(format!("`{key}` {name} is said twice; keep one line"));
+                }
+                let address = parse(key, address, "IP:PORT")?;
+                self.services.push(Service {
+                    organization,
+                    address,
+                });
+                Ok(())
+            }
             "validator" | "later" => {
-                let (name, address) = value.split_once(char::is_whitespace).ok_or(format!(
-                    "`{key}` takes a key and an address, such as IP:PORT"
-                ))?;
+                let (name, address) = pair(key, value, "a key")?;
                 let peer = Peer {
                     key: parse(key, name, "64 hex digits")?,
-                    address: parse(key, address.trim(), "IP:PORT")?,
+                    address: parse(key, address, "IP:PORT")?,
                 };
                 let later = key == "later";
                 let peers = if later {
@@ -470,7 +504,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, api, validator, later, threads, heartbeat_ms"
+                 listen, api, service, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -488,6 +522,7 @@ impl Draft {
             directory: self.directory.ok_or_else(|| missing("directory"))?,
             listen: self.listen.ok_or_else(|| missing("listen"))?,
             api: self.api,
+            services: self.services,
             validators: self.validators,
             later: self.later,
             threads: self.threads.unwrap_or(2),
@@ -502,6 +537,15 @@ fn set<T>(place: &mut Option<T>, key: &str, value: Result<T, String>) -> Result<
     }
     *place = Some(value?);
     Ok(())
+}
+
+/// A name and an address.
+fn pair<'a>(key: &str, value: &'a str, name: &str) -> Result<(&'a str, &'a str), String> {
+    let pair = value.split_once(char::is_whitespace);
+    let (name, address) = pair.ok_or(format!(
+        "`{key}` takes {name} and an address, such as IP:PORT"
+    ))?;
+    Ok((name, address.trim()))
 }
 
 fn parse<T: std::str::FromStr>(key: &str, value: &str, right: &str) -> Result<T, String> {

@@ -10,7 +10,7 @@ use chartseal_wire::{ChainId, OrgId, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::config::{Config, KEYS_FILE, Peer};
+use super::config::{Config, KEYS_FILE, Peer, Service};
 use crate::keys::{NodeKeys, public};
 
 /// A network that was made.
@@ -120,6 +120,15 @@ pub fn found(
             address: *address,
         })
         .collect();
+    let services: Vec<Service> = nodes
+        .iter()
+        .filter_map(|(organization, _, _, api)| {
+            Some(Service {
+                organization: *organization,
+                address: (*api)?,
+            })
+        })
+        .collect();
     let mut configs = Vec::with_capacity(validators);
     for (number, (organization, keys, listen, api)) in (1..).zip(nodes) {
         let place = directory.join(format!("node-{number}"));
@@ -134,6 +143,7 @@ pub fn found(
             directory: "data".into(),
             listen,
             api,
+            services: services.clone(),
             validators: peers.clone(),
             later: Vec::new(),
             threads: 2,

@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::{Api, MAX_WAIT};
+use crate::clock::Clock;
 use crate::error::{DepositFault, NodeError};
 use crate::export::ExportRequest;
 
@@ -41,6 +42,10 @@ const MAX_SECTIONS: usize = 64;
 
 pub(super) async fn genesis(State(api): Asked) -> Answer {
     Ok(cbor(api.genesis.clone()))
+}
+
+pub(super) async fn time() -> Answer {
+    Ok(encoded(&Clock::System.now()))
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,141 @@
+//! What a node asks other organizations' services: the time, before it starts, and custodians' KEM keys that it lacks.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chartseal_client::{ClientError, Remote};
+use chartseal_envelope::KemPublicKey;
+use chartseal_ledger::Genesis;
+use chartseal_wire::Time;
+
+use super::config::{Config, ConfigError};
+use super::keeper::NodeKeeper;
+use crate::clock::Clock;
+use crate::error::NodeError;
+
+/// How long another node may take to answer, before this one starts and while it runs.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before it is looked again whether a key is missing.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// The other organizations' services that the configuration names.
+#[derive(Clone, Debug)]
+pub(super) struct Others(Vec<Remote>);
+
+impl Others {
+    pub(super) fn of(config: &Config) -> Result<Self, ClientError> {
+        let others = config.services.iter();
+        let others = others.filter(|it| it.organization != config.organization);
+        let remote = |it: &super::Service| {
+            let base = format!("http://{}", it.address);
+            Remote::within(it.organization, &base, PATIENCE)
+        };
+        others.map(remote).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether the clock can be right, as far as others tell: more of them than may lie would have to say that it is
+    /// ahead, or that it is behind, by more than the network allows. Nobody answers while a whole network starts.
+    pub(super) fn check_clock(&self, clock: &Clock, genesis: &Genesis) -> Result<(), ConfigError> {
+        let drift = genesis.params().max_time_drift_ms;
+        let liars = (genesis.committee().members().len().saturating_sub(1)) / 3;
+        let told: Vec<Told> = thread::scope(|scope| {
+            let asked: Vec<_> = self
+                .0
+                .iter()
+                .map(|node| scope.spawn(|| Told::by(node, clock)))
+                .collect();
+            let told = asked.into_iter().filter_map(|it| it.join().ok().flatten());
+            told.collect()
+        });
+        for (is_ahead, off) in [
+            (true, Told::ahead as fn(&Told) -> u64),
+            (false, Told::behind),
+        ] {
+            let mut off: Vec<u64> = told.iter().map(off).filter(|ms| *ms > drift).collect();
+            off.sort_unstable();
+            // The one that says least is honest, or some who say more are.
+            if let Some(ms) = off.first().filter(|_| off.len() > liars) {
+                return Err(ConfigError::Clock {
+                    clock: clock.now(),
+                    ms: *ms,
+                    side: if is_ahead { "after" } else { "before" },
+                    what: "the clocks of other organizations' nodes",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps looking for custodians' KEM keys that are not here, so that a record can be sealed to a custodian that is
+    /// down. Whoever gives one: its id is on the chain.
+    pub(super) async fn fetch_keys(self, keeper: NodeKeeper) {
+        loop {
+            let (others, node) = (self.clone(), keeper.clone());
+            let looked = tokio::task::spawn_blocking(move || others.look_for_keys(&node));
+            if let Ok(Err(error)) = looked.await {
+                tracing::warn!(%error, "custodians' keys can't be kept");
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    fn look_for_keys(&self, keeper: &NodeKeeper) -> Result<(), NodeError> {
+        for id in missing(keeper)? {
+            if let Some(key) = self.key(&id) {
+                keeper.node().put_kem_key(&key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, id: &[u8; 32]) -> Option<KemPublicKey> {
+        let mut others = self.0.iter();
+        others.find_map(|node| node.kem_key(id).ok().flatten())
+    }
+}
+
+/// The ids of the committee's KEM keys that the node has not.
+fn missing(keeper: &NodeKeeper) -> Result<Vec<[u8; 32]>, NodeError> {
+    let node = keeper.node();
+    let state = node.state();
+    let members = state.committee().members().iter();
+    let ids = members.filter_map(|member| Some(state.org(&member.org)?.custodian_kem));
+    let mut missing = Vec::new();
+    for id in ids {
+        if node.kem_key(&id)?.is_none() {
+            missing.push(id);
+        }
+    }
+    Ok(missing)
+}
+
+/// What another node says that the time is, and between which times of ours it said so.
+struct Told {
+    theirs: Time,
+    before: Time,
+    after: Time,
+}
+
+impl Told {
+    fn by(node: &Remote, clock: &Clock) -> Option<Self> {
+        let (before, begun) = (clock.now(), Instant::now());
+        let theirs = node.time().ok()?;
+        let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let after = Time(before.0.saturating_add(took));
+        Some(Self {
+            theirs,
+            before,
+            after,
+        })
+    }
+
+    /// By how much our clock is ahead at least, in ms.
+    fn ahead(&self) -> u64 {
+        self.before.0.saturating_sub(self.theirs.0)
+    }
+
+    /// By how much it is behind at least.
+    fn behind(&self) -> u64 {
+        self.theirs.0.saturating_sub(self.after.0)
+    }
+}
