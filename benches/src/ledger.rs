@@ -379,7 +379,7 @@ impl Size {
 }
 
 /// A key, a message and a signature, as they stand in a block.
-struct Check {
+pub(crate) struct Check {
     key: [u8; 32],
     message: Vec<u8>,
     signature: [u8; 64],
@@ -402,12 +402,18 @@ impl Check {
 }
 
 fn checks(blocks: &[Block]) -> Result<Vec<Check>> {
-    let transactions = blocks.iter().flat_map(|block| &block.transactions);
+    checks_of(blocks.iter().flat_map(|block| &block.transactions))
+}
+
+/// The bare checks of some transactions.
+pub(crate) fn checks_of<'a>(
+    transactions: impl Iterator<Item = &'a SignedTransaction>,
+) -> Result<Vec<Check>> {
     transactions.map(Check::of).collect()
 }
 
 /// By as many threads as the machine runs at a time, with an equal share each.
-fn check_all(checks: &[Check]) -> Result<()> {
+pub(crate) fn check_all(checks: &[Check]) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let hold = |share: &[Check]| share.iter().all(Check::holds);
     let all_hold = thread::scope(|scope| {

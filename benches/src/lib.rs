@@ -15,6 +15,8 @@ pub mod envelope;
 pub mod figure;
 pub mod ledger;
 pub mod merkle;
+#[allow(clippy::indexing_slicing, reason = "numbers of nodes that were made")]
+pub mod network;
 pub mod policy;
 pub mod visit;
 

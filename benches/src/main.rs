@@ -1,9 +1,10 @@
-//! Prints each figure as one line of JSON: all but the largest, or the one that is named. `leave-chain DIR N
-//! visits|relabellings` leaves a chain of N transactions, for `chartseal audit replay DIR`.
+//! Prints each figure as one line of JSON: all but the largest, or the one that is named, or all of `network/`, say. `leave-chain DIR N
+//! visits|relabellings` leaves a chain of N transactions, for `chartseal audit replay DIR`; `node FILE` runs a node of the
+//! networks that are measured.
 
 use std::error::Error;
 
-use chartseal_benches::{Figure, audit, codec, envelope, ledger, merkle, policy, visit};
+use chartseal_benches::{Figure, audit, codec, envelope, ledger, merkle, network, policy, visit};
 
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
 type Measure = (
@@ -12,7 +13,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 16] = [
+const MEASURES: [Measure; 20] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -29,6 +30,12 @@ const MEASURES: [Measure; 16] = [
     (&policy::CHANGES, true, policy::changes),
     (&visit::TIMES, true, visit::times),
     (&visit::SIZES, true, visit::sizes),
+    (&network::CARRIED, true, network::carried),
+    (&network::FAR, true, network::far),
+    (&[network::CAUGHT_UP], true, || {
+        Ok(vec![network::caught_up()?])
+    }),
+    (&network::IDLE, false, network::idle),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -39,8 +46,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         let transactions = transactions.parse()?;
         return ledger::leave_chain(dir.as_ref(), transactions, kind == "visits");
     }
+    if let [verb, config] = args.as_slice()
+        && verb == "node"
+    {
+        return network::node(config.as_ref());
+    }
     let only = args.into_iter().next();
-    let is_wanted = |id: &str, by_default| only.as_deref().map_or(by_default, |only| only == id);
+    let is_wanted = |id: &str, by_default| match only.as_deref() {
+        Some(only) if only.ends_with('/') => id.starts_with(only),
+        Some(only) => id == only,
+        None => by_default,
+    };
     for (ids, by_default, measure) in MEASURES {
         if !ids.iter().any(|id| is_wanted(id, by_default)) {
             continue;

@@ -21,6 +21,11 @@
 //! | `GET /v1/checkpoint` | | the newest block's checkpoint, signed under it |
 //! | `POST /v1/cosignatures` | a checkpoint | the validator's cosignature |
 //! | `POST /v1/exports` | [`Signed`] [`ExportAsk`] | an export |
+//! | `GET /v1/time` | | the node's clock, a [`Time`](chartseal_wire::Time) |
+//! | `GET /v1/events?after=H` | | server-sent events `block`: [`BlockEvent`] as JSON, `id` the height |
+//! | `POST /v1/histories/events` | [`Signed`] [`HistoryAsk`] | server-sent events `entry`: an entry in hex, `id` its index |
+//! | `GET /health`, `GET /ready` | | 204, or a problem |
+//! | `GET /metrics` | | numbers for Prometheus |
 //!
 //! ```
 //! use chartseal_api::TxOutcome;
@@ -35,6 +40,7 @@
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
 //! | `custody` | [`KemKey`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
+//! | `event` | [`BlockEvent`] |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
 //! | `problem` | [`Problem`] |
@@ -48,6 +54,7 @@ pub mod domain;
 mod chain;
 mod custody;
 mod envelope;
+mod event;
 mod history;
 mod problem;
 mod signed;
@@ -55,6 +62,7 @@ mod signed;
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
 pub use custody::{Deposit, Deposited, KemKey, Refused, ReleaseAsk};
 pub use envelope::{Envelope, EnvelopeFront};
+pub use event::BlockEvent;
 pub use history::{ExportAsk, History, HistoryAsk, Section};
 pub use problem::Problem;
 pub use signed::{Signed, SignedError};

@@ -1,5 +1,6 @@
 //! What an entry of a history says: in a sentence, and field by field.
 
+use chartseal_codec::to_hex;
 use chartseal_wire::Event;
 use chartseal_wire::history::{Access, DirectiveIssued, Outcome, StatusChanged, Token};
 use serde_json::{Value, json};
@@ -254,7 +255,7 @@ pub fn tell(event: &Event) -> Told {
             vec![
                 ("record", text(one.record)),
                 ("header", text(one.header)),
-                ("kem", json!(hex(&one.kem))),
+                ("kem", json!(to_hex(&one.kem))),
                 ("request", maybe(one.request)),
             ],
         ),
@@ -520,13 +521,4 @@ fn strings(values: &[impl ToString]) -> Vec<String> {
 
 fn list(values: &[impl ToString]) -> Value {
     json!(strings(values))
-}
-
-/// Two digits a byte.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

@@ -19,14 +19,17 @@
 //! | module | what |
 //! |---|---|
 //! | `remote` | [`Remote`]: one node's service |
+//! | `entries` | [`Entries`]: a history's entries as they come |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
 //!
 //! # Limits
 //! Connections are plain HTTP: between machines, put them behind something that encrypts. Calls block, and a follower
 //! holds the whole state.
 
+mod entries;
 mod follower;
 mod remote;
 
+pub use entries::Entries;
 pub use follower::{FollowError, Follower, Settled};
 pub use remote::{ClientError, Remote};

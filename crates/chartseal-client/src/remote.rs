@@ -1,5 +1,5 @@
 use std::io::Read as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chartseal_api::{
     Blocks, Deposit, Deposited, Envelope, ExportAsk, History, HistoryAsk, KemKey, MAX_BODY,
@@ -12,9 +12,15 @@ use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::{Method, StatusCode};
 use thiserror::Error;
 
+use crate::entries::Entries;
+
 /// How long a connection, and an answer beyond what was asked to wait, may take.
 const CONNECT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// For what does not end by itself.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// How long to wait before a node that had too many requests is asked again.
+const BUSY: Duration = Duration::from_millis(250);
 /// The most bytes of a problem.
 const MAX_PROBLEM: u64 = 16 * 1024;
 
@@ -24,6 +30,8 @@ pub struct Remote {
     org: OrgId,
     base: String,
     http: Client,
+    /// How long an answer may take.
+    patience: Duration,
 }
 
 /// Why a node gave no answer.
@@ -81,6 +89,14 @@ impl ClientError {
     }
 }
 
+impl ClientError {
+    /// Whether the node has too many requests at the moment: of all, or of this client.
+    fn is_busy(&self) -> bool {
+        let codes = ["CS-API-05", "CS-API-07"];
+        matches!(self, Self::Refused { problem, .. } if codes.contains(&problem.code.as_str()))
+    }
+}
+
 impl Remote {
     /// The service of an organization's node at this address, such as `http://127.0.0.1:9100`.
     ///
@@ -102,7 +118,12 @@ impl Remote {
             .build();
         let http = http.map_err(|why| unreachable(org, &why))?;
         let base = base.trim_end_matches('/').to_owned();
-        Ok(Self { org, base, http })
+        Ok(Self {
+            org,
+            base,
+            http,
+            patience,
+        })
     }
 
     /// Whose node it is.
@@ -211,6 +232,18 @@ impl Remote {
         self.decode(&answer)
     }
 
+    /// A history's entries from one on, and each that comes, until the connection ends: within a moment of being final.
+    /// What an entry says is proved by an export, as ever.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn watch(&self, ask: &Signed<HistoryAsk>) -> Result<Entries, ClientError> {
+        let request = self.request(Method::POST, "histories/events");
+        // A stream has no end to wait for.
+        let request = request.timeout(FOREVER).body(to_bytes(ask));
+        Ok(Entries::of(self.org, self.answered(request)?))
+    }
+
     /// The verifier key under which the node issues checkpoints.
     ///
     /// # Errors
@@ -276,7 +309,24 @@ impl Remote {
 
     fn answered(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let request = request.header("content-type", "application/cbor");
-        let answer = request.send().map_err(|why| unreachable(self.org, &why))?;
+        let begun = Instant::now();
+        loop {
+            // Every body is in memory, so a request can be sent again.
+            let Some(this) = request.try_clone() else {
+                return self.judged(request.send());
+            };
+            let judged = self.judged(this.send());
+            let busy = judged.as_ref().is_err_and(ClientError::is_busy);
+            if !busy || begun.elapsed() + BUSY > self.patience {
+                return judged;
+            }
+            // Whatever is asked may be asked twice: it is only too much at the moment.
+            std::thread::sleep(BUSY);
+        }
+    }
+
+    fn judged(&self, sent: reqwest::Result<Response>) -> Result<Response, ClientError> {
+        let answer = sent.map_err(|why| unreachable(self.org, &why))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);

@@ -1,3 +1,5 @@
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use thiserror::Error;
@@ -17,9 +19,34 @@ pub struct HexError {
 /// # Errors
 /// [`HexError`] unless it is exactly `2 * N` lower-case digits.
 pub fn hex_exact<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
-    let error = HexError { expected: 2 * N };
     let mut bytes = [0; N];
-    if text.len() != 2 * N {
+    read(text, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// The bytes that `text` writes in lower-case hex, however many.
+///
+/// # Errors
+/// [`HexError`] for another digit, or one too many.
+pub fn from_hex(text: &str) -> Result<Vec<u8>, HexError> {
+    let mut bytes = alloc::vec![0; text.len() / 2];
+    read(text, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes in lower-case hex.
+pub fn to_hex(bytes: &[u8]) -> String {
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.map(char::from).collect()
+}
+
+fn read(text: &str, bytes: &mut [u8]) -> Result<(), HexError> {
+    let error = HexError {
+        expected: 2 * bytes.len(),
+    };
+    if text.len() != error.expected {
         return Err(error);
     }
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -32,7 +59,7 @@ pub fn hex_exact<const N: usize>(text: &str) -> Result<[u8; N], HexError> {
             *byte = (*byte << 4) | value;
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Writes bytes in lower-case hex.
@@ -53,4 +80,19 @@ pub fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 
 fn digit(value: u8) -> u8 {
     DIGITS.get(usize::from(value)).copied().unwrap_or(b'?')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_lower_case_two_digits_a_byte_and_nothing_else() {
+        assert_eq!(to_hex(&[0, 0x9f, 0xff]), "009fff");
+        assert_eq!(from_hex("009fff").unwrap(), [0, 0x9f, 0xff]);
+        assert_eq!(from_hex("").unwrap(), []);
+        for wrong in ["0", "0g", "0F", "00 ", "é"] {
+            assert!(from_hex(wrong).is_err(), "{wrong}");
+        }
+    }
 }

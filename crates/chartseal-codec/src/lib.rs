@@ -55,7 +55,7 @@ pub mod walk;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind};
-pub use hex::{HexError, hex_exact, write_hex};
+pub use hex::{HexError, from_hex, hex_exact, to_hex, write_hex};
 pub use impls::Bytes;
 
 use alloc::vec::Vec;

@@ -49,6 +49,9 @@ use duties::Duties;
 use keeper::NodeKeeper;
 use others::Others;
 
+/// How many requests of one address its service takes in a second, if the configuration does not say.
+const REQUESTS_PER_SECOND: u32 = 2_000;
+
 /// Why a node does not start, or stopped.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -197,7 +200,10 @@ impl Services {
         let Some(listener) = self.api.as_ref().and_then(|it| it.try_clone().ok()) else {
             return;
         };
-        let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone());
+        let api = {
+            let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
+            api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate)
+        };
         self.runtime.spawn(async move {
             if let Err(error) = api::serve(listener, Arc::new(api)).await {
                 tracing::error!(%error, "the service to clients ended");

@@ -9,9 +9,7 @@
 //! certificate HEIGHT HEX    one line for each, by height
 //! ```
 
-use std::fmt::Write as _;
-
-use chartseal_codec::from_bytes;
+use chartseal_codec::{from_bytes, from_hex, to_hex};
 use chartseal_consensus::{CertificateError, verified_certificate};
 use chartseal_ledger::store::{Imported, LedgerStore as _};
 use chartseal_ledger::{Committee, Genesis};
@@ -94,10 +92,10 @@ impl VoucherError {
 /// The file's text.
 impl std::fmt::Display for Vouchers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let header = hex(&self.header.bytes());
+        let header = to_hex(&self.header.bytes());
         writeln!(f, "{MAGIC}\nheader {header}")?;
         for (height, certificate) in &self.certificates {
-            let certificate = hex(&certificate.bytes());
+            let certificate = to_hex(&certificate.bytes());
             writeln!(f, "certificate {height} {certificate}")?;
         }
         Ok(())
@@ -138,7 +136,7 @@ impl Vouchers {
             .next()
             .and_then(|(_, line)| line.strip_prefix("header "));
         let header = header
-            .and_then(unhex)
+            .and_then(|hex| from_hex(hex).ok())
             .and_then(|bytes| from_bytes(&bytes).ok());
         let header = header.ok_or_else(|| wrong(2, "not `header` and a block's header in hex"))?;
         let mut certificates = Vec::new();
@@ -147,7 +145,9 @@ impl Vouchers {
             let rest = line.strip_prefix("certificate ").ok_or_else(bad)?;
             let (height, bytes) = rest.split_once(' ').ok_or_else(bad)?;
             let height = height.parse().map_err(|_| bad())?;
-            let certificate = unhex(bytes).and_then(|bytes| Certificate::parse(&bytes).ok());
+            let certificate = from_hex(bytes)
+                .ok()
+                .and_then(|bytes| Certificate::parse(&bytes).ok());
             certificates.push((height, certificate.ok_or_else(bad)?));
             if certificates.len() > MAX {
                 return Err(wrong(at, "more certificates than 65536"));
@@ -208,24 +208,4 @@ impl Vouchers {
             .map(drop)
             .map_err(|why| VoucherError::Certificate { height, why })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let is_hex = text
-        .bytes()
-        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_hex || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = (0..text.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
 }

@@ -8,6 +8,7 @@ use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId, Subject};
 use crate::error::Error;
 use crate::network::{Network, Place};
 use crate::person::Person;
+use crate::watch::Watch;
 
 impl Network {
     /// Gives a custodian sealed records with its shares; `None` if there is no such custodian.
@@ -125,6 +126,19 @@ impl Network {
             }
         }
         Ok(())
+    }
+
+    /// A person's history as it grows.
+    pub(crate) fn watch(
+        &self,
+        person: &Person,
+        subject: &Subject,
+        from: u64,
+    ) -> Result<Watch, Error> {
+        match &self.place {
+            Place::Here(_) => Err(Error::NotRemote),
+            Place::There(there) => there.watch(person, subject, from, self.now()),
+        }
     }
 
     /// A person's history, or one of which they speak, as the newest state has it.

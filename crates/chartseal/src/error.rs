@@ -49,6 +49,9 @@ pub enum Error {
     /// Nodes in other processes behave as they do.
     #[error("the nodes are processes of their own, which this one does not control")]
     OtherProcess,
+    /// Nodes in this process have no service.
+    #[error("the nodes are in this process and tell of nothing by themselves: read the history")]
+    NotRemote,
     /// No node is running.
     #[error("no organization's node is running")]
     NobodyThere,

@@ -51,6 +51,7 @@
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |
 //! | `invitation` | [`Invitation`]: what a grantee is told |
+//! | `watch` | [`Watch`]: a history as it grows |
 //! | `trust` | the trust policy, signed exports |
 //! | [`domain`] | domain-separation strings |
 //!
@@ -77,6 +78,7 @@ mod reading;
 mod remote;
 mod texts;
 mod trust;
+mod watch;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
 pub use chartseal_envelope::KeySeed;
@@ -94,3 +96,4 @@ pub use network::Network;
 pub use patient::{FilingKit, ListedRecord, Notice, Offer, Patient};
 pub use person::Person;
 pub use reading::{Ask, OpenedRecord, Opening, Request};
+pub use watch::Watch;

@@ -24,6 +24,7 @@ use crate::labels::{LabelTable, Secret};
 use crate::network::Network;
 use crate::person::Person;
 use crate::texts::seal_for;
+use crate::watch::Watch;
 
 /// A patient: grants, restricts, revokes, erases, and looks back.
 #[derive(Debug)]
@@ -317,6 +318,14 @@ impl Patient {
         let read = entries.iter().map(|bytes| from_bytes(bytes));
         read.collect::<Result<_, _>>()
             .map_err(|_| Error::Malformed("an entry of the history"))
+    }
+
+    /// The history's entries from index `from` on and each that comes, while a node of another process tells of them.
+    ///
+    /// # Errors
+    /// [`Error`] if no node does, or the network's nodes are in this process.
+    pub fn watch(&self, network: &Network, from: u64) -> Result<Watch, Error> {
+        network.watch(&self.person, &Subject::Patient(self.id()), from)
     }
 
     /// Accesses about which the patient must be told: the broken glass.

@@ -20,6 +20,7 @@ use chartseal_wire::{
 
 use crate::error::Error;
 use crate::person::Person;
+use crate::watch::Watch;
 
 /// How long something may take that the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -300,6 +301,29 @@ impl There {
             }
         }
         Err(failed.unwrap_or(Error::NobodyThere))
+    }
+
+    /// A history as it grows, told by the first node that does.
+    pub(crate) fn watch(
+        &self,
+        person: &Person,
+        subject: &Subject,
+        from: u64,
+        now: Time,
+    ) -> Result<Watch, Error> {
+        let mut failed = Error::NobodyThere;
+        for node in &self.nodes {
+            let ask = HistoryAsk {
+                subject: *subject,
+                from,
+            };
+            let asked = self.signed(node, person, now, ask)?;
+            match self.level(node).and_then(|()| node.watch(&asked)) {
+                Ok(entries) => return Ok(Watch::of(entries)),
+                Err(error) => failed = error.into(),
+            }
+        }
+        Err(failed)
     }
 
     fn history_of(

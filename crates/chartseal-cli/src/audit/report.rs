@@ -18,11 +18,11 @@ use std::io::Write;
 use std::path::Path;
 
 use chartseal_audit::{Options, Report, Verdict};
+use chartseal_codec::to_hex;
 use sha2::{Digest, Sha256};
 
 use super::{exit, lock, read_policy, read_state, verify_file};
 use crate::args::{AuditReport, ReportForm};
-use crate::events::hex;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::records::output::Output;
@@ -53,7 +53,7 @@ pub fn run(args: &AuditReport) -> Result<Exit, Failure> {
     let subject = Subject {
         report,
         names: names.unwrap_or_default(),
-        export: hex(&Sha256::digest(text.as_bytes())),
+        export: to_hex(&Sha256::digest(text.as_bytes())),
         policy: digest_of(&args.trust)?,
     };
     let written = match args.form {
@@ -69,5 +69,5 @@ pub fn run(args: &AuditReport) -> Result<Exit, Failure> {
 
 fn digest_of(path: &Path) -> Result<String, Failure> {
     let bytes = crate::failure::read_file(path, super::MAX_POLICY)?;
-    Ok(hex(&Sha256::digest(bytes)))
+    Ok(to_hex(&Sha256::digest(bytes)))
 }

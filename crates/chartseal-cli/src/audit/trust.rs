@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use chartseal_audit::TrustPolicy;
+use chartseal_codec::to_hex;
 use chartseal_wire::VerifierKey;
 use qrcode::{Color, EcLevel, QrCode};
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use sha2::{Digest, Sha256};
 
 use super::MAX_POLICY;
 use crate::args::{TrustPin, TrustShow};
-use crate::events::hex;
 use crate::exit::Exit;
 use crate::failure::{Failure, read_text};
 use crate::records::output::Output;
@@ -22,7 +22,7 @@ use crate::text::{WIDTH, line, print_json, wrap};
 fn key_text(key: &VerifierKey) -> String {
     match key.key() {
         Some(key) => key.to_string(),
-        None => format!("sha256:{}", hex(&Sha256::digest(key.key_bytes()))),
+        None => format!("sha256:{}", to_hex(&Sha256::digest(key.key_bytes()))),
     }
 }
 
@@ -37,7 +37,7 @@ impl Policy {
     fn read(path: &Path) -> Result<Self, Failure> {
         let text = read_text(path, MAX_POLICY)?;
         let trust = TrustPolicy::parse(&text).map_err(|why| Failure::bad(path, why))?;
-        let fingerprint = hex(&Sha256::digest(text.as_bytes()));
+        let fingerprint = to_hex(&Sha256::digest(text.as_bytes()));
         Ok(Self {
             text,
             trust,

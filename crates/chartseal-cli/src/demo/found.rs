@@ -1,5 +1,6 @@
 //! Steps 1 and 2: four organizations, and the people.
 
+use chartseal_codec::to_hex;
 use chartseal_wire::OrgId;
 
 use crate::demo::page::Outcome;
@@ -42,7 +43,7 @@ pub fn network(visit: &mut Visit<'_>) -> Result<(), Failure> {
             let name = format!("keys/organization-{at}.enrolment");
             visit
                 .directory
-                .write_secret(&name, hex(key.expose_secret_bytes()).as_bytes())
+                .write_secret(&name, to_hex(key.expose_secret_bytes()).as_bytes())
                 .map_err(Failure::new)?;
         }
     }
@@ -133,7 +134,7 @@ pub fn enrolment(visit: &mut Visit<'_>) -> Result<(), Failure> {
         ("patient", patient.person()),
     ];
     for (name, person) in people {
-        let seed = hex(person.seed().expose_bytes());
+        let seed = to_hex(person.seed().expose_bytes());
         visit
             .directory
             .write_secret(&format!("keys/{name}.seed"), seed.as_bytes())
@@ -153,10 +154,4 @@ pub fn enrolment(visit: &mut Visit<'_>) -> Result<(), Failure> {
 /// The first bytes of an id, in hex.
 fn short(id: &impl std::fmt::Display) -> String {
     id.to_string().chars().take(8).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

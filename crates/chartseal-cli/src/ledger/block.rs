@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use chartseal_codec::to_hex;
 use chartseal_ledger::store::LedgerStore;
 use chartseal_ledger::{Body, SignedTransaction, Transaction};
 use chartseal_wire::{BlockHeader, Event, Subject, TxId};
@@ -128,7 +129,7 @@ pub fn run(args: &args::Block) -> Result<Exit, Failure> {
     let chain = Chain::open(&args.read.dir)?;
     let header = chain.header(args.height)?;
     if args.header {
-        let header = events::hex(&header.bytes());
+        let header = to_hex(&header.bytes());
         writeln!(io::stdout().lock(), "{header}")?;
         return Ok(Exit::Done);
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use chartseal::{Ask, Network, Purpose, RecordId};
 use chartseal_api::{HistoryAsk, Signed};
 use chartseal_client::{ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Setting};
@@ -235,6 +236,10 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     };
     let now = Clock::System.now();
     assert_eq!(refusal(&ask(org, now, [1; 16])), "CS-API-03");
+    match first.watch(&ask(org, now, [4; 16])) {
+        Err(ClientError::Refused { problem, .. }) => assert_eq!(problem.code, "CS-API-03"),
+        other => panic!("{other:?}"),
+    }
     let other = cluster.config(1).organization;
     assert_eq!(refusal(&ask(other, now, [2; 16])), "CS-API-03");
     let old = Time(now.0 - 120_000);
@@ -260,4 +265,151 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     drop(idle);
     thread::sleep(Duration::from_millis(100));
     assert!(first.checkpoint().is_ok());
+}
+
+/// One request, and as much of the answer as comes until it ends or `enough` holds.
+fn heard(to: SocketAddr, head: &str, enough: impl Fn(&str) -> bool) -> String {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    let head = format!("{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    let mut some = [0; 4_096];
+    while !enough(&answer) {
+        let read = stream.read(&mut some).expect("more of an answer");
+        if read == 0 {
+            break;
+        }
+        answer.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    answer
+}
+
+#[test]
+fn operators_see_how_a_node_is_and_clients_hear_of_blocks() {
+    let mut cluster = serving();
+    let api = cluster.config(0).api.unwrap();
+    assert_eq!(sent(api, "GET /health", b"").0, 204);
+    assert_eq!(sent(api, "GET /ready", b"").0, 204);
+
+    let events = heard(api, "GET /v1/events?after=0", |it| it.contains("id: 3"));
+    assert!(
+        events.contains("content-type: text/event-stream"),
+        "{events}"
+    );
+    for height in 1..=3 {
+        let data = format!("event: block\nid: {height}\ndata: {{\"height\":{height},");
+        assert!(events.contains(&data), "{height}: {events}");
+    }
+
+    let (status, page) = sent(api, "GET /metrics", b"");
+    assert_eq!(status, 200);
+    let value = |name: &str| {
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("{name}: {page}"))
+            .parse::<f64>()
+            .unwrap()
+    };
+    assert!(value("chartseal_height") >= 3.0);
+    assert!(
+        (value("chartseal_clock_seconds") - value("chartseal_block_time_seconds")).abs() < 60.0
+    );
+    assert!(
+        page.contains("chartseal_answers_total{path=\"/health\",status=\"204\"} 1"),
+        "{page}"
+    );
+    // Its panels ask for numbers that are there.
+    let board = fs::read_to_string("../../docs/dashboard.json").unwrap();
+    let board: Value = serde_json::from_str(&board).unwrap();
+    let panels = board["panels"].as_array().unwrap();
+    for panel in panels {
+        let asked = panel["targets"][0]["expr"].as_str().unwrap();
+        let names = asked.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        for name in names.filter(|name| name.starts_with("chartseal_")) {
+            assert!(page.contains(&format!("# TYPE {name} ")), "{name}: {page}");
+        }
+    }
+    assert!(panels.len() >= 8);
+
+    // Three of four are gone: no block comes, and after a minute nobody should be sent here.
+    for number in 1..4 {
+        cluster.kill(number);
+    }
+    let unready = (0..180).any(|_| {
+        thread::sleep(Duration::from_millis(500));
+        sent(api, "GET /ready", b"").0 == 503
+    });
+    assert!(
+        unready,
+        "a node that is behind its clock says that it is ready"
+    );
+    assert_eq!(sent(api, "GET /health", b"").0, 204);
+}
+
+#[test]
+fn a_patient_hears_of_an_access_as_it_becomes_final() {
+    let cluster = serving();
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    let patient = network.enrol_patient(&org).unwrap();
+    let mut doctor = network.enrol_practitioner(&org, &["doctor"]).unwrap();
+    let known = patient.history(&network).unwrap().len() as u64;
+    let watch = patient.watch(&network, known).unwrap();
+    let (told, hears) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for entry in watch {
+            if told.send(entry).is_err() {
+                return;
+            }
+        }
+    });
+    for _ in 0..3 {
+        let ask = Ask::read(patient.id(), &[RecordId([7; 16])], Purpose::Treat);
+        let request = doctor
+            .request(&mut network, &ask.because("visit", "once more"))
+            .unwrap();
+        let entry = hears
+            .recv_timeout(Duration::from_secs(60))
+            .unwrap()
+            .unwrap();
+        assert_eq!(entry.tx, request.id());
+    }
+    assert_eq!(
+        patient.history(&network).unwrap().len() as u64,
+        known + 3,
+        "each once"
+    );
+}
+
+#[test]
+fn an_address_that_asks_too_often_waits_and_others_do_not() {
+    let mut cluster = Cluster::make(
+        Program::chartseal(program()),
+        &Setting {
+            heartbeat_ms: 500,
+            serves: true,
+            ..Setting::of(4)
+        },
+    )
+    .unwrap();
+    let file = cluster.config_file(0);
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{config}requests_per_second 5\n")).unwrap();
+    cluster.up();
+    let api = cluster.config(0).api.unwrap();
+    let statuses: Vec<u16> = (0..100).map(|_| sent(api, "GET /health", b"").0).collect();
+    let limited = statuses.iter().filter(|status| **status == 429).count();
+    assert!(limited > 20, "{statuses:?}");
+    assert_eq!(statuses[0], 204);
+    let refused = heard(api, "GET /health", |_| false);
+    assert!(
+        refused.contains("retry-after: 1") && refused.contains("CS-API-07"),
+        "{refused}"
+    );
+    // The client waits by itself.
+    assert!(remote(&cluster, 0).checkpoint().is_ok());
 }

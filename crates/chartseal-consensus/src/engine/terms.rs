@@ -13,8 +13,9 @@ use commonware_consensus::simplex::Engine;
 use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
+use commonware_consensus::simplex::types::Activity;
 use commonware_consensus::types::{Epoch, Height, ViewDelta};
-use commonware_consensus::{Epochable as _, Viewable as _};
+use commonware_consensus::{Epochable as _, Reporter as _, Viewable as _};
 use commonware_cryptography::Sha256;
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::sha256::Digest;
@@ -238,6 +239,10 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
     {
         let epoch = term.epoch;
         self.attempts += 1;
+        // The network may be quiet for a while: what was missed is fetched now, and not when the next block is final.
+        if let Some(newest) = &told.newest {
+            let _ = self.marshal.report(Activity::Finalization(newest.clone()));
+        }
         let restored = told
             .restore(
                 context

@@ -2,16 +2,30 @@
 //!
 //! A node answers from its own newest final state, and acts on nobody's word: it acknowledges, receipts and attests by
 //! transactions of its own.
+//!
+//! | module | what |
+//! |---|---|
+//! | `answers` | what answers each path |
+//! | `events` | blocks and entries as they come |
+//! | `failure` | what goes wrong, as problem details |
+//! | `limits` | how often an address and a key may ask |
+//! | `operations` | health, readiness, numbers for Prometheus |
 
 mod answers;
+mod events;
 mod failure;
+mod limits;
+mod operations;
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State as FromState};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use chartseal_api::MAX_BODY;
 use chartseal_consensus::engine::Handle;
@@ -21,13 +35,23 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::keeper::NodeKeeper;
+use answers::Answer;
 use failure::Failure;
+use limits::Limits;
+use operations::Answers;
 
 /// The most bytes of a body that is no deposit.
 const MAX_SMALL_BODY: usize = 1 << 20;
 /// How many requests are served at a time, and how many deposits among them.
 const AT_ONCE: usize = 128;
 const DEPOSITS_AT_ONCE: usize = 4;
+/// How many streams of events are open at a time.
+const STREAMS_AT_ONCE: usize = 256;
+/// How many signed questions a key may ask in a second, and at once.
+const QUESTIONS_PER_SECOND: u32 = 20;
+const QUESTIONS_AT_ONCE: u32 = 200;
+/// How long a request may take to come and be answered; of a stream of events until it begins.
+const LONGEST: Duration = Duration::from_secs(120);
 /// How many nonces are remembered of those that are still in their window.
 const MAX_NONCES: usize = 65_536;
 /// For how long a nonce is remembered, in ms: twice the window in which a question is taken.
@@ -40,6 +64,10 @@ pub(super) struct Api {
     genesis: Vec<u8>,
     requests: Semaphore,
     deposits: Semaphore,
+    streams: Arc<Semaphore>,
+    addresses: Limits<IpAddr>,
+    keys: Limits<PublicKey>,
+    answers: Answers,
     nonces: Mutex<Nonces>,
 }
 
@@ -64,13 +92,23 @@ impl Nonces {
 }
 
 impl Api {
-    pub(super) fn new(keeper: NodeKeeper, handle: Handle, genesis: Vec<u8>) -> Self {
+    /// Of one address so many requests are taken in a second, and twice as many at once.
+    pub(super) fn new(
+        keeper: NodeKeeper,
+        handle: Handle,
+        genesis: Vec<u8>,
+        requests_per_second: u32,
+    ) -> Self {
         Self {
             keeper,
             handle,
             genesis,
             requests: Semaphore::new(AT_ONCE),
             deposits: Semaphore::new(DEPOSITS_AT_ONCE),
+            streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
+            addresses: Limits::new(requests_per_second, requests_per_second.saturating_mul(2)),
+            keys: Limits::new(QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
+            answers: Answers::default(),
             nonces: Mutex::default(),
         }
     }
@@ -137,14 +175,48 @@ pub(super) async fn serve(listener: std::net::TcpListener, api: Arc<Api>) -> std
         .route("/v1/checkpoint", get(answers::checkpoint))
         .route("/v1/cosignatures", post(answers::cosign))
         .route("/v1/exports", post(answers::export))
+        .route("/v1/events", get(events::blocks))
+        .route("/v1/histories/events", post(events::history))
+        .route("/health", get(operations::health))
+        .route("/ready", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
         .layer(small)
         .route(
             "/v1/deposits",
             post(answers::deposit).layer(DefaultBodyLimit::max(MAX_BODY)),
         )
         .fallback(|| async { Failure::not_found("this path") })
+        .layer(from_fn_with_state(Arc::clone(&api), guard))
         .with_state(api);
-    axum::serve(listener, router).await
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).await
+}
+
+/// Before and after every answer: how often this address asks, how long it takes, and that it is counted.
+async fn guard(
+    FromState(api): FromState<Arc<Api>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.extensions().get::<MatchedPath>();
+    let path = path.map_or("", MatchedPath::as_str).to_owned();
+    let answer = if api.addresses.take(limits::network(from.ip())) {
+        let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
+        answered.unwrap_or_else(|_| Failure::slow().into_response())
+    } else {
+        Failure::too_often("this address asks").into_response()
+    };
+    api.answers.count(&path, answer.status());
+    answer
+}
+
+/// Does what waits for the disk where waiting is allowed.
+async fn work(api: &Arc<Api>, job: impl FnOnce(&Api) -> Answer + Send + 'static) -> Answer {
+    let _turn = api.requests.try_acquire().map_err(|_| Failure::busy())?;
+    let api = Arc::clone(api);
+    let done = tokio::task::spawn_blocking(move || job(&api)).await;
+    done.unwrap_or_else(|_| Err(Failure::busy()))
 }
 
 /// How long a client may wait for a block, at most.

@@ -31,6 +31,7 @@ const OWNER: &str = "owner";
 /// | `validator` | a line each: a member's validator key in hex, and its address |
 /// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
 /// | `api` | the address at which clients reach its service; none is served if it is not said |
+/// | `requests_per_second` | how many requests of one address its service takes in a second, and twice as many at once; 2000 if it is not said |
 /// | `service` | a line each: an organization in hex, and the address of its node's service, its own included |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
@@ -52,6 +53,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where clients reach its service, if they may.
     pub api: Option<SocketAddr>,
+    /// How many requests of one address are taken in a second.
+    pub requests_per_second: Option<u32>,
     /// The services of the network's nodes that this one may ask.
     pub services: Vec<Service>,
     /// Every validator of genesis, itself included.
@@ -258,6 +261,9 @@ impl Config {
         if let Some(api) = self.api {
             let _ = writeln!(text, "api {api}");
         }
+        if let Some(rate) = self.requests_per_second {
+            let _ = writeln!(text, "requests_per_second {rate}");
+        }
         for service in &self.services {
             let _ = writeln!(text, "service {} {}", service.organization, service.address);
         }
@@ -438,6 +444,7 @@ struct Draft {
     directory: Option<PathBuf>,
     listen: Option<SocketAddr>,
     api: Option<SocketAddr>,
+    requests_per_second: Option<u32>,
     services: Vec<Service>,
     validators: Vec<Peer>,
     later: Vec<Peer>,
@@ -466,9 +473,14 @@ impl Draft {
                 set(&mut self.threads, key, threads)
             }
             "heartbeat_ms" => {
-                let ms = parse(key, value, "100 to 60000");
-                let ms = ms.and_then(|ms: u64| within(key, ms, 100, 60_000));
+                let ms = parse(key, value, "10 to 60000");
+                let ms = ms.and_then(|ms: u64| within(key, ms, 10, 60_000));
                 set(&mut self.heartbeat_ms, key, ms)
+            }
+            "requests_per_second" => {
+                let rate = parse(key, value, "1 to 1000000");
+                let rate = rate.and_then(|rate: u32| within(key, rate, 1, 1_000_000));
+                set(&mut self.requests_per_second, key, rate)
             }
             "service" => {
                 let (name, address) = pair(key, value, "an organization")?;
@@ -504,7 +516,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, api, service, validator, later, threads, heartbeat_ms"
+                 listen, api, requests_per_second, service, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -522,6 +534,7 @@ impl Draft {
             directory: self.directory.ok_or_else(|| missing("directory"))?,
             listen: self.listen.ok_or_else(|| missing("listen"))?,
             api: self.api,
+            requests_per_second: self.requests_per_second,
             services: self.services,
             validators: self.validators,
             later: self.later,

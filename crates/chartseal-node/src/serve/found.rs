@@ -143,6 +143,7 @@ pub fn found(
             directory: "data".into(),
             listen,
             api,
+            requests_per_second: None,
             services: services.clone(),
             validators: peers.clone(),
             later: Vec::new(),

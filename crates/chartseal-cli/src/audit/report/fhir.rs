@@ -1,5 +1,6 @@
 //! FHIR R4 `AuditEvent`, by IHE's Basic Audit Log Patterns where one of them fits.
 
+use chartseal_codec::to_hex;
 use chartseal_wire::history::{Access, Released};
 use chartseal_wire::{Entry, Event, Subject as Whose};
 use serde_json::{Map, Value, json};
@@ -427,7 +428,7 @@ fn full(origin: &str, whose: &Whose, index: u64, part: &str, event: &Map<String,
     }
     bytes[6] = (bytes[6] & 0x0f) | 0x80;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex = events::hex(&bytes);
+    let hex = to_hex(&bytes);
     let part = |from, to| hex.get(from..to).unwrap_or_default();
     let url = format!(
         "urn:uuid:{}-{}-{}-{}-{}",

@@ -22,13 +22,13 @@ use chartseal_wire::{Checkpoint, Hash, RecordId, RequestId, SealedText, SignedNo
 use serde::Deserialize;
 
 use super::failure::Failure;
-use super::{Api, MAX_WAIT};
+use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
 use crate::error::{DepositFault, NodeError};
 use crate::export::ExportRequest;
 
-type Answer = Result<Response, Failure>;
-type Asked = State<Arc<Api>>;
+pub(super) type Answer = Result<Response, Failure>;
+pub(super) type Asked = State<Arc<Api>>;
 
 /// The most final blocks of an answer, and about how many bytes.
 const MAX_BLOCKS: u64 = 256;
@@ -283,7 +283,7 @@ pub(super) async fn export(State(api): Asked, body: Body) -> Answer {
 }
 
 /// The question, if its subject signed it for this node, now, and for the first time.
-fn check<'a, T: Encode>(
+pub(super) fn check<'a, T: Encode>(
     api: &Api,
     signed: &'a Signed<T>,
     subjects: impl IntoIterator<Item = &'a chartseal_wire::Subject>,
@@ -308,18 +308,13 @@ fn check<'a, T: Encode>(
     if !api.nonces().take(signed.key, signed.nonce, now)? {
         return Err(Failure::stale("the question came before"));
     }
+    if !api.keys.take(signed.key) {
+        return Err(Failure::too_often("this key asks"));
+    }
     Ok(&signed.ask)
 }
 
-/// Does what waits for the disk where waiting is allowed.
-async fn work(api: &Arc<Api>, job: impl FnOnce(&Api) -> Answer + Send + 'static) -> Answer {
-    let _turn = api.requests.try_acquire().map_err(|_| Failure::busy())?;
-    let api = Arc::clone(api);
-    let done = tokio::task::spawn_blocking(move || job(&api)).await;
-    done.unwrap_or_else(|_| Err(Failure::busy()))
-}
-
-fn read<T: Decode>(what: &str, body: &[u8]) -> Result<T, Failure> {
+pub(super) fn read<T: Decode>(what: &str, body: &[u8]) -> Result<T, Failure> {
     from_bytes(body).map_err(|why| Failure::malformed(what, why))
 }
 

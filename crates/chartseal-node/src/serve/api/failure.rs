@@ -41,6 +41,23 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS-API-05", detail)
     }
 
+    /// More requests than one may make.
+    pub(super) fn too_often(who: &str) -> Self {
+        let detail = format!("{who} too often; ask again in a moment");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "CS-API-07", detail)
+    }
+
+    /// The client does not send what it began, or takes too long otherwise.
+    pub(super) fn slow() -> Self {
+        let detail = "the request took too long";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "CS-API-08", detail)
+    }
+
+    /// The node runs, and should not be asked.
+    pub(super) fn not_ready(why: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS-API-09", why)
+    }
+
     /// The node itself fails: its disk, say. The log says more than the answer.
     fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request can't be answered");
@@ -76,6 +93,13 @@ impl IntoResponse for Failure {
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
-        (status, kind, body).into_response()
+        let passes = [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ];
+        let again = passes
+            .contains(&status)
+            .then_some([(header::RETRY_AFTER, "1")]);
+        (status, kind, again, body).into_response()
     }
 }

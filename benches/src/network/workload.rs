@@ -1,0 +1,261 @@
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use chartseal_cluster::{Author, Cluster};
+use chartseal_envelope::SigningKeyPair;
+use chartseal_ledger::body::{CustodianSet, PatientEnrolled, PractitionerEnrolled, RecordAdded};
+use chartseal_ledger::{Label, Labels, SignedTransaction};
+use chartseal_node::serve::{Control, ControlError, TxOutcome};
+use chartseal_policy::{Confidentiality, Set, Symbol, Window};
+use chartseal_wire::{ActorId, ChainId, HeaderDigest, PatientId, RecordId, Time};
+use sha2::{Digest, Sha256};
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Practitioners, each with a patient of their own: so many that no key's turn in a block comes often.
+const PEOPLE: u64 = 512;
+/// Of one key's transactions so many wait at most, by the pool's rule; we stay below.
+const A_KEY: usize = 200;
+/// So many wait at each node, so that no block is short of any.
+const WAITING: u64 = 6_000;
+
+/// Who signs what the network is loaded with.
+pub(super) struct Workload {
+    chain: ChainId,
+    offices: Vec<Author>,
+    people: Vec<Author>,
+    records: u64,
+    attempts: usize,
+}
+
+impl Workload {
+    pub(super) fn new(cluster: &Cluster) -> Result<Self> {
+        let chain = cluster.config(0).network;
+        let people = (0..PEOPLE).map(|_| Ok(Author::new(SigningKeyPair::generate()?, chain)));
+        Ok(Self {
+            chain,
+            offices: cluster.authors(),
+            people: people.collect::<Result<_>>()?,
+            records: 0,
+            attempts: 0,
+        })
+    }
+
+    /// Has every office enrol its practitioners and patients, and waits until all are final.
+    pub(super) fn enrol(&mut self, cluster: &Cluster) -> Result<()> {
+        let offices = self.offices.len();
+        let mut signed: Vec<Vec<SignedTransaction>> = vec![Vec::new(); offices];
+        for (id, person) in (0..).zip(&self.people) {
+            let key = SigningKeyPair::generate()?;
+            let mut patient = PatientEnrolled {
+                patient: PatientId(id16("patient", id)),
+                key: chartseal_node::keys::public(&key),
+                kem: hash("kem", id),
+                history_salt: hash("salt", id),
+                agreement: None,
+                adult_from: Time(0),
+                minor_consent_from: None,
+            };
+            let message = patient.to_agree(&self.chain);
+            patient.agreement = Some(chartseal_node::keys::sign(&key, &message));
+            let practitioner = PractitionerEnrolled {
+                actor: ActorId(id16("practitioner", id)),
+                key: person.key(),
+                kem: hash("kem", PEOPLE + id),
+                roles: Set::one(Symbol::new("doctor")?),
+                credential: Window::ALWAYS,
+                countersignature: None,
+            };
+            let at = usize::try_from(id)? % offices;
+            let (office, signed) = (self.offices.get_mut(at), signed.get_mut(at));
+            if let (Some(office), Some(signed)) = (office, signed) {
+                signed.push(office.sign(practitioner));
+                signed.push(office.sign(patient));
+            }
+        }
+        for (number, signed) in signed.iter().enumerate() {
+            for some in signed.chunks(A_KEY) {
+                let mut control = cluster.control(number)?;
+                for transaction in some {
+                    control.submit(transaction)?;
+                }
+                let Some(last) = some.last() else {
+                    continue;
+                };
+                await_final(&mut control, last)?;
+            }
+        }
+        // Every node knows them before it is asked to take what they sign.
+        let height = cluster.height();
+        for number in cluster.all() {
+            while cluster
+                .status(number)
+                .is_none_or(|status| status.height < height)
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        Ok(())
+    }
+
+    /// So many records added, each practitioner's in turn: for each node those of its own practitioners, in order.
+    pub(super) fn records(&mut self, n: u64) -> Vec<Vec<SignedTransaction>> {
+        let nodes = self.offices.len();
+        let mut signed = vec![Vec::new(); nodes];
+        for _ in 0..n {
+            let record = self.records;
+            self.records += 1;
+            let at = usize::try_from(record % PEOPLE).unwrap_or(0);
+            let body = RecordAdded {
+                record: RecordId(id16("record", record)),
+                patient: PatientId(id16("patient", record % PEOPLE)),
+                version: 1,
+                header: HeaderDigest(hash("header", record)),
+                supersedes: None,
+                body: hash("body", record),
+                length: 4_096,
+                confidentiality: Confidentiality::N,
+                labels: Labels::new(
+                    [0, 1, 2, 3, 4, 5]
+                        .map(|label| Label(id16("label", record % PEOPLE * 6 + label))),
+                ),
+                encounter: None,
+                authored: Time(0),
+                release_at: None,
+                custodians: CustodianSet {
+                    epoch: 0,
+                    t: 3,
+                    n: 4,
+                },
+                fingerprint: hash("fingerprint", record),
+            };
+            if let (Some(person), Some(signed)) =
+                (self.people.get_mut(at), signed.get_mut(at % nodes))
+            {
+                signed.push(person.sign(body));
+            }
+        }
+        signed
+    }
+
+    /// An attempt by one of the offices, in turn: the ledger takes every one.
+    pub(super) fn attempt(&mut self) -> SignedTransaction {
+        self.attempts += 1;
+        let at = self.attempts % self.offices.len();
+        self.offices[at].ask()
+    }
+}
+
+fn await_final(control: &mut Control, transaction: &SignedTransaction) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match control.outcome(&transaction.id())? {
+            TxOutcome::Final(_) => return Ok(()),
+            TxOutcome::Refused(why) => return Err(why.into()),
+            _ if begun.elapsed() > super::PATIENCE => return Err("not final in a minute".into()),
+            _ => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// A client at each node, which hands in what was signed beforehand.
+pub(super) struct Drivers {
+    done: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Result<(), String>>>,
+}
+
+impl Drivers {
+    /// With `rate` so many a second in all; else as many as the nodes take.
+    pub(super) fn start(
+        cluster: &Cluster,
+        signed: Vec<Vec<SignedTransaction>>,
+        rate: Option<f64>,
+    ) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        #[expect(clippy::cast_precision_loss, reason = "a few nodes")]
+        let rate = rate.map(|rate| rate / signed.len() as f64);
+        let nodes = cluster.directories().into_iter().zip(signed);
+        let threads = nodes.filter_map(|(directory, signed)| {
+            // A node that is away has no client.
+            let control = Control::connect(&directory).ok()?;
+            let done = Arc::clone(&done);
+            Some(thread::spawn(move || drive(control, &signed, rate, &done)))
+        });
+        let threads = threads.collect();
+        Self { done, threads }
+    }
+
+    /// Ends them.
+    ///
+    /// # Errors
+    /// If one was refused, or had nothing left to hand in.
+    pub(super) fn end(mut self) -> Result<()> {
+        self.done.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            thread.join().map_err(|_| "a client panicked")??;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Drivers {
+    fn drop(&mut self) {
+        self.done.store(true, Ordering::SeqCst);
+    }
+}
+
+fn drive(
+    mut control: Control,
+    signed: &[SignedTransaction],
+    rate: Option<f64>,
+    done: &AtomicBool,
+) -> Result<(), String> {
+    let waiting = |control: &mut Control| control.status().map(|status| status.waiting);
+    let begun = Instant::now();
+    for (at, transaction) in signed.iter().enumerate() {
+        // How many wait is looked at now and then.
+        while rate.is_none() && at % 64 == 0 && waiting(&mut control).map_err(text)? > WAITING {
+            if done.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        if let Some(rate) = rate {
+            #[expect(clippy::cast_precision_loss, reason = "a run's transactions")]
+            let due = Duration::from_secs_f64(at as f64 / rate);
+            thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+        loop {
+            if done.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            match control.submit(transaction) {
+                Ok(()) => break,
+                // Enough of this key wait, or of all.
+                Err(ControlError::Refused { rule, .. })
+                    if rule == "CS-POOL-04" || rule == "CS-POOL-05" =>
+                {
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Err(error) => return Err(text(error)),
+            }
+        }
+    }
+    Err("a client has nothing left to hand in: more must be signed beforehand".into())
+}
+
+fn text(error: ControlError) -> String {
+    error.to_string()
+}
+
+fn hash(kind: &str, n: u64) -> [u8; 32] {
+    let hasher = Sha256::new().chain_update(kind);
+    hasher.chain_update(n.to_be_bytes()).finalize().into()
+}
+
+fn id16(kind: &str, n: u64) -> [u8; 16] {
+    hash(kind, n).first_chunk().copied().unwrap_or_default()
+}

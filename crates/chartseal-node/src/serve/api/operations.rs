@@ -1,0 +1,195 @@
+//! What operators ask: is it alive, does it serve, and its numbers for Prometheus. No id of anybody, no key but validators'.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::answers::Asked;
+use super::failure::Failure;
+use super::{Api, work};
+use crate::custodian::MAX_LAG_MS;
+
+/// How many answers were given, by the path's pattern and the status. Patterns are this program's own: a path that does
+/// not exist counts as one.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Mutex<BTreeMap<(String, u16), u64>>);
+
+impl Answers {
+    pub(super) fn count(&self, path: &str, status: StatusCode) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry((path.to_owned(), status.as_u16())).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn read(&self) -> BTreeMap<(String, u16), u64> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.clone()
+    }
+}
+
+/// The process answers.
+pub(super) async fn health() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Clients can be sent here: the validator runs, the ledger can be read, and it is near enough to the clock for a
+/// custodian to release.
+pub(super) async fn ready(State(api): Asked) -> Result<Response, Failure> {
+    work(&api, |api| {
+        if api.handle.status().fatal.is_some() {
+            return Err(Failure::not_ready(
+                "the validator stopped; its log says why",
+            ));
+        }
+        let node = api.keeper.node();
+        let apart = node.clock.now().0.abs_diff(node.head().head().time.0);
+        if apart > MAX_LAG_MS {
+            return Err(Failure::not_ready(
+                "the newest block is too far from the clock",
+            ));
+        }
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+pub(super) async fn metrics(State(api): Asked) -> Result<Response, Failure> {
+    work(&api, |api| {
+        let kind = [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )];
+        Ok((kind, page(api)).into_response())
+    })
+    .await
+}
+
+/// The text format that Prometheus reads.
+fn page(api: &Api) -> String {
+    let status = api.handle.status();
+    let (metrics, clock) = {
+        let node = api.keeper.node();
+        (node.metrics(), node.clock.now())
+    };
+    let mut page = metrics.to_string();
+    let mut number = |name: &str, kind: &str, help: &str, value: f64| {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            page,
+            "# HELP chartseal_{name} {help}\n# TYPE chartseal_{name} {kind}\nchartseal_{name} {value}"
+        );
+    };
+    let gauge = "gauge";
+    number(
+        "height",
+        gauge,
+        "The newest final block.",
+        float(status.head.height),
+    );
+    number(
+        "block_time_seconds",
+        gauge,
+        "Its time.",
+        seconds(status.head.time.0),
+    );
+    number(
+        "clock_seconds",
+        gauge,
+        "This machine's time.",
+        seconds(clock.0),
+    );
+    number(
+        "view",
+        gauge,
+        "The newest view that ended.",
+        float(status.view),
+    );
+    number(
+        "skipped_views_total",
+        "counter",
+        "Views that ended without a block.",
+        float(status.skipped),
+    );
+    number(
+        "pool_transactions",
+        gauge,
+        "Transactions that wait.",
+        float(status.pooled as u64),
+    );
+    number(
+        "pool_bytes",
+        gauge,
+        "Their bytes.",
+        float(status.pooled_bytes as u64),
+    );
+    number(
+        "speculative_blocks",
+        gauge,
+        "Blocks that were executed and are not final.",
+        float(status.speculative as u64),
+    );
+    number(
+        "double_votes_total",
+        "counter",
+        "Votes of somebody for two blocks of one view.",
+        float(status.double_votes),
+    );
+    number(
+        "evidence",
+        gauge,
+        "Pieces of evidence against others.",
+        float(api.handle.evidence().len() as u64),
+    );
+    let mut family = |name: &str, kind: &str, help: &str, rows: Vec<(String, f64)>| {
+        let _ = writeln!(
+            page,
+            "# HELP chartseal_{name} {help}\n# TYPE chartseal_{name} {kind}"
+        );
+        for (labels, value) in rows {
+            let _ = writeln!(page, "chartseal_{name}{{{labels}}} {value}");
+        }
+    };
+    let votes = status.heard.iter();
+    let votes = votes.map(|(key, at)| (format!("validator=\"{key}\""), seconds(at.0)));
+    family(
+        "last_vote_seconds",
+        gauge,
+        "When a validator's last vote came.",
+        votes.collect(),
+    );
+    let refused = api.handle.refusals().into_iter();
+    let refused = refused.map(|(rule, count)| (format!("rule=\"{rule}\""), float(count)));
+    family(
+        "refused_proposals_total",
+        "counter",
+        "Blocks that it voted against.",
+        refused.collect(),
+    );
+    let answers = api.answers.read().into_iter();
+    let answers = answers.map(|((path, status), count)| {
+        (format!("path=\"{path}\",status=\"{status}\""), float(count))
+    });
+    family(
+        "answers_total",
+        "counter",
+        "Answers to clients.",
+        answers.collect(),
+    );
+    page
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Prometheus has no other numbers"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+fn seconds(ms: u64) -> f64 {
+    float(ms) / 1_000.0
+}
