@@ -30,9 +30,9 @@ const MEASURES: [Measure; 20] = [
     (&policy::CHANGES, true, policy::changes),
     (&visit::TIMES, true, visit::times),
     (&visit::SIZES, true, visit::sizes),
-    (&network::CARRIED, true, network::carried),
-    (&network::FAR, true, network::far),
-    (&[network::CAUGHT_UP], true, || {
+    (&network::CARRIED, false, network::carried),
+    (&network::FAR, false, network::far),
+    (&[network::CAUGHT_UP], false, || {
         Ok(vec![network::caught_up()?])
     }),
     (&network::IDLE, false, network::idle),

@@ -307,7 +307,7 @@ pub fn idle() -> Result<Vec<Figure>> {
     let all = cluster.all();
     cluster.await_height_of(&all, 4_500);
     let (height, before) = (cluster.height(), disk(&cluster)?);
-    cluster.await_height_of(&all, height + 1_500);
+    cluster.await_height_of(&all, height + 6_000);
     let blocks = seconds((cluster.height() - height) * 1_000);
     let grown = (disk(&cluster)? - before) / blocks;
     let a_day = DAY_S / seconds(HEARTBEAT_MS);

@@ -213,11 +213,16 @@ fn drive(
     rate: Option<f64>,
     done: &AtomicBool,
 ) -> Result<(), String> {
-    let waiting = |control: &mut Control| control.status().map(|status| status.waiting);
+    let waiting = |control: &mut Control| {
+        let status = control.status();
+        status
+            .map(|status| status.waiting)
+            .map_err(|error| error.to_string())
+    };
     let begun = Instant::now();
     for (at, transaction) in signed.iter().enumerate() {
         // How many wait is looked at now and then.
-        while rate.is_none() && at % 64 == 0 && waiting(&mut control).map_err(text)? > WAITING {
+        while rate.is_none() && at % 64 == 0 && waiting(&mut control)? > WAITING {
             if done.load(Ordering::SeqCst) {
                 return Ok(());
             }
@@ -240,15 +245,11 @@ fn drive(
                 {
                     thread::sleep(Duration::from_millis(5));
                 }
-                Err(error) => return Err(text(error)),
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
     Err("a client has nothing left to hand in: more must be signed beforehand".into())
-}
-
-fn text(error: ControlError) -> String {
-    error.to_string()
 }
 
 fn hash(kind: &str, n: u64) -> [u8; 32] {

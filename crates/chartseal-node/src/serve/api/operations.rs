@@ -75,111 +75,117 @@ fn page(api: &Api) -> String {
         let node = api.keeper.node();
         (node.metrics(), node.clock.now())
     };
+    let head = &status.head;
+    let (pooled, speculative) = (status.pooled as u64, status.speculative as u64);
+    let evidence = api.handle.evidence().len() as u64;
+    let numbers = [
+        (
+            "height",
+            GAUGE,
+            "The newest final block.",
+            float(head.height),
+        ),
+        (
+            "block_time_seconds",
+            GAUGE,
+            "Its time.",
+            seconds(head.time.0),
+        ),
+        (
+            "clock_seconds",
+            GAUGE,
+            "This machine's time.",
+            seconds(clock.0),
+        ),
+        (
+            "view",
+            GAUGE,
+            "The newest view that ended.",
+            float(status.view),
+        ),
+        (
+            "skipped_views_total",
+            COUNTER,
+            "Views without a block.",
+            float(status.skipped),
+        ),
+        (
+            "pool_transactions",
+            GAUGE,
+            "Transactions that wait.",
+            float(pooled),
+        ),
+        (
+            "pool_bytes",
+            GAUGE,
+            "Their bytes.",
+            float(status.pooled_bytes as u64),
+        ),
+        (
+            "speculative_blocks",
+            GAUGE,
+            "Executed, not final.",
+            float(speculative),
+        ),
+        (
+            "double_votes_total",
+            COUNTER,
+            "Two votes in one view.",
+            float(status.double_votes),
+        ),
+        (
+            "evidence",
+            GAUGE,
+            "Pieces of it against others.",
+            float(evidence),
+        ),
+    ];
     let mut page = metrics.to_string();
-    let mut number = |name: &str, kind: &str, help: &str, value: f64| {
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            page,
-            "# HELP chartseal_{name} {help}\n# TYPE chartseal_{name} {kind}\nchartseal_{name} {value}"
-        );
-    };
-    let gauge = "gauge";
-    number(
-        "height",
-        gauge,
-        "The newest final block.",
-        float(status.head.height),
-    );
-    number(
-        "block_time_seconds",
-        gauge,
-        "Its time.",
-        seconds(status.head.time.0),
-    );
-    number(
-        "clock_seconds",
-        gauge,
-        "This machine's time.",
-        seconds(clock.0),
-    );
-    number(
-        "view",
-        gauge,
-        "The newest view that ended.",
-        float(status.view),
-    );
-    number(
-        "skipped_views_total",
-        "counter",
-        "Views that ended without a block.",
-        float(status.skipped),
-    );
-    number(
-        "pool_transactions",
-        gauge,
-        "Transactions that wait.",
-        float(status.pooled as u64),
-    );
-    number(
-        "pool_bytes",
-        gauge,
-        "Their bytes.",
-        float(status.pooled_bytes as u64),
-    );
-    number(
-        "speculative_blocks",
-        gauge,
-        "Blocks that were executed and are not final.",
-        float(status.speculative as u64),
-    );
-    number(
-        "double_votes_total",
-        "counter",
-        "Votes of somebody for two blocks of one view.",
-        float(status.double_votes),
-    );
-    number(
-        "evidence",
-        gauge,
-        "Pieces of evidence against others.",
-        float(api.handle.evidence().len() as u64),
-    );
-    let mut family = |name: &str, kind: &str, help: &str, rows: Vec<(String, f64)>| {
-        let _ = writeln!(
-            page,
-            "# HELP chartseal_{name} {help}\n# TYPE chartseal_{name} {kind}"
-        );
-        for (labels, value) in rows {
-            let _ = writeln!(page, "chartseal_{name}{{{labels}}} {value}");
-        }
-    };
+    for (name, kind, help, value) in numbers {
+        family(&mut page, name, kind, help, [(String::new(), value)]);
+    }
     let votes = status.heard.iter();
-    let votes = votes.map(|(key, at)| (format!("validator=\"{key}\""), seconds(at.0)));
-    family(
-        "last_vote_seconds",
-        gauge,
-        "When a validator's last vote came.",
-        votes.collect(),
-    );
+    let votes = votes.map(|(key, at)| (format!("{{validator=\"{key}\"}}"), seconds(at.0)));
+    let help = "When a validator's last vote came.";
+    family(&mut page, "last_vote_seconds", GAUGE, help, votes);
     let refused = api.handle.refusals().into_iter();
-    let refused = refused.map(|(rule, count)| (format!("rule=\"{rule}\""), float(count)));
-    family(
-        "refused_proposals_total",
-        "counter",
-        "Blocks that it voted against.",
-        refused.collect(),
-    );
+    let refused = refused.map(|(rule, count)| (format!("{{rule=\"{rule}\"}}"), float(count)));
+    let help = "Blocks that it voted against.";
+    family(&mut page, "refused_proposals_total", COUNTER, help, refused);
     let answers = api.answers.read().into_iter();
     let answers = answers.map(|((path, status), count)| {
-        (format!("path=\"{path}\",status=\"{status}\""), float(count))
+        let labels = format!("{{path=\"{path}\",status=\"{status}\"}}");
+        (labels, float(count))
     });
     family(
+        &mut page,
         "answers_total",
-        "counter",
+        COUNTER,
         "Answers to clients.",
-        answers.collect(),
+        answers,
     );
     page
+}
+
+const GAUGE: &str = "gauge";
+const COUNTER: &str = "counter";
+
+/// A number, or one for each set of labels.
+fn family(
+    page: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    rows: impl IntoIterator<Item = (String, f64)>,
+) {
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        page,
+        "# HELP chartseal_{name} {help}\n# TYPE chartseal_{name} {kind}"
+    );
+    for (labels, value) in rows {
+        let _ = writeln!(page, "chartseal_{name}{labels} {value}");
+    }
 }
 
 #[expect(
