@@ -40,7 +40,7 @@
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
 //! | `custody` | [`KemKey`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
-//! | `event` | [`BlockEvent`] |
+//! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
 //! | `problem` | [`Problem`] |
@@ -62,7 +62,7 @@ mod signed;
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
 pub use custody::{Deposit, Deposited, KemKey, Refused, ReleaseAsk};
 pub use envelope::{Envelope, EnvelopeFront};
-pub use event::BlockEvent;
+pub use event::{BlockEvent, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};
 pub use problem::Problem;
 pub use signed::{Signed, SignedError};

@@ -2,8 +2,8 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
-    Blocks, Deposit, Deposited, Envelope, ExportAsk, History, HistoryAsk, KemKey, MAX_BODY,
-    Problem, ReleaseAsk, Signed, Submission, TxOutcome,
+    Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk, KemKey,
+    MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TxOutcome,
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -62,6 +62,14 @@ pub enum ClientError {
         /// What the decoder says.
         why: DecodeError,
     },
+    /// What came is no stream of entries.
+    #[error("organization {org} tells of entries in another format: {why}")]
+    Events {
+        /// Whose node.
+        org: OrgId,
+        /// What the reader says.
+        why: EventError,
+    },
     /// What came is no text.
     #[error("organization {org} answers what is no text")]
     NoText {
@@ -83,6 +91,7 @@ impl ClientError {
             Self::Unreachable { org, .. }
             | Self::Refused { org, .. }
             | Self::Malformed { org, .. }
+            | Self::Events { org, .. }
             | Self::NoText { org }
             | Self::TooLong { org } => *org,
         }

@@ -16,6 +16,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
+    to_hex,
 };
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{
@@ -102,6 +103,7 @@ targets! {
     api_envelope => canonical::<chartseal_api::Envelope>, "a sealed record as it travels";
     api_history => canonical::<chartseal_api::Signed<chartseal_api::HistoryAsk>>, "a signed question for a history";
     api_entries => canonical::<chartseal_api::History>, "the entries of a history";
+    api_entry_events => entry_events, "server-sent events of entries, and writes them again";
     api_export => canonical::<chartseal_api::Signed<chartseal_api::ExportAsk>>, "a signed question for an export";
     consensus_gossip => gossip, "a message of gossip";
     consensus_evidence => evidence, "evidence against a validator";
@@ -122,6 +124,20 @@ fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
     let value = from_bytes::<T>(input);
     assert_eq!(check::<T>(input), value.is_ok(), "checked in place");
     value.is_ok_and(|value| same(input, &to_bytes(&value)))
+}
+
+/// Whoever writes anew what was read is read in the same way.
+fn entry_events(input: &[u8]) -> bool {
+    let read: Result<Vec<_>, _> = chartseal_api::EntryEvents::new(input).collect();
+    let Ok(read) = read else {
+        return false;
+    };
+    let written = read.iter().fold(String::new(), |text, (index, entry)| {
+        text + &format!("event: entry\nid: {index}\ndata: {}\n\n", to_hex(entry))
+    });
+    let again: Result<Vec<_>, _> = chartseal_api::EntryEvents::new(written.as_bytes()).collect();
+    assert_eq!(again.ok(), Some(read));
+    true
 }
 
 fn entry(input: &[u8]) -> bool {

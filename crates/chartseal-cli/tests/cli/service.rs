@@ -23,13 +23,17 @@ use serde_json::Value;
 use crate::net::program;
 use crate::support::run;
 
-fn serving() -> Cluster {
+fn made() -> Cluster {
     let setting = Setting {
         heartbeat_ms: 500,
         serves: true,
         ..Setting::of(4)
     };
-    let mut cluster = Cluster::make(Program::chartseal(program()), &setting).unwrap();
+    Cluster::make(Program::chartseal(program()), &setting).unwrap()
+}
+
+fn serving() -> Cluster {
+    let mut cluster = made();
     cluster.up();
     cluster
 }
@@ -386,16 +390,8 @@ fn a_patient_hears_of_an_access_as_it_becomes_final() {
 }
 
 #[test]
-fn an_address_that_asks_too_often_waits_and_others_do_not() {
-    let mut cluster = Cluster::make(
-        Program::chartseal(program()),
-        &Setting {
-            heartbeat_ms: 500,
-            serves: true,
-            ..Setting::of(4)
-        },
-    )
-    .unwrap();
+fn an_address_that_asks_too_often_is_told_to_wait_and_the_client_does() {
+    let mut cluster = made();
     let file = cluster.config_file(0);
     let config = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{config}requests_per_second 5\n")).unwrap();

@@ -567,6 +567,12 @@ fn service() -> Vec<Seed> {
                 entries: vec![Bytes(vec![1]), Bytes(vec![2; 9])],
             },
         ),
+        (
+            "api_entry_events",
+            "two".into(),
+            b": here\n\nevent: entry\nid: 7\ndata: 0a0b\n\nevent: entry\nid: 8\ndata: ff\n\n"
+                .into(),
+        ),
         seed("api_export", "actor", &export),
     ]
 }
