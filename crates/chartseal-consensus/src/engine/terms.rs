@@ -13,9 +13,8 @@ use commonware_consensus::simplex::Engine;
 use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipBudget, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::types::Activity;
 use commonware_consensus::types::{Epoch, Height, ViewDelta};
-use commonware_consensus::{Epochable as _, Reporter as _, Viewable as _};
+use commonware_consensus::{Epochable as _, Viewable as _};
 use commonware_cryptography::Sha256;
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::sha256::Digest;
@@ -239,10 +238,6 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
     {
         let epoch = term.epoch;
         self.attempts += 1;
-        // The network may be quiet for a while: what was missed is fetched now, and not when the next block is final.
-        if let Some(newest) = &told.newest {
-            let _ = self.marshal.report(Activity::Finalization(newest.clone()));
-        }
         let restored = told
             .restore(
                 context
@@ -280,8 +275,9 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         let scheme = term.scheme.as_ref().clone();
         let watch = Watch::new(Arc::clone(&self.shared), scheme.clone());
         let mut floor = self.floor(term)?;
-        // Votes in views that were final already may be lost too: none is cast there.
-        if let Some(newest) = told.newest.as_ref().filter(|_| restored > 0)
+        // Votes in views that are final may be lost too, and nobody gives those back: none is cast there. The engine also
+        // has what was missed fetched up to this floor, at once, for the network may be quiet for a while.
+        if let Some(newest) = &told.newest
             && !matches!(&floor, Floor::Finalized(floor) if floor.view() >= newest.view())
         {
             floor = Floor::Finalized(newest.clone());
