@@ -14,6 +14,7 @@ pub mod codec;
 pub mod envelope;
 pub mod figure;
 pub mod ledger;
+mod made;
 pub mod merkle;
 #[allow(clippy::indexing_slicing, reason = "numbers of nodes that were made")]
 pub mod network;

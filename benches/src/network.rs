@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use chartseal_cluster::{Cluster, Link, Program, Setting, Wiring};
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_node::serve::{Control, TxOutcome, serve};
+use chartseal_node::serve::{Control, serve};
 use chartseal_node::{Clock, RedbLedger};
 
 use crate::ledger::{check_all, checks_of};
-use crate::{Figure, Required};
-use workload::{Drivers, Workload};
+use crate::{Figure, Required, median};
+use workload::{Drivers, Workload, await_final};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -92,7 +92,7 @@ fn resident(cluster: &Cluster) -> f64 {
 pub fn carried() -> Result<Vec<Figure>> {
     let mut cluster = network(HEARTBEAT_MS, Wiring::Direct)?;
     let mut workload = Workload::new(&cluster)?;
-    workload.enrol(&cluster)?;
+    workload.enrol(&mut cluster)?;
     let signed = workload.records(220_000);
     let checks = checks_of(signed.iter().flatten().take(20_000))?;
     let check = best_check(&checks)?;
@@ -112,14 +112,12 @@ pub fn carried() -> Result<Vec<Figure>> {
     let rate_probe = workload.records(240_000);
     let full = count(&mut cluster, first, last)?;
     let each = took.as_secs_f64() / full;
-    let (latency, half_rate) = {
-        cluster.up();
-        let drivers = Drivers::start(&cluster, rate_probe, Some(0.5 / each));
-        thread::sleep(Duration::from_secs(2));
-        let latency = median_of(probe(&cluster, &mut workload)?);
-        drivers.end()?;
-        (latency, 0.5 / each)
-    };
+    let half_rate = 0.5 / each;
+    cluster.up();
+    let drivers = Drivers::start(&cluster, rate_probe, Some(half_rate));
+    thread::sleep(Duration::from_secs(2));
+    let latency = median(probe(&cluster, &mut workload)?);
+    drivers.end()?;
     eprintln!(
         "{full} transactions in {took:?}, blocks {first} to {last}; half load {half_rate:.0}/s"
     );
@@ -155,8 +153,8 @@ pub fn carried() -> Result<Vec<Figure>> {
         },
         Figure {
             id: latency_id,
-            ours: latency * 1e9,
-            theirs: bare * 1e9,
+            ours: latency,
+            theirs: bare,
             other: "the engine's finality of empty blocks, durable too",
             unit: "ns, p50",
             required: Some(Required::Within(3.0)),
@@ -205,35 +203,24 @@ fn await_empty(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// How long each of some transactions takes from its node's hand to being final there, in seconds. They come one
-/// after the other, at nodes in turn.
-fn probe(cluster: &Cluster, workload: &mut Workload) -> Result<Vec<f64>> {
+/// How long each of some transactions takes from its node's hand to being final there. They come one after the other,
+/// at nodes in turn.
+fn probe(cluster: &Cluster, workload: &mut Workload) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for at in 0..PROBES {
         let mut control = cluster.control(at % NODES)?;
         let transaction = workload.attempt();
-        let id = transaction.id();
         let begun = Instant::now();
         control.submit(&transaction)?;
-        while !matches!(control.outcome(&id)?, TxOutcome::Final(_)) {
-            if begun.elapsed() > PATIENCE {
-                return Err("a transaction is not final".into());
-            }
-            thread::sleep(LOOK);
-        }
-        times.push(begun.elapsed().as_secs_f64());
+        await_final(&mut control, &transaction, LOOK)?;
+        times.push(begun.elapsed());
         // Not in step with the blocks.
         thread::sleep(Duration::from_millis(7 * (at as u64 % 11)));
     }
     Ok(times)
 }
 
-fn median_of(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// From a block's time to when a node says that it is final, p50, in seconds, where one empty block follows the other.
+/// From a block's time to when a node says that it is final, p50, in ns, where one empty block follows the other.
 fn empty_blocks() -> Result<f64> {
     let cluster = network(LEAST_HEARTBEAT_MS, Wiring::Direct)?;
     thread::sleep(Duration::from_secs(2));
@@ -245,11 +232,12 @@ fn empty_blocks() -> Result<f64> {
         if status.height > height {
             height = status.height;
             let now = Clock::System.now();
-            times.push(seconds(now.0.saturating_sub(status.block_time.0)));
+            let took = now.0.saturating_sub(status.block_time.0);
+            times.push(Duration::from_millis(took));
         }
         thread::sleep(LOOK);
     }
-    Ok(median_of(times))
+    Ok(median(times))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "times of a run")]
@@ -267,21 +255,21 @@ pub fn far() -> Result<Vec<Figure>> {
             delay: Duration::from_millis(delay_ms),
             ..Link::default()
         };
-        let cluster = network(HEARTBEAT_MS, Wiring::Proxied)?;
+        let mut cluster = network(HEARTBEAT_MS, Wiring::Proxied)?;
         let mut workload = Workload::new(&cluster)?;
-        workload.enrol(&cluster)?;
+        workload.enrol(&mut cluster)?;
         cluster.links().set_all(link);
         let signed = workload.records(20_000);
         let drivers = Drivers::start(&cluster, signed, Some(RATE));
         thread::sleep(Duration::from_secs(2));
         let (first, begun) = (cluster.height(), Instant::now());
-        let latency = median_of(probe(&cluster, &mut workload)?);
+        let latency = median(probe(&cluster, &mut workload)?);
         let blocks = f64::from(u32::try_from(cluster.height() - first)?);
         let interval = begun.elapsed().as_secs_f64() / blocks;
         drivers.end()?;
         figures.push(Figure {
             id,
-            ours: latency * 1e9,
+            ours: latency,
             theirs: (5.0 * seconds(delay_ms) + interval) * 1e9,
             other: "five one-way delays and the interval of blocks",
             unit: "ns, p50",
@@ -358,7 +346,7 @@ pub fn caught_up() -> Result<Figure> {
     const RATE: f64 = 200.0;
     let mut cluster = network(HEARTBEAT_MS, Wiring::Direct)?;
     let mut workload = Workload::new(&cluster)?;
-    workload.enrol(&cluster)?;
+    workload.enrol(&mut cluster)?;
     let signed = workload.records(16_000);
     cluster.kill(NODES - 1);
     let begun = Instant::now();

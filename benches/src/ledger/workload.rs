@@ -2,30 +2,25 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use chartseal_ledger::body::{
-    AccessRequested, CustodianSet, DepositAcknowledged, DirectiveIssued, Organization,
-    PatientEnrolled, PractitionerEnrolled, RecordAdded, Relabelled, Relabelling, Released,
+    AccessRequested, DepositAcknowledged, DirectiveIssued, Organization, Relabelled, Relabelling,
+    Released,
 };
 use chartseal_ledger::{
-    Block, Body, Executed, Genesis, Label, Labels, Overlay, Params, SignedTransaction,
-    TRANSACTION_VERSION, Transaction, propose,
+    Block, Body, Executed, Genesis, Overlay, Params, SignedTransaction, TRANSACTION_VERSION,
+    Transaction, propose,
 };
-use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Terms, Window};
+use chartseal_policy::{Grant, Grantee, Purpose, Set, Symbol, Terms};
 use chartseal_wire::history::Token;
-use chartseal_wire::{
-    ActorId, Hash, HeaderDigest, OrgId, PatientId, PublicKey, RecordId, Signature, Time,
-};
+use chartseal_wire::{Hash, OrgId, PatientId, PublicKey, RecordId, Signature, Time};
 use ed25519_dalek::{Signer, SigningKey};
-use sha2::{Digest, Sha256};
+
+use crate::made::{self, ORGANIZATIONS, PATIENT, PRACTITIONER, hash, id16, labels};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 const OFFICE: &str = "office";
 const CUSTODIAN: &str = "custodian";
-const PRACTITIONER: &str = "practitioner";
-const PATIENT: &str = "patient";
 
-/// Organizations, each with a custodian and practitioners of its own.
-const ORGANIZATIONS: u64 = 4;
 /// Practitioners of all organizations.
 const PRACTITIONERS: u64 = 64;
 /// Patients who come to be treated; the others are there.
@@ -134,28 +129,14 @@ impl Workload {
     }
 
     fn practitioner(&mut self, id: u64) -> Result<SignedTransaction> {
-        let body = PractitionerEnrolled {
-            actor: ActorId(id16(PRACTITIONER, id)),
-            key: public(&self.key(PRACTITIONER, id)),
-            kem: hash("kem", id),
-            roles: Set::one(Symbol::new("doctor")?),
-            credential: Window::ALWAYS,
-            countersignature: None,
-        };
+        let key = public(&self.key(PRACTITIONER, id));
+        let body = made::practitioner(id, key)?;
         Ok(self.sign(OFFICE, id % ORGANIZATIONS, body))
     }
 
     /// The active ones agree; of the others, who never sign, nobody derives a key.
     fn patient(&mut self, id: u64) -> SignedTransaction {
-        let mut body = PatientEnrolled {
-            patient: PatientId(id16(PATIENT, id)),
-            key: PublicKey(hash("key", id)),
-            kem: hash("kem", id),
-            history_salt: hash("salt", id),
-            agreement: None,
-            adult_from: Time(0),
-            minor_consent_from: None,
-        };
+        let mut body = made::patient(id, PublicKey(hash("key", id)));
         if id < ACTIVE {
             let key = self.key(PATIENT, id);
             body.key = public(&key);
@@ -187,7 +168,7 @@ impl Workload {
             .map(|n| RecordId(id16("record", visit * RECORDS + n)))
             .collect();
         for (n, record) in (visit * RECORDS..).zip(&records) {
-            let added = self.record(patient, n);
+            let added = made::record(patient, n, Time(self.time));
             let header = added.header;
             signed.push(self.sign(PRACTITIONER, author, added));
             for index in 1..=ORGANIZATIONS {
@@ -219,29 +200,6 @@ impl Workload {
         Ok(signed)
     }
 
-    fn record(&self, patient: u64, n: u64) -> RecordAdded {
-        RecordAdded {
-            record: RecordId(id16("record", n)),
-            patient: PatientId(id16(PATIENT, patient)),
-            version: 1,
-            header: HeaderDigest(hash("header", n)),
-            supersedes: None,
-            body: hash("body", n),
-            length: 4_096,
-            confidentiality: Confidentiality::N,
-            labels: labels(patient),
-            encounter: None,
-            authored: Time(self.time),
-            release_at: None,
-            custodians: CustodianSet {
-                epoch: 0,
-                t: 3,
-                n: ORGANIZATIONS,
-            },
-            fingerprint: hash("fingerprint", n),
-        }
-    }
-
     fn sign(&mut self, role: &'static str, id: u64, body: impl Into<Body>) -> SignedTransaction {
         let key = self.key(role, id);
         let seq = self.seqs.entry((role, id)).or_default();
@@ -263,10 +221,6 @@ impl Workload {
     }
 }
 
-fn labels(patient: u64) -> Labels {
-    Labels::new([0, 1, 2, 3, 4, 5].map(|label| Label(id16("label", patient * 6 + label))))
-}
-
 fn token(text: &str) -> Result<Token> {
     Ok(Token::new(text).ok_or("not a token")?)
 }
@@ -281,13 +235,4 @@ fn public(key: &SigningKey) -> PublicKey {
 
 fn signature(key: &SigningKey, message: &[u8]) -> Signature {
     Signature(key.sign(message).to_bytes())
-}
-
-fn hash(kind: &str, n: u64) -> [u8; 32] {
-    let hasher = Sha256::new().chain_update(kind);
-    hasher.chain_update(n.to_be_bytes()).finalize().into()
-}
-
-fn id16(kind: &str, n: u64) -> [u8; 16] {
-    hash(kind, n).first_chunk().copied().unwrap_or_default()
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use chartseal_cluster::{Author, Cluster};
 use chartseal_envelope::SigningKeyPair;
-use chartseal_ledger::body::{CustodianSet, PatientEnrolled, PractitionerEnrolled, RecordAdded};
-use chartseal_ledger::{Label, Labels, SignedTransaction};
+use chartseal_ledger::SignedTransaction;
 use chartseal_node::serve::{Control, ControlError, TxOutcome};
-use chartseal_policy::{Confidentiality, Set, Symbol, Window};
-use chartseal_wire::{ActorId, ChainId, HeaderDigest, PatientId, RecordId, Time};
-use sha2::{Digest, Sha256};
+use chartseal_wire::{ChainId, Time};
+
+use super::PATIENCE;
+use crate::made;
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -21,6 +21,8 @@ const PEOPLE: u64 = 512;
 const A_KEY: usize = 200;
 /// So many wait at each node, so that no block is short of any.
 const WAITING: u64 = 6_000;
+/// How long to wait before a node is asked again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Who signs what the network is loaded with.
 pub(super) struct Workload {
@@ -45,30 +47,15 @@ impl Workload {
     }
 
     /// Has every office enrol its practitioners and patients, and waits until all are final.
-    pub(super) fn enrol(&mut self, cluster: &Cluster) -> Result<()> {
+    pub(super) fn enrol(&mut self, cluster: &mut Cluster) -> Result<()> {
         let offices = self.offices.len();
         let mut signed: Vec<Vec<SignedTransaction>> = vec![Vec::new(); offices];
         for (id, person) in (0..).zip(&self.people) {
             let key = SigningKeyPair::generate()?;
-            let mut patient = PatientEnrolled {
-                patient: PatientId(id16("patient", id)),
-                key: chartseal_node::keys::public(&key),
-                kem: hash("kem", id),
-                history_salt: hash("salt", id),
-                agreement: None,
-                adult_from: Time(0),
-                minor_consent_from: None,
-            };
+            let mut patient = made::patient(id, chartseal_node::keys::public(&key));
             let message = patient.to_agree(&self.chain);
             patient.agreement = Some(chartseal_node::keys::sign(&key, &message));
-            let practitioner = PractitionerEnrolled {
-                actor: ActorId(id16("practitioner", id)),
-                key: person.key(),
-                kem: hash("kem", PEOPLE + id),
-                roles: Set::one(Symbol::new("doctor")?),
-                credential: Window::ALWAYS,
-                countersignature: None,
-            };
+            let practitioner = made::practitioner(id, person.key())?;
             let at = usize::try_from(id)? % offices;
             let (office, signed) = (self.offices.get_mut(at), signed.get_mut(at));
             if let (Some(office), Some(signed)) = (office, signed) {
@@ -85,19 +72,12 @@ impl Workload {
                 let Some(last) = some.last() else {
                     continue;
                 };
-                await_final(&mut control, last)?;
+                await_final(&mut control, last, PAUSE)?;
             }
         }
         // Every node knows them before it is asked to take what they sign.
         let height = cluster.height();
-        for number in cluster.all() {
-            while cluster
-                .status(number)
-                .is_none_or(|status| status.height < height)
-            {
-                thread::sleep(Duration::from_millis(5));
-            }
-        }
+        cluster.await_height_of(&cluster.all(), height);
         Ok(())
     }
 
@@ -109,29 +89,7 @@ impl Workload {
             let record = self.records;
             self.records += 1;
             let at = usize::try_from(record % PEOPLE).unwrap_or(0);
-            let body = RecordAdded {
-                record: RecordId(id16("record", record)),
-                patient: PatientId(id16("patient", record % PEOPLE)),
-                version: 1,
-                header: HeaderDigest(hash("header", record)),
-                supersedes: None,
-                body: hash("body", record),
-                length: 4_096,
-                confidentiality: Confidentiality::N,
-                labels: Labels::new(
-                    [0, 1, 2, 3, 4, 5]
-                        .map(|label| Label(id16("label", record % PEOPLE * 6 + label))),
-                ),
-                encounter: None,
-                authored: Time(0),
-                release_at: None,
-                custodians: CustodianSet {
-                    epoch: 0,
-                    t: 3,
-                    n: 4,
-                },
-                fingerprint: hash("fingerprint", record),
-            };
+            let body = made::record(record % PEOPLE, record, Time(0));
             if let (Some(person), Some(signed)) =
                 (self.people.get_mut(at), signed.get_mut(at % nodes))
             {
@@ -149,14 +107,19 @@ impl Workload {
     }
 }
 
-fn await_final(control: &mut Control, transaction: &SignedTransaction) -> Result<()> {
+/// Waits until a node says that a transaction is final; asks after each pause.
+pub(super) fn await_final(
+    control: &mut Control,
+    transaction: &SignedTransaction,
+    pause: Duration,
+) -> Result<()> {
     let begun = Instant::now();
     loop {
         match control.outcome(&transaction.id())? {
             TxOutcome::Final(_) => return Ok(()),
             TxOutcome::Refused(why) => return Err(why.into()),
-            _ if begun.elapsed() > super::PATIENCE => return Err("not final in a minute".into()),
-            _ => thread::sleep(Duration::from_millis(5)),
+            _ if begun.elapsed() > PATIENCE => return Err("not final in a minute".into()),
+            _ => thread::sleep(pause),
         }
     }
 }
@@ -226,7 +189,7 @@ fn drive(
             if done.load(Ordering::SeqCst) {
                 return Ok(());
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(PAUSE);
         }
         if let Some(rate) = rate {
             #[expect(clippy::cast_precision_loss, reason = "a run's transactions")]
@@ -243,20 +206,11 @@ fn drive(
                 Err(ControlError::Refused { rule, .. })
                     if rule == "CS-POOL-04" || rule == "CS-POOL-05" =>
                 {
-                    thread::sleep(Duration::from_millis(5));
+                    thread::sleep(PAUSE);
                 }
                 Err(error) => return Err(error.to_string()),
             }
         }
     }
     Err("a client has nothing left to hand in: more must be signed beforehand".into())
-}
-
-fn hash(kind: &str, n: u64) -> [u8; 32] {
-    let hasher = Sha256::new().chain_update(kind);
-    hasher.chain_update(n.to_be_bytes()).finalize().into()
-}
-
-fn id16(kind: &str, n: u64) -> [u8; 16] {
-    hash(kind, n).first_chunk().copied().unwrap_or_default()
 }

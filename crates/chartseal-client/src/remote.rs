@@ -96,9 +96,7 @@ impl ClientError {
             | Self::TooLong { org } => *org,
         }
     }
-}
 
-impl ClientError {
     /// Whether the node has too many requests at the moment: of all, or of this client.
     fn is_busy(&self) -> bool {
         let codes = ["CS-API-05", "CS-API-07"];

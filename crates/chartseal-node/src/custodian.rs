@@ -12,7 +12,7 @@ use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
 use chartseal_ledger::state::RecordState;
 use chartseal_ledger::{SignedTransaction, State, releasable};
 use chartseal_vault::{BlobId, ShareKey, SideKey};
-use chartseal_wire::{PatientId, RecordId, RequestId};
+use chartseal_wire::{OrgId, PatientId, RecordId, RequestId};
 
 use crate::conduct::Conduct;
 use crate::error::{DepositFault, NodeError};
@@ -347,6 +347,12 @@ pub fn author_key(state: State<'_>, record: &RecordState) -> Option<VerifyingKey
     let practitioner = state.actor(&record.author).map(|actor| actor.key);
     let patient = || state.patient(&PatientId(record.author.0)).map(|it| it.key);
     VerifyingKey::from_bytes(&practitioner.or_else(patient)?.0).ok()
+}
+
+/// An organization's index, from 1, among the custodians to whom an epoch's records are dealt.
+pub fn share_index(state: State<'_>, org: &OrgId, epoch: u64) -> Option<ShareIndex> {
+    let index = state.committee_of(epoch)?.index_of(org)?;
+    ShareIndex::new(u8::try_from(index).ok()?).ok()
 }
 
 /// What an erasure of a record destroys.

@@ -43,7 +43,7 @@ mod vouchers;
 pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
 pub use conduct::Conduct;
-pub use custodian::{Deposited, MAX_LAG_MS, ReleasedShares, author_key};
+pub use custodian::{Deposited, MAX_LAG_MS, ReleasedShares, author_key, share_index};
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;
 pub use keys::NodeKeys;

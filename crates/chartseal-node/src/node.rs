@@ -16,6 +16,7 @@ use chartseal_wire::{
 
 use crate::clock::Clock;
 use crate::conduct::Conduct;
+use crate::custodian::share_index;
 use crate::error::NodeError;
 use crate::keys::{NodeKeys, public, sign};
 use crate::ledger_store::RedbLedger;
@@ -109,11 +110,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotAMember`].
     pub fn index_in(&self, epoch: u64) -> Result<ShareIndex, NodeError> {
-        let committee = self.state().committee_of(epoch);
-        let index = committee.and_then(|committee| committee.index_of(&self.org));
-        let index = index.and_then(|index| u8::try_from(index).ok());
-        let index = index.and_then(|index| ShareIndex::new(index).ok());
-        index.ok_or(NodeError::NotAMember(self.org))
+        share_index(self.state(), &self.org, epoch).ok_or(NodeError::NotAMember(self.org))
     }
 
     /// Its index among the custodians to whom a record was dealt; of a record that the chain does not have, among the

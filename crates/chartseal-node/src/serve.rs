@@ -200,10 +200,8 @@ impl Services {
         let Some(listener) = self.api.as_ref().and_then(|it| it.try_clone().ok()) else {
             return;
         };
-        let api = {
-            let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
-            api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate)
-        };
+        let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
+        let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate);
         self.runtime.spawn(async move {
             if let Err(error) = api::serve(listener, Arc::new(api)).await {
                 tracing::error!(%error, "the service to clients ended");

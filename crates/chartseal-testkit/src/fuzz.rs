@@ -28,7 +28,7 @@ use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartSc
 use chartseal_wire::history::EntryView;
 use chartseal_wire::{Entry, Export};
 
-use crate::python::{Python, hex};
+use crate::python::Python;
 
 /// A fuzz target: whether these bytes were accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -441,7 +441,7 @@ fn differential_under(input: &[u8], trust: &str) -> bool {
         Err(_) => format!("refuted {}", Rule::File),
         Ok(file) => match verify(file, &policy, None, &Options::default()) {
             Verdict::Proved(report) => {
-                let kept = hex(&report.kept.to_bytes());
+                let kept = to_hex(&report.kept.to_bytes());
                 format!("proved {} {kept}", report.fresh_as_of.0)
             }
             Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),
@@ -449,7 +449,11 @@ fn differential_under(input: &[u8], trust: &str) -> bool {
         },
     };
     if let Some(python) = PYTHON.get_or_init(|| Python::start().map(Mutex::new)) {
-        let request = format!("export {} {} - - -", hex(input), hex(trust.as_bytes()));
+        let request = format!(
+            "export {} {} - - -",
+            to_hex(input),
+            to_hex(trust.as_bytes())
+        );
         let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = python.ask(&request).unwrap_or_else(|why| why.to_string());
         assert!(ours == theirs, "we say {ours}, Python says {theirs}");

@@ -61,13 +61,3 @@ impl Drop for Python {
         let _ = self.process.wait();
     }
 }
-
-/// Bytes as a word of a request.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}

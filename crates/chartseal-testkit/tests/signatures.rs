@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use chartseal_codec::hex_exact;
-use chartseal_testkit::python::{Python, hex};
+use chartseal_codec::to_hex;
+use chartseal_testkit::python::Python;
 use serde_json::Value;
 
 /// C2SP/CCTV's 914 signatures, which tell every known rule for Ed25519 from the others.
@@ -43,7 +44,7 @@ fn all_914_cctv_signatures_are_decided_alike_in_python_and_under_zip_215() {
     for vector in &vectors {
         let text = |name: &str| vector[name].as_str().unwrap();
         let message = text("msg").as_bytes();
-        let words = format!("{} {} {}", text("key"), hex(message), text("sig"));
+        let words = format!("{} {} {}", text("key"), to_hex(message), text("sig"));
         let key = chartseal_wire::PublicKey(hex_exact(text("key")).unwrap());
         let signature = chartseal_wire::Signature(hex_exact(text("sig")).unwrap());
         let ours = key.verify_raw(message, &signature).is_ok();

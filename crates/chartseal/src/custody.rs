@@ -2,7 +2,7 @@
 
 use chartseal_envelope::{Deal, KemPublicKey, ShareIndex};
 use chartseal_ledger::State;
-use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares};
+use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares, share_index};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId, Subject};
 
 use crate::error::Error;
@@ -159,7 +159,5 @@ impl Network {
 
 /// An organization's index among the custodians to whom a record was dealt.
 pub(crate) fn index_for(state: State<'_>, org: &OrgId, record: &RecordId) -> Option<ShareIndex> {
-    let epoch = state.record(record)?.custodians.epoch;
-    let index = state.committee_of(epoch)?.index_of(org)?;
-    ShareIndex::new(u8::try_from(index).ok()?).ok()
+    share_index(state, org, state.record(record)?.custodians.epoch)
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use chartseal_audit::{Doubt, History, Kept, Options, Report, Rule, TrustPolicy, Verdict, verify};
+use chartseal_codec::to_hex;
 use chartseal_codec::{Bytes, from_bytes, to_bytes};
 use chartseal_merkle::{Hash, leaf_hash};
-use chartseal_testkit::python::{Python, hex};
+use chartseal_testkit::python::Python;
 use chartseal_wire::export::Growth;
 use chartseal_wire::history::Access;
 use chartseal_wire::note::KeyKind;
@@ -485,7 +486,7 @@ fn a_signature_that_only_another_ed25519_rule_accepts_is_refused() {
     };
     assert_breaks(question.verdict(), Rule::Cosignature);
     if let Some(mut python) = Python::start() {
-        let words = [&neutral[..], &signed, &signature].map(hex).join(" ");
+        let words = [&neutral[..], &signed, &signature].map(to_hex).join(" ");
         assert_eq!(python.ask(&format!("cofactored {words}")).unwrap(), "true");
         assert_eq!(python.ask(&format!("strict {words}")).unwrap(), "false");
     }

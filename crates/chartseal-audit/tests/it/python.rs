@@ -1,9 +1,10 @@
 //! `docs/verify_export.py` shares no code with this crate, and gives the same verdict on every file.
 
 use chartseal_audit::{Freshness, Kept, Options, TrustPolicy, Verdict, verify};
+use chartseal_codec::to_hex;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash};
-use chartseal_testkit::python::{Python, hex};
+use chartseal_testkit::python::Python;
 use chartseal_wire::export::Growth;
 use chartseal_wire::note::KeyKind;
 use chartseal_wire::{Export, Subject};
@@ -35,11 +36,15 @@ impl Both {
         fresh: Option<Freshness>,
     ) -> String {
         let ours = ours(file, policy, kept, fresh);
-        let kept = kept.map_or("-".into(), hex);
+        let kept = kept.map_or("-".into(), to_hex);
         let (now, age) = fresh.map_or(("-".into(), "-".into()), |fresh| {
             (fresh.now.0.to_string(), fresh.max_age_ms.to_string())
         });
-        let request = format!("export {} {} {kept} {now} {age}", hex(file), hex(policy));
+        let request = format!(
+            "export {} {} {kept} {now} {age}",
+            to_hex(file),
+            to_hex(policy)
+        );
         let theirs = self.python.ask(&request).unwrap();
         assert!(
             ours == theirs,
@@ -84,7 +89,7 @@ fn ours(file: &[u8], policy: &[u8], kept: Option<&[u8]>, freshness: Option<Fresh
     };
     match verify(file, &policy, kept.as_ref(), &options) {
         Verdict::Proved(report) => {
-            let kept = hex(&report.kept.to_bytes());
+            let kept = to_hex(&report.kept.to_bytes());
             format!("proved {} {kept}", report.fresh_as_of.0)
         }
         Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),

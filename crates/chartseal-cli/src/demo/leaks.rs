@@ -9,6 +9,7 @@ use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chartseal::Purpose;
+use chartseal_codec::to_hex;
 use chartseal_fhir::Bundle;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -107,20 +108,13 @@ fn forms(text: &[u8]) -> Vec<Vec<u8>> {
     let sha256: [u8; 32] = Sha256::digest(text).into();
     let blake3 = *blake3::hash(text).as_bytes();
     let text = text.get(..BEGINNING).unwrap_or(text);
-    let mut forms = vec![text.to_vec(), hex(text)];
+    let mut forms = vec![text.to_vec(), to_hex(text).into_bytes()];
     forms.extend((0..3).filter_map(|shift| base64_at(text, shift)));
     for hash in [sha256, blake3] {
         let hash = hash.get(..BEGINNING / 2).unwrap_or(&hash);
-        forms.extend([hash.to_vec(), hex(hash)]);
+        forms.extend([hash.to_vec(), to_hex(hash).into_bytes()]);
     }
     forms
-}
-
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .flat_map(|byte| format!("{byte:02x}").into_bytes())
-        .collect()
 }
 
 /// What base64 writes of `text` when `shift` bytes come before it: only the characters that depend on

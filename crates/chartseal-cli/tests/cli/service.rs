@@ -151,8 +151,8 @@ fn copied(from: &Path, to: &Path) {
     assert!(done.unwrap().success());
 }
 
-/// Sends a request as it is; gives status and body.
-fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
+/// A connection on which a request is sent as it is.
+fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     let head = format!(
         "{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -161,8 +161,13 @@ fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
     stream.write_all(head.as_bytes()).unwrap();
     // A node that refuses at once reads no more.
     let _ = stream.write_all(body);
+    stream
+}
+
+/// Sends a request as it is; gives status and body.
+fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let _ = asked(to, head, body).read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer.split(' ').nth(1).unwrap_or("0").parse().unwrap();
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
@@ -273,12 +278,10 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
 
 /// One request, and as much of the answer as comes until it ends or `enough` holds.
 fn heard(to: SocketAddr, head: &str, enough: impl Fn(&str) -> bool) -> String {
-    let mut stream = TcpStream::connect(to).unwrap();
+    let mut stream = asked(to, head, b"");
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
-    let head = format!("{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     let mut some = [0; 4_096];
     while !enough(&answer) {

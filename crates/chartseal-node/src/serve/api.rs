@@ -35,7 +35,6 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::keeper::NodeKeeper;
-use answers::Answer;
 use failure::Failure;
 use limits::Limits;
 use operations::Answers;
@@ -212,7 +211,10 @@ async fn guard(
 }
 
 /// Does what waits for the disk where waiting is allowed.
-async fn work(api: &Arc<Api>, job: impl FnOnce(&Api) -> Answer + Send + 'static) -> Answer {
+async fn work<T: Send + 'static>(
+    api: &Arc<Api>,
+    job: impl FnOnce(&Api) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
     let _turn = api.requests.try_acquire().map_err(|_| Failure::busy())?;
     let api = Arc::clone(api);
     let done = tokio::task::spawn_blocking(move || job(&api)).await;

@@ -1,5 +1,6 @@
 //! What a node asks other organizations' services: the time, before it starts, and custodians' KEM keys that it lacks.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,7 +38,8 @@ impl Others {
     /// ahead, or that it is behind, by more than the network allows. Nobody answers while a whole network starts.
     pub(super) fn check_clock(&self, clock: &Clock, genesis: &Genesis) -> Result<(), ConfigError> {
         let drift = genesis.params().max_time_drift_ms;
-        let liars = (genesis.committee().members().len().saturating_sub(1)) / 3;
+        let committee = genesis.committee();
+        let liars = committee.n().saturating_sub(committee.quorum());
         let told: Vec<Told> = thread::scope(|scope| {
             let asked: Vec<_> = self
                 .0
@@ -47,18 +49,18 @@ impl Others {
             let told = asked.into_iter().filter_map(|it| it.join().ok().flatten());
             told.collect()
         });
-        for (is_ahead, off) in [
-            (true, Told::ahead as fn(&Told) -> u64),
-            (false, Told::behind),
+        for (side, off) in [
+            ("after", Told::ahead as fn(&Told) -> u64),
+            ("before", Told::behind),
         ] {
             let mut off: Vec<u64> = told.iter().map(off).filter(|ms| *ms > drift).collect();
             off.sort_unstable();
             // The one that says least is honest, or some who say more are.
-            if let Some(ms) = off.first().filter(|_| off.len() > liars) {
+            if let Some(ms) = off.first().filter(|_| off.len() as u64 > liars) {
                 return Err(ConfigError::Clock {
                     clock: clock.now(),
                     ms: *ms,
-                    side: if is_ahead { "after" } else { "before" },
+                    side,
                     what: "the clocks of other organizations' nodes",
                 });
             }
@@ -69,18 +71,31 @@ impl Others {
     /// Keeps looking for custodians' KEM keys that are not here, so that a record can be sealed to a custodian that is
     /// down. Whoever gives one: its id is on the chain.
     pub(super) async fn fetch_keys(self, keeper: NodeKeeper) {
-        loop {
+        // Keys that are here: they stay, and are not read again.
+        let mut here = BTreeSet::new();
+        while !self.0.is_empty() {
             let (others, node) = (self.clone(), keeper.clone());
-            let looked = tokio::task::spawn_blocking(move || others.look_for_keys(&node));
-            if let Ok(Err(error)) = looked.await {
+            let looked = tokio::task::spawn_blocking(move || {
+                let looked = others.look_for_keys(&node, &mut here);
+                (here, looked)
+            });
+            let Ok((known, looked)) = looked.await else {
+                return;
+            };
+            here = known;
+            if let Err(error) = looked {
                 tracing::warn!(%error, "custodians' keys can't be kept");
             }
             tokio::time::sleep(AGAIN).await;
         }
     }
 
-    fn look_for_keys(&self, keeper: &NodeKeeper) -> Result<(), NodeError> {
-        for id in missing(keeper)? {
+    fn look_for_keys(
+        &self,
+        keeper: &NodeKeeper,
+        here: &mut BTreeSet<[u8; 32]>,
+    ) -> Result<(), NodeError> {
+        for id in missing(keeper, here)? {
             if let Some(key) = self.key(&id) {
                 keeper.node().put_kem_key(&key)?;
             }
@@ -94,15 +109,17 @@ impl Others {
     }
 }
 
-/// The ids of the committee's KEM keys that the node has not.
-fn missing(keeper: &NodeKeeper) -> Result<Vec<[u8; 32]>, NodeError> {
+/// The ids of the committee's KEM keys that the node has not; those that it has are noted.
+fn missing(keeper: &NodeKeeper, here: &mut BTreeSet<[u8; 32]>) -> Result<Vec<[u8; 32]>, NodeError> {
     let node = keeper.node();
     let state = node.state();
     let members = state.committee().members().iter();
     let ids = members.filter_map(|member| Some(state.org(&member.org)?.custodian_kem));
     let mut missing = Vec::new();
-    for id in ids {
-        if node.kem_key(&id)?.is_none() {
+    for id in ids.filter(|id| !here.contains(id)).collect::<Vec<_>>() {
+        if node.kem_key(&id)?.is_some() {
+            here.insert(id);
+        } else {
             missing.push(id);
         }
     }

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::error::{DepositFault, NodeError};
 use crate::export::ExportRequest;
 
-pub(super) type Answer = Result<Response, Failure>;
+type Answer = Result<Response, Failure>;
 pub(super) type Asked = State<Arc<Api>>;
 
 /// The most final blocks of an answer, and about how many bytes.

@@ -73,13 +73,12 @@ fn block(api: &Api, height: u64) -> Option<Event> {
 pub(super) async fn history(State(api): Asked, body: Body) -> Result<Response, Failure> {
     let turn = turn(&api)?;
     let asked: Signed<HistoryAsk> = read("a question for a history", &body)?;
-    let ask = asked.ask.clone();
     // Whether it may be asked is decided once: who loses the right to it has seen what came until then.
-    let checked = work(&api, move |api| {
+    let ask = work(&api, move |api| {
         check(api, &asked, [&asked.ask.subject])?;
-        Ok(().into_response())
+        Ok(asked.ask)
     });
-    checked.await?;
+    let ask = ask.await?;
     let entries = Entries {
         api,
         subject: ask.subject,

@@ -38,7 +38,7 @@ pub(super) async fn health() -> StatusCode {
 
 /// Clients can be sent here: the validator runs, the ledger can be read, and it is near enough to the clock for a
 /// custodian to release.
-pub(super) async fn ready(State(api): Asked) -> Result<Response, Failure> {
+pub(super) async fn ready(State(api): Asked) -> Result<StatusCode, Failure> {
     work(&api, |api| {
         if api.handle.status().fatal.is_some() {
             return Err(Failure::not_ready(
@@ -52,7 +52,7 @@ pub(super) async fn ready(State(api): Asked) -> Result<Response, Failure> {
                 "the newest block is too far from the clock",
             ));
         }
-        Ok(StatusCode::NO_CONTENT.into_response())
+        Ok(StatusCode::NO_CONTENT)
     })
     .await
 }
