@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// What went wrong, as RFC 9457 has it. It holds ids only: no secret, nothing of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// Always `about:blank`: the code tells which problem it is.
     #[serde(rename = "type")]

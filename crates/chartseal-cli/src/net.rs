@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal_ledger::Params;
-use chartseal_node::serve::{Config, Control, NodeStatus, begin, found, serve};
+use chartseal_node::serve::{Config, Control, NodeStatus, Plan, ServicePlan, begin, found, serve};
 use chartseal_node::{Clock, VoucherError, Vouchers};
 use clap::Subcommand;
 use serde_json::json;
@@ -44,6 +44,9 @@ pub struct Init {
     /// no service to clients.
     #[arg(long, value_name = "PORT")]
     pub api_port: Option<u16>,
+    /// Clients reach the services without TLS: for a try on this machine.
+    #[arg(long, requires = "api_port")]
+    pub plain_api: bool,
     /// How often an idle network makes a block, in ms.
     #[arg(long, value_name = "MS")]
     pub heartbeat_ms: Option<u64>,
@@ -164,16 +167,17 @@ fn init(args: &Init) -> Result<Exit, Failure> {
     if args.for_demo {
         params.emergency_role_delay_ms = DEMO_DELAY_MS;
     }
-    let made = found(
-        &args.dir,
-        args.validators,
-        args.port,
-        args.heartbeat_ms,
-        args.api_port,
+    let plan = Plan {
+        validators: args.validators,
+        port: args.port,
+        service: args.api_port.map(|port| ServicePlan {
+            port,
+            is_encrypted: !args.plain_api,
+        }),
+        heartbeat_ms: args.heartbeat_ms,
         params,
-        now,
-    );
-    let made = made.map_err(Failure::new)?;
+    };
+    let made = found(&args.dir, plan, now).map_err(Failure::new)?;
     println!("network {}", made.chain);
     for config in &made.configs {
         println!("node    {}", config.display());

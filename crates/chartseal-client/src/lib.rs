@@ -4,10 +4,11 @@
 //! use std::num::NonZeroUsize;
 //! use std::time::Duration;
 //!
-//! use chartseal_client::{Follower, Remote};
-//! # fn example(genesis: chartseal_ledger::Genesis) -> Result<(), Box<dyn std::error::Error>> {
+//! use chartseal_client::{Asking, Follower, Remote, Roots};
+//! # fn example(genesis: chartseal_ledger::Genesis, pem: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let org = genesis.committee().members()[0].org;
-//! let node = Remote::new(org, "http://127.0.0.1:9100")?;
+//! let asking = Asking { roots: Some(Roots::from_pem(pem)?), ..Asking::default() };
+//! let node = Remote::new(org, "https://node.example:9100", &asking)?;
 //! let mut follower = Follower::new(&genesis);
 //! let blocks = node.blocks(follower.height() + 1, Duration::from_secs(5))?;
 //! let settled = follower.take(&blocks, NonZeroUsize::MIN)?;
@@ -19,17 +20,20 @@
 //! | module | what |
 //! |---|---|
 //! | `remote` | [`Remote`]: one node's service |
+//! | `asking` | [`Asking`], [`Roots`]: how nodes are asked, and whose certificates count |
 //! | `entries` | [`Entries`]: a history's entries as they come |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
 //!
 //! # Limits
-//! Connections are plain HTTP: between machines, put them behind something that encrypts. Calls block, and a follower
+//! Calls block, and a follower
 //! holds the whole state.
 
+mod asking;
 mod entries;
 mod follower;
 mod remote;
 
+pub use asking::{Asking, Roots, RootsError};
 pub use entries::Entries;
 pub use follower::{FollowError, Follower, Settled};
 pub use remote::{ClientError, Remote};

@@ -9,14 +9,19 @@ use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
 use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, Time, TxId};
 use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::redirect::Policy;
+use reqwest::tls::Version;
 use reqwest::{Method, StatusCode};
 use thiserror::Error;
 
+use crate::asking::Asking;
 use crate::entries::Entries;
 
-/// How long a connection, and an answer beyond what was asked to wait, may take.
+/// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection without a question is kept: not as long as a node keeps it (20 s), so that none is asked on one
+/// that it closes.
+const IDLE: Duration = Duration::from_secs(10);
 /// For what does not end by itself.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 /// How long to wait before a node that had too many requests is asked again.
@@ -105,24 +110,24 @@ impl ClientError {
 }
 
 impl Remote {
-    /// The service of an organization's node at this address, such as `http://127.0.0.1:9100`.
+    /// The service of an organization's node at this address, such as `https://node.example:9100`. Over `https` it is
+    /// TLS 1.3 and a certificate for which [`Asking::roots`] vouch; `http` is for a node on this machine.
     ///
     /// # Errors
     /// [`ClientError::Unreachable`] if the system can't make connections at all.
-    pub fn new(org: OrgId, base: &str) -> Result<Self, ClientError> {
-        Self::within(org, base, PATIENCE)
-    }
-
-    /// The same, for a client that waits no longer than this for an answer.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn within(org: OrgId, base: &str, patience: Duration) -> Result<Self, ClientError> {
-        let http = Client::builder()
+    pub fn new(org: OrgId, base: &str, asking: &Asking) -> Result<Self, ClientError> {
+        let patience = asking.patience;
+        let mut http = Client::builder()
             .connect_timeout(CONNECT.min(patience))
             .timeout(patience)
-            .no_proxy()
-            .build();
+            .pool_idle_timeout(IDLE)
+            .redirect(Policy::none())
+            .tls_version_min(Version::TLS_1_3)
+            .no_proxy();
+        if let Some(roots) = &asking.roots {
+            http = http.tls_certs_only(roots.0.iter().cloned());
+        }
+        let http = http.build();
         let http = http.map_err(|why| unreachable(org, &why))?;
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self {

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use chartseal_ledger::Params;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_node::serve::{Config, Control, ControlError, NodeStatus, TxOutcome, found};
+use chartseal_node::serve::{
+    Config, Control, ControlError, NodeStatus, Plan, ServicePlan, TxOutcome, found,
+};
 use chartseal_node::{Clock, RedbLedger};
 use tempfile::TempDir;
 
@@ -60,9 +62,20 @@ pub struct Setting {
     /// What lies between the nodes.
     pub wiring: Wiring,
     /// Whether nodes serve clients, with a demonstration's parameters.
-    pub serves: bool,
+    pub serves: Serves,
     /// A disk of its own for each node, of so many MiB.
     pub disk_mib: Option<u64>,
+}
+
+/// How nodes serve clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Not at all.
+    Nobody,
+    /// Over plain HTTP, for who writes requests byte by byte.
+    Plain,
+    /// Over TLS, with certificates of the network's own authority.
+    Encrypted,
 }
 
 impl Setting {
@@ -72,7 +85,7 @@ impl Setting {
             validators,
             heartbeat_ms: 1_000,
             wiring: Wiring::Direct,
-            serves: false,
+            serves: Serves::Nobody,
             disk_mib: None,
         }
     }
@@ -105,16 +118,23 @@ impl Cluster {
     pub fn make(program: Program, setting: &Setting) -> Option<Self> {
         let dir = TempDir::new().unwrap();
         let place = dir.path().join("net");
-        let (heartbeat, now) = (Some(setting.heartbeat_ms), Clock::System.now());
         let port = free_ports();
-        let mut params = Params::default();
-        let api_port = setting.serves.then(|| port + BLOCK / 2);
-        if setting.serves {
+        let mut plan = Plan {
+            validators: setting.validators,
+            port,
+            service: None,
+            heartbeat_ms: Some(setting.heartbeat_ms),
+            params: Params::default(),
+        };
+        if setting.serves != Serves::Nobody {
             // Nobody waits a day for an emergency role to count.
-            params.emergency_role_delay_ms = 2_000;
+            plan.params.emergency_role_delay_ms = 2_000;
+            plan.service = Some(ServicePlan {
+                port: port + BLOCK / 2,
+                is_encrypted: setting.serves == Serves::Encrypted,
+            });
         }
-        let many = setting.validators;
-        found(&place, many, port, heartbeat, api_port, params, now).unwrap();
+        found(&place, plan, Clock::System.now()).unwrap();
         let mut cluster = Self {
             program,
             validators: setting.validators,

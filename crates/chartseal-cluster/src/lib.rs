@@ -30,7 +30,7 @@ mod people;
 mod spaces;
 mod usage;
 
-pub use cluster::{Cluster, Program, Setting, Wiring};
+pub use cluster::{Cluster, Program, Serves, Setting, Wiring};
 pub use disks::Disk;
 pub use history::{History, Op, Ret, Step};
 pub use links::{Link, Links};

@@ -1,14 +1,18 @@
 //! The keys that a node holds, and how it signs.
 
 use chartseal_codec::{DecodeError, Decoder, Encoder};
-use chartseal_envelope::{KemKeyPair, RandomnessError, SigningKeyPair, Suite};
+use chartseal_envelope::{KemKeyPair, KeySeed, RandomnessError, SigningKeyPair, Suite};
 use chartseal_ledger::body::Organization;
+use chartseal_vault::StoreKey;
 use chartseal_wire::note::KeyKind;
 use chartseal_wire::{OrgId, PublicKey, Signature, VerifierKey};
 use zeroize::Zeroizing;
 
 /// The file of [`NodeKeys::to_secret_bytes`] in a node's directory.
 pub const FILE: &str = "node.keys";
+
+/// The domain in which a file of version 1 gives a store key.
+const STORE_KEY: &str = "chartseal/node/store-key/1";
 
 /// The keys on one node. The organization's enrolment key is not among them: it lives elsewhere.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub struct NodeKeys {
     pub cosigner: SigningKeyPair,
     /// Signs checkpoints under the log's origin, when this node issues them.
     pub log: SigningKeyPair,
+    /// Encrypts shares and side texts on this node's disk. Whatever else is rotated, it stays.
+    pub store: StoreKey,
 }
 
 impl NodeKeys {
@@ -34,6 +40,7 @@ impl NodeKeys {
             kem: KemKeyPair::generate()?,
             cosigner: SigningKeyPair::generate()?,
             log: SigningKeyPair::generate()?,
+            store: StoreKey::from_secret_bytes(KeySeed::generate()?.expose_bytes()),
         })
     }
 
@@ -61,28 +68,39 @@ impl NodeKeys {
     /// Its secrets, for a file that only the node's user may read.
     pub fn to_secret_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut e = Encoder::new();
-        e.array(4).bytes(self.custodian.expose_secret_bytes());
+        e.array(5).bytes(self.custodian.expose_secret_bytes());
         e.bytes(self.kem.expose_secret_bytes().as_slice());
         e.bytes(self.cosigner.expose_secret_bytes())
-            .bytes(self.log.expose_secret_bytes());
+            .bytes(self.log.expose_secret_bytes())
+            .bytes(self.store.expose_secret_bytes());
         Zeroizing::new(e.finish())
     }
 
-    /// The keys that [`to_secret_bytes`](Self::to_secret_bytes) wrote.
+    /// The keys that [`to_secret_bytes`](Self::to_secret_bytes) wrote. A file of version 1 has no store key, so it is
+    /// derived from the custodian's.
     ///
     /// # Errors
     /// [`DecodeError`] for other bytes.
     pub fn from_secret_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut d = Decoder::new(bytes);
-        d.at("node keys").array_exact(4)?;
+        let fields = d.at("node keys").array(5)?;
+        if fields < 4 {
+            return Err(d.invalid("a node has five keys"));
+        }
         let mut secret = || d.bytes_exact::<32>().map(Zeroizing::new);
         let (custodian, kem, cosigner, log) = (secret()?, secret()?, secret()?, secret()?);
+        let store = if fields == 5 {
+            secret()?
+        } else {
+            Zeroizing::new(blake3::derive_key(STORE_KEY, custodian.as_slice()))
+        };
         d.finish()?;
         Ok(Self {
             custodian: SigningKeyPair::from_secret_bytes(&custodian),
             kem: KemKeyPair::from_secret_bytes(Suite::XWing, &kem),
             cosigner: SigningKeyPair::from_secret_bytes(&cosigner),
             log: SigningKeyPair::from_secret_bytes(&log),
+            store: StoreKey::from_secret_bytes(&store),
         })
     }
 }
@@ -117,6 +135,21 @@ mod tests {
         let read = NodeKeys::from_secret_bytes(&keys.to_secret_bytes()).unwrap();
         assert_eq!(read.to_secret_bytes(), keys.to_secret_bytes());
         assert!(NodeKeys::from_secret_bytes(&keys.to_secret_bytes()[1..]).is_err());
+        // Version 1: without the store key, always the same one.
+        let mut old = keys.to_secret_bytes()[..1 + 4 * 34].to_vec();
+        old[0] = 0x84;
+        let [one, other] = [(); 2].map(|()| NodeKeys::from_secret_bytes(&old).unwrap());
+        assert_eq!(one.to_secret_bytes(), other.to_secret_bytes());
+        assert_eq!(
+            one.log.expose_secret_bytes(),
+            keys.log.expose_secret_bytes()
+        );
+        assert_ne!(
+            one.store.expose_secret_bytes(),
+            keys.store.expose_secret_bytes()
+        );
+        old[0] = 0x83;
+        assert!(NodeKeys::from_secret_bytes(&old[..=3 * 34]).is_err());
         let secret = keys.custodian.expose_secret_bytes();
         let hex = PublicKey(*secret).to_string();
         assert!(!format!("{keys:?}").contains(&hex[..8]));

@@ -2,6 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `authority` | certificates for a new network's services |
 //! | `api` | what it answers to clients, over HTTP |
 //! | `config` | [`Config`]: the configuration file, and everything that is refused before a node starts |
 //! | `control` | [`Control`]: how the node's own machine asks it, hands it transactions and stops it |
@@ -9,14 +10,17 @@
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
 //! | `others` | what it asks other organizations' services |
+//! | `tls` | the service's certificate |
 
 mod api;
+mod authority;
 mod config;
 mod control;
 mod duties;
 mod found;
 mod keeper;
 mod others;
+mod tls;
 
 use std::future::poll_fn;
 use std::net::TcpListener;
@@ -26,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use axum_server::tls_rustls::RustlsConfig;
 use chartseal_client::ClientError;
 use chartseal_codec::to_bytes;
 use chartseal_consensus::engine::{Handle, Keys, Settings};
@@ -36,10 +41,11 @@ use chartseal_wire::{Certificate, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+pub use authority::CertificateError;
 pub use chartseal_api::TxOutcome;
-pub use config::{Config, ConfigError, Peer, Service};
+pub use config::{Config, ConfigError, Peer, Service, Tls};
 pub use control::{Control, ControlError, NodeStatus};
-pub use found::{FoundError, Founded, found};
+pub use found::{FoundError, Founded, Plan, ServicePlan, found};
 
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -86,7 +92,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     config.claim_directory(&genesis)?;
     config.check_port()?;
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
-    let stores = Stores::open(&config.directory)?;
+    let stores = Stores::open(&config.directory, &keys.store)?;
     let node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
@@ -158,6 +164,7 @@ struct Services {
     runtime: tokio::runtime::Runtime,
     /// Where clients ask, if they may.
     api: Option<TcpListener>,
+    tls: Option<RustlsConfig>,
     genesis: Vec<u8>,
     others: Others,
 }
@@ -171,9 +178,7 @@ impl Services {
                 address,
                 source,
             };
-            let listener = TcpListener::bind(address).map_err(failed)?;
-            listener.set_nonblocking(true).map_err(failed)?;
-            Ok::<_, ConfigError>(listener)
+            TcpListener::bind(address).map_err(failed)
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -187,6 +192,7 @@ impl Services {
                 source,
             })?,
             api: config.api.map(listen).transpose()?,
+            tls: config.tls.as_ref().map(tls::shown).transpose()?,
             genesis: to_bytes(genesis),
             others,
         })
@@ -202,8 +208,9 @@ impl Services {
         };
         let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
         let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate);
+        let tls = self.tls.clone();
         self.runtime.spawn(async move {
-            if let Err(error) = api::serve(listener, Arc::new(api)).await {
+            if let Err(error) = api::serve(listener, tls, Arc::new(api)).await {
                 tracing::error!(%error, "the service to clients ended");
             }
         });
@@ -221,8 +228,9 @@ pub fn begin(
     snapshot: &Imported,
     certificates: &[(u64, Certificate)],
 ) -> Result<(), ServeError> {
+    let keys = config.keys(genesis)?;
     config.claim_directory(genesis)?;
-    let mut stores = Stores::open(&config.directory)?;
+    let mut stores = Stores::open(&config.directory, &keys.store)?;
     stores
         .ledger
         .keep_certified(snapshot, certificates)

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use chartseal_vault::{
     BlobStore, DirBlobStore, FileSecretStore, MemoryBlobStore, MemorySecretStore, ShareKey,
-    ShareStore, SideKey, SideStore,
+    ShareStore, SideKey, SideStore, StoreKey,
 };
 
 use crate::error::NodeError;
@@ -14,8 +14,8 @@ use crate::ledger_store::RedbLedger;
 /// |---|---|
 /// | `ledger.redb` | blocks, state, histories |
 /// | `blobs/` | sealed bodies |
-/// | `shares/` | the custodian's shares |
-/// | `side/` | envelopes' headers and seals by header digest, sealed texts by commitment, people's KEM keys by id |
+/// | `shares/` | the custodian's shares, encrypted under [`NodeKeys::store`](crate::NodeKeys) |
+/// | `side/` | likewise encrypted: envelopes' headers and seals by header digest, sealed texts by commitment, people's KEM keys by id |
 pub struct Stores {
     pub(crate) ledger: RedbLedger,
     pub(crate) blobs: Box<dyn BlobStore>,
@@ -27,14 +27,14 @@ impl Stores {
     /// The stores in a folder, made if they are missing.
     ///
     /// # Errors
-    /// [`NodeError`] if the folder can't be used, a store is in use, or damaged.
-    pub fn open(dir: &Path) -> Result<Self, NodeError> {
+    /// [`NodeError`] if the folder can't be used, a store is in use, damaged, or encrypted under another key.
+    pub fn open(dir: &Path, key: &StoreKey) -> Result<Self, NodeError> {
         let blobs = DirBlobStore::open(dir.join("blobs"))?;
         Ok(Self {
             ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
             blobs: Box::new(blobs),
-            shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"))?),
-            side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"))?),
+            shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"), key)?),
+            side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"), key)?),
         })
     }
 

@@ -14,24 +14,18 @@ use chartseal_wire::{Hash, OrgId, SealedText, Time, TxId};
 
 /// A node in whose side store somebody has put these bytes where those of `place` belong.
 fn node_with(dir: &Path, place: SideKey, bytes: &[u8]) -> Node {
-    let side = FileSecretStore::<SideKey>::open(dir.join("side")).unwrap();
-    side.put_batch(&[(place, bytes)]).unwrap();
-    drop(side);
     let (keys, office) = (
         NodeKeys::generate().unwrap(),
         SigningKeyPair::generate().unwrap(),
     );
+    let side = FileSecretStore::<SideKey>::open(dir.join("side"), &keys.store).unwrap();
+    side.put_batch(&[(place, bytes)]).unwrap();
+    drop(side);
     let (org, clock) = (OrgId([1; 16]), Clock::manual(Time(1)));
     let organizations = vec![keys.organization(org, public(&office))];
     let genesis = Genesis::new(Time(0), [9; 32], Params::default(), organizations, &[org]);
-    Node::open(
-        &genesis.unwrap(),
-        org,
-        keys,
-        Stores::open(dir).unwrap(),
-        clock,
-    )
-    .unwrap()
+    let stores = Stores::open(dir, &keys.store).unwrap();
+    Node::open(&genesis.unwrap(), org, keys, stores, clock).unwrap()
 }
 
 #[test]

@@ -14,11 +14,11 @@ use chartseal::{
 use chartseal_fhir::Bundle;
 use chartseal_ledger::{Block, Commit, LedgerStore, SignedTransaction};
 use chartseal_merkle::MapKey;
-use chartseal_node::{Clock, RedbLedger};
+use chartseal_node::{Clock, NodeKeys, RedbLedger};
 use chartseal_testkit::leaks::{
     Case, Digest, Form, Found, Kind, SHORTEST, Search, Spelling, files,
 };
-use chartseal_vault::{BlobStore, DirBlobStore, FileSecretStore, SecretId, SecretStore};
+use chartseal_vault::{BlobStore, DirBlobStore, FileSecretStore, SecretId, SecretStore, StoreKey};
 use chartseal_vault::{ShareKey, SideKey};
 use chartseal_wire::{Signature, Subject};
 use sha2::Digest as _;
@@ -263,8 +263,16 @@ fn ids_in_hex(dir: &Path, node: &str) -> BTreeSet<String> {
     ids
 }
 
+/// The key of a node's stores. A leak may stand behind the keys.
+fn store_key(store: &Path) -> StoreKey {
+    let keys = fs::read(store.with_file_name("node.keys")).unwrap();
+    NodeKeys::from_secret_bytes(&keys[..1 + 5 * 34])
+        .unwrap()
+        .store
+}
+
 fn values<K: SecretId>(dir: &Path) -> Vec<Vec<u8>> {
-    let store = FileSecretStore::<K>::open(dir).unwrap();
+    let store = FileSecretStore::<K>::open(dir, &store_key(dir)).unwrap();
     let keys = store.keys().unwrap();
     let value = |key| store.get(key).unwrap().unwrap().expose().to_vec();
     keys.iter().map(value).collect()
@@ -371,7 +379,7 @@ fn leak(dir: &Path, values: &[Vec<u8>]) {
 }
 
 fn leak_into<K: SecretId>(dir: &Path, values: &[Vec<u8>]) {
-    let store = FileSecretStore::<K>::open(dir).unwrap();
+    let store = FileSecretStore::<K>::open(dir, &store_key(dir)).unwrap();
     let key = |value: &Vec<u8>| K::from(*blake3::hash(value).as_bytes());
     let batch: Vec<(K, &[u8])> = values
         .iter()

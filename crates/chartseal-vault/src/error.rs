@@ -45,6 +45,17 @@ pub enum VaultError {
         /// What the reader found.
         why: String,
     },
+    /// The store is encrypted under another key.
+    #[error("{what} {} is encrypted under another key: put this node's own file of keys back", path.display())]
+    WrongKey {
+        /// What the path is.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system has no randomness.
+    #[error("the system gives no randomness: nothing was stored")]
+    Randomness,
     /// Other bytes are stored under this key; nothing of the batch was stored.
     #[error("{what} {id} is stored already with other bytes: destroy those first")]
     Conflict {

@@ -6,20 +6,24 @@ use std::sync::{PoisonError, RwLock};
 
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use zeroize::Zeroizing;
 
 use crate::error::VaultError;
 use crate::folder::{Folder, private_file, sync_dir, wipe};
-use crate::secret::{Secret, SecretId, SecretStore, conflict};
+use crate::secret::{Secret, SecretId, SecretStore, conflict, damaged};
+use crate::store_key::StoreKey;
 
-/// A row: 32 bytes of check value over key and secret, then the secret.
-const ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("secrets");
-const CHECK_LEN: usize = 32;
+/// Rows by their keys, as [`StoreKey::seal`] makes them.
+const ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("sealed");
+/// One row that tells whether a key is the store's.
+const PROOF: TableDefinition<'_, (), &[u8]> = TableDefinition::new("proof");
+/// The rows of version 1, in the clear: 32 bytes of check value over key and secret, then the secret.
+const PLAIN_ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("secrets");
 
 /// Shares and texts are small, and what redb caches stays in memory unwiped.
 const CACHE_BYTES: usize = 4 << 20;
 
-/// A [`SecretStore`] in a folder: one redb file, readable by its owner only.
+/// A [`SecretStore`] in a folder: one redb file, readable by its owner only, whose secrets are encrypted under a
+/// [`StoreKey`] that is kept elsewhere. A file of version 1, with secrets in the clear, is encrypted when it is opened.
 ///
 /// redb copies on write, so a row that was removed would stay readable in a freed page.
 /// [`destroy`](SecretStore::destroy) therefore writes what remains to a fresh file, renames it over
@@ -30,26 +34,34 @@ const CACHE_BYTES: usize = 4 << 20;
 pub struct FileSecretStore<K> {
     folder: Folder,
     db: RwLock<Database>,
-    key: PhantomData<K>,
+    key: StoreKey,
+    kind: PhantomData<K>,
 }
 
 impl<K: SecretId> FileSecretStore<K> {
     /// Opens the store in `dir`, made if it is missing. The whole file is checked.
     ///
     /// # Errors
-    /// [`VaultError::InUse`] if it is open already, [`VaultError::DamagedStore`] if its file is not
-    /// as it was left, [`VaultError::Io`] if the folder can't be written.
-    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, VaultError> {
+    /// [`VaultError::WrongKey`] if it is encrypted under another key, [`VaultError::InUse`] if it is open already,
+    /// [`VaultError::DamagedStore`] if its file is not as it was left, [`VaultError::Io`] if the folder can't be
+    /// written.
+    pub fn open(dir: impl Into<PathBuf>, key: &StoreKey) -> Result<Self, VaultError> {
         let folder = Folder::open(dir.into(), K::FOLDER)?;
         // What a killed destruction was writing. The old file is still the whole store.
         remove_wiped(&folder.path().join(FRESH)).map_err(folder.error("write"))?;
-        let db = open_db::<K>(&folder.path().join(CURRENT))?;
+        let (db, plain) = open_db::<K>(&folder.path().join(CURRENT), key)?;
         sync_dir(folder.path()).map_err(folder.error("write"))?;
-        Ok(Self {
+        let store = Self {
             folder,
             db: RwLock::new(db),
-            key: PhantomData,
-        })
+            key: key.clone(),
+            kind: PhantomData,
+        };
+        if plain {
+            // Nothing of what was in the clear stays in the file.
+            store.rewrite(&[])?;
+        }
+        Ok(store)
     }
 
     fn error(&self, action: &'static str) -> impl Fn(redb::Error) -> VaultError {
@@ -63,14 +75,14 @@ impl<K: SecretId> FileSecretStore<K> {
         path: &Path,
         keys: &[K],
     ) -> Result<(Database, usize), VaultError> {
-        let fresh = open_db::<K>(path)?;
+        let (fresh, _) = open_db::<K>(path, &self.key)?;
         let keys: BTreeSet<&[u8; 32]> = keys.iter().map(SecretId::bytes).collect();
-        let copy = || -> Result<usize, redb::Error> {
-            let rows = old.begin_read()?.open_table(ROWS)?;
+        let copy = || -> Result<Result<usize, VaultError>, redb::Error> {
+            let read = old.begin_read()?;
             let write = fresh.begin_write()?;
             let mut left_out = 0;
             let mut table = write.open_table(ROWS)?;
-            for row in rows.iter()? {
+            for row in read.open_table(ROWS)?.iter()? {
                 let (key, value) = row?;
                 if keys.contains(key.value()) {
                     left_out += 1;
@@ -78,57 +90,31 @@ impl<K: SecretId> FileSecretStore<K> {
                     table.insert(key.value(), value.value())?;
                 }
             }
-            drop(table);
-            write.commit()?;
-            Ok(left_out)
-        };
-        let left_out = copy().map_err(self.error("write"))?;
-        Ok((fresh, left_out))
-    }
-}
-
-const CURRENT: &str = "secrets.redb";
-const FRESH: &str = "secrets.redb.new";
-
-impl<K: SecretId> SecretStore<K> for FileSecretStore<K> {
-    fn put_batch(&self, batch: &[(K, &[u8])]) -> Result<(), VaultError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let put = || -> Result<Option<VaultError>, redb::Error> {
-            let write = db.begin_write()?;
-            let mut table = write.open_table(ROWS)?;
-            for (key, bytes) in batch {
-                let row = row(key, bytes);
-                let held = table.get(key.bytes())?.map(|held| held.value() == &row[..]);
-                match held {
-                    Some(true) => {}
-                    Some(false) => return Ok(Some(conflict(key))),
-                    None => {
-                        table.insert(key.bytes(), &row[..])?;
-                    }
+            if let Some(rows) = plain_rows(&read)? {
+                for row in rows.iter()? {
+                    let (key, value) = row?;
+                    let key = K::from(*key.value());
+                    let secret = match plain_secret(&key, value.value()) {
+                        Ok(secret) => secret,
+                        Err(damaged) => return Ok(Err(damaged)),
+                    };
+                    match self.key.seal(&key, secret.expose()) {
+                        Ok(row) => table.insert(key.bytes(), &row[..])?,
+                        Err(error) => return Ok(Err(error)),
+                    };
                 }
             }
             drop(table);
             write.commit()?;
-            Ok(None)
+            Ok(Ok(left_out))
         };
-        put().map_err(self.error("write"))?.map_or(Ok(()), Err)
+        let left_out = copy().map_err(self.error("write"))??;
+        Ok((fresh, left_out))
     }
 
-    fn get(&self, key: &K) -> Result<Option<Secret>, VaultError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let get = || -> Result<Option<Result<Secret, VaultError>>, redb::Error> {
-            let rows = db.begin_read()?.open_table(ROWS)?;
-            let held = rows.get(key.bytes())?;
-            Ok(held.map(|held| secret(key, held.value())))
-        };
-        get().map_err(self.error("read"))?.transpose()
-    }
-
-    fn destroy(&self, keys: &[K]) -> Result<usize, VaultError> {
-        if keys.is_empty() {
-            return Ok(0);
-        }
-        // Also if no key is there: a put that was killed may have left bytes in a free page.
+    /// Puts a fresh file in the place of the old one, without the rows under `keys`, and wipes the old one; gives how
+    /// many rows were left out.
+    fn rewrite(&self, keys: &[K]) -> Result<usize, VaultError> {
         let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
         let (current, fresh) = (
             self.folder.path().join(CURRENT),
@@ -148,6 +134,56 @@ impl<K: SecretId> SecretStore<K> for FileSecretStore<K> {
         wipe(&mut old).map_err(self.folder.error("overwrite the old file in"))?;
         Ok(destroyed)
     }
+}
+
+const CURRENT: &str = "secrets.redb";
+const FRESH: &str = "secrets.redb.new";
+
+impl<K: SecretId> SecretStore<K> for FileSecretStore<K> {
+    fn put_batch(&self, batch: &[(K, &[u8])]) -> Result<(), VaultError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let put = || -> Result<Option<VaultError>, redb::Error> {
+            let write = db.begin_write()?;
+            let mut table = write.open_table(ROWS)?;
+            for (key, bytes) in batch {
+                let held = table.get(key.bytes())?;
+                let held = held.map(|held| self.key.open(key, held.value()));
+                match held.transpose() {
+                    Ok(Some(held)) if held.expose() == *bytes => {}
+                    Ok(Some(_)) => return Ok(Some(conflict(key))),
+                    Ok(None) => match self.key.seal(key, bytes) {
+                        Ok(row) => {
+                            table.insert(key.bytes(), &row[..])?;
+                        }
+                        Err(error) => return Ok(Some(error)),
+                    },
+                    Err(damaged) => return Ok(Some(damaged)),
+                }
+            }
+            drop(table);
+            write.commit()?;
+            Ok(None)
+        };
+        put().map_err(self.error("write"))?.map_or(Ok(()), Err)
+    }
+
+    fn get(&self, key: &K) -> Result<Option<Secret>, VaultError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let get = || -> Result<Option<Result<Secret, VaultError>>, redb::Error> {
+            let rows = db.begin_read()?.open_table(ROWS)?;
+            let held = rows.get(key.bytes())?;
+            Ok(held.map(|held| self.key.open(key, held.value())))
+        };
+        get().map_err(self.error("read"))?.transpose()
+    }
+
+    fn destroy(&self, keys: &[K]) -> Result<usize, VaultError> {
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        // Also if no key is there: a put that was killed may have left bytes in a free page.
+        self.rewrite(keys)
+    }
 
     fn keys(&self) -> Result<Vec<K>, VaultError> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
@@ -161,8 +197,9 @@ impl<K: SecretId> SecretStore<K> for FileSecretStore<K> {
     }
 }
 
-fn open_db<K: SecretId>(path: &Path) -> Result<Database, VaultError> {
-    let open = || -> Result<Database, redb::Error> {
+/// The file, and whether it has rows of version 1.
+fn open_db<K: SecretId>(path: &Path, key: &StoreKey) -> Result<(Database, bool), VaultError> {
+    let open = || -> Result<(Database, bool, bool), redb::Error> {
         let backend = FileBackend::new(private_file(path)?)?;
         let db = Database::builder()
             .set_cache_size(CACHE_BYTES)
@@ -170,32 +207,51 @@ fn open_db<K: SecretId>(path: &Path) -> Result<Database, VaultError> {
             .create_with_backend(backend)?;
         let write = db.begin_write()?;
         write.open_table(ROWS)?;
+        let mut table = write.open_table(PROOF)?;
+        let proof = table
+            .get(())?
+            .map(|proof| key.proves(K::ROW_DOMAIN, proof.value()));
+        if proof.is_none() {
+            table.insert((), &key.proof(K::ROW_DOMAIN)[..])?;
+        }
+        drop(table);
         write.commit()?;
-        Ok(db)
+        let plain = plain_rows(&db.begin_read()?)?.is_some();
+        Ok((db, plain, proof.unwrap_or(true)))
     };
-    open().map_err(|error| from_redb::<K>("open", path, error))
+    match open() {
+        Ok((db, plain, true)) => Ok((db, plain)),
+        Ok((_, _, false)) => Err(VaultError::WrongKey {
+            what: K::FOLDER,
+            path: path.to_path_buf(),
+        }),
+        Err(error) => Err(from_redb::<K>("open", path, error)),
+    }
 }
 
-fn row<K: SecretId>(key: &K, secret: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut row = Zeroizing::new(Vec::with_capacity(CHECK_LEN + secret.len()));
-    row.extend_from_slice(&check(key, secret));
-    row.extend_from_slice(secret);
-    row
+type PlainRows = redb::ReadOnlyTable<&'static [u8; 32], &'static [u8]>;
+
+fn plain_rows(read: &redb::ReadTransaction) -> Result<Option<PlainRows>, redb::Error> {
+    match read.open_table(PLAIN_ROWS) {
+        Ok(rows) => Ok(Some(rows)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn secret<K: SecretId>(key: &K, row: &[u8]) -> Result<Secret, VaultError> {
+const CHECK_LEN: usize = 32;
+
+/// A secret of version 1.
+fn plain_secret<K: SecretId>(key: &K, row: &[u8]) -> Result<Secret, VaultError> {
     match row.split_at_checked(CHECK_LEN) {
         Some((found, secret)) if found == check(key, secret) => Ok(Secret::from(secret)),
-        _ => Err(VaultError::Damaged {
-            what: K::WHAT,
-            id: key.to_string(),
-        }),
+        _ => Err(damaged(key)),
     }
 }
 
 /// Finds damage, not forgery: who can write the file can also compute this.
 fn check<K: SecretId>(key: &K, secret: &[u8]) -> [u8; CHECK_LEN] {
-    let mut hasher = blake3::Hasher::new_derive_key(K::ROW_DOMAIN);
+    let mut hasher = blake3::Hasher::new_derive_key(K::PLAIN_ROW_DOMAIN);
     hasher.update(key.bytes()).update(secret);
     hasher.finalize().into()
 }

@@ -11,7 +11,7 @@
 //! Whatever a put reported as stored survives a crash; what a crash interrupted is not half there.
 //!
 //! ```
-//! use chartseal_vault::{BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey};
+//! use chartseal_vault::{BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey, StoreKey};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let scratch = tempfile::tempdir()?;
@@ -20,7 +20,8 @@
 //! let id = blobs.put(b"ciphertext")?;
 //! assert_eq!(blobs.get(&id)?.as_deref(), Some(&b"ciphertext"[..]));
 //!
-//! let shares: FileSecretStore<ShareKey> = FileSecretStore::open(dir.join("shares"))?;
+//! let key = StoreKey::from_secret_bytes(&[1; 32]);
+//! let shares: FileSecretStore<ShareKey> = FileSecretStore::open(dir.join("shares"), &key)?;
 //! let header = ShareKey([7; 32]);
 //! shares.put_batch(&[(header, b"one share")])?;
 //! assert_eq!(shares.get(&header)?.unwrap().expose(), b"one share");
@@ -35,7 +36,8 @@
 //! | `blob` | [`BlobStore`], [`BlobId`], [`MemoryBlobStore`] |
 //! | `dir_blob` | [`DirBlobStore`]: one file a blob |
 //! | `secret` | [`SecretStore`] and its two faces, [`Secret`], [`MemorySecretStore`] |
-//! | `file_secret` | [`FileSecretStore`]: one file that destruction rewrites |
+//! | `file_secret` | [`FileSecretStore`]: one encrypted file that destruction rewrites |
+//! | `store_key` | [`StoreKey`]: what it is encrypted under |
 //! | [`conformance`] | what every implementation of the traits has to hold, to run in your tests |
 //! | [`domain`] | domain-separation strings |
 //!
@@ -56,6 +58,7 @@ mod error;
 mod file_secret;
 mod folder;
 mod secret;
+mod store_key;
 
 pub use blob::{BlobId, BlobStore, MemoryBlobStore};
 pub use dir_blob::DirBlobStore;
@@ -64,3 +67,4 @@ pub use file_secret::FileSecretStore;
 pub use secret::{
     MemorySecretStore, Secret, SecretId, SecretStore, ShareKey, ShareStore, SideKey, SideStore,
 };
+pub use store_key::StoreKey;

@@ -69,8 +69,10 @@ pub trait SecretId:
     const WHAT: &'static str;
     /// What the store's folder is, for errors.
     const FOLDER: &'static str;
-    /// The domain of a row's check value.
+    /// The domain of an encrypted row.
     const ROW_DOMAIN: &'static str;
+    /// The domain of the check value of a row in the clear: version 1.
+    const PLAIN_ROW_DOMAIN: &'static str;
 
     /// The key's bytes.
     fn bytes(&self) -> &[u8; 32];
@@ -80,6 +82,7 @@ impl SecretId for ShareKey {
     const WHAT: &'static str = "share";
     const FOLDER: &'static str = "the share store's folder";
     const ROW_DOMAIN: &'static str = domain::SHARE_ROW;
+    const PLAIN_ROW_DOMAIN: &'static str = domain::PLAIN_SHARE_ROW;
 
     fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -90,6 +93,7 @@ impl SecretId for SideKey {
     const WHAT: &'static str = "sealed text";
     const FOLDER: &'static str = "the side store's folder";
     const ROW_DOMAIN: &'static str = domain::SIDE_ROW;
+    const PLAIN_ROW_DOMAIN: &'static str = domain::PLAIN_SIDE_ROW;
 
     fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -181,6 +185,13 @@ impl<K: SecretId> SecretStore<K> for MemorySecretStore<K> {
 
 pub(crate) fn conflict<K: SecretId>(key: &K) -> VaultError {
     VaultError::Conflict {
+        what: K::WHAT,
+        id: key.to_string(),
+    }
+}
+
+pub(crate) fn damaged<K: SecretId>(key: &K) -> VaultError {
+    VaultError::Damaged {
         what: K::WHAT,
         id: key.to_string(),
     }

@@ -8,11 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chartseal_vault::{
-    BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey, VaultError,
+    BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey, StoreKey, VaultError,
 };
 
 const DIR: &str = "CHARTSEAL_VAULT_KILLED_DIR";
 const ROUNDS: u32 = 12;
+
+fn store_key() -> StoreKey {
+    StoreKey::from_secret_bytes(&[9; 32])
+}
 
 #[test]
 fn blobs_survive_kills_at_any_moment() {
@@ -40,7 +44,7 @@ fn shares_survive_kills_at_any_moment_of_puts_and_destructions() {
     let mut written = 0;
     for round in 0..ROUNDS {
         let reported = kill_after("share_child", dir.path(), round);
-        let store = FileSecretStore::<ShareKey>::open(dir.path()).unwrap();
+        let store = FileSecretStore::<ShareKey>::open(dir.path(), &store_key()).unwrap();
         let keys = store.keys().unwrap();
         for key in &keys {
             assert_eq!(store.get(key).unwrap().unwrap().expose(), key.0.repeat(4));
@@ -64,7 +68,7 @@ fn a_store_that_another_process_has_open_is_refused_until_that_process_is_gone()
     for child in ["blob_child", "share_child"] {
         let (mut child, _) = spawn(child, dir.path());
         let blobs = DirBlobStore::open(dir.path()).unwrap_err();
-        let shares = FileSecretStore::<ShareKey>::open(dir.path()).unwrap_err();
+        let shares = FileSecretStore::<ShareKey>::open(dir.path(), &store_key()).unwrap_err();
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(matches!(blobs, VaultError::InUse { .. }), "{blobs}");
@@ -85,7 +89,7 @@ fn a_write_that_the_medium_refuses_gives_one_clear_error_and_leaves_nothing_half
     let (blobs, shares) = (dir.path().join("blobs"), dir.path().join("shares"));
     let id = DirBlobStore::open(&blobs).unwrap().put(b"kept").unwrap();
     let key = ShareKey([1; 32]);
-    FileSecretStore::open(&shares)
+    FileSecretStore::open(&shares, &store_key())
         .unwrap()
         .put_batch(&[(key, &b"kept"[..])])
         .unwrap();
@@ -110,7 +114,7 @@ fn a_write_that_the_medium_refuses_gives_one_clear_error_and_leaves_nothing_half
     let store = DirBlobStore::open(&blobs).unwrap();
     assert_eq!(store.ids().unwrap(), [id]);
     assert_eq!(fs::read_dir(blobs.join("tmp")).unwrap().count(), 0);
-    let store = FileSecretStore::<ShareKey>::open(&shares).unwrap();
+    let store = FileSecretStore::<ShareKey>::open(&shares, &store_key()).unwrap();
     assert_eq!(store.keys().unwrap(), [key]);
     assert_eq!(store.get(&key).unwrap().unwrap().expose(), b"kept");
 }
@@ -123,7 +127,7 @@ fn limited_child() {
     let large = vec![1; 1_000_000];
     let refused = store.put_batch(&[b"small", &large]).unwrap_err();
     println!("blob: {refused}");
-    let refused = FileSecretStore::open(dir.join("shares"))
+    let refused = FileSecretStore::open(dir.join("shares"), &store_key())
         .and_then(|store| store.put_batch(&[(ShareKey([2; 32]), &large[..])]))
         .unwrap_err();
     println!("share: {refused}");
@@ -143,7 +147,7 @@ fn blob_child() {
 #[test]
 #[ignore = "a child of the tests above"]
 fn share_child() {
-    let store = FileSecretStore::open(std::env::var_os(DIR).unwrap()).unwrap();
+    let store = FileSecretStore::open(std::env::var_os(DIR).unwrap(), &store_key()).unwrap();
     println!("\nopen");
     for n in 0u64.. {
         let key = |i: u64| ShareKey(*blake3::hash(&(n * 10 + i).to_be_bytes()).as_bytes());

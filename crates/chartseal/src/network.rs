@@ -86,7 +86,7 @@ impl Network {
     /// [`Error`] if the system has no randomness.
     pub fn in_memory() -> Result<Self, Error> {
         let clock = Clock::manual(Clock::System.now());
-        Self::found(clock, Params::default(), |_| Ok(Stores::in_memory()?))
+        Self::found(clock, Params::default(), |_, _| Ok(Stores::in_memory()?))
     }
 
     /// Four organizations with durable stores, each in a folder of its own below `dir`: `1` to `4`,
@@ -96,12 +96,12 @@ impl Network {
     /// [`Error`] if a folder can't be made or written.
     pub fn create(dir: &Path, clock: Clock) -> Result<Self, Error> {
         let place = |at: usize| dir.join(at.to_string());
-        let network = Self::found(clock, Params::default(), |at| {
+        let network = Self::found(clock, Params::default(), |at, keys| {
             std::fs::create_dir_all(place(at)).map_err(|source| Error::Io {
                 path: place(at),
                 source,
             })?;
-            Ok(Stores::open(&place(at))?)
+            Ok(Stores::open(&place(at), &keys.store)?)
         })?;
         for (at, node) in (1..).zip(network.nodes()) {
             let keys = node.keys().to_secret_bytes();
@@ -131,7 +131,7 @@ impl Network {
             let place = dir.join(at.to_string());
             let keys = NodeKeys::from_secret_bytes(&read(&place.join(chartseal_node::keys::FILE))?)
                 .map_err(|_| Error::Malformed("a node's file of keys"))?;
-            let stores = Stores::open(&place)?;
+            let stores = Stores::open(&place, &keys.store)?;
             nodes.push(Node::open(
                 &genesis,
                 member.org,
@@ -180,7 +180,7 @@ impl Network {
     fn found(
         clock: Clock,
         params: Params,
-        mut stores: impl FnMut(usize) -> Result<Stores, Error>,
+        mut stores: impl FnMut(usize, &NodeKeys) -> Result<Stores, Error>,
     ) -> Result<Self, Error> {
         let mut offices = BTreeMap::new();
         let mut keys = Vec::with_capacity(ORGANIZATIONS);
@@ -207,7 +207,8 @@ impl Network {
 
         let mut nodes = Vec::with_capacity(ORGANIZATIONS);
         for (at, (org, keys)) in (1..).zip(committee.into_iter().zip(keys)) {
-            nodes.push(Node::open(&genesis, org, keys, stores(at)?, clock.clone())?);
+            let stores = stores(at, &keys)?;
+            nodes.push(Node::open(&genesis, org, keys, stores, clock.clone())?);
         }
         let kem_keys: Vec<KemPublicKey> = nodes
             .iter()

@@ -46,8 +46,9 @@ impl There {
         for (number, member) in (1..).zip(genesis.committee().members()) {
             let file = dir.join(format!("node-{number}")).join("node.conf");
             let config = Config::read(&file)?;
-            let api = config.api.ok_or(Error::NoService(file))?;
-            nodes.push(Remote::new(member.org, &format!("http://{api}"))?);
+            let asking = config.asking(PATIENCE)?;
+            let service = config.own_service().ok_or(Error::NoService(file))?;
+            nodes.push(Remote::new(member.org, &service.url, &asking)?);
         }
         let mut there = Self {
             nodes,

@@ -8,12 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use chartseal_cluster::{Cluster, Program, Setting};
+use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_node::Clock;
 use chartseal_wire::Time;
 use tempfile::TempDir;
 
 use crate::schema;
+use crate::service;
 use crate::support::{chartseal, run};
 
 /// The built program.
@@ -102,6 +103,7 @@ impl Drop for Up {
 #[test]
 fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     let (network, other) = (network(1_000), network(1_000));
+    let with_tls = service::made(Serves::Encrypted);
     let (parsed, config) = (network.config(0), network.config_file(0));
     let good = fs::read_to_string(&config).unwrap();
     let refused = |text: &str, expected: &[&str]| {
@@ -144,6 +146,46 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
         &["`colour` is no key", "the keys are"],
     );
     refused(&line("threads", "0"), &["threads", "1 to 64"]);
+
+    // A service that anybody on the way could read, and certificates that are none.
+    let certified = |at: u8, root: &str| {
+        let api = format!("api 127.0.0.1:{}", parsed.listen.port() + 100);
+        let [certificate, key] = ["tls.pem", "tls.key"]
+            .map(|it| text(with_tls.place().join(format!("node-{at}")).join(it)));
+        let first = text(with_tls.place().join("node-1").join("tls.pem"));
+        let certificate = if at == 1 { certificate } else { first };
+        format!("{good}\n{api}\ntls_certificate {certificate}\ntls_key {key}\ntls_root {root}\n")
+    };
+    let root = text(with_tls.place().join("tls.root.pem"));
+    refused(
+        &format!("{good}\napi 192.0.2.1:443"),
+        &["api: 192.0.2.1:443", "tls_certificate", "127.0.0.1"],
+    );
+    refused(
+        &format!("{good}\napi 127.0.0.1:443\ntls_key {root}"),
+        &["`tls_certificate` is missing"],
+    );
+    refused(
+        &certified(2, &root),
+        &["tls_key: ", "not the key", "made together"],
+    );
+    refused(
+        &certified(1, &text(with_tls.place().join("genesis"))),
+        &["tls_root: ", "no certificate in PEM"],
+    );
+    refused(
+        &certified(1, &root).replace("tls_key ", "tls_key /dev/null #"),
+        &["tls_key: /dev/null", "no private key in PEM"],
+    );
+    refused(
+        &certified(1, &root).replace("tls_certificate ", "tls_certificate /dev/null #"),
+        &["tls_certificate: /dev/null", "no certificate in PEM"],
+    );
+    let organization = parsed.organization;
+    refused(
+        &format!("{good}\nservice {organization} 127.0.0.1:9100"),
+        &["`service` takes", "https://node.example:9100"],
+    );
     let own = format!("validator {} ", parsed.validators[1].key);
     let without: Vec<_> = good
         .lines()
@@ -216,7 +258,7 @@ fn a_clock_is_refused_that_more_nodes_than_may_lie_say_is_an_hour_off() {
     let others: Vec<_> = (1..4).map(|it| network.config(it).organization).collect();
     let with = |clocks: &[i64]| {
         let lines = others.iter().zip(clocks);
-        let lines = lines.map(|(org, off)| format!("service {org} {}\n", wrong_clock(*off)));
+        let lines = lines.map(|(org, off)| format!("service {org} http://{}\n", wrong_clock(*off)));
         format!("{good}{}", lines.collect::<String>())
     };
     let hour = 3_600_000;

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use chartseal::{Ask, Network, Purpose, RecordId};
 use chartseal_api::{HistoryAsk, Signed};
-use chartseal_client::{ClientError, Remote};
-use chartseal_cluster::{Cluster, Program, Setting};
+use chartseal_client::{Asking, ClientError, Remote};
+use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_node::keys::{public, sign};
-use chartseal_node::serve::TxOutcome;
+use chartseal_node::serve::{Config, TxOutcome};
 use chartseal_node::{Clock, NodeError};
 use chartseal_wire::{PatientId, PublicKey, Subject, Time, TxId};
 use serde_json::Value;
@@ -23,17 +23,17 @@ use serde_json::Value;
 use crate::net::program;
 use crate::support::run;
 
-fn made() -> Cluster {
+pub(crate) fn made(serves: Serves) -> Cluster {
     let setting = Setting {
         heartbeat_ms: 500,
-        serves: true,
+        serves,
         ..Setting::of(4)
     };
     Cluster::make(Program::chartseal(program()), &setting).unwrap()
 }
 
-fn serving() -> Cluster {
-    let mut cluster = made();
+fn serving(serves: Serves) -> Cluster {
+    let mut cluster = made(serves);
     cluster.up();
     cluster
 }
@@ -47,7 +47,7 @@ fn visit(cluster: &Cluster) -> Value {
 
 #[test]
 fn the_visit_runs_on_processes_of_their_own_and_on_three_of_four() {
-    let mut cluster = serving();
+    let mut cluster = serving(Serves::Encrypted);
     let report = visit(&cluster);
     let promises = report["promises"].as_object().unwrap();
     for promise in ["P1", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10"] {
@@ -108,15 +108,16 @@ fn erased_record(node: &Remote) -> chartseal_wire::RecordId {
 
 fn remote(cluster: &Cluster, number: usize) -> Remote {
     let config = cluster.config(number);
-    let base = format!("http://{}", config.api.unwrap());
-    Remote::new(config.organization, &base).unwrap()
+    let asking = config.asking(Duration::from_secs(60)).unwrap();
+    let service = config.own_service().unwrap();
+    Remote::new(config.organization, &service.url, &asking).unwrap()
 }
 
 /// A directory is copied, the network goes on, and the copy is put back: the node is told of its votes, catches up and
 /// takes part, and nobody sees it vote twice.
 #[test]
 fn a_directory_of_an_older_day_votes_no_second_time() {
-    let mut cluster = serving();
+    let mut cluster = serving(Serves::Encrypted);
     let load = cluster.load();
     load.settle(20);
     let directory = cluster.config(3).directory;
@@ -176,7 +177,7 @@ fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
 
 #[test]
 fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
-    let cluster = serving();
+    let cluster = serving(Serves::Plain);
     let api = cluster.config(0).api.unwrap();
     let told = |(status, body): (u16, String)| {
         let problem: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -296,7 +297,7 @@ fn heard(to: SocketAddr, head: &str, enough: impl Fn(&str) -> bool) -> String {
 
 #[test]
 fn operators_see_how_a_node_is_and_clients_hear_of_blocks() {
-    let mut cluster = serving();
+    let mut cluster = serving(Serves::Plain);
     let api = cluster.config(0).api.unwrap();
     assert_eq!(sent(api, "GET /health", b"").0, 204);
     assert_eq!(sent(api, "GET /ready", b"").0, 204);
@@ -359,7 +360,7 @@ fn operators_see_how_a_node_is_and_clients_hear_of_blocks() {
 
 #[test]
 fn a_patient_hears_of_an_access_as_it_becomes_final() {
-    let cluster = serving();
+    let cluster = serving(Serves::Encrypted);
     let mut network = Network::connect(&cluster.place()).unwrap();
     let org = network.organizations()[0];
     let patient = network.enrol_patient(&org).unwrap();
@@ -393,8 +394,84 @@ fn a_patient_hears_of_an_access_as_it_becomes_final() {
 }
 
 #[test]
+fn a_service_is_believed_by_its_networks_certificate_alone_and_nothing_passes_in_the_clear() {
+    let (cluster, other) = (serving(Serves::Encrypted), made(Serves::Encrypted));
+    let config = cluster.config(0);
+    let (org, api) = (config.organization, config.api.unwrap());
+    let url = config.own_service().unwrap().url.clone();
+    let asking = |config: &Config| config.asking(Duration::from_secs(30)).unwrap();
+    let node = |url: &str, asking: &Asking| Remote::new(org, url, asking).unwrap();
+    assert!(node(&url, &asking(&config)).time().is_ok());
+    // It is the same machine's, whatever name it is asked by; another name is not in the certificate.
+    let port = api.port();
+    assert!(
+        node(&format!("https://localhost:{port}"), &asking(&config))
+            .time()
+            .is_ok()
+    );
+    let system = Asking::patiently(Duration::from_secs(30));
+    for (url, asking) in [
+        (url.clone(), asking(&other.config(0))),
+        (url.clone(), system.clone()),
+        (format!("https://127.0.0.2:{port}"), asking(&config)),
+        (format!("http://{api}"), system),
+    ] {
+        match node(&url, &asking).time() {
+            Err(ClientError::Unreachable { .. }) => {}
+            answered => panic!("{url}: {answered:?}"),
+        }
+    }
+    // What is no TLS gets no HTTP.
+    let answer = heard(api, "GET /v1/time", |_| false);
+    assert!(!answer.contains("HTTP/1.1"), "{answer}");
+
+    // TLS 1.2's hello: the answer is the alert "protocol_version", 70 (RFC 5246).
+    let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
+    let mut stream = TcpStream::connect(api).unwrap();
+    stream.write_all(&hello).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert_eq!(answer, [0x15, 3, 3, 0, 2, 2, 70]);
+}
+
+#[test]
+fn a_client_that_sends_or_takes_nothing_is_let_go() {
+    let cluster = serving(Serves::Plain);
+    let api = cluster.config(0).api.unwrap();
+    let connected = |said: &str| {
+        let mut stream = TcpStream::connect(api).unwrap();
+        stream.write_all(said.as_bytes()).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(120)))
+            .unwrap();
+        stream
+    };
+    // Nothing; half a head; a whole request, and then nothing.
+    let request = "GET /health HTTP/1.1\r\nhost: node\r\n";
+    let mut waiting = ["", request, &format!("{request}\r\n")].map(connected);
+    let metric = |name: &str| {
+        let (_, page) = sent(api, "GET /metrics", b"");
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap();
+        line.trim().parse::<f64>().unwrap()
+    };
+    // Those three, and the one that asks.
+    assert!(metric("chartseal_connections ") >= 4.0);
+    for stream in &mut waiting {
+        // The node ends it: a timeout of ours would be an error.
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+    }
+    assert!(metric("chartseal_connections ") <= 1.0);
+}
+
+#[test]
 fn an_address_that_asks_too_often_is_told_to_wait_and_the_client_does() {
-    let mut cluster = made();
+    let mut cluster = made(Serves::Plain);
     let file = cluster.config_file(0);
     let config = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{config}requests_per_second 5\n")).unwrap();

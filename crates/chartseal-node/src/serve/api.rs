@@ -6,35 +6,45 @@
 //! | module | what |
 //! |---|---|
 //! | `answers` | what answers each path |
+//! | `asked` | what a request brings |
+//! | `doors` | how many connections are open |
 //! | `events` | blocks and entries as they come |
 //! | `failure` | what goes wrong, as problem details |
 //! | `limits` | how often an address and a key may ask |
 //! | `operations` | health, readiness, numbers for Prometheus |
 
 mod answers;
+mod asked;
+mod doors;
 mod events;
 mod failure;
 mod limits;
 mod operations;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State as FromState};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post, put};
-use chartseal_api::MAX_BODY;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use chartseal_api::{MAX_BODY, Problem};
 use chartseal_consensus::engine::Handle;
 use chartseal_ledger::{SignedTransaction, State};
 use chartseal_wire::{ActorId, OrgId, PatientId, PublicKey, Subject, Time};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
 
 use super::keeper::NodeKeeper;
+use asked::Cbor;
+use doors::Doors;
 use failure::Failure;
 use limits::Limits;
 use operations::Answers;
@@ -46,9 +56,14 @@ const AT_ONCE: usize = 128;
 const DEPOSITS_AT_ONCE: usize = 4;
 /// How many streams of events are open at a time.
 const STREAMS_AT_ONCE: usize = 256;
+/// How many answers of more than so many bytes wait in memory until their clients have taken them.
+const BULKS_AT_ONCE: usize = 32;
+const BULK: u64 = 256 * 1024;
 /// How many signed questions a key may ask in a second, and at once.
 const QUESTIONS_PER_SECOND: u32 = 20;
 const QUESTIONS_AT_ONCE: u32 = 200;
+/// How long a connection may take until a request's head is there: its first one's, or after an answer the next one's.
+const HEAD: Duration = Duration::from_secs(20);
 /// How long a request may take to come and be answered; of a stream of events until it begins.
 const LONGEST: Duration = Duration::from_secs(120);
 /// How many nonces are remembered of those that are still in their window.
@@ -64,9 +79,11 @@ pub(super) struct Api {
     requests: Semaphore,
     deposits: Semaphore,
     streams: Arc<Semaphore>,
+    bulks: Arc<Semaphore>,
     addresses: Limits<IpAddr>,
     keys: Limits<PublicKey>,
     answers: Answers,
+    doors: Doors,
     nonces: Mutex<Nonces>,
 }
 
@@ -105,9 +122,11 @@ impl Api {
             requests: Semaphore::new(AT_ONCE),
             deposits: Semaphore::new(DEPOSITS_AT_ONCE),
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
+            bulks: Arc::new(Semaphore::new(BULKS_AT_ONCE)),
             addresses: Limits::new(requests_per_second, requests_per_second.saturating_mul(2)),
             keys: Limits::new(QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
             answers: Answers::default(),
+            doors: Doors::default(),
             nonces: Mutex::default(),
         }
     }
@@ -154,42 +173,87 @@ impl Api {
     }
 }
 
-/// Serves until the runtime ends.
-pub(super) async fn serve(listener: std::net::TcpListener, api: Arc<Api>) -> std::io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
+/// Serves until the runtime ends; over TLS if there is something to show.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    api: Arc<Api>,
+) -> std::io::Result<()> {
+    let doors = api.doors.clone();
     let small = DefaultBodyLimit::max(MAX_SMALL_BODY);
-    let router = Router::new()
-        .route("/v1/genesis", get(answers::genesis))
-        .route("/v1/time", get(answers::time))
-        .route("/v1/blocks", get(answers::blocks))
-        .route("/v1/transactions", post(answers::submit))
-        .route("/v1/transactions/{id}", get(answers::outcome))
-        .route("/v1/kem-keys", put(answers::put_kem_key))
-        .route("/v1/kem-keys/{id}", get(answers::kem_key))
-        .route("/v1/texts/{tx}/{commitment}", get(answers::text))
-        .route("/v1/releases", post(answers::release))
-        .route("/v1/envelopes/{request}/{record}", get(answers::envelope))
-        .route("/v1/histories", post(answers::history))
-        .route("/v1/log-key", get(answers::log_key))
-        .route("/v1/checkpoint", get(answers::checkpoint))
-        .route("/v1/cosignatures", post(answers::cosign))
-        .route("/v1/exports", post(answers::export))
-        .route("/v1/events", get(events::blocks))
-        .route("/v1/histories/events", post(events::history))
-        .route("/health", get(operations::health))
-        .route("/ready", get(operations::ready))
-        .route("/metrics", get(operations::metrics))
+    let large = OpenApiRouter::new()
+        .routes(routes!(answers::deposit))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(answers::genesis))
+        .routes(routes!(answers::blocks))
+        .routes(routes!(answers::submit))
+        .routes(routes!(answers::outcome))
+        .routes(routes!(answers::put_kem_key))
+        .routes(routes!(answers::kem_key))
+        .routes(routes!(answers::text))
+        .routes(routes!(answers::release))
+        .routes(routes!(answers::envelope))
+        .routes(routes!(answers::history))
+        .routes(routes!(answers::log_key))
+        .routes(routes!(answers::checkpoint))
+        .routes(routes!(answers::cosign))
+        .routes(routes!(answers::export))
+        .routes(routes!(answers::time))
+        .routes(routes!(events::blocks))
+        .routes(routes!(events::history))
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::ready))
+        .routes(routes!(operations::metrics))
         .layer(small)
-        .route(
-            "/v1/deposits",
-            post(answers::deposit).layer(DefaultBodyLimit::max(MAX_BODY)),
-        )
+        .merge(large)
+        .split_for_parts();
+    let router = router
+        .merge(SwaggerUi::new(PAGE).url(DESCRIPTION, description))
+        .method_not_allowed_fallback(|| async { Failure::not_allowed() })
         .fallback(|| async { Failure::not_found("this path") })
         .layer(from_fn_with_state(Arc::clone(&api), guard))
         .with_state(api);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).await
+    // HTTP/1.1 alone: a connection asks one thing at a time.
+    let mut server = axum_server::from_tcp(listener)?
+        .http1_only()
+        .first_request_timeout(HEAD);
+    server.http_builder().http1().header_read_timeout(HEAD);
+    match tls {
+        Some(tls) => {
+            let over_tls = RustlsAcceptor::new(tls).handshake_timeout(HEAD);
+            server
+                .acceptor(over_tls.acceptor(doors))
+                .serve(service)
+                .await
+        }
+        None => server.acceptor(doors).serve(service).await,
+    }
 }
+
+/// Where the service's description is, and the page that shows it and tries it.
+const DESCRIPTION: &str = "/openapi.json";
+const PAGE: &str = "/docs";
+/// What a browser may load on that page, and nothing from elsewhere.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Chartseal node",
+        description = "What a node answers to clients. A node need not be believed: blocks come with certificates, \
+                       exports with proofs, releases are checked against the record's own header."
+    ),
+    components(schemas(Problem, Cbor)),
+    tags(
+        (name = "chain", description = "blocks, transactions, checkpoints"),
+        (name = "records", description = "sealed records, custodians' shares, keys, texts"),
+        (name = "histories", description = "who accessed what, for its subject alone"),
+        (name = "operations", description = "how the node is"),
+    )
+)]
+struct Description;
 
 /// Before and after every answer: how often this address asks, how long it takes, and that it is counted.
 async fn guard(
@@ -200,14 +264,53 @@ async fn guard(
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let path = path.map_or("", MatchedPath::as_str).to_owned();
-    let answer = if api.addresses.take(limits::network(from.ip())) {
+    let mut answer = if api.addresses.take(limits::network(from.ip())) {
         let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
         answered.unwrap_or_else(|_| Failure::slow().into_response())
     } else {
         Failure::too_often("this address asks").into_response()
     };
+    if answer.size_hint().exact().is_some_and(|size| size > BULK) {
+        answer = in_turn(&api, answer).await;
+    }
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(POLICY),
+    );
     api.answers.count(&path, answer.status());
     answer
+}
+
+/// A long answer, which waits in memory until its client has taken it: so many at a time, and no more.
+async fn in_turn(api: &Api, answer: Response) -> Response {
+    let Ok(turn) = Arc::clone(&api.bulks).try_acquire_owned() else {
+        return Failure::busy().into_response();
+    };
+    let (parts, body) = answer.into_parts();
+    match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(bytes) => {
+            let bytes = Bytes::from_owner(InTurn { bytes, _turn: turn });
+            Response::from_parts(parts, Body::from(bytes))
+        }
+        Err(_) => Failure::busy().into_response(),
+    }
+}
+
+/// Bytes that have their turn until they are sent.
+struct InTurn {
+    bytes: Bytes,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for InTurn {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Does what waits for the disk where waiting is allowed.

@@ -3,7 +3,9 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use chartseal_client::{Asking, Roots};
 use chartseal_codec::from_bytes;
 use chartseal_ledger::Genesis;
 use chartseal_wire::{ChainId, OrgId, PublicKey, Time};
@@ -13,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::keys::{FILE as KEYS, NodeKeys, public};
 
 /// The most bytes of a configuration, and of a genesis.
-const MAX_CONFIG: u64 = 64 * 1024;
+pub(super) const MAX_CONFIG: u64 = 64 * 1024;
 const MAX_GENESIS: u64 = 16 * 1024 * 1024;
 /// The file that says whose a data directory is.
 const OWNER: &str = "owner";
@@ -31,8 +33,11 @@ const OWNER: &str = "owner";
 /// | `validator` | a line each: a member's validator key in hex, and its address |
 /// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
 /// | `api` | the address at which clients reach its service; none is served if it is not said |
+/// | `tls_certificate` | the file of its service's certificate and those up to a root's (PEM); needed if `api` is not a loopback address |
+/// | `tls_key` | the file of that certificate's key (PKCS#8 PEM), which only the node's user may read |
+/// | `tls_root` | the file of the certificates that vouch for other organizations' services (PEM); the system's if it is not said |
 /// | `requests_per_second` | how many requests of one address its service takes in a second, and twice as many at once; 2000 if it is not said |
-/// | `service` | a line each: an organization in hex, and the address of its node's service, its own included |
+/// | `service` | a line each: an organization in hex, and where its node's service is, such as `https://node.example:9100`; its own included |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
 ///
@@ -53,6 +58,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where clients reach its service, if they may.
     pub api: Option<SocketAddr>,
+    /// What it shows to clients.
+    pub tls: Option<Tls>,
+    /// The certificates that vouch for other organizations' services.
+    pub tls_root: Option<PathBuf>,
     /// How many requests of one address are taken in a second.
     pub requests_per_second: Option<u32>,
     /// The services of the network's nodes that this one may ask.
@@ -76,13 +85,22 @@ pub struct Peer {
     pub address: SocketAddr,
 }
 
+/// A service's certificate and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The file of the certificate and those up to a root's.
+    pub certificate: PathBuf,
+    /// The file of its key.
+    pub key: PathBuf,
+}
+
 /// A node's service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// Whose node.
     pub organization: OrgId,
-    /// Where it answers.
-    pub address: SocketAddr,
+    /// Where it answers, such as `https://node.example:9100`.
+    pub url: String,
 }
 
 /// Why a node does not start: the key, the reason, the remedy.
@@ -191,6 +209,22 @@ pub enum ConfigError {
         /// What.
         what: &'static str,
     },
+    /// `CS-CFG-12`: a certificate, its key or a root that can't be used.
+    #[error("{key}: {}: {why}", .file.display())]
+    Tls {
+        /// Which key of the configuration.
+        key: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// `CS-CFG-13`: a service that others could listen to.
+    #[error(
+        "api: {0} can be reached from other machines, so `tls_certificate` and `tls_key` have to be said; or serve on \
+         127.0.0.1, to a program that encrypts"
+    )]
+    Plain(SocketAddr),
 }
 
 impl ConfigError {
@@ -208,6 +242,8 @@ impl ConfigError {
             Self::Port { .. } => "CS-CFG-09",
             Self::Directory { .. } => "CS-CFG-10",
             Self::Clock { .. } => "CS-CFG-11",
+            Self::Tls { .. } => "CS-CFG-12",
+            Self::Plain(_) => "CS-CFG-13",
         }
     }
 }
@@ -261,11 +297,21 @@ impl Config {
         if let Some(api) = self.api {
             let _ = writeln!(text, "api {api}");
         }
+        let tls = self.tls.as_ref();
+        for (key, path) in [
+            ("tls_certificate", tls.map(|tls| &tls.certificate)),
+            ("tls_key", tls.map(|tls| &tls.key)),
+            ("tls_root", self.tls_root.as_ref()),
+        ] {
+            if let Some(path) = path {
+                let _ = writeln!(text, "{key} {}", path.display());
+            }
+        }
         if let Some(rate) = self.requests_per_second {
             let _ = writeln!(text, "requests_per_second {rate}");
         }
         for service in &self.services {
-            let _ = writeln!(text, "service {} {}", service.organization, service.address);
+            let _ = writeln!(text, "service {} {}", service.organization, service.url);
         }
         if let Some(ms) = self.heartbeat_ms {
             let _ = writeln!(text, "heartbeat_ms {ms}");
@@ -352,6 +398,32 @@ impl Config {
             return Err(ConfigError::Validators { why });
         }
         Ok(keys)
+    }
+
+    /// Where this node's own service is, if the configuration says.
+    pub fn own_service(&self) -> Option<&Service> {
+        let mut services = self.services.iter();
+        services.find(|it| it.organization == self.organization)
+    }
+
+    /// How services are asked: by whose certificates, and how patiently.
+    ///
+    /// # Errors
+    /// [`ConfigError::Tls`] if the root's file has no certificates.
+    pub fn asking(&self, patience: Duration) -> Result<Asking, ConfigError> {
+        let Some(file) = &self.tls_root else {
+            return Ok(Asking::patiently(patience));
+        };
+        let roots = Roots::from_pem(&read(file, MAX_CONFIG)?);
+        let roots = roots.map_err(|why| ConfigError::Tls {
+            key: "tls_root",
+            file: file.clone(),
+            why: why.to_string(),
+        })?;
+        Ok(Asking {
+            patience,
+            roots: Some(roots),
+        })
     }
 
     /// Where the keys are.
@@ -444,6 +516,9 @@ struct Draft {
     directory: Option<PathBuf>,
     listen: Option<SocketAddr>,
     api: Option<SocketAddr>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_root: Option<PathBuf>,
     requests_per_second: Option<u32>,
     services: Vec<Service>,
     validators: Vec<Peer>,
@@ -467,6 +542,9 @@ impl Draft {
             "directory" => set(&mut self.directory, key, path()),
             "listen" => set(&mut self.listen, key, parse(key, value, "IP:PORT")),
             "api" => set(&mut self.api, key, parse(key, value, "IP:PORT")),
+            "tls_certificate" => set(&mut self.tls_certificate, key, path()),
+            "tls_key" => set(&mut self.tls_key, key, path()),
+            "tls_root" => set(&mut self.tls_root, key, path()),
             "threads" => {
                 let threads = parse(key, value, "1 to 64");
                 let threads = threads.and_then(|threads: usize| within(key, threads, 1, 64));
@@ -483,7 +561,10 @@ impl Draft {
                 set(&mut self.requests_per_second, key, rate)
             }
             "service" => {
-                let (name, address) = pair(key, value, "an organization")?;
+                let right = "an organization and a URL, such as https://node.example:9100";
+                let (name, url) = value
+                    .split_once(char::is_whitespace)
+                    .ok_or(format!("`{key}` takes {right}"))?;
                 let organization = parse(key, name, "32 hex digits")?;
                 if self
                     .services
@@ -492,10 +573,13 @@ impl Draft {
                 {
                     return Err(format!("`{key}` {name} is said twice; keep one line"));
                 }
-                let address = parse(key, address, "IP:PORT")?;
+                let url = url.trim();
+                if !["https://", "http://"].iter().any(|it| url.starts_with(it)) {
+                    return Err(format!("`{key}` takes {right}"));
+                }
                 self.services.push(Service {
                     organization,
-                    address,
+                    url: url.into(),
                 });
                 Ok(())
             }
@@ -516,7 +600,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, api, requests_per_second, service, validator, later, threads, heartbeat_ms"
+                 listen, api, tls_certificate, tls_key, tls_root, requests_per_second, service, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -526,6 +610,17 @@ impl Draft {
             file: file.into(),
             key,
         };
+        let tls = match (self.tls_certificate, self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Tls { certificate, key }),
+            (None, None) => None,
+            (None, Some(_)) => return Err(missing("tls_certificate")),
+            (Some(_), None) => return Err(missing("tls_key")),
+        };
+        if let Some(api) = self.api.filter(|api| !api.ip().is_loopback())
+            && tls.is_none()
+        {
+            return Err(ConfigError::Plain(api));
+        }
         Ok(Config {
             network: self.network.ok_or_else(|| missing("network"))?,
             organization: self.organization.ok_or_else(|| missing("organization"))?,
@@ -534,6 +629,8 @@ impl Draft {
             directory: self.directory.ok_or_else(|| missing("directory"))?,
             listen: self.listen.ok_or_else(|| missing("listen"))?,
             api: self.api,
+            tls,
+            tls_root: self.tls_root,
             requests_per_second: self.requests_per_second,
             services: self.services,
             validators: self.validators,
@@ -578,7 +675,7 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
 }
 
 /// A whole file, which may hold secrets.
-fn read(file: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+pub(super) fn read(file: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
     use std::io::Read as _;
     let failed = |source| ConfigError::File {
         file: file.into(),

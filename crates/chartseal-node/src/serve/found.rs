@@ -10,8 +10,38 @@ use chartseal_wire::{ChainId, OrgId, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::config::{Config, KEYS_FILE, Peer, Service};
+use super::authority::{Authority, CertificateError};
+use super::config::{Config, KEYS_FILE, Peer, Service, Tls};
 use crate::keys::{NodeKeys, public};
+
+/// The files of a network's root, of a service's certificate and of its key.
+const ROOT: &str = "tls.root.pem";
+const CERTIFICATE: &str = "tls.pem";
+const CERTIFICATE_KEY: &str = "tls.key";
+
+/// What a new network on this machine shall be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many organizations run a validator: 3f + 1.
+    pub validators: usize,
+    /// The first node's port; the others have the next ones.
+    pub port: u16,
+    /// Whether nodes have a service to clients.
+    pub service: Option<ServicePlan>,
+    /// How often an idle network makes a block.
+    pub heartbeat_ms: Option<u64>,
+    /// What holds in it.
+    pub params: Params,
+}
+
+/// How a new network's nodes serve clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServicePlan {
+    /// The first node's port; the others have the next ones.
+    pub port: u16,
+    /// Whether the network gets an authority, and each service a certificate of it.
+    pub is_encrypted: bool,
+}
 
 /// A network that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,27 +76,28 @@ pub enum FoundError {
     /// No randomness.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
+    /// No certificates.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The ledger refuses the genesis.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
 }
 
-/// Makes a network of so many validators on this machine, at `port` and the ports after it; their services to clients, if
-/// they shall have them, at `api_port` and those after it. The directory
-/// gets `genesis`, `offices/N.key` (the organizations' enrolment keys, which belong on no node) and `node-N`
-/// with `node.conf` and `node.keys`.
+/// Makes a network on this machine. The directory gets `genesis`, `offices/N.key` (the organizations' enrolment keys,
+/// which belong on no node) and `node-N` with `node.conf` and `node.keys`; for encrypted services `tls.root.pem`, whose
+/// authority can make no other certificate, for its key is not kept, and in each `node-N` `tls.pem` and `tls.key`.
 ///
 /// # Errors
 /// [`FoundError`].
-pub fn found(
-    directory: &Path,
-    validators: usize,
-    port: u16,
-    heartbeat_ms: Option<u64>,
-    api_port: Option<u16>,
-    params: Params,
-    now: Time,
-) -> Result<Founded, FoundError> {
+pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundError> {
+    let Plan {
+        validators,
+        port,
+        service,
+        heartbeat_ms,
+        params,
+    } = plan;
     if validators % 3 != 1 || !(4..=64).contains(&validators) {
         return Err(FoundError::Number(validators));
     }
@@ -91,7 +122,7 @@ pub fn found(
         let offset = u16::try_from(number).map_err(|_| FoundError::Port(port))?;
         let port = port.checked_add(offset).ok_or(FoundError::Port(port))?;
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let api = api_port.map(|first| first.checked_add(offset).ok_or(FoundError::Port(first)));
+        let api = service.map(|it| it.port.checked_add(offset).ok_or(FoundError::Port(it.port)));
         let api = api
             .transpose()?
             .map(|port| SocketAddr::new(address.ip(), port));
@@ -120,21 +151,39 @@ pub fn found(
             address: *address,
         })
         .collect();
+    let is_encrypted = service.is_some_and(|it| it.is_encrypted);
+    let scheme = if is_encrypted { "https" } else { "http" };
     let services: Vec<Service> = nodes
         .iter()
         .filter_map(|(organization, _, _, api)| {
             Some(Service {
                 organization: *organization,
-                address: (*api)?,
+                url: format!("{scheme}://{}", (*api)?),
             })
         })
         .collect();
+    let authority = is_encrypted.then(|| Authority::new(&chain)).transpose()?;
+    if let Some(authority) = &authority {
+        let file = directory.join(ROOT);
+        fs::write(&file, authority.certificate()).map_err(failed(&file))?;
+    }
     let mut configs = Vec::with_capacity(validators);
     for (number, (organization, keys, listen, api)) in (1..).zip(nodes) {
         let place = directory.join(format!("node-{number}"));
         fs::create_dir(&place).map_err(failed(&place))?;
         let file = place.join(KEYS_FILE);
         write_private(&file, &keys.to_secret_bytes()).map_err(failed(&file))?;
+        let mut tls = None;
+        if let Some((authority, api)) = authority.as_ref().zip(api) {
+            let made = authority.certify(&organization, api.ip())?;
+            let [certificate, key] = [CERTIFICATE, CERTIFICATE_KEY].map(|name| place.join(name));
+            fs::write(&certificate, made.certificate).map_err(failed(&certificate))?;
+            write_private(&key, made.key.as_bytes()).map_err(failed(&key))?;
+            tls = Some(Tls {
+                certificate: CERTIFICATE.into(),
+                key: CERTIFICATE_KEY.into(),
+            });
+        }
         let config = Config {
             network: chain,
             organization,
@@ -143,6 +192,8 @@ pub fn found(
             directory: "data".into(),
             listen,
             api,
+            tls_root: tls.is_some().then(|| Path::new("..").join(ROOT)),
+            tls,
             requests_per_second: None,
             services: services.clone(),
             validators: peers.clone(),

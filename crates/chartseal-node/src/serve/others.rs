@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_client::{ClientError, Remote};
+use chartseal_client::Remote;
 use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::Genesis;
 use chartseal_wire::Time;
 
-use super::config::{Config, ConfigError};
+use super::ServeError;
+use super::config::{Config, ConfigError, Service};
 use super::keeper::NodeKeeper;
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -24,14 +25,12 @@ const AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Others(Vec<Remote>);
 
 impl Others {
-    pub(super) fn of(config: &Config) -> Result<Self, ClientError> {
+    pub(super) fn of(config: &Config) -> Result<Self, ServeError> {
+        let asking = config.asking(PATIENCE)?;
         let others = config.services.iter();
         let others = others.filter(|it| it.organization != config.organization);
-        let remote = |it: &super::Service| {
-            let base = format!("http://{}", it.address);
-            Remote::within(it.organization, &base, PATIENCE)
-        };
-        others.map(remote).collect::<Result<_, _>>().map(Self)
+        let remote = |it: &Service| Remote::new(it.organization, &it.url, &asking);
+        Ok(Self(others.map(remote).collect::<Result<_, _>>()?))
     }
 
     /// Whether the clock can be right, as far as others tell: more of them than may lie would have to say that it is

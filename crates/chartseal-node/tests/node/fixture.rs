@@ -18,6 +18,7 @@ use chartseal_ledger::{
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeKeys, Stores};
 use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Terms};
+use chartseal_vault::StoreKey;
 use chartseal_wire::history::Token;
 use chartseal_wire::{ActorId, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId};
 
@@ -39,6 +40,11 @@ pub(crate) struct Sealed {
     pub(crate) envelope: Envelope,
     pub(crate) dealer: Dealer,
     pub(crate) anchor: RecordAdded,
+}
+
+/// Under which tests keep shares: directories are opened before their nodes' keys are made.
+pub(crate) fn store_key() -> StoreKey {
+    StoreKey::from_secret_bytes(&[9; 32])
 }
 
 pub(crate) fn org(at: usize) -> OrgId {

@@ -45,7 +45,8 @@ fn open(dir: &Path) -> Result<(Genesis, Node), NodeError> {
     let genesis: Genesis = from_bytes(&fs::read(dir.join("genesis")).unwrap()).unwrap();
     let keys = NodeKeys::from_secret_bytes(&fs::read(dir.join("node-keys")).unwrap()).unwrap();
     let clock = Clock::manual(START);
-    let node = Node::open(&genesis, org(0), keys, Stores::open(dir)?, clock)?;
+    let stores = Stores::open(dir, &keys.store)?;
+    let node = Node::open(&genesis, org(0), keys, stores, clock)?;
     Ok((genesis, node))
 }
 
@@ -167,7 +168,7 @@ fn make_a_directory() {
     let mut chain = Chain::with(|at| {
         let place = dir.path().join(at.to_string());
         fs::create_dir_all(&place).unwrap();
-        Stores::open(&place).unwrap()
+        Stores::open(&place, &store_key()).unwrap()
     });
     let first = chain.record(5);
     chain.grant();

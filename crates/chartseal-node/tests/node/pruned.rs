@@ -19,7 +19,7 @@ const SUBJECTS: [Subject; 2] = [Subject::Patient(PATIENT), Subject::Actor(AUTHOR
 fn place(dir: &Path, at: usize) -> Stores {
     let place = dir.join(at.to_string());
     fs::create_dir_all(&place).unwrap();
-    Stores::open(&place).unwrap()
+    Stores::open(&place, &store_key()).unwrap()
 }
 
 /// All validators' keys, three of which are a quorum.
@@ -205,7 +205,7 @@ fn a_new_directory_starts_from_a_snapshot_and_goes_on_as_a_node() {
     let mut ledger = RedbLedger::open(&new.join("ledger.redb")).unwrap();
     ledger.keep(&imported).unwrap();
     drop(ledger);
-    reopen(&mut chain, 0, || Stores::open(&new).unwrap());
+    reopen(&mut chain, 0, || Stores::open(&new, &store_key()).unwrap());
     let height = imported.headers.len() as u64 - 1;
     assert_eq!(chain.node(0).head().height(), height);
     chain.sequencer.catch_up().unwrap();
@@ -224,7 +224,7 @@ fn a_new_directory_starts_from_a_snapshot_and_goes_on_as_a_node() {
     assert_eq!(verified.damage, []);
     assert_eq!(verified.kept.blocks_from, height + 1);
     chain.nodes()[0].prune(height + 2).unwrap();
-    reopen(&mut chain, 0, || Stores::open(&new).unwrap());
+    reopen(&mut chain, 0, || Stores::open(&new, &store_key()).unwrap());
     proved(&chain, &export(&chain, None), None);
 }
 
@@ -237,7 +237,7 @@ fn a_snapshot_of_another_chain_is_no_start_for_a_node() {
     drop(ledger);
     let (genesis, mut keys, _) = found();
     let clock = chartseal_node::Clock::manual(START);
-    let stores = Stores::open(dir.path()).unwrap();
+    let stores = Stores::open(dir.path(), &store_key()).unwrap();
     let opened = Node::open(&genesis, org(0), keys.remove(0), stores, clock);
     assert!(matches!(opened, Err(NodeError::OtherChain)), "{opened:?}");
 }

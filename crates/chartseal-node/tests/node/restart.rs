@@ -10,12 +10,12 @@ use redb::{Database, ReadableTable, TableDefinition};
 use crate::fixture::*;
 
 const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state_changes");
-const SHARES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("secrets");
+const SHARES: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("sealed");
 
 fn place(dir: &Path, at: usize) -> Stores {
     let place = dir.join(at.to_string());
     std::fs::create_dir_all(&place).unwrap();
-    Stores::open(&place).unwrap()
+    Stores::open(&place, &store_key()).unwrap()
 }
 
 /// The nodes of a chain started again, from the bytes that their keys were kept in.
@@ -140,7 +140,7 @@ fn a_truncated_ledger_file_is_refused_and_an_altered_one_is_named_as_damaged() {
     let file = dir.path().join("0/ledger.redb");
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[..whole.len() / 3]).unwrap();
-    let opened = Stores::open(&dir.path().join("0"));
+    let opened = Stores::open(&dir.path().join("0"), &store_key());
     assert!(matches!(opened, Err(NodeError::Ledger(_))), "{opened:?}");
 
     // A row of the state, changed behind the node's back.

@@ -13,7 +13,7 @@ use chartseal::{
     Ask, Class, Confidentiality, Document, Network, Offer, Patient, Purpose, RecordId, Tag, Time,
 };
 use chartseal_ledger::Body;
-use chartseal_node::Clock;
+use chartseal_node::{Clock, NodeKeys};
 use chartseal_vault::{BlobId, BlobStore, DirBlobStore, FileSecretStore, SecretStore};
 use chartseal_vault::{ShareKey, SideKey};
 
@@ -149,8 +149,11 @@ fn stored_bytes(is_longer: bool, examples: usize, trials: usize) -> Score {
 
     let node = dir.path().join("1");
     let blobs = DirBlobStore::open(node.join("blobs")).unwrap();
-    let shares = FileSecretStore::<ShareKey>::open(node.join("shares")).unwrap();
-    let side = FileSecretStore::<SideKey>::open(node.join("side")).unwrap();
+    // Whoever has the whole node has its keys.
+    let keys = std::fs::read(node.join("node.keys")).unwrap();
+    let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
+    let shares = FileSecretStore::<ShareKey>::open(node.join("shares"), &key).unwrap();
+    let side = FileSecretStore::<SideKey>::open(node.join("side"), &key).unwrap();
     let mut samples = Vec::new();
     for ((which, _), added) in contents.iter().zip(anchored) {
         let body = blobs.get(&BlobId(added.body)).unwrap().unwrap();

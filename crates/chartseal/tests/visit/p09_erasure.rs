@@ -1,7 +1,7 @@
 //! P9: erasure works: shares, ciphertext, texts and salts are gone; chain and history still verify.
 
 use chartseal::{Ask, Error, Purpose, RecordId};
-use chartseal_node::{Conduct, NodeError};
+use chartseal_node::{Conduct, NodeError, NodeKeys};
 use chartseal_vault::{FileSecretStore, SecretStore, ShareKey};
 use chartseal_wire::{Event, HeaderDigest};
 
@@ -35,7 +35,10 @@ fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) ->
     let clock = network.clock().clone();
     drop(network);
     for at in 1..=4 {
-        let shares = FileSecretStore::<ShareKey>::open(dir.join(format!("{at}/shares"))).unwrap();
+        let keys = std::fs::read(dir.join(format!("{at}/node.keys"))).unwrap();
+        let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
+        let place = dir.join(format!("{at}/shares"));
+        let shares = FileSecretStore::<ShareKey>::open(place, &key).unwrap();
         let share = shares.get(&ShareKey(header.0)).unwrap().unwrap();
         // It ends with the share and its salt.
         let secret = share.expose().last_chunk::<64>().unwrap();

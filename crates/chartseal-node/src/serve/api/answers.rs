@@ -5,8 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes as Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
@@ -21,6 +20,7 @@ use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{Checkpoint, Hash, RecordId, RequestId, SealedText, SignedNote, TxId};
 use serde::Deserialize;
 
+use super::asked::{Cbor, Named, Queried, Sent};
 use super::failure::Failure;
 use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
@@ -40,10 +40,30 @@ const MAX_ENTRIES: usize = 4_096;
 /// The most histories of an export.
 const MAX_SECTIONS: usize = 64;
 
+/// The genesis: who founded the network, and what holds in it.
+#[utoipa::path(
+    get,
+    path = "/v1/genesis",
+    tag = "chain",
+    responses(
+        (status = 200, description = "`Genesis` of chartseal-ledger", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
 pub(super) async fn genesis(State(api): Asked) -> Answer {
     Ok(cbor(api.genesis.clone()))
 }
 
+/// The node's clock.
+#[utoipa::path(
+    get,
+    path = "/v1/time",
+    tag = "operations",
+    responses(
+        (status = 200, description = "`Time` of chartseal-wire: milliseconds since 1970", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
 pub(super) async fn time() -> Answer {
     Ok(encoded(&Clock::System.now()))
 }
@@ -55,7 +75,21 @@ pub(super) struct From {
     wait_ms: u64,
 }
 
-pub(super) async fn blocks(State(api): Asked, Query(ask): Query<From>) -> Answer {
+/// Final blocks from a height on, with their certificates: at most 256 and about 4 MiB. Waits for one if there is none.
+#[utoipa::path(
+    get,
+    path = "/v1/blocks",
+    tag = "chain",
+    params(
+        ("from" = u64, Query, description = "the first height"),
+        ("wait_ms" = Option<u64>, Query, description = "how long to wait for a block, in milliseconds; at most 20,000"),
+    ),
+    responses(
+        (status = 200, description = "`Blocks` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn blocks(State(api): Asked, Queried(ask): Queried<From>) -> Answer {
     let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
     // Nothing new within that time is an empty answer.
     if let Some(below) = ask.from.checked_sub(1) {
@@ -87,7 +121,18 @@ pub(super) async fn blocks(State(api): Asked, Query(ask): Query<From>) -> Answer
     .await
 }
 
-pub(super) async fn submit(State(api): Asked, body: Body) -> Answer {
+/// Hands in a transaction, with the sealed text to which it commits. It waits for a block.
+#[utoipa::path(
+    post,
+    path = "/v1/transactions",
+    tag = "chain",
+    request_body(content = Cbor, description = "`Submission` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 202, description = "taken: it waits for a block"),
+        Failure,
+    ),
+)]
+pub(super) async fn submit(State(api): Asked, Sent(body): Sent) -> Answer {
     let Submission { transaction, texts } = read("a submission", &body)?;
     work(&api, move |api| {
         let parsed = transaction.parse();
@@ -126,7 +171,20 @@ fn commitment(body: &TxBody) -> Option<Hash> {
     }
 }
 
-pub(super) async fn outcome(State(api): Asked, Path(id): Path<String>) -> Answer {
+/// What became of a transaction.
+#[utoipa::path(
+    get,
+    path = "/v1/transactions/{id}",
+    tag = "chain",
+    params(
+        ("id" = String, Path, description = "the transaction's id", pattern = "^[0-9a-f]{64}$"),
+    ),
+    responses(
+        (status = 200, description = "`TxOutcome` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn outcome(State(api): Asked, Named(id): Named<String>) -> Answer {
     let id = TxId(hex(&id)?);
     work(&api, move |api| {
         Ok(encoded(&api.keeper.outcome(&api.handle, &id)))
@@ -134,7 +192,18 @@ pub(super) async fn outcome(State(api): Asked, Path(id): Path<String>) -> Answer
     .await
 }
 
-pub(super) async fn put_kem_key(State(api): Asked, body: Body) -> Answer {
+/// Gives the node a KEM public key that the chain has as somebody's.
+#[utoipa::path(
+    put,
+    path = "/v1/kem-keys",
+    tag = "records",
+    request_body(content = Cbor, description = "`KemKey` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 204, description = "kept"),
+        Failure,
+    ),
+)]
+pub(super) async fn put_kem_key(State(api): Asked, Sent(body): Sent) -> Answer {
     let KemKey { of, key } = read("a KEM key", &body)?;
     work(&api, move |api| {
         let node = api.keeper.node();
@@ -149,7 +218,20 @@ pub(super) async fn put_kem_key(State(api): Asked, body: Body) -> Answer {
     .await
 }
 
-pub(super) async fn kem_key(State(api): Asked, Path(id): Path<String>) -> Answer {
+/// A KEM public key by its id.
+#[utoipa::path(
+    get,
+    path = "/v1/kem-keys/{id}",
+    tag = "records",
+    params(
+        ("id" = String, Path, description = "the key's id", pattern = "^[0-9a-f]{64}$"),
+    ),
+    responses(
+        (status = 200, description = "`KemPublicKey` of chartseal-envelope", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn kem_key(State(api): Asked, Named(id): Named<String>) -> Answer {
     let id = hex(&id)?;
     work(&api, move |api| {
         let key = api.keeper.node().kem_key(&id)?;
@@ -159,9 +241,23 @@ pub(super) async fn kem_key(State(api): Asked, Path(id): Path<String>) -> Answer
     .await
 }
 
+/// A sealed text, by its transaction and its commitment.
+#[utoipa::path(
+    get,
+    path = "/v1/texts/{tx}/{commitment}",
+    tag = "records",
+    params(
+        ("tx" = String, Path, description = "the transaction's id", pattern = "^[0-9a-f]{64}$"),
+        ("commitment" = String, Path, description = "the commitment in it", pattern = "^[0-9a-f]{64}$"),
+    ),
+    responses(
+        (status = 200, description = "`SealedText` of chartseal-wire", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
 pub(super) async fn text(
     State(api): Asked,
-    Path((tx, commitment)): Path<(String, String)>,
+    Named((tx, commitment)): Named<(String, String)>,
 ) -> Answer {
     let (tx, commitment) = (TxId(hex(&tx)?), Hash(hex(&commitment)?));
     work(&api, move |api| {
@@ -172,7 +268,18 @@ pub(super) async fn text(
     .await
 }
 
-pub(super) async fn deposit(State(api): Asked, body: Body) -> Answer {
+/// Sealed records, with this custodian's shares of their keys.
+#[utoipa::path(
+    post,
+    path = "/v1/deposits",
+    tag = "records",
+    request_body(content = Cbor, description = "`Deposit` of chartseal-api, at most 64 MiB", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`Deposited` of chartseal-api: what was not taken, and why", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn deposit(State(api): Asked, Sent(body): Sent) -> Answer {
     let _turn = api.deposits.try_acquire().map_err(|_| Failure::busy())?;
     let Deposit { envelopes, deal } = read("a deposit", &body)?;
     drop(body);
@@ -190,7 +297,18 @@ pub(super) async fn deposit(State(api): Asked, body: Body) -> Answer {
     .await
 }
 
-pub(super) async fn release(State(api): Asked, body: Body) -> Answer {
+/// This custodian's shares for a request that the newest final state permits.
+#[utoipa::path(
+    post,
+    path = "/v1/releases",
+    tag = "records",
+    request_body(content = Cbor, description = "`ReleaseAsk` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`Release` of chartseal-envelope, sealed to the reader", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn release(State(api): Asked, Sent(body): Sent) -> Answer {
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
     work(&api, move |api| {
         let done = api.keeper.node().release(&request, &reader)?;
@@ -201,9 +319,23 @@ pub(super) async fn release(State(api): Asked, body: Body) -> Answer {
     .await
 }
 
+/// A sealed record of a request that was permitted.
+#[utoipa::path(
+    get,
+    path = "/v1/envelopes/{request}/{record}",
+    tag = "records",
+    params(
+        ("request" = String, Path, description = "the request's id", pattern = "^[0-9a-f]{64}$"),
+        ("record" = String, Path, description = "the record's id", pattern = "^[0-9a-f]{32}$"),
+    ),
+    responses(
+        (status = 200, description = "`Envelope` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
 pub(super) async fn envelope(
     State(api): Asked,
-    Path((request, record)): Path<(String, String)>,
+    Named((request, record)): Named<(String, String)>,
 ) -> Answer {
     let (request, record) = (id::<RequestId>(&request)?, id::<RecordId>(&record)?);
     work(&api, move |api| {
@@ -213,7 +345,18 @@ pub(super) async fn envelope(
     .await
 }
 
-pub(super) async fn history(State(api): Asked, body: Body) -> Answer {
+/// A history's entries, for its subject alone: at most 4,096.
+#[utoipa::path(
+    post,
+    path = "/v1/histories",
+    tag = "histories",
+    request_body(content = Cbor, description = "`Signed<HistoryAsk>` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`History` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Answer {
     let signed: Signed<HistoryAsk> = read("a question for a history", &body)?;
     work(&api, move |api| {
         let HistoryAsk { subject, from } = check(api, &signed, [&signed.ask.subject])?;
@@ -227,6 +370,16 @@ pub(super) async fn history(State(api): Asked, body: Body) -> Answer {
     .await
 }
 
+/// The key under which this node issues checkpoints: a C2SP verifier key.
+#[utoipa::path(
+    get,
+    path = "/v1/log-key",
+    tag = "chain",
+    responses(
+        (status = 200, description = "a C2SP verifier key", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
 pub(super) async fn log_key(State(api): Asked) -> Answer {
     work(&api, |api| {
         let node = api.keeper.node();
@@ -237,6 +390,16 @@ pub(super) async fn log_key(State(api): Asked) -> Answer {
     .await
 }
 
+/// The newest block's checkpoint, signed: a C2SP signed note.
+#[utoipa::path(
+    get,
+    path = "/v1/checkpoint",
+    tag = "chain",
+    responses(
+        (status = 200, description = "a C2SP signed note", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
 pub(super) async fn checkpoint(State(api): Asked) -> Answer {
     work(&api, |api| {
         let node = api.keeper.node();
@@ -248,7 +411,18 @@ pub(super) async fn checkpoint(State(api): Asked) -> Answer {
     .await
 }
 
-pub(super) async fn cosign(State(api): Asked, body: Body) -> Answer {
+/// The validator's cosignature under a checkpoint of its own chain.
+#[utoipa::path(
+    post,
+    path = "/v1/cosignatures",
+    tag = "chain",
+    request_body(content = String, description = "a C2SP checkpoint", content_type = "text/plain"),
+    responses(
+        (status = 200, description = "a signature line of a C2SP signed note", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
+pub(super) async fn cosign(State(api): Asked, Sent(body): Sent) -> Answer {
     let checkpoint = std::str::from_utf8(&body).map_err(|_| "not text".to_owned());
     let checkpoint = checkpoint.and_then(|text| Checkpoint::parse(text).map_err(|e| e.to_string()));
     let checkpoint = checkpoint.map_err(|why| Failure::malformed("a checkpoint", why))?;
@@ -259,7 +433,18 @@ pub(super) async fn cosign(State(api): Asked, body: Body) -> Answer {
     .await
 }
 
-pub(super) async fn export(State(api): Asked, body: Body) -> Answer {
+/// An export of histories, for their subject alone; `chartseal audit verify` checks it.
+#[utoipa::path(
+    post,
+    path = "/v1/exports",
+    tag = "histories",
+    request_body(content = Cbor, description = "`Signed<ExportAsk>` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "an export", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
+pub(super) async fn export(State(api): Asked, Sent(body): Sent) -> Answer {
     let signed: Signed<ExportAsk> = read("a question for an export", &body)?;
     if signed.ask.sections.len() > MAX_SECTIONS {
         let why = "an export has at most 64 histories";

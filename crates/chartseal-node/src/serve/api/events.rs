@@ -6,8 +6,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes as Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{BlockEvent, HistoryAsk, Signed};
@@ -19,6 +18,7 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answers::{Asked, check, read};
+use super::asked::{Cbor, Queried, Sent};
 use super::failure::Failure;
 use super::{Api, work};
 use crate::error::NodeError;
@@ -33,10 +33,22 @@ pub(super) struct After {
     after: u64,
 }
 
-/// Each final block above a height.
+/// Each final block above a height, as it comes.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "chain",
+    params(
+        ("after" = u64, Query, description = "the height above which blocks are told of"),
+    ),
+    responses(
+        (status = 200, description = "server-sent events `block`: `BlockEvent` as JSON, `id` its height", body = String, content_type = "text/event-stream"),
+        Failure,
+    ),
+)]
 pub(super) async fn blocks(
     State(api): Asked,
-    Query(After { after }): Query<After>,
+    Queried(After { after }): Queried<After>,
 ) -> Result<Response, Failure> {
     let turn = turn(&api)?;
     Ok(sse(unfold(
@@ -70,7 +82,17 @@ fn block(api: &Api, height: u64) -> Option<Event> {
 }
 
 /// A history's entries from one on, and each that comes, for as long as the client listens.
-pub(super) async fn history(State(api): Asked, body: Body) -> Result<Response, Failure> {
+#[utoipa::path(
+    post,
+    path = "/v1/histories/events",
+    tag = "histories",
+    request_body(content = Cbor, description = "`Signed<HistoryAsk>` of chartseal-api", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "server-sent events `entry`: an entry in hex, `id` its index", body = String, content_type = "text/event-stream"),
+        Failure,
+    ),
+)]
+pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Result<Response, Failure> {
     let turn = turn(&api)?;
     let asked: Signed<HistoryAsk> = read("a question for a history", &body)?;
     // Whether it may be asked is decided once: who loses the right to it has seen what came until then.

@@ -1,9 +1,16 @@
+use std::collections::BTreeMap;
+
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use chartseal_api::Problem;
 use chartseal_consensus::PoolError;
+use utoipa::IntoResponses;
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::NodeError;
+
+/// The media type of a problem (RFC 9457).
+const KIND: &str = "application/problem+json";
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -47,6 +54,18 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "CS-API-07", detail)
     }
 
+    /// A body that is longer than this path takes.
+    pub(super) fn too_long() -> Self {
+        let detail = "the body is longer than this path takes";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CS-API-20", detail)
+    }
+
+    /// The path has other methods.
+    pub(super) fn not_allowed() -> Self {
+        let detail = "this path has other methods";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "CS-API-21", detail)
+    }
+
     /// The client does not send what it began, or takes too long otherwise.
     pub(super) fn slow() -> Self {
         let detail = "the request took too long";
@@ -70,6 +89,27 @@ impl Failure {
     }
 }
 
+/// What goes wrong in any operation, for its description.
+impl IntoResponses for Failure {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = |what: &str| {
+            let response = ResponseBuilder::new().description(what);
+            response.content(KIND, problem.clone()).build().into()
+        };
+        BTreeMap::from([
+            (
+                "4XX".into(),
+                response("the request is refused; `code` says by which rule"),
+            ),
+            (
+                "5XX".into(),
+                response("the node can't answer; another one may"),
+            ),
+        ])
+    }
+}
+
 impl From<PoolError> for Failure {
     fn from(error: PoolError) -> Self {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -88,10 +128,10 @@ impl From<NodeError> for Failure {
 }
 
 impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
+    fn into_response(self) -> axum::response::Response {
         let status = StatusCode::from_u16(self.0.status);
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        let kind = [(header::CONTENT_TYPE, KIND)];
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         let passes = [
             StatusCode::TOO_MANY_REQUESTS,

@@ -32,12 +32,30 @@ impl Answers {
 }
 
 /// The process answers.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "operations",
+    responses(
+        (status = 204, description = "it is alive"),
+        Failure,
+    ),
+)]
 pub(super) async fn health() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
 /// Clients can be sent here: the validator runs, the ledger can be read, and it is near enough to the clock for a
 /// custodian to release.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "operations",
+    responses(
+        (status = 204, description = "clients can be sent here"),
+        Failure,
+    ),
+)]
 pub(super) async fn ready(State(api): Asked) -> Result<StatusCode, Failure> {
     work(&api, |api| {
         if api.handle.status().fatal.is_some() {
@@ -57,6 +75,16 @@ pub(super) async fn ready(State(api): Asked) -> Result<StatusCode, Failure> {
     .await
 }
 
+/// Numbers for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses(
+        (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
 pub(super) async fn metrics(State(api): Asked) -> Result<Response, Failure> {
     work(&api, |api| {
         let kind = [(
@@ -78,6 +106,7 @@ fn page(api: &Api) -> String {
     let head = &status.head;
     let (pooled, speculative) = (status.pooled as u64, status.speculative as u64);
     let evidence = api.handle.evidence().len() as u64;
+    let (connections, turned_away) = api.doors.count();
     let numbers = [
         (
             "height",
@@ -132,6 +161,18 @@ fn page(api: &Api) -> String {
             COUNTER,
             "Two votes in one view.",
             float(status.double_votes),
+        ),
+        (
+            "connections",
+            GAUGE,
+            "Of clients, open.",
+            float(connections),
+        ),
+        (
+            "refused_connections_total",
+            COUNTER,
+            "Closed at once: too many.",
+            float(turned_away),
         ),
         (
             "evidence",
