@@ -22,6 +22,8 @@
 //! | `POST /v1/cosignatures` | a checkpoint | the validator's cosignature |
 //! | `POST /v1/exports` | [`Signed`] [`ExportAsk`] | an export |
 //! | `GET /v1/time` | | the node's clock, a [`Time`](chartseal_wire::Time) |
+//! | `GET /v1/version` | | the version of the node's program |
+//! | `GET /openapi.json`, `GET /docs` | | this as OpenAPI 3.1, and a page to try it |
 //! | `GET /v1/events?after=H` | | server-sent events `block`: [`BlockEvent`] as JSON, `id` the height |
 //! | `POST /v1/histories/events` | [`Signed`] [`HistoryAsk`] | server-sent events `entry`: an entry in hex, `id` its index |
 //! | `GET /health`, `GET /ready` | | 204, or a problem |

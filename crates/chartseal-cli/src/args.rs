@@ -53,7 +53,7 @@ pub enum Command {
     Net(crate::net::Net),
     /// Run one node of a network.
     #[command(subcommand)]
-    Node(crate::net::Node),
+    Node(crate::node::Node),
     /// Make and show keys.
     #[command(subcommand)]
     Key(records::Key),

@@ -8,6 +8,7 @@
 //! | `audit` | verification of exports |
 //! | `ledger` | what a node's ledger holds, and whether it is true |
 //! | `net` | networks of nodes, each a process of its own |
+//! | `node`, `log` | one node: run, looked after; its log |
 //! | `events` | what an entry of a history says |
 //! | `policy` | decisions on a document's cases, and what else can be asked of consents |
 //! | `records` | keys, and sealed records on files and pipes |
@@ -29,7 +30,9 @@ mod events;
 mod exit;
 mod failure;
 mod ledger;
+mod log;
 mod net;
+mod node;
 mod policy;
 mod records;
 mod text;
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
         Command::Ledger(command) => ledger::run(command),
         Command::Policy(command) => policy::run(command),
         Command::Net(command) => net::run(command),
-        Command::Node(command) => net::node(command),
+        Command::Node(command) => node::run(command),
         Command::Key(command) => records::key(command),
         Command::Seal(args) => records::seal(args),
         Command::Open(args) => records::open(args),

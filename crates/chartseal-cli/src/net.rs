@@ -6,14 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal_ledger::Params;
-use chartseal_node::serve::{Config, Control, NodeStatus, Plan, ServicePlan, begin, found, serve};
-use chartseal_node::{Clock, VoucherError, Vouchers};
+use chartseal_node::Clock;
+use chartseal_node::serve::{Config, Control, NodeStatus, Plan, ServicePlan, found};
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::failure::{Failure, read_text};
-use crate::ledger::snapshot;
+use crate::failure::Failure;
 
 /// `net …`.
 #[derive(Debug, Subcommand)]
@@ -73,37 +72,6 @@ pub struct Status {
     pub json: bool,
 }
 
-/// `node …`.
-#[derive(Debug, Subcommand)]
-pub enum Node {
-    /// Run one node until it is asked to stop: by `net down`, SIGTERM or Ctrl-C.
-    Run(Run),
-    /// Begin a node's ledger with another node's snapshot, for which the network's committees vouch.
-    Join(Join),
-}
-
-/// `node join`.
-#[derive(Debug, clap::Args)]
-pub struct Join {
-    /// The node's configuration file.
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
-    /// The snapshot: `chartseal ledger snapshot export`.
-    #[arg(long, value_name = "FILE")]
-    pub snapshot: PathBuf,
-    /// What vouches for it: the file of `--vouchers` there.
-    #[arg(long, value_name = "FILE")]
-    pub vouchers: PathBuf,
-}
-
-/// `node run`.
-#[derive(Debug, clap::Args)]
-pub struct Run {
-    /// The node's configuration file.
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
-}
-
 /// How long a validator may be silent and still count as a peer, in ms.
 const SILENCE_MS: u64 = 60_000;
 
@@ -115,47 +83,6 @@ pub fn run(command: &Net) -> Result<Exit, Failure> {
         Net::Down(args) => down(&args.dir),
         Net::Status(args) => status(args),
     }
-}
-
-/// `node …`.
-pub fn node(command: &Node) -> Result<Exit, Failure> {
-    let args = match command {
-        Node::Run(args) => args,
-        Node::Join(args) => return join(args),
-    };
-    let ready = || println!("{}: the node runs", args.config.display());
-    serve(&args.config, ready).map_err(Failure::new)?;
-    Ok(Exit::Done)
-}
-
-/// The longest file of vouchers.
-const MAX_VOUCHERS: u64 = 64 << 20;
-
-fn join(args: &Join) -> Result<Exit, Failure> {
-    let config = Config::read(&args.config).map_err(Failure::new)?;
-    let genesis = config.genesis().map_err(Failure::new)?;
-    config.keys(&genesis).map_err(Failure::new)?;
-    let text = read_text(&args.vouchers, MAX_VOUCHERS)?;
-    let unfit = |error: &VoucherError| format!("{error} ({})", error.rule());
-    let vouchers = Vouchers::parse(&text);
-    let vouchers = vouchers.map_err(|error| Failure::bad(&args.vouchers, unfit(&error)))?;
-    let imported = snapshot::read(&args.snapshot, &vouchers.header)?;
-    let imported = imported.map_err(|error| {
-        let why = format!(
-            "not of the header that is vouched for: {error} ({})",
-            error.rule()
-        );
-        Failure::bad(&args.snapshot, why)
-    })?;
-    let checked = vouchers.check(&imported, &genesis);
-    checked.map_err(|error| Failure::bad(&args.snapshot, unfit(&error)))?;
-    begin(&config, &genesis, &imported, &vouchers.certificates).map_err(Failure::new)?;
-    println!(
-        "{}: the node goes on from block {}",
-        args.config.display(),
-        vouchers.header.height
-    );
-    Ok(Exit::Done)
 }
 
 /// When an emergency role counts in a network that is founded for a demonstration, in ms.

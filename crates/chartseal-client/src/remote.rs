@@ -256,6 +256,15 @@ impl Remote {
         Ok(Entries::of(self.org, self.answered(request)?))
     }
 
+    /// The version of the node's program, such as `0.1.0`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn version(&self) -> Result<String, ClientError> {
+        let answer = self.answered(self.request(Method::GET, "version"))?;
+        self.text_of(self.bytes(answer)?)
+    }
+
     /// The verifier key under which the node issues checkpoints.
     ///
     /// # Errors

@@ -2,6 +2,9 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `backup` | the data directory copied while the node runs, and put back |
+//! | `doctor` | [`examine`]: what is wrong with a node, and what to do |
+//! | `reload` | what of a configuration can change while the node runs |
 //! | `authority` | certificates for a new network's services |
 //! | `api` | what it answers to clients, over HTTP |
 //! | `config` | [`Config`]: the configuration file, and everything that is refused before a node starts |
@@ -14,12 +17,15 @@
 
 mod api;
 mod authority;
+mod backup;
 mod config;
 mod control;
+mod doctor;
 mod duties;
 mod found;
 mod keeper;
 mod others;
+mod reload;
 mod tls;
 
 use std::future::poll_fn;
@@ -42,10 +48,13 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use authority::CertificateError;
+pub use backup::{Backup, BackupError, backup, restore};
 pub use chartseal_api::TxOutcome;
 pub use config::{Config, ConfigError, Peer, Service, Tls};
 pub use control::{Control, ControlError, NodeStatus};
+pub use doctor::{Finding, Health, examine};
 pub use found::{FoundError, Founded, Plan, ServicePlan, found};
+pub use reload::Reloaded;
 
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -54,6 +63,7 @@ use crate::stores::Stores;
 use duties::Duties;
 use keeper::NodeKeeper;
 use others::Others;
+use reload::Reload;
 
 /// How many requests of one address its service takes in a second, if the configuration does not say.
 const REQUESTS_PER_SECOND: u32 = 2_000;
@@ -77,6 +87,16 @@ pub enum ServeError {
     /// Its validator.
     #[error(transparent)]
     Validator(#[from] ValidatorError),
+}
+
+impl ServeError {
+    /// The id of the configuration's rule, if it is one.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.rule(),
+            _ => "",
+        }
+    }
 }
 
 /// Runs the node of a configuration file until somebody asks it to stop, or it can't go on. `ready` is
@@ -125,6 +145,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     }
     // A client needs the custodian's KEM key to seal shares to it.
     node.put_kem_key(node.keys().kem.public_key())?;
+    let height = node.head().height();
     let keeper = NodeKeeper::new(node);
     let services = Services::start(&config, &genesis, others)?;
     let stop = Stop::default();
@@ -142,10 +163,17 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             &place,
             Box::new(|handle| {
                 let asked = stop.clone();
-                services.serve(&config, &keeper, &handle);
-                *control = Some(control::listen(&directory, &keeper, handle, move || {
-                    asked.ask();
-                }));
+                let reload = services.serve(file, config, &keeper, &handle);
+                let orders = control::Orders {
+                    stop: Box::new(move || {
+                        tracing::info!("the node is asked to stop");
+                        asked.ask();
+                    }),
+                    reload,
+                    directory: directory.clone(),
+                };
+                *control = Some(control::listen(&directory, &keeper, handle, orders));
+                tracing::info!(version = env!("CARGO_PKG_VERSION"), height, "the node runs");
                 ready();
             }),
             Box::pin(stop.clone().asked()),
@@ -198,22 +226,27 @@ impl Services {
         })
     }
 
-    fn serve(&self, config: &Config, keeper: &NodeKeeper, handle: &Handle) {
+    /// Begins to serve; gives what a changed configuration applies to.
+    fn serve(&self, file: &Path, config: Config, keeper: &NodeKeeper, handle: &Handle) -> Reload {
         let duties = Duties::new(&config.directory, keeper.clone(), handle.clone());
         self.runtime.spawn(duties.run());
         self.runtime
             .spawn(self.others.clone().fetch_keys(keeper.clone()));
-        let Some(listener) = self.api.as_ref().and_then(|it| it.try_clone().ok()) else {
-            return;
-        };
-        let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
-        let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate);
-        let tls = self.tls.clone();
-        self.runtime.spawn(async move {
-            if let Err(error) = api::serve(listener, tls, Arc::new(api)).await {
-                tracing::error!(%error, "the service to clients ended");
-            }
+        let api = self.api.as_ref().and_then(|it| it.try_clone().ok());
+        let api = api.map(|listener| {
+            let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
+            let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate);
+            let api = Arc::new(api);
+            let serving = api::serve(listener, self.tls.clone(), Arc::clone(&api));
+            self.runtime.spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the service to clients ended");
+                }
+            });
+            api
         });
+        let (tls, others) = (self.tls.clone(), self.others.clone());
+        Reload::new(file, config, tls, api, others)
     }
 }
 

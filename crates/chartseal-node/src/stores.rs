@@ -8,6 +8,10 @@ use chartseal_vault::{
 use crate::error::NodeError;
 use crate::ledger_store::RedbLedger;
 
+/// The stores' places in a node's data directory: one folder of files that never change, and databases.
+pub(crate) const BLOBS: &str = "blobs";
+pub(crate) const DATABASES: [&str; 3] = ["ledger.redb", "shares/secrets.redb", "side/secrets.redb"];
+
 /// What one node keeps.
 ///
 /// | in a folder | what |
@@ -29,7 +33,7 @@ impl Stores {
     /// # Errors
     /// [`NodeError`] if the folder can't be used, a store is in use, damaged, or encrypted under another key.
     pub fn open(dir: &Path, key: &StoreKey) -> Result<Self, NodeError> {
-        let blobs = DirBlobStore::open(dir.join("blobs"))?;
+        let blobs = DirBlobStore::open(dir.join(BLOBS))?;
         Ok(Self {
             ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
             blobs: Box::new(blobs),

@@ -42,6 +42,7 @@ mod join;
 mod ledger;
 mod linearizable;
 mod net;
+mod operations;
 mod policy;
 mod records;
 mod reports;

@@ -32,13 +32,13 @@ pub(crate) fn made(serves: Serves) -> Cluster {
     Cluster::make(Program::chartseal(program()), &setting).unwrap()
 }
 
-fn serving(serves: Serves) -> Cluster {
+pub(crate) fn serving(serves: Serves) -> Cluster {
     let mut cluster = made(serves);
     cluster.up();
     cluster
 }
 
-fn visit(cluster: &Cluster) -> Value {
+pub(crate) fn visit(cluster: &Cluster) -> Value {
     let dir = cluster.place();
     let ran = run(["demo", "--json", "--network", dir.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
@@ -147,7 +147,7 @@ fn a_directory_of_an_older_day_votes_no_second_time() {
     }
 }
 
-fn copied(from: &Path, to: &Path) {
+pub(crate) fn copied(from: &Path, to: &Path) {
     let done = Command::new("cp").arg("-a").args([from, to]).status();
     assert!(done.unwrap().success());
 }

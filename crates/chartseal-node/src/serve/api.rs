@@ -23,7 +23,7 @@ mod operations;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -80,7 +80,7 @@ pub(super) struct Api {
     deposits: Semaphore,
     streams: Arc<Semaphore>,
     bulks: Arc<Semaphore>,
-    addresses: Limits<IpAddr>,
+    addresses: RwLock<Limits<IpAddr>>,
     keys: Limits<PublicKey>,
     answers: Answers,
     doors: Doors,
@@ -107,6 +107,11 @@ impl Nonces {
     }
 }
 
+/// So many requests of an address in a second, and twice as many at once.
+fn of_address(per_second: u32) -> Limits<IpAddr> {
+    Limits::new(per_second, per_second.saturating_mul(2))
+}
+
 impl Api {
     /// Of one address so many requests are taken in a second, and twice as many at once.
     pub(super) fn new(
@@ -123,12 +128,29 @@ impl Api {
             deposits: Semaphore::new(DEPOSITS_AT_ONCE),
             streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
             bulks: Arc::new(Semaphore::new(BULKS_AT_ONCE)),
-            addresses: Limits::new(requests_per_second, requests_per_second.saturating_mul(2)),
+            addresses: RwLock::new(of_address(requests_per_second)),
             keys: Limits::new(QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
             answers: Answers::default(),
             doors: Doors::default(),
             nonces: Mutex::default(),
         }
+    }
+
+    /// Takes so many requests of one address from now on. Everybody begins anew.
+    pub(super) fn set_rate(&self, per_second: u32) {
+        let mut limits = self
+            .addresses
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *limits = of_address(per_second);
+    }
+
+    fn may_come(&self, from: IpAddr) -> bool {
+        let limits = self
+            .addresses
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        limits.take(limits::network(from))
     }
 
     /// Hands in this node's own transactions. One that the pool refuses is made again when it is asked for again.
@@ -200,6 +222,7 @@ pub(super) async fn serve(
         .routes(routes!(answers::cosign))
         .routes(routes!(answers::export))
         .routes(routes!(answers::time))
+        .routes(routes!(operations::version))
         .routes(routes!(events::blocks))
         .routes(routes!(events::history))
         .routes(routes!(operations::health))
@@ -264,7 +287,7 @@ async fn guard(
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>();
     let path = path.map_or("", MatchedPath::as_str).to_owned();
-    let mut answer = if api.addresses.take(limits::network(from.ip())) {
+    let mut answer = if api.may_come(from.ip()) {
         let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
         answered.unwrap_or_else(|_| Failure::slow().into_response())
     } else {

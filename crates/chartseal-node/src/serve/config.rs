@@ -18,7 +18,9 @@ use crate::keys::{FILE as KEYS, NodeKeys, public};
 pub(super) const MAX_CONFIG: u64 = 64 * 1024;
 const MAX_GENESIS: u64 = 16 * 1024 * 1024;
 /// The file that says whose a data directory is.
-const OWNER: &str = "owner";
+pub(super) const OWNER: &str = "owner";
+/// The file that says that a backup is being put back into a data directory.
+pub(super) const RESTORING: &str = "restoring";
 
 /// One node's configuration: a text file of lines `key value`, `#` before comments.
 ///
@@ -197,6 +199,11 @@ pub enum ConfigError {
         /// Whose it is.
         found: String,
     },
+    /// `CS-CFG-14`: a directory into which a backup was put back in part.
+    #[error(
+        "directory: {} has a part of a backup alone; run `chartseal node restore` again, or remove the directory", .0.display()
+    )]
+    Restoring(PathBuf),
     /// `CS-CFG-11`: the clock can't be right.
     #[error("clock: it shows {clock}, {ms} ms {side} {what}; set the machine's clock")]
     Clock {
@@ -244,6 +251,7 @@ impl ConfigError {
             Self::Clock { .. } => "CS-CFG-11",
             Self::Tls { .. } => "CS-CFG-12",
             Self::Plain(_) => "CS-CFG-13",
+            Self::Restoring(_) => "CS-CFG-14",
         }
     }
 }
@@ -441,6 +449,9 @@ impl Config {
             let file = file.to_owned();
             move |source| ConfigError::File { file, source }
         };
+        if directory.join(RESTORING).exists() {
+            return Err(ConfigError::Restoring(directory));
+        }
         std::fs::create_dir_all(&directory).map_err(failed(&directory))?;
         let owner = directory.join(OWNER);
         let mine = format!(

@@ -15,7 +15,9 @@ use chartseal_ledger::SignedTransaction;
 use chartseal_wire::{ChainId, Hash, OrgId, PublicKey, Time, TxId};
 use thiserror::Error;
 
+use super::backup::{self, Backup};
 use super::keeper::NodeKeeper;
+use super::reload::{Reload, Reloaded};
 
 /// The socket in a node's data directory.
 const SOCKET: &str = "control.sock";
@@ -23,6 +25,10 @@ const SOCKET: &str = "control.sock";
 const MAX_FRAME: usize = 256 * 1024;
 /// The most connections at a time.
 const MAX_CONNECTIONS: usize = 64;
+/// The most keys of a configuration, and the longest path and reason.
+const MAX_KEYS: usize = 64;
+const MAX_PATH: usize = 4_096;
+const MAX_WHY: usize = 16 * 1024;
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -199,6 +205,45 @@ impl Control {
         .map(drop)
     }
 
+    /// Has the node read its configuration again.
+    ///
+    /// # Errors
+    /// [`ControlError::Refused`] if anything is wrong with it: then nothing has changed.
+    pub fn reload(&mut self) -> Result<Reloaded, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(1).uint(5);
+        })?;
+        let mut d = accepted(&answer)?;
+        d.at("reloaded").array_exact(2)?;
+        let mut keys = || -> Result<Vec<String>, DecodeError> {
+            let many = d.array(MAX_KEYS)?;
+            (0..many).map(|_| Ok(d.text(64)?.to_owned())).collect()
+        };
+        let (taken, at_restart) = (keys()?, keys()?);
+        d.finish()?;
+        Ok(Reloaded { taken, at_restart })
+    }
+
+    /// Has the node copy its data directory into a folder of its machine, empty or new, by its full path.
+    ///
+    /// # Errors
+    /// [`ControlError::Refused`].
+    pub fn backup(&mut self, to: &Path) -> Result<Backup, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(2).uint(6).text(&to.to_string_lossy());
+        })?;
+        let mut d = accepted(&answer)?;
+        d.at("backup").array_exact(4)?;
+        let backup = Backup {
+            height: d.uint()?,
+            header: Hash::decode(&mut d)?,
+            files: d.uint()?,
+            bytes: d.uint()?,
+        };
+        d.finish()?;
+        Ok(backup)
+    }
+
     fn ask(&mut self, fill: impl FnOnce(&mut Encoder)) -> Result<Vec<u8>, ControlError> {
         let mut question = Encoder::new();
         fill(&mut question);
@@ -210,6 +255,28 @@ impl Control {
             source,
         })
     }
+}
+
+/// An answer's content, if the node did what it was asked: `[0, content]`, or `[1, rule, why]`.
+fn accepted(answer: &[u8]) -> Result<Decoder<'_>, ControlError> {
+    let mut d = Decoder::new(answer);
+    let fields = d.at("answer").array(3)?;
+    match (d.uint()?, fields) {
+        (0, 2) => Ok(d),
+        (1, 3) => {
+            let (rule, why) = (d.text(64)?.to_owned(), d.text(MAX_WHY)?.to_owned());
+            d.finish()?;
+            Err(ControlError::Refused { rule, why })
+        }
+        _ => Err(d.invalid("an answer is of kind 0 or 1").into()),
+    }
+}
+
+fn refused(rule: &str, why: &str) -> Vec<u8> {
+    let mut e = Encoder::new();
+    let why: String = why.chars().take(MAX_WHY / 4).collect();
+    e.array(3).uint(1).text(rule).text(&why);
+    e.finish()
 }
 
 /// A listening control socket.
@@ -234,7 +301,7 @@ pub(super) fn listen(
     directory: &Path,
     keeper: &NodeKeeper,
     handle: Handle,
-    stop: impl Fn() + Send + Sync + 'static,
+    orders: Orders,
 ) -> Result<Listening, ControlError> {
     let socket = directory.join(SOCKET);
     let failed = |source| ControlError::Socket {
@@ -251,7 +318,7 @@ pub(super) fn listen(
     let asked = Arc::new(Asked {
         keeper: keeper.clone(),
         handle,
-        stop: Box::new(stop),
+        orders,
     });
     let (is_over, open) = (Arc::clone(&ended), Arc::new(AtomicUsize::new(0)));
     thread::spawn(move || {
@@ -277,11 +344,19 @@ pub(super) fn listen(
     Ok(Listening { socket, ended })
 }
 
+/// What a node's machine may order.
+pub(super) struct Orders {
+    pub(super) stop: Box<dyn Fn() + Send + Sync>,
+    pub(super) reload: Reload,
+    /// The data directory, which is copied for a backup.
+    pub(super) directory: PathBuf,
+}
+
 /// What answers.
 struct Asked {
     keeper: NodeKeeper,
     handle: Handle,
-    stop: Box<dyn Fn() + Send + Sync>,
+    orders: Orders,
 }
 
 impl Asked {
@@ -320,12 +395,44 @@ impl Asked {
             }
             (4, 1) => {
                 d.finish()?;
-                (self.stop)();
+                (self.orders.stop)();
                 let mut e = Encoder::new();
                 e.array(0);
                 Ok(e.finish())
             }
-            _ => Err(d.invalid("a question is of kind 1 to 4")),
+            (5, 1) => {
+                d.finish()?;
+                Ok(match self.orders.reload.again() {
+                    Ok(Reloaded { taken, at_restart }) => {
+                        let mut e = Encoder::new();
+                        e.array(2).uint(0).array(2);
+                        for keys in [taken, at_restart] {
+                            e.array(keys.len());
+                            for key in keys {
+                                e.text(&key);
+                            }
+                        }
+                        e.finish()
+                    }
+                    Err(error) => refused(error.rule(), &error.to_string()),
+                })
+            }
+            (6, 2) => {
+                let to = PathBuf::from(d.text(MAX_PATH)?);
+                d.finish()?;
+                Ok(
+                    match backup::write(&self.orders.directory, &to, &self.keeper) {
+                        Ok(made) => {
+                            let mut e = Encoder::new();
+                            e.array(2).uint(0).array(4).uint(made.height);
+                            e.item(&made.header).uint(made.files).uint(made.bytes);
+                            e.finish()
+                        }
+                        Err(error) => refused(error.rule(), &error.to_string()),
+                    },
+                )
+            }
+            _ => Err(d.invalid("a question is of kind 1 to 6")),
         }
     }
 

@@ -11,7 +11,7 @@ use super::keeper::NodeKeeper;
 use crate::error::NodeError;
 
 /// The file that says up to which height everything is done.
-const FILE: &str = "duties";
+pub(super) const FILE: &str = "duties";
 /// After how many blocks without a sign of it an attestation is made again.
 const AGAIN: u64 = 16;
 

@@ -1,6 +1,7 @@
 //! What a node asks other organizations' services: the time, before it starts, and custodians' KEM keys that it lacks.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,15 +23,44 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// The other organizations' services that the configuration names.
 #[derive(Clone, Debug)]
-pub(super) struct Others(Vec<Remote>);
+pub(super) struct Others(Arc<Mutex<Vec<Remote>>>);
 
 impl Others {
     pub(super) fn of(config: &Config) -> Result<Self, ServeError> {
+        Ok(Self(Arc::new(Mutex::new(Self::remotes(config)?))))
+    }
+
+    pub(super) fn remotes(config: &Config) -> Result<Vec<Remote>, ServeError> {
         let asking = config.asking(PATIENCE)?;
         let others = config.services.iter();
         let others = others.filter(|it| it.organization != config.organization);
         let remote = |it: &Service| Remote::new(it.organization, &it.url, &asking);
-        Ok(Self(others.map(remote).collect::<Result<_, _>>()?))
+        Ok(others.map(remote).collect::<Result<_, _>>()?)
+    }
+
+    /// Asks these from now on.
+    pub(super) fn replace(&self, others: Vec<Remote>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = others;
+    }
+
+    fn all(&self) -> Vec<Remote> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What they say that the time is, those that answer.
+    pub(super) fn told(&self, clock: &Clock) -> Vec<Told> {
+        let others = self.all();
+        thread::scope(|scope| {
+            let asked: Vec<_> = others
+                .iter()
+                .map(|node| scope.spawn(|| Told::by(node, clock)))
+                .collect();
+            let told = asked.into_iter().filter_map(|it| it.join().ok().flatten());
+            told.collect()
+        })
     }
 
     /// Whether the clock can be right, as far as others tell: more of them than may lie would have to say that it is
@@ -39,15 +69,7 @@ impl Others {
         let drift = genesis.params().max_time_drift_ms;
         let committee = genesis.committee();
         let liars = committee.n().saturating_sub(committee.quorum());
-        let told: Vec<Told> = thread::scope(|scope| {
-            let asked: Vec<_> = self
-                .0
-                .iter()
-                .map(|node| scope.spawn(|| Told::by(node, clock)))
-                .collect();
-            let told = asked.into_iter().filter_map(|it| it.join().ok().flatten());
-            told.collect()
-        });
+        let told = self.told(clock);
         for (side, off) in [
             ("after", Told::ahead as fn(&Told) -> u64),
             ("before", Told::behind),
@@ -72,7 +94,7 @@ impl Others {
     pub(super) async fn fetch_keys(self, keeper: NodeKeeper) {
         // Keys that are here: they stay, and are not read again.
         let mut here = BTreeSet::new();
-        while !self.0.is_empty() {
+        loop {
             let (others, node) = (self.clone(), keeper.clone());
             let looked = tokio::task::spawn_blocking(move || {
                 let looked = others.look_for_keys(&node, &mut here);
@@ -103,8 +125,10 @@ impl Others {
     }
 
     fn key(&self, id: &[u8; 32]) -> Option<KemPublicKey> {
-        let mut others = self.0.iter();
-        others.find_map(|node| node.kem_key(id).ok().flatten())
+        let others = self.all();
+        others
+            .iter()
+            .find_map(|node| node.kem_key(id).ok().flatten())
     }
 }
 
@@ -126,7 +150,7 @@ fn missing(keeper: &NodeKeeper, here: &mut BTreeSet<[u8; 32]>) -> Result<Vec<[u8
 }
 
 /// What another node says that the time is, and between which times of ours it said so.
-struct Told {
+pub(super) struct Told {
     theirs: Time,
     before: Time,
     after: Time,
@@ -143,6 +167,11 @@ impl Told {
             before,
             after,
         })
+    }
+
+    /// By how much our clock is off at least, in ms.
+    pub(super) fn off(&self) -> u64 {
+        self.ahead().max(self.behind())
     }
 
     /// By how much our clock is ahead at least, in ms.

@@ -518,7 +518,7 @@ fn encoded(value: &impl Encode) -> Response {
     cbor(to_bytes(value))
 }
 
-fn text_answer(text: String) -> Response {
+pub(super) fn text_answer(text: String) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (kind, text).into_response()
 }

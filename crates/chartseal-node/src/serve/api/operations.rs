@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::answers::Asked;
+use super::answers::{Asked, text_answer};
 use super::failure::Failure;
 use super::{Api, work};
 use crate::custodian::MAX_LAG_MS;
@@ -73,6 +73,20 @@ pub(super) async fn ready(State(api): Asked) -> Result<StatusCode, Failure> {
         Ok(StatusCode::NO_CONTENT)
     })
     .await
+}
+
+/// The version of the node's program.
+#[utoipa::path(
+    get,
+    path = "/v1/version",
+    tag = "operations",
+    responses(
+        (status = 200, description = "such as `0.1.0`", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
+pub(super) async fn version() -> Response {
+    text_answer(env!("CARGO_PKG_VERSION").into())
 }
 
 /// Numbers for Prometheus.

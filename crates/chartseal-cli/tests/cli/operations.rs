@@ -1,0 +1,381 @@
+//! What operators do to a node that runs: its log, its configuration read again, a backup, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use chartseal::{Class, Document, Network};
+use chartseal_client::{Asking, Remote};
+use chartseal_cluster::{Cluster, Program, Serves, Setting};
+use chartseal_node::NodeKeys;
+use chartseal_node::serve::Config;
+use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
+use serde_json::Value;
+
+use crate::net;
+use crate::schema;
+use crate::service::{copied, made, serving, visit};
+use crate::support::{Ran, run};
+
+fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
+    let mut words = vec!["node", verb, "--config", config.to_str().unwrap()];
+    words.extend(more);
+    run(words)
+}
+
+fn asking(config: &Config) -> Asking {
+    config.asking(Duration::from_secs(30)).unwrap()
+}
+
+#[test]
+fn a_configuration_and_a_certificate_are_read_again_while_the_node_runs() {
+    let (cluster, other) = (serving(Serves::Encrypted), made(Serves::Encrypted));
+    let (config, file) = (cluster.config(0), cluster.config_file(0));
+    let text = fs::read_to_string(&file).unwrap();
+    let url = config.own_service().unwrap().url.clone();
+    // Each time a new connection.
+    let answers = |asking: &Asking| {
+        let remote = Remote::new(config.organization, &url, asking).unwrap();
+        remote.time().is_ok()
+    };
+    let (ours, theirs) = (asking(&config), asking(&other.config(0)));
+    assert_eq!((answers(&ours), answers(&theirs)), (true, false));
+
+    // Another certificate, a rate, and what can't change now.
+    let tls = config.tls.clone().unwrap();
+    let before = [&tls.certificate, &tls.key].map(|path| fs::read(path).unwrap());
+    let new = other.config(0).tls.unwrap();
+    fs::copy(&new.certificate, &tls.certificate).unwrap();
+    fs::copy(&new.key, &tls.key).unwrap();
+    let changed = text.replace("threads 2", "threads 3");
+    fs::write(&file, format!("{changed}requests_per_second 3\n")).unwrap();
+    let ran = node("reload", &file, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout
+            .contains("holds now: tls_certificate, requests_per_second"),
+        "{}",
+        ran.stdout
+    );
+    assert!(
+        ran.stdout.contains("started again: threads"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!((answers(&ours), answers(&theirs)), (false, true));
+    // Nobody waits, so the fourth to the seventh are too many.
+    let hurried = Asking {
+        patience: Duration::from_millis(200),
+        ..theirs.clone()
+    };
+    let many = (0..20).filter(|_| answers(&hurried)).count();
+    assert!(many < 20, "the rate holds");
+
+    // What is wrong changes nothing: not the rate, nor the certificate.
+    fs::write(&tls.key, &before[1]).unwrap();
+    fs::write(&file, &text).unwrap();
+    let ran = node("reload", &file, &[]);
+    assert!(ran.error().contains("not the key") && ran.error().contains("CS-CFG-12"));
+    fs::write(&tls.certificate, &before[0]).unwrap();
+    fs::write(&file, format!("{text}colour blue\n")).unwrap();
+    let ran = node("reload", &file, &[]);
+    assert!(ran.error().contains("colour"), "{}", ran.stderr);
+    fs::write(&file, &text).unwrap();
+    assert_eq!(node("reload", &file, &[]).code, 0);
+    assert!(answers(&ours));
+    assert!(cluster.status(0).is_some());
+}
+
+#[test]
+fn a_backup_of_a_running_node_is_put_back_and_what_was_erased_since_is_destroyed_again() {
+    let mut cluster = serving(Serves::Encrypted);
+    visit(&cluster);
+    let (config, file) = (cluster.config(3), cluster.config_file(3));
+    let folder = cluster.place().join("backup");
+    let to = folder.to_str().unwrap().to_owned();
+    let ran = node("backup", &file, &["--to", &to]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("file of keys is not in it"),
+        "{}",
+        ran.stdout
+    );
+    // Not into one that is there, and not by a node that does not run and whose stores are in use.
+    let again = node("backup", &file, &["--to", &to]);
+    assert!(again.error().contains("not empty"), "{}", again.stderr);
+    // No key is in it, in any file.
+    let keys = fs::read(config.keys_file()).unwrap();
+    let keys = NodeKeys::from_secret_bytes(&keys).unwrap();
+    for path in files(&folder) {
+        let bytes = fs::read(&path).unwrap();
+        for key in [
+            keys.store.expose_secret_bytes().as_slice(),
+            keys.custodian.expose_secret_bytes().as_slice(),
+        ] {
+            assert!(bytes.windows(32).all(|it| it != key), "{}", path.display());
+        }
+    }
+    let held = |directory: &Path| {
+        let store = FileSecretStore::<ShareKey>::open(directory.join("shares"), &keys.store);
+        store.unwrap().keys().unwrap()
+    };
+
+    // A second visit: with records of its own, one of which is erased.
+    visit(&cluster);
+    cluster.kill(3);
+    let after = held(&config.directory);
+    // From before it there are more than nothing, and all of them are in the backup.
+    let look = cluster.place().join("look");
+    copied(&folder, &look);
+    let before = held(&look);
+    assert!(before.len() > 10 && after.len() > before.len());
+    assert!(before.iter().all(|share| after.contains(share)));
+
+    // Put back in a new place, as after the loss of a disk.
+    fs::remove_dir_all(&config.directory).unwrap();
+    let damaged = cluster.place().join("damaged");
+    copied(&folder, &damaged);
+    let ledger = damaged.join("ledger.redb");
+    let mut bytes = fs::read(&ledger).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&ledger, bytes).unwrap();
+    let restore = |from: &Path| node("restore", &file, &["--from", from.to_str().unwrap()]);
+    let refused = restore(&damaged);
+    assert!(
+        refused.error().contains("ledger.redb is damaged"),
+        "{}",
+        refused.stderr
+    );
+    // What is there in part is not started from.
+    let started = node("run", &file, &[]);
+    assert!(
+        started.error().contains("chartseal node restore"),
+        "{}",
+        started.stderr
+    );
+    let other = node("restore", &cluster.config_file(2), &["--from", &to]);
+    assert!(
+        other.error().contains("not of this node"),
+        "{}",
+        other.stderr
+    );
+    fs::remove_file(damaged.join("manifest")).unwrap();
+    assert!(restore(&damaged).error().contains("no manifest"));
+    let ran = restore(&folder);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("block "), "{}", ran.stdout);
+    assert!(restore(&folder).error().contains("not empty"));
+    assert_eq!(held(&config.directory), before);
+
+    // It catches up and serves: shares that it was given since are gone with the disk, and no others.
+    cluster.start(3);
+    let height = cluster.height();
+    cluster.await_height_of(&[3], height);
+    visit(&cluster);
+    for number in cluster.all() {
+        let status = cluster.status(number).unwrap();
+        assert_eq!(
+            (status.double_votes, status.evidence),
+            (0, 0),
+            "node {number}"
+        );
+    }
+}
+
+/// An erasure after the backup, of a record that is in it.
+#[test]
+fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased() {
+    let mut cluster = serving(Serves::Encrypted);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    let mut patient = network.enrol_patient(&org).unwrap();
+    let mut author = network.enrol_practitioner(&org, &["doctor"]).unwrap();
+    let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
+    let filed = author.file(&mut network, &patient.filing_kit(), &[result], |_| ());
+    let record = filed.unwrap()[0].record;
+    let (config, file) = (cluster.config(3), cluster.config_file(3));
+    let folder = cluster.place().join("backup");
+    let ran = node("backup", &file, &["--to", folder.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    patient.erase(&mut network, record).unwrap();
+    cluster.kill(3);
+    fs::remove_dir_all(&config.directory).unwrap();
+    let ran = node("restore", &file, &["--from", folder.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let keys = fs::read(config.keys_file()).unwrap();
+    let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
+    let held = || {
+        let store = FileSecretStore::<ShareKey>::open(config.directory.join("shares"), &key);
+        store.unwrap().keys().unwrap().len()
+    };
+    assert_eq!(held(), 1);
+    cluster.start(3);
+    let height = cluster.height();
+    cluster.await_height_of(&[3], height + 2);
+    cluster.control(3).unwrap().stop().unwrap();
+    assert!(cluster.await_end(3).success());
+    assert_eq!(held(), 0);
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let each = entries.flat_map(|path| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    });
+    each.collect()
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_what_to_do() {
+    let mut cluster = serving(Serves::Encrypted);
+    let (config, file) = (cluster.config(0), cluster.config_file(0));
+    let examined = |file: &Path| -> BTreeMap<(String, String), String> {
+        let ran = node("doctor", file, &["--json"]);
+        let document = ran.json();
+        let faults = schema::faults(&schema::read("doctor.schema.json"), &document);
+        assert!(faults.is_empty(), "{faults:?}");
+        let findings = document["findings"].as_array().unwrap();
+        let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+        let found: BTreeMap<_, _> = findings
+            .iter()
+            .map(|it| {
+                let said = format!("{} {}", text(&it["found"]), text(&it["remedy"]));
+                ((text(&it["health"]), text(&it["of"])), said)
+            })
+            .collect();
+        let worst = ["ill", "doubtful"];
+        let code = worst
+            .iter()
+            .position(|worst| found.keys().any(|(health, _)| health == worst));
+        assert_eq!(
+            ran.code,
+            [1, 2].get(code.unwrap_or(2)).copied().unwrap_or(0)
+        );
+        found
+    };
+    let is = |health: &str, of: &str| (health.to_owned(), of.to_owned());
+
+    let found = examined(&file);
+    for of in [
+        "configuration",
+        "genesis",
+        "keys",
+        "node",
+        "chain",
+        "clock",
+        "certificate",
+        "peers",
+        "services",
+    ] {
+        assert!(found.contains_key(&is("well", of)), "{of}: {found:?}");
+    }
+    assert!(found.keys().all(|(health, _)| health != "ill"), "{found:?}");
+    let words = node("doctor", &file, &[]).stdout;
+    assert!(words.contains("well      configuration"), "{words}");
+
+    // Two of four are down: it is not alone to blame, and says who.
+    cluster.kill(1);
+    cluster.kill(2);
+    let found = examined(&file);
+    let peers = &found[&is("ill", "peers")];
+    assert!(
+        peers.contains("1 of 3") && peers.contains(&cluster.config(1).listen.to_string()),
+        "{peers}"
+    );
+    assert!(
+        found[&is("doubtful", "services")].contains("organization"),
+        "{found:?}"
+    );
+
+    // It is stopped, its port taken, its keys open to all, its certificate another's, its directory another's.
+    cluster.kill(0);
+    let taken = std::net::TcpListener::bind(config.listen).unwrap();
+    fs::set_permissions(config.keys_file(), fs::Permissions::from_mode(0o644)).unwrap();
+    let tls = config.tls.clone().unwrap();
+    fs::copy(cluster.config(1).tls.unwrap().key, &tls.key).unwrap();
+    let found = examined(&file);
+    assert!(
+        found[&is("ill", "port")].contains("choose another address"),
+        "{found:?}"
+    );
+    assert!(found[&is("ill", "keys")].contains("chmod 600"), "{found:?}");
+    assert!(
+        found[&is("ill", "certificate")].contains("not the key"),
+        "{found:?}"
+    );
+    assert!(
+        found[&is("doubtful", "node")].contains("node run"),
+        "{found:?}"
+    );
+    assert!(found.contains_key(&is("well", "stores")), "{found:?}");
+    drop(taken);
+    let keys = fs::read(cluster.config(1).keys_file()).unwrap();
+    fs::write(config.keys_file(), keys).unwrap();
+    let found = examined(&file);
+    assert!(
+        found[&is("ill", "keys")].contains("put the file back"),
+        "{found:?}"
+    );
+    fs::write(&file, "colour blue").unwrap();
+    let found = examined(&file);
+    assert!(
+        found[&is("ill", "configuration")].contains("colour"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_log_is_lines_of_json_for_who_wants_them() {
+    let program = Program {
+        path: net::program().into(),
+        args: ["node", "run", "--log", "json", "--config"]
+            .map(Into::into)
+            .into(),
+    };
+    let mut cluster = Cluster::make(program, &Setting::of(4)).unwrap();
+    cluster.up();
+    cluster.kill(3);
+    cluster.down();
+    let log = cluster.log(0);
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+        .collect();
+    let said = |what: &str| {
+        let mut messages = lines.iter().map(|line| line["fields"]["message"].as_str());
+        messages.any(|message| message == Some(what))
+    };
+    assert!(
+        said("the node runs") && said("the node is asked to stop"),
+        "{log}"
+    );
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["level"].is_string() && line["timestamp"].is_string())
+    );
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    let cluster = made(Serves::Nobody);
+    let mut command = crate::support::chartseal();
+    command.env("CHARTSEAL_LOG", "louder=please");
+    command
+        .args(["node", "run", "--config"])
+        .arg(cluster.config_file(0));
+    let ran = Ran::from(command.output().unwrap());
+    assert!(
+        ran.error().contains("CHARTSEAL_LOG is `louder=please`"),
+        "{}",
+        ran.stderr
+    );
+}
