@@ -4,6 +4,15 @@ use chartseal_wire::{ActorId, RecordId, RequestId};
 
 use crate::envelope::Envelope;
 
+/// Asks for a ciphertext, between organizations: the key is a custodian's of the committee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobAsk {
+    /// Its BLAKE3.
+    pub id: [u8; 32],
+}
+
+canonical_struct!(BlobAsk { id });
+
 /// The most records of a deposit.
 const MAX_ENVELOPES: usize = 512;
 

@@ -16,6 +16,7 @@
 //! | `POST /v1/deposits` | [`Deposit`] | [`Deposited`] |
 //! | `POST /v1/releases` | [`ReleaseAsk`] | a release |
 //! | `GET /v1/envelopes/{request}/{record}` | | an [`Envelope`] |
+//! | `POST /v1/blobs` | [`Signed`] [`BlobAsk`] | a ciphertext, as it lies in the vault |
 //! | `POST /v1/histories` | [`Signed`] [`HistoryAsk`] | [`History`] |
 //! | `GET /v1/log-key` | | the verifier key under which the node issues checkpoints |
 //! | `GET /v1/checkpoint` | | the newest block's checkpoint, signed under it |
@@ -41,7 +42,7 @@
 //! |---|---|
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
-//! | `custody` | [`KemKey`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
+//! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
 //! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
@@ -62,7 +63,7 @@ mod problem;
 mod signed;
 
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
-pub use custody::{Deposit, Deposited, KemKey, Refused, ReleaseAsk};
+pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Refused, ReleaseAsk};
 pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};

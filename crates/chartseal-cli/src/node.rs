@@ -26,6 +26,8 @@ pub enum Node {
     Reload(Which),
     /// Say what is wrong with a node, and what to do. Nothing is changed.
     Doctor(Doctor),
+    /// Have a running node look at its vault: read every ciphertext, mend it from others, clear away garbage.
+    Scrub(Which),
     /// Copy a node's data directory, while it runs or not. The file of keys is not in it.
     Backup(Backups),
     /// Put a backup back as the node's data directory.
@@ -116,6 +118,7 @@ pub fn run(command: &Node) -> Result<Exit, Failure> {
         Node::Join(args) => join(args),
         Node::Reload(args) => reload(args),
         Node::Doctor(args) => Ok(doctor(args)),
+        Node::Scrub(args) => scrub(args),
         Node::Backup(args) => take_backup(args),
         Node::Restore(args) => put_back(args),
     }
@@ -203,15 +206,30 @@ fn doctor(args: &Doctor) -> Exit {
     }
 }
 
-/// How long a backup may take.
-const BACKUP: Duration = Duration::from_secs(6 * 3_600);
+fn scrub(args: &Which) -> Result<Exit, Failure> {
+    let config = Config::read(&args.config).map_err(Failure::new)?;
+    let found = Control::connect(&config.directory).and_then(|mut node| {
+        node.set_patience(PATIENCE)?;
+        node.scrub()
+    });
+    let found = found.map_err(Failure::new)?;
+    println!(
+        "{} ciphertexts; {} mended; {} lost; {} damaged shares; {} that belonged to no record",
+        found.expected, found.mended, found.lost, found.damaged_shares, found.garbage
+    );
+    let is_whole = found.lost == 0 && found.damaged_shares == 0;
+    Ok(if is_whole { Exit::Done } else { Exit::Refuted })
+}
+
+/// How long a backup, or a look at the whole vault, may take.
+const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
 
 fn take_backup(args: &Backups) -> Result<Exit, Failure> {
     let config = Config::read(&args.which.config).map_err(Failure::new)?;
     let to = std::path::absolute(&args.to).map_err(|error| Failure::bad(&args.to, error))?;
     let made = match Control::connect(&config.directory) {
         Ok(mut node) => {
-            node.set_patience(BACKUP).map_err(Failure::new)?;
+            node.set_patience(PATIENCE).map_err(Failure::new)?;
             node.backup(&to).map_err(Failure::new)?
         }
         Err(ControlError::Socket { .. }) => {

@@ -2,8 +2,8 @@ use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
-    Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk, KemKey,
-    MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TxOutcome,
+    BlobAsk, Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk,
+    KemKey, MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TxOutcome,
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -233,6 +233,14 @@ impl Remote {
     ) -> Result<Envelope, ClientError> {
         let path = format!("envelopes/{request}/{record}");
         self.decoded(self.request(Method::GET, &path))
+    }
+
+    /// A ciphertext, for another organization's vault. It is the one that was asked for if its BLAKE3 is the id.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn blob(&self, ask: &Signed<BlobAsk>) -> Result<Vec<u8>, ClientError> {
+        self.post("blobs", to_bytes(ask))
     }
 
     /// A history's entries, at most so many as the node gives at a time.

@@ -362,7 +362,7 @@ struct Held {
     side: Vec<SideKey>,
 }
 
-fn read_front(bytes: &[u8]) -> Result<EnvelopeFront, NodeError> {
+pub(crate) fn read_front(bytes: &[u8]) -> Result<EnvelopeFront, NodeError> {
     from_bytes(bytes).map_err(|why| NodeError::Damaged {
         what: "an envelope",
         why,

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(read.to_secret_bytes(), keys.to_secret_bytes());
         assert!(NodeKeys::from_secret_bytes(&keys.to_secret_bytes()[1..]).is_err());
         // Version 1: without the store key, always the same one.
-        let mut old = keys.to_secret_bytes()[..1 + 4 * 34].to_vec();
+        let mut old = keys.to_secret_bytes()[..=4 * 34].to_vec();
         old[0] = 0x84;
         let [one, other] = [(); 2].map(|()| NodeKeys::from_secret_bytes(&old).unwrap());
         assert_eq!(one.to_secret_bytes(), other.to_secret_bytes());

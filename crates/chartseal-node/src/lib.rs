@@ -15,6 +15,7 @@
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
+//! | `vault` | what lies in the stores, for who looks after them |
 //! | `vouchers` | [`Vouchers`]: what vouches for a snapshot from which a newcomer goes on |
 //! | `metrics` | [`Metrics`]: what was refused, by rule |
 //! | `clock`, `conduct` | [`Clock`]; [`Conduct`], for demonstrations and tests |
@@ -38,6 +39,7 @@ mod record_index;
 mod replica;
 pub mod serve;
 mod stores;
+mod vault;
 mod vouchers;
 
 pub use chartseal_api::{Envelope, EnvelopeFront};

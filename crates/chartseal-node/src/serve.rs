@@ -13,6 +13,7 @@
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
 //! | `others` | what it asks other organizations' services |
+//! | `scrub` | the vault looked at, mended, cleared of garbage |
 //! | `tls` | the service's certificate |
 
 mod api;
@@ -26,6 +27,7 @@ mod found;
 mod keeper;
 mod others;
 mod reload;
+mod scrub;
 mod tls;
 
 use std::future::poll_fn;
@@ -55,6 +57,7 @@ pub use control::{Control, ControlError, NodeStatus};
 pub use doctor::{Finding, Health, examine};
 pub use found::{FoundError, Founded, Plan, ServicePlan, found};
 pub use reload::Reloaded;
+pub use scrub::Scrubbed;
 
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -64,6 +67,7 @@ use duties::Duties;
 use keeper::NodeKeeper;
 use others::Others;
 use reload::Reload;
+use scrub::Scrub;
 
 /// How many requests of one address its service takes in a second, if the configuration does not say.
 const REQUESTS_PER_SECOND: u32 = 2_000;
@@ -163,9 +167,12 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             &place,
             Box::new(|handle| {
                 let asked = stop.clone();
-                let reload = services.serve(file, config, &keeper, &handle);
+                let scrub = Scrub::new(keeper.clone(), services.others.clone());
+                let reload = services.serve(file, config, &keeper, &handle, scrub.clone());
                 let orders = control::Orders {
+                    scrub: scrub.clone(),
                     stop: Box::new(move || {
+                        scrub.end();
                         tracing::info!("the node is asked to stop");
                         asked.ask();
                     }),
@@ -227,7 +234,15 @@ impl Services {
     }
 
     /// Begins to serve; gives what a changed configuration applies to.
-    fn serve(&self, file: &Path, config: Config, keeper: &NodeKeeper, handle: &Handle) -> Reload {
+    fn serve(
+        &self,
+        file: &Path,
+        config: Config,
+        keeper: &NodeKeeper,
+        handle: &Handle,
+        scrub: Scrub,
+    ) -> Reload {
+        self.runtime.spawn(scrub.clone().run());
         let duties = Duties::new(&config.directory, keeper.clone(), handle.clone());
         self.runtime.spawn(duties.run());
         self.runtime
@@ -235,7 +250,13 @@ impl Services {
         let api = self.api.as_ref().and_then(|it| it.try_clone().ok());
         let api = api.map(|listener| {
             let rate = config.requests_per_second.unwrap_or(REQUESTS_PER_SECOND);
-            let api = api::Api::new(keeper.clone(), handle.clone(), self.genesis.clone(), rate);
+            let api = api::Api::new(
+                keeper.clone(),
+                handle.clone(),
+                self.genesis.clone(),
+                rate,
+                scrub,
+            );
             let api = Arc::new(api);
             let serving = api::serve(listener, self.tls.clone(), Arc::clone(&api));
             self.runtime.spawn(async move {

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use chartseal_vault::{
     BlobStore, DirBlobStore, FileSecretStore, MemoryBlobStore, MemorySecretStore, ShareKey,
@@ -22,7 +23,7 @@ pub(crate) const DATABASES: [&str; 3] = ["ledger.redb", "shares/secrets.redb", "
 /// | `side/` | likewise encrypted: envelopes' headers and seals by header digest, sealed texts by commitment, people's KEM keys by id |
 pub struct Stores {
     pub(crate) ledger: RedbLedger,
-    pub(crate) blobs: Box<dyn BlobStore>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) shares: Box<ShareStore>,
     pub(crate) side: Box<SideStore>,
 }
@@ -36,7 +37,7 @@ impl Stores {
         let blobs = DirBlobStore::open(dir.join(BLOBS))?;
         Ok(Self {
             ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
-            blobs: Box::new(blobs),
+            blobs: Arc::new(blobs),
             shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"), key)?),
             side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"), key)?),
         })
@@ -49,7 +50,7 @@ impl Stores {
     pub fn in_memory() -> Result<Self, NodeError> {
         Ok(Self {
             ledger: RedbLedger::in_memory()?,
-            blobs: Box::new(MemoryBlobStore::new()),
+            blobs: Arc::new(MemoryBlobStore::new()),
             shares: Box::new(MemorySecretStore::<ShareKey>::new()),
             side: Box::new(MemorySecretStore::<SideKey>::new()),
         })

@@ -266,9 +266,7 @@ fn ids_in_hex(dir: &Path, node: &str) -> BTreeSet<String> {
 /// The key of a node's stores. A leak may stand behind the keys.
 fn store_key(store: &Path) -> StoreKey {
     let keys = fs::read(store.with_file_name("node.keys")).unwrap();
-    NodeKeys::from_secret_bytes(&keys[..1 + 5 * 34])
-        .unwrap()
-        .store
+    NodeKeys::from_secret_bytes(&keys[..=5 * 34]).unwrap().store
 }
 
 fn values<K: SecretId>(dir: &Path) -> Vec<Vec<u8>> {

@@ -1,4 +1,5 @@
-//! Other people's HPKE, which the envelope's tests talk to: installed under the target folder.
+//! Other people's programs that tests talk to, each in a folder of its own under the target folder: HPKE for the
+//! envelope, and a tester of HTTP services by their OpenAPI description.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +7,12 @@ use std::process::Command;
 
 use crate::command::{is_installed, succeeds, typed};
 
-/// Where the scripts and the pinned versions lie.
-const SCRIPTS: &str = "crates/chartseal-envelope/tests/interop";
-
 /// One of them.
 struct Peer {
+    /// Where the scripts and the pinned versions lie.
+    scripts: &'static str,
+    /// Where it is installed, under the target folder.
+    folder: &'static str,
     /// The files with its pinned versions. A copy of the last says that they are installed.
     pins: &'static [&'static str],
     /// What must answer to `--version` first.
@@ -21,25 +23,13 @@ struct Peer {
     install: &'static [&'static [&'static str]],
 }
 
-const PEERS: [Peer; 2] = [
+const HPKE: &str = "crates/chartseal-envelope/tests/interop";
+const PEERS: [Peer; 3] = [
+    Peer::in_python(HPKE, "interop"),
+    Peer::in_python("crates/chartseal-cli/tests/contract", "contract"),
     Peer {
-        pins: &["requirements.txt"],
-        tools: &[("python3", &[]), ("python3", &["-m", "ensurepip"])],
-        packages: &["python3", "python3-venv"],
-        install: &[
-            &["python3", "-m", "venv", "--clear", "venv"],
-            &[
-                "venv/bin/python",
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "-r",
-                "requirements.txt",
-            ],
-        ],
-    },
-    Peer {
+        scripts: HPKE,
+        folder: "interop",
         pins: &["package.json", "package-lock.json"],
         tools: &[("node", &[]), ("npm", &[])],
         packages: &["nodejs", "npm"],
@@ -53,8 +43,9 @@ const PEERS: [Peer; 2] = [
 /// the target folder.
 pub(crate) fn install(root: &Path) -> Result<(), String> {
     let required = std::env::var_os("CI").is_some_and(|set| set == "true");
-    let (scripts, folder) = (root.join(SCRIPTS), root.join("target/interop"));
     for peer in &PEERS {
+        let scripts = root.join(peer.scripts);
+        let folder = root.join("target").join(peer.folder);
         match peer.install(&scripts, &folder, required) {
             Err(why) if required => return Err(why),
             Err(why) => eprintln!("tests of interoperation will be left out: {why}"),
@@ -65,6 +56,29 @@ pub(crate) fn install(root: &Path) -> Result<(), String> {
 }
 
 impl Peer {
+    /// What `requirements.txt` pins, in a virtual environment `venv`.
+    const fn in_python(scripts: &'static str, folder: &'static str) -> Self {
+        Self {
+            scripts,
+            folder,
+            pins: &["requirements.txt"],
+            tools: &[("python3", &[]), ("python3", &["-m", "ensurepip"])],
+            packages: &["python3", "python3-venv"],
+            install: &[
+                &["python3", "-m", "venv", "--clear", "venv"],
+                &[
+                    "venv/bin/python",
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "-r",
+                    "requirements.txt",
+                ],
+            ],
+        }
+    }
+
     fn install(
         &self,
         scripts: &Path,

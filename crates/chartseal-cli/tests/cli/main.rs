@@ -31,6 +31,7 @@ mod audit;
 mod bad_input;
 mod bundles;
 mod consents;
+mod contract;
 mod demo;
 mod directory;
 mod evidence;

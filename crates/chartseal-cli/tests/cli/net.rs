@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -100,19 +100,25 @@ impl Drop for Up {
     }
 }
 
+/// Starts a node with this configuration, and looks for these words in why it does not start.
+fn is_refused(config: &Path, text: &str, expected: &[&str]) {
+    fs::write(config, text).unwrap();
+    let ran = run(["node", "run", "--config", config.to_str().unwrap()]);
+    for part in expected {
+        assert!(ran.error().contains(part), "{part}: {}", ran.stderr);
+    }
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_str().unwrap().to_owned()
+}
+
 #[test]
 fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     let (network, other) = (network(1_000), network(1_000));
-    let with_tls = service::made(Serves::Encrypted);
     let (parsed, config) = (network.config(0), network.config_file(0));
     let good = fs::read_to_string(&config).unwrap();
-    let refused = |text: &str, expected: &[&str]| {
-        fs::write(&config, text).unwrap();
-        let ran = run(["node", "run", "--config", config.to_str().unwrap()]);
-        for part in expected {
-            assert!(ran.error().contains(part), "{part}: {}", ran.stderr);
-        }
-    };
+    let refused = |text: &str, expected: &[&str]| is_refused(&config, text, expected);
     let line = |key: &str, value: &str| {
         let lines = good.lines().map(|line| match line.split_once(' ') {
             Some((found, _)) if found == key => format!("{key} {value}"),
@@ -120,7 +126,6 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
         });
         lines.collect::<Vec<_>>().join("\n")
     };
-    let text = |path: PathBuf| path.to_str().unwrap().to_owned();
 
     refused(
         &line("genesis", &text(other.place().join("genesis"))),
@@ -146,8 +151,41 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
         &["`colour` is no key", "the keys are"],
     );
     refused(&line("threads", "0"), &["threads", "1 to 64"]);
+    let own = format!("validator {} ", parsed.validators[1].key);
+    let without: Vec<_> = good
+        .lines()
+        .filter(|line| !line.starts_with(&own))
+        .collect();
+    refused(
+        &without.join("\n"),
+        &["validator: ", "is not listed", "once"],
+    );
 
-    // A service that anybody on the way could read, and certificates that are none.
+    let taken = TcpListener::bind(parsed.listen).unwrap();
+    refused(&good, &["listen: ", "can't be used", "choose another port"]);
+    drop(taken);
+
+    // The directory of another node.
+    let data = network.place().join("node-2").join("data");
+    fs::create_dir_all(&data).unwrap();
+    let (organization, chain) = (network.config(1).organization, network.config(1).network);
+    fs::write(
+        data.join("owner"),
+        format!("organization {organization}\nnetwork {chain}\n"),
+    )
+    .unwrap();
+    refused(
+        &line("directory", &text(data)),
+        &["directory: ", "another node", "own directory"],
+    );
+}
+
+#[test]
+fn a_service_that_could_be_listened_to_and_certificates_that_do_not_fit_are_refused() {
+    let (network, with_tls) = (network(1_000), service::made(Serves::Encrypted));
+    let (parsed, config) = (network.config(0), network.config_file(0));
+    let good = fs::read_to_string(&config).unwrap();
+    let refused = |text: &str, expected: &[&str]| is_refused(&config, text, expected);
     let certified = |at: u8, root: &str| {
         let api = format!("api 127.0.0.1:{}", parsed.listen.port() + 100);
         let [certificate, key] = ["tls.pem", "tls.key"]
@@ -185,33 +223,6 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     refused(
         &format!("{good}\nservice {organization} 127.0.0.1:9100"),
         &["`service` takes", "https://node.example:9100"],
-    );
-    let own = format!("validator {} ", parsed.validators[1].key);
-    let without: Vec<_> = good
-        .lines()
-        .filter(|line| !line.starts_with(&own))
-        .collect();
-    refused(
-        &without.join("\n"),
-        &["validator: ", "is not listed", "once"],
-    );
-
-    let taken = TcpListener::bind(parsed.listen).unwrap();
-    refused(&good, &["listen: ", "can't be used", "choose another port"]);
-    drop(taken);
-
-    // The directory of another node.
-    let data = network.place().join("node-2").join("data");
-    fs::create_dir_all(&data).unwrap();
-    let (organization, chain) = (network.config(1).organization, network.config(1).network);
-    fs::write(
-        data.join("owner"),
-        format!("organization {organization}\nnetwork {chain}\n"),
-    )
-    .unwrap();
-    refused(
-        &line("directory", &text(data)),
-        &["directory: ", "another node", "own directory"],
     );
 }
 

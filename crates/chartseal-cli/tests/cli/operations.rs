@@ -7,10 +7,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use chartseal::{Class, Document, Network};
-use chartseal_client::{Asking, Remote};
+use chartseal_api::{BlobAsk, Signed};
+use chartseal_client::{Asking, ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
-use chartseal_node::NodeKeys;
+use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Config;
+use chartseal_node::{Clock, NodeKeys};
 use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use serde_json::Value;
 
@@ -217,6 +219,106 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
     cluster.control(3).unwrap().stop().unwrap();
     assert!(cluster.await_end(3).success());
     assert_eq!(held(), 0);
+}
+
+#[test]
+fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
+    let mut cluster = serving(Serves::Encrypted);
+    visit(&cluster);
+    let (config, file) = (cluster.config(0), cluster.config_file(0));
+    let ran = node("scrub", &file, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let whole = ran.stdout;
+    assert!(
+        whole.contains(" ciphertexts; 0 mended; 0 lost; 0 damaged shares; 0 that"),
+        "{whole}"
+    );
+    let blobs = || -> Vec<_> {
+        let all = files(&config.directory.join("blobs"));
+        let mut all: Vec<_> = all
+            .into_iter()
+            .filter(|path| path.extension().is_some())
+            .collect();
+        all.sort();
+        all
+    };
+    let before: Vec<_> = blobs()
+        .into_iter()
+        .map(|path| (fs::read(&path).unwrap(), path))
+        .collect();
+    assert!(before.len() > 20, "{}", before.len());
+    let expected = format!(
+        "{} ciphertexts; 2 mended; 0 lost; 0 damaged shares; 1 that",
+        before.len()
+    );
+
+    // One is changed, one is missing, and one is nobody's.
+    let (bytes, path) = &before[0];
+    let mut other = bytes.clone();
+    other[bytes.len() / 2] ^= 1;
+    fs::write(path, other).unwrap();
+    fs::remove_file(&before[1].1).unwrap();
+    let garbage = b"nobody's";
+    let id = chartseal_vault::BlobId::of(garbage);
+    let place = config.directory.join("blobs").join(&id.to_string()[..2]);
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join(format!("{id}.blob")), garbage).unwrap();
+    let ran = node("scrub", &file, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains(&expected),
+        "{}, not {expected}",
+        ran.stdout
+    );
+    let after: Vec<_> = blobs()
+        .into_iter()
+        .map(|path| (fs::read(&path).unwrap(), path))
+        .collect();
+    assert!(after == before);
+
+    // Without the others it is lost, and said; with them it comes back.
+    fs::remove_file(&before[2].1).unwrap();
+    for number in 1..4 {
+        cluster.stop(number);
+    }
+    let ran = node("scrub", &file, &[]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    assert!(ran.stdout.contains("0 mended; 1 lost"), "{}", ran.stdout);
+    for number in 1..4 {
+        cluster.go_on(number);
+    }
+    let ran = node("scrub", &file, &[]);
+    assert!(ran.stdout.contains("1 mended; 0 lost"), "{}", ran.stdout);
+
+    // A ciphertext is for custodians of the committee.
+    let keys = chartseal_envelope::SigningKeyPair::generate().unwrap();
+    let ask = |keys: &chartseal_envelope::SigningKeyPair, nonce| {
+        let ask = BlobAsk {
+            id: id_of(&before[0].0),
+        };
+        let signer = |message: &[u8]| sign(keys, message);
+        let now = Clock::System.now();
+        let to = (&config.network, &config.organization);
+        Signed::new(to, public(keys), now, nonce, ask, signer)
+    };
+    let remote = Remote::new(
+        config.organization,
+        &config.own_service().unwrap().url,
+        &asking(&config),
+    );
+    let remote = remote.unwrap();
+    match remote.blob(&ask(&keys, [1; 16])) {
+        Err(ClientError::Refused { problem, .. }) => assert_eq!(problem.code, "CS-API-03"),
+        other => panic!("{other:?}"),
+    }
+    let custodian = fs::read(cluster.config(1).keys_file()).unwrap();
+    let custodian = NodeKeys::from_secret_bytes(&custodian).unwrap().custodian;
+    assert_eq!(remote.blob(&ask(&custodian, [2; 16])).unwrap(), before[0].0);
+    cluster.down();
+}
+
+fn id_of(bytes: &[u8]) -> [u8; 32] {
+    chartseal_vault::BlobId::of(bytes).0
 }
 
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {

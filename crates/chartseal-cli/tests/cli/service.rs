@@ -166,7 +166,7 @@ fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
 }
 
 /// Sends a request as it is; gives status and body.
-fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
+pub(crate) fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
     let mut answer = Vec::new();
     let _ = asked(to, head, body).read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -426,9 +426,11 @@ fn a_service_is_believed_by_its_networks_certificate_alone_and_nothing_passes_in
     assert!(!answer.contains("HTTP/1.1"), "{answer}");
 
     // TLS 1.2's hello: the answer is the alert "protocol_version", 70 (RFC 5246).
-    let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3];
+    let mut hello = vec![0x16, 3, 1, 0, 63, 1, 0, 0, 59, 3, 3];
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x2f, 1, 0]);
+    // Two extensions: signature algorithms, groups.
+    hello.extend([0, 16, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 29]);
     let mut stream = TcpStream::connect(api).unwrap();
     stream.write_all(&hello).unwrap();
     let mut answer = Vec::new();

@@ -43,6 +43,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::keeper::NodeKeeper;
+use super::scrub::Scrub;
 use asked::Cbor;
 use doors::Doors;
 use failure::Failure;
@@ -83,6 +84,7 @@ pub(super) struct Api {
     addresses: RwLock<Limits<IpAddr>>,
     keys: Limits<PublicKey>,
     answers: Answers,
+    scrub: Scrub,
     doors: Doors,
     nonces: Mutex<Nonces>,
 }
@@ -119,6 +121,7 @@ impl Api {
         handle: Handle,
         genesis: Vec<u8>,
         requests_per_second: u32,
+        scrub: Scrub,
     ) -> Self {
         Self {
             keeper,
@@ -131,6 +134,7 @@ impl Api {
             addresses: RwLock::new(of_address(requests_per_second)),
             keys: Limits::new(QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
             answers: Answers::default(),
+            scrub,
             doors: Doors::default(),
             nonces: Mutex::default(),
         }
@@ -162,8 +166,27 @@ impl Api {
         }
     }
 
-    /// Whether a key may ask for a subject's history: it is the patient's, or that of who adopted them; or the actor's.
-    fn may_ask(state: State<'_>, key: &PublicKey, subject: &Subject) -> bool {
+    /// Whether a key may ask for these subjects' histories.
+    fn may_ask<'a>(
+        subjects: impl IntoIterator<Item = &'a Subject>,
+    ) -> impl FnOnce(State<'_>, &PublicKey) -> bool {
+        move |state, key| {
+            let mut subjects = subjects.into_iter();
+            subjects.all(|subject| Self::is_theirs(state, key, subject))
+        }
+    }
+
+    /// Whether a key is that of a custodian of the committee.
+    fn is_custodian(state: State<'_>, key: &PublicKey) -> bool {
+        let mut members = state.committee().members().iter();
+        members.any(|member| {
+            let org = state.org(&member.org);
+            org.is_some_and(|org| org.custodian_key == *key)
+        })
+    }
+
+    /// Whether a key is the patient's, or that of who adopted them; or the actor's.
+    fn is_theirs(state: State<'_>, key: &PublicKey, subject: &Subject) -> bool {
         match subject {
             Subject::Patient(patient) => {
                 let speaks = |id: &PatientId| state.patient(id).is_some_and(|it| it.key == *key);
@@ -216,6 +239,7 @@ pub(super) async fn serve(
         .routes(routes!(answers::text))
         .routes(routes!(answers::release))
         .routes(routes!(answers::envelope))
+        .routes(routes!(answers::blob))
         .routes(routes!(answers::history))
         .routes(routes!(answers::log_key))
         .routes(routes!(answers::checkpoint))

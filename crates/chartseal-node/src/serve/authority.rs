@@ -71,6 +71,7 @@ fn params(name: &str, names: Vec<String>) -> Result<CertificateParams, Certifica
     Ok(params)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(why: rcgen::Error) -> CertificateError {
     CertificateError(why.to_string())
 }

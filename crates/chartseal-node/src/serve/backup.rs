@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
-use std::str::FromStr;
+use std::str::{FromStr, Lines};
 
 use chartseal_codec::{hex_exact, to_hex};
 use chartseal_ledger::Genesis;
@@ -282,10 +282,6 @@ impl Manifest {
         if lines.next()? != FIRST_LINE {
             return None;
         }
-        fn value<'a, T: FromStr>(lines: &mut std::str::Lines<'a>, key: &str) -> Option<T> {
-            let value = lines.next()?.strip_prefix(key)?.strip_prefix(' ')?;
-            value.parse().ok()
-        }
         let mut manifest = Self {
             network: value(&mut lines, "network")?,
             organization: value(&mut lines, "organization")?,
@@ -326,6 +322,12 @@ impl Manifest {
             bytes: self.files.iter().map(|file| file.bytes).sum(),
         }
     }
+}
+
+/// The value of the next line, which has to be this key's.
+fn value<T: FromStr>(lines: &mut Lines<'_>, key: &str) -> Option<T> {
+    let value = lines.next()?.strip_prefix(key)?.strip_prefix(' ')?;
+    value.parse().ok()
 }
 
 /// Makes a folder, or takes an empty one.

@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::backup::{self, Backup};
 use super::keeper::NodeKeeper;
 use super::reload::{Reload, Reloaded};
+use super::scrub::{Scrub, Scrubbed};
 
 /// The socket in a node's data directory.
 const SOCKET: &str = "control.sock";
@@ -244,6 +245,21 @@ impl Control {
         Ok(backup)
     }
 
+    /// Has the node look at its vault now: each ciphertext is read, what is damaged mended from others, what belongs to no
+    /// record thrown away.
+    ///
+    /// # Errors
+    /// [`ControlError::Refused`] if a store refuses.
+    pub fn scrub(&mut self) -> Result<Scrubbed, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(1).uint(7);
+        })?;
+        let mut d = accepted(&answer)?;
+        let found = Scrubbed::decode(&mut d)?;
+        d.finish()?;
+        Ok(found)
+    }
+
     fn ask(&mut self, fill: impl FnOnce(&mut Encoder)) -> Result<Vec<u8>, ControlError> {
         let mut question = Encoder::new();
         fill(&mut question);
@@ -348,6 +364,7 @@ pub(super) fn listen(
 pub(super) struct Orders {
     pub(super) stop: Box<dyn Fn() + Send + Sync>,
     pub(super) reload: Reload,
+    pub(super) scrub: Scrub,
     /// The data directory, which is copied for a backup.
     pub(super) directory: PathBuf,
 }
@@ -432,7 +449,18 @@ impl Asked {
                     },
                 )
             }
-            _ => Err(d.invalid("a question is of kind 1 to 6")),
+            (7, 1) => {
+                d.finish()?;
+                Ok(match self.orders.scrub.pass() {
+                    Ok(found) => {
+                        let mut e = Encoder::new();
+                        e.array(2).uint(0).item(&found);
+                        e.finish()
+                    }
+                    Err(error) => refused(error.code(), &error.to_string()),
+                })
+            }
+            _ => Err(d.invalid("a question is of kind 1 to 7")),
         }
     }
 

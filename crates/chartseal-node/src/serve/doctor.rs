@@ -203,13 +203,13 @@ impl Findings {
                         "free some room now: a full disk stops the node",
                     ),
                     LITTLE_ROOM..ROOM => {
-                        self.doubtful("disk", found, "free some room, or choose a larger disk")
+                        self.doubtful("disk", found, "free some room, or choose a larger disk");
                     }
                     _ => self.well("disk", found),
                 }
             }
             Err(error) => {
-                self.doubtful("disk", error.to_string(), "look at its room by other means")
+                self.doubtful("disk", error.to_string(), "look at its room by other means");
             }
         }
     }

@@ -101,10 +101,6 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
     if validators % 3 != 1 || !(4..=64).contains(&validators) {
         return Err(FoundError::Number(validators));
     }
-    let failed = |file: &Path| {
-        let file = file.to_owned();
-        move |source| FoundError::File { file, source }
-    };
     fs::create_dir_all(directory).map_err(failed(directory))?;
     let mut entries = fs::read_dir(directory).map_err(failed(directory))?;
     if entries.next().is_some() {
@@ -173,17 +169,9 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
         fs::create_dir(&place).map_err(failed(&place))?;
         let file = place.join(KEYS_FILE);
         write_private(&file, &keys.to_secret_bytes()).map_err(failed(&file))?;
-        let mut tls = None;
-        if let Some((authority, api)) = authority.as_ref().zip(api) {
-            let made = authority.certify(&organization, api.ip())?;
-            let [certificate, key] = [CERTIFICATE, CERTIFICATE_KEY].map(|name| place.join(name));
-            fs::write(&certificate, made.certificate).map_err(failed(&certificate))?;
-            write_private(&key, made.key.as_bytes()).map_err(failed(&key))?;
-            tls = Some(Tls {
-                certificate: CERTIFICATE.into(),
-                key: CERTIFICATE_KEY.into(),
-            });
-        }
+        let certified = authority.as_ref().zip(api);
+        let certified = certified.map(|(it, api)| certify(it, &place, &organization, api.ip()));
+        let tls = certified.transpose()?;
         let config = Config {
             network: chain,
             organization,
@@ -206,6 +194,28 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
         configs.push(file);
     }
     Ok(Founded { chain, configs })
+}
+
+/// Writes a service's certificate and its key; gives their names in the node's place.
+fn certify(
+    authority: &Authority,
+    place: &Path,
+    organization: &OrgId,
+    at: IpAddr,
+) -> Result<Tls, FoundError> {
+    let made = authority.certify(organization, at)?;
+    let [certificate, key] = [CERTIFICATE, CERTIFICATE_KEY].map(|name| place.join(name));
+    fs::write(&certificate, made.certificate).map_err(failed(&certificate))?;
+    write_private(&key, made.key.as_bytes()).map_err(failed(&key))?;
+    Ok(Tls {
+        certificate: CERTIFICATE.into(),
+        key: CERTIFICATE_KEY.into(),
+    })
+}
+
+fn failed(file: &Path) -> impl FnOnce(io::Error) -> FoundError {
+    let file = file.to_owned();
+    move |source| FoundError::File { file, source }
 }
 
 /// Writes a file that only its owner may read.

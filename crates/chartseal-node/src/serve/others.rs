@@ -43,7 +43,8 @@ impl Others {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = others;
     }
 
-    fn all(&self) -> Vec<Remote> {
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Remote> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -3,27 +3,43 @@
 use chartseal::{Ask, Error, Purpose, RecordId};
 use chartseal_node::{Conduct, NodeError, NodeKeys};
 use chartseal_vault::{FileSecretStore, SecretStore, ShareKey};
+use chartseal_wire::domain::{SIDE_TEXT, tagged_sha256};
 use chartseal_wire::{Event, HeaderDigest};
+use redb::{Database, ReadableDatabase as _, TableDefinition};
 
 use crate::fixture::*;
 use crate::leaks::Search;
 
-/// One part of everything that goes with a record: of each share, of the ciphertext, of each reason
-/// and its salt.
-fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) -> (Search, Visit) {
-    let mut search = Search::default();
+/// What to look for of everything that goes with a record.
+#[derive(Default)]
+struct Belongings {
+    /// As it lies on the disk: a part of the ciphertext, and of each encrypted row.
+    on_disk: Search,
+    /// What is in those rows.
+    in_rows: Search,
+}
+
+fn look_for_belongings(
+    dir: &std::path::Path,
+    visit: Visit,
+    record: RecordId,
+) -> (Belongings, Visit) {
+    let mut search = Belongings::default();
     let (entry, access) = visit.attempts().pop().unwrap();
     let node = &visit.network.nodes()[0];
     let envelope = node.envelope(&entry.tx, &record).unwrap();
     for part in envelope.body.chunks(32).filter(|part| part.len() == 32) {
-        search.bytes("ciphertext", part);
+        search.on_disk.bytes("ciphertext", part);
     }
     let text = node.text(&entry.tx, &access.reason).unwrap().unwrap();
-    search.bytes("a reason's salt", &text.salt);
-    search.bytes("a sealed reason", &text.sealed.as_ref()[100..160]);
+    search.in_rows.bytes("a reason's salt", &text.salt);
+    let sealed = &text.sealed.as_ref()[100..160];
+    search.in_rows.bytes("a sealed reason", sealed);
     let header = HeaderDigest(envelope.front.header.digest().0);
     let seal = chartseal_codec::to_bytes(&envelope.front.seal);
-    search.bytes("an author's seal", &seal[seal.len() - 64..]);
+    let signature = &seal[seal.len() - 64..];
+    search.in_rows.bytes("an author's seal", signature);
+    let reason = tagged_sha256(SIDE_TEXT, &[entry.tx.0, access.reason.0].concat());
 
     let Visit {
         network,
@@ -38,12 +54,26 @@ fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) ->
         let keys = std::fs::read(dir.join(format!("{at}/node.keys"))).unwrap();
         let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
         let place = dir.join(format!("{at}/shares"));
-        let shares = FileSecretStore::<ShareKey>::open(place, &key).unwrap();
+        let shares = FileSecretStore::<ShareKey>::open(&place, &key).unwrap();
         let share = shares.get(&ShareKey(header.0)).unwrap().unwrap();
+        drop(shares);
         // It ends with the share and its salt.
         let secret = share.expose().last_chunk::<64>().unwrap();
-        search.bytes(&format!("share {at}"), &secret[..32]);
-        search.bytes(&format!("the salt of share {at}"), &secret[32..]);
+        search.in_rows.bytes(&format!("share {at}"), &secret[..32]);
+        let salt = format!("the salt of share {at}");
+        search.in_rows.bytes(&salt, &secret[32..]);
+
+        let side = dir.join(format!("{at}/side"));
+        for (what, folder, key) in [
+            ("share", &place, header.0),
+            ("a header and its seal", &side, header.0),
+            ("a reason", &side, reason),
+        ] {
+            let row = row(&folder.join("secrets.redb"), &key);
+            for part in row.chunks(32).filter(|part| part.len() == 32) {
+                search.on_disk.bytes(&format!("{what} at {at}"), part);
+            }
+        }
     }
     let network = chartseal::Network::open(dir, clock).unwrap();
     (
@@ -58,6 +88,14 @@ fn look_for_belongings(dir: &std::path::Path, visit: Visit, record: RecordId) ->
     )
 }
 
+/// A row of a closed store, as it lies there.
+fn row(file: &std::path::Path, key: &[u8; 32]) -> Vec<u8> {
+    const ROWS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("sealed");
+    let db = Database::open(file).unwrap();
+    let rows = db.begin_read().unwrap().open_table(ROWS).unwrap();
+    rows.get(key).unwrap().unwrap().value().to_vec()
+}
+
 #[test]
 fn p9_an_erased_record_is_gone_from_every_file_and_chain_and_history_still_verify() {
     let dir = tempfile::tempdir().unwrap();
@@ -68,28 +106,30 @@ fn p9_an_erased_record_is_gone_from_every_file_and_chain_and_history_still_verif
     let ask = Ask::read(visit.patient.id(), &records, Purpose::Treat).because("visit", "a reason");
     visit.doctor.read(&mut visit.network, &ask).unwrap();
     let before = visit.report();
-    let (search, mut visit) = look_for_belongings(dir.path(), visit, erased);
+    let (
+        Belongings {
+            on_disk: search,
+            in_rows,
+        },
+        mut visit,
+    ) = look_for_belongings(dir.path(), visit, erased);
     let found = search.in_dir(dir.path());
-    for what in [
-        "ciphertext",
-        "a reason's salt",
-        "a sealed reason",
-        "an author's seal",
-    ] {
-        let files = found.iter().filter(|(_, name)| name.starts_with(what));
-        assert!(files.count() >= 4, "each node has {what} before: {found:?}");
-    }
-    for share in 1..=4 {
-        for what in [
-            format!("share {share}"),
-            format!("the salt of share {share}"),
-        ] {
-            assert!(
-                found.iter().any(|(_, name)| name.starts_with(&what)),
-                "{what}"
-            );
+    let files = found
+        .iter()
+        .filter(|(_, name)| name.starts_with("ciphertext"));
+    assert!(
+        files.count() >= 4,
+        "each node has the ciphertext before: {found:?}"
+    );
+    for at in 1..=4 {
+        for what in ["share", "a header and its seal", "a reason"] {
+            let what = format!("{what} at {at}");
+            let is_there = found.iter().any(|(_, name)| name.starts_with(&what));
+            assert!(is_there, "{what} before: {found:?}");
         }
     }
+    // What is in the rows never lies there in the clear.
+    assert_eq!(in_rows.in_dir(dir.path()), []);
 
     visit.patient.erase(&mut visit.network, erased).unwrap();
     assert_eq!(

@@ -9,15 +9,18 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
-    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, Refused,
-    ReleaseAsk, Signed, SignedError, Submission,
+    BlobAsk, Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey,
+    Refused, ReleaseAsk, Signed, SignedError, Submission,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
-use chartseal_ledger::Body as TxBody;
 use chartseal_ledger::store::LedgerStore as _;
+use chartseal_ledger::{Body as TxBody, State as LedgerState};
+use chartseal_vault::BlobId;
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::{Checkpoint, Hash, RecordId, RequestId, SealedText, SignedNote, TxId};
+use chartseal_wire::{
+    Checkpoint, Hash, PublicKey, RecordId, RequestId, SealedText, SignedNote, TxId,
+};
 use serde::Deserialize;
 
 use super::asked::{Cbor, Named, Queried, Sent};
@@ -345,6 +348,29 @@ pub(super) async fn envelope(
     .await
 }
 
+/// A ciphertext, for the vault of another organization of the committee.
+#[utoipa::path(
+    post,
+    path = "/v1/blobs",
+    tag = "records",
+    request_body(content = Cbor, description = "`Signed<BlobAsk>` of chartseal-api, by the custodian's key", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "the bytes whose BLAKE3 is the id", body = String, content_type = "application/octet-stream"),
+        Failure,
+    ),
+)]
+pub(super) async fn blob(State(api): Asked, Sent(body): Sent) -> Answer {
+    let signed: Signed<BlobAsk> = read("a question for a ciphertext", &body)?;
+    work(&api, move |api| {
+        let ask = check(api, &signed, Api::is_custodian)?;
+        let blobs = api.keeper.node().blobs();
+        let blob = blobs.get(&BlobId(ask.id)).map_err(NodeError::from)?;
+        let blob = blob.ok_or_else(|| Failure::not_found("a ciphertext of this id"))?;
+        Ok(([(header::CONTENT_TYPE, "application/octet-stream")], blob).into_response())
+    })
+    .await
+}
+
 /// A history's entries, for its subject alone: at most 4,096.
 #[utoipa::path(
     post,
@@ -359,7 +385,8 @@ pub(super) async fn envelope(
 pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Answer {
     let signed: Signed<HistoryAsk> = read("a question for a history", &body)?;
     work(&api, move |api| {
-        let HistoryAsk { subject, from } = check(api, &signed, [&signed.ask.subject])?;
+        let subjects = [&signed.ask.subject];
+        let HistoryAsk { subject, from } = check(api, &signed, Api::may_ask(subjects))?;
         let node = api.keeper.node();
         let ledger = node.ledger();
         let entries = ledger.history(subject, *from, MAX_ENTRIES);
@@ -452,7 +479,7 @@ pub(super) async fn export(State(api): Asked, Sent(body): Sent) -> Answer {
     }
     work(&api, move |api| {
         let subjects = signed.ask.sections.iter().map(|section| &section.subject);
-        let ask = check(api, &signed, subjects)?;
+        let ask = check(api, &signed, Api::may_ask(subjects))?;
         let histories = ask.sections.iter();
         let histories = histories.map(|section| (section.subject, section.first));
         let request = ExportRequest {
@@ -467,11 +494,11 @@ pub(super) async fn export(State(api): Asked, Sent(body): Sent) -> Answer {
     .await
 }
 
-/// The question, if its subject signed it for this node, now, and for the first time.
+/// The question, if somebody who may ask it signed it for this node, now, and for the first time.
 pub(super) fn check<'a, T: Encode>(
     api: &Api,
     signed: &'a Signed<T>,
-    subjects: impl IntoIterator<Item = &'a chartseal_wire::Subject>,
+    may: impl FnOnce(LedgerState<'_>, &PublicKey) -> bool,
 ) -> Result<&'a T, Failure> {
     let now = {
         let node = api.keeper.node();
@@ -484,9 +511,8 @@ pub(super) fn check<'a, T: Encode>(
                     Failure::forbidden("the question is not signed, or for another node")
                 }
             })?;
-        let may = |subject| Api::may_ask(node.state(), &signed.key, subject);
-        if !subjects.into_iter().all(may) {
-            return Err(Failure::forbidden("the subject has another key"));
+        if !may(node.state(), &signed.key) {
+            return Err(Failure::forbidden("this key may not ask it"));
         }
         now
     };

@@ -97,7 +97,7 @@ pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Result<Respo
     let asked: Signed<HistoryAsk> = read("a question for a history", &body)?;
     // Whether it may be asked is decided once: who loses the right to it has seen what came until then.
     let ask = work(&api, move |api| {
-        check(api, &asked, [&asked.ask.subject])?;
+        check(api, &asked, Api::may_ask([&asked.ask.subject]))?;
         Ok(asked.ask)
     });
     let ask = ask.await?;

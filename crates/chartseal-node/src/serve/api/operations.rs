@@ -8,6 +8,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
+use chartseal_consensus::engine::Status;
+
 use super::answers::{Asked, text_answer};
 use super::failure::Failure;
 use super::{Api, work};
@@ -199,27 +201,41 @@ fn page(api: &Api) -> String {
     for (name, kind, help, value) in numbers {
         family(&mut page, name, kind, help, [(String::new(), value)]);
     }
+    labelled(&mut page, api, &status);
+    page
+}
+
+/// The numbers of which there is one for each of something.
+fn labelled(page: &mut String, api: &Api, status: &Status) {
+    let scrubbed = api.scrub.last().unwrap_or_default();
+    let help = "What the newest pass over the vault found.";
+    let scrubbed_of = [
+        ("expected", scrubbed.expected),
+        ("mended", scrubbed.mended),
+        ("lost", scrubbed.lost),
+        ("damaged_shares", scrubbed.damaged_shares),
+        ("garbage", scrubbed.garbage),
+    ];
+    let rows = scrubbed_of.map(|(what, count)| (format!("{{what=\"{what}\"}}"), float(count)));
+    family(page, "vault_scrubbed", GAUGE, help, rows);
+    let ended = [(String::new(), seconds(scrubbed.at.0))];
+    let help = "When it ended; nothing before the first one.";
+    family(page, "vault_scrubbed_seconds", GAUGE, help, ended);
     let votes = status.heard.iter();
     let votes = votes.map(|(key, at)| (format!("{{validator=\"{key}\"}}"), seconds(at.0)));
     let help = "When a validator's last vote came.";
-    family(&mut page, "last_vote_seconds", GAUGE, help, votes);
+    family(page, "last_vote_seconds", GAUGE, help, votes);
     let refused = api.handle.refusals().into_iter();
     let refused = refused.map(|(rule, count)| (format!("{{rule=\"{rule}\"}}"), float(count)));
     let help = "Blocks that it voted against.";
-    family(&mut page, "refused_proposals_total", COUNTER, help, refused);
+    family(page, "refused_proposals_total", COUNTER, help, refused);
     let answers = api.answers.read().into_iter();
     let answers = answers.map(|((path, status), count)| {
         let labels = format!("{{path=\"{path}\",status=\"{status}\"}}");
         (labels, float(count))
     });
-    family(
-        &mut page,
-        "answers_total",
-        COUNTER,
-        "Answers to clients.",
-        answers,
-    );
-    page
+    let help = "Answers to clients.";
+    family(page, "answers_total", COUNTER, help, answers);
 }
 
 const GAUGE: &str = "gauge";

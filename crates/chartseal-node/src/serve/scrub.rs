@@ -1,0 +1,194 @@
+//! What a vault does by itself: every ciphertext that should be here is read and mended from another organization's copy,
+//! and what belongs to no record is thrown away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chartseal_api::{BlobAsk, Signed};
+use chartseal_client::Remote;
+use chartseal_codec::canonical_struct;
+use chartseal_envelope::RecordId as RandomId;
+use chartseal_vault::{BlobId, SideKey, VaultError};
+use chartseal_wire::Time;
+
+use super::keeper::NodeKeeper;
+use super::others::Others;
+use crate::error::NodeError;
+use crate::keys::{public, sign};
+
+/// How often everything is looked at.
+const EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// How long a pass rests after each ciphertext, so that it is in nobody's way.
+const REST: Duration = Duration::from_millis(2);
+
+/// What a pass over a vault found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// When it ended.
+    pub at: Time,
+    /// How many ciphertexts should be here.
+    pub expected: u64,
+    /// How many of them were damaged or missing, and are here again.
+    pub mended: u64,
+    /// How many are damaged or missing, and nobody who was asked has them.
+    pub lost: u64,
+    /// How many shares are damaged. Nobody else has them: a key holder has to deal anew.
+    pub damaged_shares: u64,
+    /// How many ciphertexts belonged to no record, and are gone.
+    pub garbage: u64,
+}
+
+canonical_struct!(Scrubbed {
+    at,
+    expected,
+    mended,
+    lost,
+    damaged_shares,
+    garbage
+});
+
+/// Passes over a vault, one at a time.
+#[derive(Clone)]
+pub(super) struct Scrub {
+    keeper: NodeKeeper,
+    others: Others,
+    last: Arc<Mutex<Option<Scrubbed>>>,
+    ended: Arc<AtomicBool>,
+    turn: Arc<Mutex<()>>,
+}
+
+impl Scrub {
+    pub(super) fn new(keeper: NodeKeeper, others: Others) -> Self {
+        Self {
+            keeper,
+            others,
+            last: Arc::default(),
+            ended: Arc::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    /// What the newest pass found.
+    pub(super) fn last(&self) -> Option<Scrubbed> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A pass a day, from one day after the start on.
+    pub(super) async fn run(self) {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let pass = self.clone();
+            match tokio::task::spawn_blocking(move || pass.pass()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the vault can't be looked at"),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Ends a pass that is under way; what it mended stays mended.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Looks at everything now.
+    ///
+    /// # Errors
+    /// [`NodeError`] if a store refuses; what is damaged is no error.
+    pub(super) fn pass(&self) -> Result<Scrubbed, NodeError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Scrubbed::default();
+        let blobs = self.keeper.node().blobs();
+        // In this order: a deposit writes its front before its body, and an erasure deletes the body first.
+        let here = blobs.ids()?;
+        let expected = self.expected()?;
+        for (id, org) in &expected {
+            if self.ended.load(Ordering::SeqCst) {
+                return Ok(found);
+            }
+            std::thread::sleep(REST);
+            found.expected += 1;
+            match blobs.get(id) {
+                Ok(Some(_)) => continue,
+                Ok(None) | Err(VaultError::Damaged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match self.copy_of(id) {
+                // Unless it was erased meanwhile.
+                Some(bytes) if self.keeper.node().has_front(org)? => {
+                    blobs.put(&bytes)?;
+                    found.mended += 1;
+                }
+                Some(_) => {}
+                None => {
+                    tracing::error!(%id, "a ciphertext is damaged or missing, and no other organization gives it");
+                    found.lost += 1;
+                }
+            }
+        }
+        let garbage: Vec<BlobId> = here
+            .into_iter()
+            .filter(|id| !expected.contains_key(id))
+            .collect();
+        found.garbage = blobs.delete(&garbage)? as u64;
+        found.damaged_shares = self.damaged_shares()?;
+        found.at = self.keeper.node().clock.now();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        tracing::info!(
+            expected = found.expected,
+            mended = found.mended,
+            lost = found.lost,
+            damaged_shares = found.damaged_shares,
+            garbage = found.garbage,
+            "the vault was looked at"
+        );
+        Ok(found)
+    }
+
+    /// Every ciphertext that should be here, by the header that names it.
+    fn expected(&self) -> Result<BTreeMap<BlobId, SideKey>, NodeError> {
+        let keys = self.keeper.node().side_keys()?;
+        let mut expected = BTreeMap::new();
+        for key in keys {
+            // One at a time: blocks go on being committed in between.
+            if let Some(body) = self.keeper.node().body_of(&key)? {
+                expected.insert(body, key);
+            }
+        }
+        Ok(expected)
+    }
+
+    fn damaged_shares(&self) -> Result<u64, NodeError> {
+        let keys = self.keeper.node().share_keys()?;
+        let mut damaged = 0;
+        for key in keys {
+            if !self.keeper.node().share_is_whole(&key)? {
+                tracing::error!(header = %key, "a share is damaged: a holder of the record's key has to deal anew");
+                damaged += 1;
+            }
+        }
+        Ok(damaged)
+    }
+
+    /// Another organization's copy. Whoever gives it: its id is its hash.
+    fn copy_of(&self, id: &BlobId) -> Option<Vec<u8>> {
+        let others = self.others.all();
+        others.iter().find_map(|node| self.ask(node, id))
+    }
+
+    fn ask(&self, node: &Remote, id: &BlobId) -> Option<Vec<u8>> {
+        let nonce = RandomId::random().ok()?.0;
+        let ask = {
+            let here = self.keeper.node();
+            let (chain, now, keys) = (here.chain(), here.clock.now(), &here.keys().custodian);
+            let signer = |message: &[u8]| sign(keys, message);
+            let ask = BlobAsk { id: id.0 };
+            Signed::new((&chain, &node.org()), public(keys), now, nonce, ask, signer)
+        };
+        let bytes = node.blob(&ask).ok()?;
+        (BlobId::of(&bytes) == *id).then_some(bytes)
+    }
+}
