@@ -99,6 +99,9 @@ pub fn run(
             }),
             why = failure(&handle) => Some(why),
         };
+        if failed.is_none() {
+            handle.end();
+        }
         // Every task hears of it, and what is half done is finished or undone by the next start.
         let _ = context.stop(0, Some(PATIENCE)).await;
         failed.map_or(Ok(()), |why| Err(ValidatorError::Stopped(why)))

@@ -81,6 +81,11 @@ impl Handle {
         }
     }
 
+    /// Says that the validator is about to end.
+    pub(crate) fn end(&self) {
+        self.shared.end();
+    }
+
     /// Takes a client's transaction, and sends it to the other validators. It is final once
     /// [`outcome`](Self::outcome) says so.
     ///

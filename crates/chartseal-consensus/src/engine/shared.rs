@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -134,6 +135,8 @@ pub(crate) struct Shared {
     core: Mutex<Core>,
     keeper: Mutex<Box<dyn Keeper>>,
     pub(crate) epochs: Epochs,
+    /// Whether the validator was asked to stop: then its tasks end, and nothing is wrong.
+    ending: AtomicBool,
     /// Counts transactions that came into the pool.
     pub(crate) arrivals: watch::Sender<u64>,
     /// The height of the newest final block.
@@ -203,6 +206,7 @@ impl Shared {
             core: Mutex::new(core),
             keeper: Mutex::new(keeper),
             epochs,
+            ending: AtomicBool::new(false),
             arrivals: watch::Sender::new(0),
             finals: watch::Sender::new(height),
         }
@@ -221,9 +225,18 @@ impl Shared {
         (self.settings.clock)()
     }
 
+    /// Says that it is about to end.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::SeqCst);
+    }
+
     /// Stops everything that depends on this validator's state, and says why.
     pub(crate) fn fail(&self, why: String) {
-        tracing::error!(%why, "validator stops");
+        if self.ending.load(Ordering::SeqCst) {
+            tracing::debug!(%why, "a task of the validator ended");
+        } else {
+            tracing::error!(%why, "validator stops");
+        }
         self.core().fatal.get_or_insert(why);
         // Whoever waits for blocks looks again, and finds the reason.
         self.finals.send_modify(|_| ());

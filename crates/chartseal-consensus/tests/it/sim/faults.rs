@@ -77,6 +77,8 @@ impl Builder for Liar {
     ) -> Proposed {
         let time = match self.malice {
             Malice::FromTheFuture => time.plus_ms(600_000),
+            // Where the parent's time is ahead of all clocks, an honest leader would make the same header, with its body.
+            Malice::OtherBody => time.plus_ms(7),
             _ => time,
         };
         let candidates: Vec<_> = candidates

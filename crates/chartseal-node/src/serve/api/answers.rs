@@ -84,8 +84,8 @@ pub(super) struct From {
     path = "/v1/blocks",
     tag = "chain",
     params(
-        ("from" = u64, Query, description = "the first height"),
-        ("wait_ms" = Option<u64>, Query, description = "how long to wait for a block, in milliseconds; at most 20,000"),
+        ("from" = u64, Query, format = "uint64", description = "the first height"),
+        ("wait_ms" = Option<u64>, Query, format = "uint64", description = "how long to wait for a block, in milliseconds; at most 20,000"),
     ),
     responses(
         (status = 200, description = "`Blocks` of chartseal-api", body = Cbor, content_type = "application/cbor"),

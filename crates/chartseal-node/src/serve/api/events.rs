@@ -39,7 +39,7 @@ pub(super) struct After {
     path = "/v1/events",
     tag = "chain",
     params(
-        ("after" = u64, Query, description = "the height above which blocks are told of"),
+        ("after" = u64, Query, format = "uint64", description = "the height above which blocks are told of"),
     ),
     responses(
         (status = 200, description = "server-sent events `block`: `BlockEvent` as JSON, `id` its height", body = String, content_type = "text/event-stream"),
