@@ -10,6 +10,9 @@
 //! | `GET /v1/blocks?from=H&wait_ms=W` | final blocks from a height on; waits if there is none yet | [`Blocks`] |
 //! | `POST /v1/transactions` | [`Submission`] | nothing: it waits for a block |
 //! | `GET /v1/transactions/{id}` | | [`TxOutcome`] |
+//! | `GET /v1/transactions/{id}/proof` | | [`TransactionProof`] |
+//! | `GET /v1/state/{key}` | | [`ValueProof`] |
+//! | `GET /v1/head` | | the newest block's header as the network certified it: an export file without histories |
 //! | `PUT /v1/kem-keys` | [`KemKey`] | nothing |
 //! | `GET /v1/kem-keys/{id}` | | a KEM public key |
 //! | `GET /v1/texts/{tx}/{commitment}` | | a sealed text |
@@ -46,6 +49,7 @@
 //! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
+//! | `proof` | [`ValueProof`], [`TransactionProof`]: single facts for who does not follow the chain |
 //! | `problem` | [`Problem`] |
 //! | [`domain`] | domain-separation strings |
 //!
@@ -60,6 +64,7 @@ mod envelope;
 mod event;
 mod history;
 mod problem;
+mod proof;
 mod signed;
 
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
@@ -68,6 +73,7 @@ pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};
 pub use problem::Problem;
+pub use proof::{TransactionProof, ValueProof};
 pub use signed::{Signed, SignedError};
 
 /// The most bytes of a body.

@@ -22,6 +22,7 @@
 //! | `remote` | [`Remote`]: one node's service |
 //! | `asking` | [`Asking`], [`Roots`]: how nodes are asked, and whose certificates count |
 //! | `entries` | [`Entries`]: a history's entries as they come |
+//! | `light` | [`Light`]: single facts with their proofs, without the chain |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
 //!
 //! # Limits
@@ -31,9 +32,11 @@
 mod asking;
 mod entries;
 mod follower;
+mod light;
 mod remote;
 
 pub use asking::{Asking, Roots, RootsError};
 pub use entries::Entries;
 pub use follower::{FollowError, Follower, Settled};
+pub use light::{FinalTransaction, Light, LightError};
 pub use remote::{ClientError, Remote};

@@ -3,10 +3,12 @@ use std::time::{Duration, Instant};
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk,
-    KemKey, MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TxOutcome,
+    KemKey, MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TransactionProof, TxOutcome,
+    ValueProof,
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
+use chartseal_merkle::MapKey;
 use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, Time, TxId};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::redirect::Policy;
@@ -174,6 +176,32 @@ impl Remote {
     /// [`ClientError`].
     pub fn outcome(&self, id: &TxId) -> Result<TxOutcome, ClientError> {
         self.decoded(self.request(Method::GET, &format!("transactions/{id}")))
+    }
+
+    /// What the state has under a key, with its proof; [`Light`](crate::Light) checks it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn value_proof(&self, key: &MapKey) -> Result<ValueProof, ClientError> {
+        self.decoded(self.request(Method::GET, &format!("state/{key}")))
+    }
+
+    /// A final transaction with its proof; `None` if the node has none of this id.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn transaction_proof(&self, id: &TxId) -> Result<Option<TransactionProof>, ClientError> {
+        self.found(&format!("transactions/{id}/proof"))
+    }
+
+    /// The newest block's header as the network certified it: an export file without histories, for
+    /// [`chartseal_audit::verify_header`].
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn head(&self) -> Result<String, ClientError> {
+        let answer = self.answered(self.request(Method::GET, "head"))?;
+        self.text_of(self.bytes(answer)?)
     }
 
     /// Gives the node somebody's KEM public key, which the chain has as theirs.

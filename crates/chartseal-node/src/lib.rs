@@ -12,6 +12,7 @@
 //! | [`serve`] | the node as a process: configuration, validator, control socket |
 //! | [`custodian`] | deposit, release, destroy |
 //! | [`export`] | checkpoints, cosignatures, exports |
+//! | `proof` | single facts with their proofs |
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
@@ -34,6 +35,7 @@ pub mod keys;
 mod ledger_store;
 mod metrics;
 mod node;
+mod proof;
 mod publish;
 mod record_index;
 mod replica;

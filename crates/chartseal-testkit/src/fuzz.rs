@@ -96,6 +96,9 @@ targets! {
     api_submission => canonical::<chartseal_api::Submission>, "what a client hands in";
     api_outcome => canonical::<chartseal_api::TxOutcome>, "what became of a transaction";
     api_blocks => canonical::<chartseal_api::Blocks>, "final blocks with their certificates";
+    api_value_proof => canonical::<chartseal_api::ValueProof>, "a value of the state with its proof";
+    api_transaction_proof => canonical::<chartseal_api::TransactionProof>, "a final transaction with its proof";
+    api_blob_ask => canonical::<chartseal_api::Signed<chartseal_api::BlobAsk>>, "a signed question for a ciphertext";
     api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";
     api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";
     api_deposited => canonical::<chartseal_api::Deposited>, "what a custodian did with one";

@@ -3,21 +3,24 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use chartseal::{Ask, Network, Purpose, RecordId};
-use chartseal_api::{HistoryAsk, Signed};
-use chartseal_client::{Asking, ClientError, Remote};
+use chartseal_api::{HistoryAsk, Signed, ValueProof};
+use chartseal_audit::TrustPolicy;
+use chartseal_client::{Asking, ClientError, Light, LightError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
+use chartseal_merkle::MapKey;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
 use chartseal_node::{Clock, NodeError};
-use chartseal_wire::{PatientId, PublicKey, Subject, Time, TxId};
+use chartseal_wire::history::state_key;
+use chartseal_wire::{OrgId, PatientId, PublicKey, Subject, Time, TxId};
 use serde_json::Value;
 
 use crate::net::program;
@@ -436,6 +439,114 @@ fn a_service_is_believed_by_its_networks_certificate_alone_and_nothing_passes_in
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     assert_eq!(answer, [0x15, 3, 3, 0, 2, 2, 70]);
+}
+
+#[test]
+fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_else() {
+    let mut cluster = serving(Serves::Encrypted);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    let patient = network.enrol_patient(&org).unwrap();
+    let policy = network.committee_policy();
+    let policy = || TrustPolicy::parse(&policy).unwrap();
+    let mut light = Light::new(policy());
+    let node = remote(&cluster, 0);
+    let key = state_key("patient", &patient.id().0);
+    let value = light.value(&node, &key).unwrap().unwrap();
+    let state: chartseal_ledger::state::PatientState = chartseal_codec::from_bytes(&value).unwrap();
+    assert_eq!(state.enrolled_by, org);
+    let nobody = state_key("patient", &[0xee; 16]);
+    assert_eq!(light.value(&node, &nobody).unwrap(), None);
+    assert!(light.height() > 0);
+
+    // A transaction, old and new: the newest block's needs no place in the log.
+    let blocks = node.blocks(1, Duration::ZERO).unwrap().blocks;
+    let blocks = blocks
+        .iter()
+        .map(|block| chartseal_ledger::Block::from_bytes(&block.block.0));
+    let with_some = blocks
+        .map(Result::unwrap)
+        .find(|block| !block.transactions.is_empty());
+    let block = with_some.unwrap();
+    let id = block.transactions[0].id();
+    let found = light.transaction(&node, &id).unwrap().unwrap();
+    assert_eq!((found.header, found.index), (block.header, 0));
+    assert_eq!(found.transaction, block.transactions[0]);
+    assert_eq!(light.transaction(&node, &TxId([9; 32])).unwrap(), None);
+
+    // What a node says beside the proof, and what it says of another key, is not believed.
+    let mut proof = node.value_proof(&key).unwrap();
+    assert!(matches!(
+        answered(proof.clone(), &policy(), &key),
+        Ok(Some(_))
+    ));
+    assert!(matches!(
+        answered(proof.clone(), &policy(), &nobody),
+        Err(LightError::Proof(_))
+    ));
+    proof.value.as_mut().unwrap().0[10] ^= 1;
+    assert!(matches!(
+        answered(proof.clone(), &policy(), &key),
+        Err(LightError::Proof(_))
+    ));
+    proof.value = None;
+    assert!(matches!(
+        answered(proof.clone(), &policy(), &key),
+        Err(LightError::Proof(_))
+    ));
+    proof.head = proof.head.replacen('2', "3", 1);
+    assert!(matches!(
+        answered(proof, &policy(), &key),
+        Err(LightError::Header(_))
+    ));
+    let mut stranger = Light::new({
+        let other = serving_policy();
+        TrustPolicy::parse(&other).unwrap()
+    });
+    assert!(matches!(
+        stranger.value(&node, &key),
+        Err(LightError::Header(_))
+    ));
+
+    // A node that shows an older chain than was seen is found out.
+    let mut further = Light::new(policy());
+    further.seen(1_000_000);
+    assert!(matches!(
+        further.value(&node, &key),
+        Err(LightError::Older { .. })
+    ));
+    cluster.down();
+}
+
+/// The policy of another network.
+fn serving_policy() -> String {
+    let cluster = serving(Serves::Encrypted);
+    Network::connect(&cluster.place())
+        .unwrap()
+        .committee_policy()
+}
+
+/// What a client believes of an answer: served by nobody's node.
+fn answered(
+    proof: ValueProof,
+    policy: &TrustPolicy,
+    key: &MapKey,
+) -> Result<Option<Vec<u8>>, LightError> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 4_096]);
+        let body = chartseal_codec::to_bytes(&proof);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream
+            .write_all(&[head.as_bytes(), &body].concat())
+            .unwrap();
+    });
+    let node = Remote::new(OrgId([1; 16]), &url, &Asking::default()).unwrap();
+    let answer = Light::new(policy.clone()).value(&node, key);
+    serving.join().unwrap();
+    answer
 }
 
 #[test]

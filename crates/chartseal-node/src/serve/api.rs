@@ -44,6 +44,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::keeper::NodeKeeper;
 use super::scrub::Scrub;
+use crate::error::NodeError;
+use crate::node::Node;
 use asked::Cbor;
 use doors::Doors;
 use failure::Failure;
@@ -87,6 +89,8 @@ pub(super) struct Api {
     scrub: Scrub,
     doors: Doors,
     nonces: Mutex<Nonces>,
+    /// The newest header's file, by its height: making one takes a signature.
+    head: Mutex<(u64, String)>,
 }
 
 /// The nonces of signed questions, by when they came.
@@ -137,6 +141,7 @@ impl Api {
             scrub,
             doors: Doors::default(),
             nonces: Mutex::default(),
+            head: Mutex::default(),
         }
     }
 
@@ -155,6 +160,19 @@ impl Api {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         limits.take(limits::network(from))
+    }
+
+    /// The newest header's file, if it is certified.
+    fn head(&self, node: &Node) -> Result<Option<String>, NodeError> {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let height = node.head().height();
+        if head.1.is_empty() || head.0 != height {
+            let Some(file) = node.head_file()? else {
+                return Ok(None);
+            };
+            *head = (height, file);
+        }
+        Ok(Some(head.1.clone()))
     }
 
     /// Hands in this node's own transactions. One that the pool refuses is made again when it is asked for again.
@@ -234,6 +252,9 @@ pub(super) async fn serve(
         .routes(routes!(answers::blocks))
         .routes(routes!(answers::submit))
         .routes(routes!(answers::outcome))
+        .routes(routes!(answers::transaction_proof))
+        .routes(routes!(answers::value))
+        .routes(routes!(answers::head))
         .routes(routes!(answers::put_kem_key))
         .routes(routes!(answers::kem_key))
         .routes(routes!(answers::text))

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use chartseal_api::{
-    Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
+    HistoryAsk, KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TransactionProof,
+    TxOutcome, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -82,6 +83,37 @@ fn merkle() -> Vec<Seed> {
     ]
 }
 
+/// Single facts of a golden export.
+fn proofs(file: &ProofFile, export: &Export) -> Vec<Seed> {
+    let history = &export.histories[0];
+    let value = ValueProof {
+        head: "origin\n1\nroot\n".into(),
+        value: Some(Bytes(to_bytes(&history.log))),
+        proof: history.proof.clone(),
+    };
+    let nothing = ValueProof {
+        value: None,
+        ..value.clone()
+    };
+    let transaction = TransactionProof {
+        head: value.head.clone(),
+        header: export.header.clone(),
+        in_log: file.proof.clone(),
+        transaction: SignedTransaction {
+            bytes: vec![1; 30],
+            signature: Signature([2; 64]),
+        },
+        index: 3,
+        transactions: 4,
+        in_block: vec![leaf_hash(b"a"), leaf_hash(b"b")],
+    };
+    vec![
+        seed("api_value_proof", "value", &value),
+        seed("api_value_proof", "nothing", &nothing),
+        seed("api_transaction_proof", "one", &transaction),
+    ]
+}
+
 /// The verifier's golden exports, and everything that they hold.
 fn exported() -> Vec<Seed> {
     let vectors = "crates/chartseal-audit/tests/vectors";
@@ -125,6 +157,7 @@ fn exported() -> Vec<Seed> {
             read(&format!("{vectors}/visit.kept")),
         ),
     ];
+    seeds.extend(proofs(&file, &export));
     let certified = read(&format!("{vectors}/certified.tlog-proof"));
     let file = ProofFile::parse(std::str::from_utf8(&certified).unwrap()).unwrap();
     let shown: Export = from_bytes(&file.extra).unwrap();
@@ -475,16 +508,15 @@ fn service() -> Vec<Seed> {
         salt: [3; 32],
         sealed: vec![4; 50].into(),
     };
-    let signed = |ask| {
-        let to = (&ChainId([5; 32]), &OrgId([6; 16]));
-        Signed::new(to, PublicKey([7; 32]), Time(8), [9; 16], ask, |_| {
-            Signature([10; 64])
-        })
-    };
-    let history = signed(HistoryAsk {
+    let to = (&ChainId([5; 32]), &OrgId([6; 16]));
+    let (key, at, nonce) = (PublicKey([7; 32]), Time(8), [9; 16]);
+    let signer = |_: &[u8]| Signature([10; 64]);
+    let ask = HistoryAsk {
         subject: Subject::Patient(PatientId([11; 16])),
         from: 12,
-    });
+    };
+    let history = Signed::new(to, key, at, nonce, ask, signer);
+    let blob = Signed::new(to, key, at, nonce, BlobAsk { id: [23; 32] }, signer);
     let export = Signed {
         key: PublicKey([7; 32]),
         at: Time(8),
@@ -560,6 +592,7 @@ fn service() -> Vec<Seed> {
         ),
         seed("api_envelope", "golden", &envelope),
         seed("api_history", "patient", &history),
+        seed("api_blob_ask", "one", &blob),
         seed(
             "api_entries",
             "two",

@@ -16,6 +16,7 @@ use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{Body as TxBody, State as LedgerState};
+use chartseal_merkle::MapKey;
 use chartseal_vault::BlobId;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
@@ -29,6 +30,7 @@ use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
 use crate::error::{DepositFault, NodeError};
 use crate::export::ExportRequest;
+use crate::node::Node;
 
 type Answer = Result<Response, Failure>;
 pub(super) type Asked = State<Arc<Api>>;
@@ -36,6 +38,8 @@ pub(super) type Asked = State<Arc<Api>>;
 /// The most final blocks of an answer, and about how many bytes.
 const MAX_BLOCKS: u64 = 256;
 const MAX_BLOCK_BYTES: usize = 4 << 20;
+/// How many blocks without a certificate of their own are waited out.
+const CERTIFIED: usize = 8;
 /// The most bytes of a text.
 const MAX_TEXT: usize = 128 * 1024;
 /// The most entries of a history that are given at a time.
@@ -193,6 +197,85 @@ pub(super) async fn outcome(State(api): Asked, Named(id): Named<String>) -> Answ
         Ok(encoded(&api.keeper.outcome(&api.handle, &id)))
     })
     .await
+}
+
+/// The newest block's header as the network certified it: an export file without histories.
+#[utoipa::path(
+    get,
+    path = "/v1/head",
+    tag = "chain",
+    responses(
+        (status = 200, description = "an export file; `chartseal_audit::verify_header` checks it", body = String, content_type = "text/plain"),
+        Failure,
+    ),
+)]
+pub(super) async fn head(State(api): Asked) -> Answer {
+    certified(&api, |_, head| Ok(text_answer(head))).await
+}
+
+/// What the state has under a key after the newest block, with its proof.
+#[utoipa::path(
+    get,
+    path = "/v1/state/{key}",
+    tag = "chain",
+    params(
+        ("key" = String, Path, description = "the key, as docs/ledger.md has it", pattern = "^[0-9a-f]{64}$"),
+    ),
+    responses(
+        (status = 200, description = "`ValueProof` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn value(State(api): Asked, Named(key): Named<String>) -> Answer {
+    let key = MapKey(hex(&key)?);
+    certified(&api, move |node, head| {
+        Ok(encoded(&node.prove_value(head, &key)))
+    })
+    .await
+}
+
+/// A final transaction, with its proof.
+#[utoipa::path(
+    get,
+    path = "/v1/transactions/{id}/proof",
+    tag = "chain",
+    params(
+        ("id" = String, Path, description = "the transaction's id", pattern = "^[0-9a-f]{64}$"),
+    ),
+    responses(
+        (status = 200, description = "`TransactionProof` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn transaction_proof(State(api): Asked, Named(id): Named<String>) -> Answer {
+    let id = TxId(hex(&id)?);
+    certified(&api, move |node, head| {
+        let proof = node.prove_transaction(head, &id)?;
+        let proof = proof.ok_or_else(|| Failure::not_found("a final transaction of this id"))?;
+        Ok(encoded(&proof))
+    })
+    .await
+}
+
+/// Answers under the newest header, which is certified. A block that only a later one vouches for is waited out.
+async fn certified(
+    api: &Arc<Api>,
+    answer: impl FnOnce(&Node, String) -> Answer + Clone + Send + 'static,
+) -> Answer {
+    for _ in 0..CERTIFIED {
+        let answer = answer.clone();
+        let height = api.handle.status().head.height;
+        let answered = work(api, move |api| {
+            let node = api.keeper.node();
+            let head = api.head(&node)?;
+            head.map(|head| answer(&node, head)).transpose()
+        });
+        if let Some(answer) = answered.await? {
+            return Ok(answer);
+        }
+        let _ = tokio::time::timeout(MAX_WAIT, api.handle.wait_above(height)).await;
+    }
+    Err(Failure::busy())
 }
 
 /// Gives the node a KEM public key that the chain has as somebody's.
