@@ -12,7 +12,7 @@
 //! | [`serve`] | the node as a process: configuration, validator, control socket |
 //! | [`custodian`] | deposit, release, destroy |
 //! | [`export`] | checkpoints, cosignatures, exports |
-//! | `proof` | single facts with their proofs |
+//! | `proof` | [`Certified`]: single facts with their proofs |
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
@@ -54,6 +54,7 @@ pub use keys::NodeKeys;
 pub use ledger_store::{LedgerStoreError, RedbLedger};
 pub use metrics::Metrics;
 pub use node::Node;
+pub use proof::Certified;
 pub use publish::{PublishError, publish};
 pub use stores::Stores;
 pub use vouchers::{VoucherError, Vouchers};

@@ -2,6 +2,7 @@
 
 use chartseal_api::{TransactionProof, ValueProof};
 use chartseal_codec::Bytes;
+use chartseal_ledger::Overlay;
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_merkle::{Log, MapKey};
 use chartseal_wire::{SignedNote, TxId};
@@ -10,13 +11,22 @@ use crate::error::NodeError;
 use crate::export::ExportRequest;
 use crate::node::Node;
 
+/// A block that the network certified, and the state after it.
+#[derive(Clone, Debug)]
+pub struct Certified {
+    /// Its header, for who does not follow the chain: an export file without histories.
+    pub file: String,
+    /// The state.
+    pub state: Overlay,
+}
+
 impl Node {
-    /// The newest block's header, under this log's checkpoint, with the committee's certificate: an export file without
-    /// histories. `None` until there is a certificate of that very block, or of a later one.
+    /// The newest block, with its header under this log's checkpoint and the committee's certificate. `None` if there is
+    /// no certificate of that very block: a later one's will vouch for it.
     ///
     /// # Errors
     /// [`NodeError`] if a store refuses.
-    pub fn head_file(&self) -> Result<Option<String>, NodeError> {
+    pub fn certified(&self) -> Result<Option<Certified>, NodeError> {
         if self.certificate()?.is_none() {
             return Ok(None);
         }
@@ -28,29 +38,24 @@ impl Node {
         }
         let text = checkpoint.to_string();
         let file = self.export(&ExportRequest::default(), SignedNote { text, signatures })?;
-        Ok(Some(file.to_string()))
+        Ok(Some(Certified {
+            file: file.to_string(),
+            state: self.head().clone(),
+        }))
     }
 
-    /// What the state has under a key, proved under the header of `head`, which is this node's newest.
-    pub fn prove_value(&self, head: String, key: &MapKey) -> ValueProof {
-        let state = self.head().map();
-        ValueProof {
-            head,
-            value: state.get(key).map(|value| Bytes(value.to_vec())),
-            proof: state.prove(key),
-        }
-    }
-
-    /// A final transaction, proved in the same way; `None` if there is none of this id, or its block is pruned.
+    /// A final transaction, proved under a header that this node had; `None` if there is none of this id up to there, or
+    /// its block is pruned.
     ///
     /// # Errors
     /// [`NodeError`] if a store refuses.
     pub fn prove_transaction(
         &self,
-        head: String,
+        at: &Certified,
         id: &TxId,
     ) -> Result<Option<TransactionProof>, NodeError> {
-        let Some(place) = self.ledger().transaction(id)? else {
+        let place = self.ledger().transaction(id)?;
+        let Some(place) = place.filter(|place| place.height <= at.state.height()) else {
             return Ok(None);
         };
         let Some(block) = self.kept_block(place.height)? else {
@@ -66,18 +71,29 @@ impl Node {
             return Ok(None);
         };
         // A header's log has the headers before it: the newest block needs no place in it.
-        let size = self.head().head().log_size;
+        let size = at.state.head().log_size;
         let in_log = self.headers.prove_inclusion(place.height, size);
+        let in_block = leaves.prove_inclusion(index, transactions);
         Ok(Some(TransactionProof {
-            head,
+            head: at.file.clone(),
             in_log: in_log.unwrap_or_default(),
             transaction: transaction.clone(),
             index,
             transactions,
-            in_block: leaves
-                .prove_inclusion(index, transactions)
-                .unwrap_or_default(),
+            in_block: in_block.unwrap_or_default(),
             header: block.header,
         }))
+    }
+}
+
+impl Certified {
+    /// What the state has under a key, with its proof.
+    pub fn prove_value(&self, key: &MapKey) -> ValueProof {
+        let state = self.state.map();
+        ValueProof {
+            head: self.file.clone(),
+            value: state.get(key).map(|value| Bytes(value.to_vec())),
+            proof: state.prove(key),
+        }
     }
 }

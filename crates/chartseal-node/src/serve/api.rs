@@ -44,8 +44,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::keeper::NodeKeeper;
 use super::scrub::Scrub;
-use crate::error::NodeError;
-use crate::node::Node;
+use crate::proof::Certified;
 use asked::Cbor;
 use doors::Doors;
 use failure::Failure;
@@ -89,8 +88,8 @@ pub(super) struct Api {
     scrub: Scrub,
     doors: Doors,
     nonces: Mutex<Nonces>,
-    /// The newest header's file, by its height: making one takes a signature.
-    head: Mutex<(u64, String)>,
+    /// The newest block that is certified.
+    certified: RwLock<Option<Arc<Certified>>>,
 }
 
 /// The nonces of signed questions, by when they came.
@@ -141,7 +140,7 @@ impl Api {
             scrub,
             doors: Doors::default(),
             nonces: Mutex::default(),
-            head: Mutex::default(),
+            certified: RwLock::default(),
         }
     }
 
@@ -162,17 +161,24 @@ impl Api {
         limits.take(limits::network(from))
     }
 
-    /// The newest header's file, if it is certified.
-    fn head(&self, node: &Node) -> Result<Option<String>, NodeError> {
-        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
-        let height = node.head().height();
-        if head.1.is_empty() || head.0 != height {
-            let Some(file) = node.head_file()? else {
-                return Ok(None);
-            };
-            *head = (height, file);
-        }
-        Ok(Some(head.1.clone()))
+    /// What was certified at this height, if it is known already: a signature and a look at the disk are saved.
+    fn certified(&self, height: u64) -> Option<Arc<Certified>> {
+        let certified = self
+            .certified
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let certified = certified.as_ref();
+        certified.filter(|it| it.state.height() == height).cloned()
+    }
+
+    fn put_certified(&self, made: Certified) -> Arc<Certified> {
+        let made = Arc::new(made);
+        let mut certified = self
+            .certified
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *certified = Some(Arc::clone(&made));
+        made
     }
 
     /// Hands in this node's own transactions. One that the pool refuses is made again when it is asked for again.

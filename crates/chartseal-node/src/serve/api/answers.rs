@@ -30,7 +30,7 @@ use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
 use crate::error::{DepositFault, NodeError};
 use crate::export::ExportRequest;
-use crate::node::Node;
+use crate::proof::Certified;
 
 type Answer = Result<Response, Failure>;
 pub(super) type Asked = State<Arc<Api>>;
@@ -210,7 +210,7 @@ pub(super) async fn outcome(State(api): Asked, Named(id): Named<String>) -> Answ
     ),
 )]
 pub(super) async fn head(State(api): Asked) -> Answer {
-    certified(&api, |_, head| Ok(text_answer(head))).await
+    Ok(text_answer(certified(&api).await?.file.clone()))
 }
 
 /// What the state has under a key after the newest block, with its proof.
@@ -228,10 +228,7 @@ pub(super) async fn head(State(api): Asked) -> Answer {
 )]
 pub(super) async fn value(State(api): Asked, Named(key): Named<String>) -> Answer {
     let key = MapKey(hex(&key)?);
-    certified(&api, move |node, head| {
-        Ok(encoded(&node.prove_value(head, &key)))
-    })
-    .await
+    Ok(encoded(&certified(&api).await?.prove_value(&key)))
 }
 
 /// A final transaction, with its proof.
@@ -249,29 +246,25 @@ pub(super) async fn value(State(api): Asked, Named(key): Named<String>) -> Answe
 )]
 pub(super) async fn transaction_proof(State(api): Asked, Named(id): Named<String>) -> Answer {
     let id = TxId(hex(&id)?);
-    certified(&api, move |node, head| {
-        let proof = node.prove_transaction(head, &id)?;
+    let at = certified(&api).await?;
+    work(&api, move |api| {
+        let proof = api.keeper.node().prove_transaction(&at, &id)?;
         let proof = proof.ok_or_else(|| Failure::not_found("a final transaction of this id"))?;
         Ok(encoded(&proof))
     })
     .await
 }
 
-/// Answers under the newest header, which is certified. A block that only a later one vouches for is waited out.
-async fn certified(
-    api: &Arc<Api>,
-    answer: impl FnOnce(&Node, String) -> Answer + Clone + Send + 'static,
-) -> Answer {
+/// The newest block that is certified. One that only a later block vouches for is waited out.
+async fn certified(api: &Arc<Api>) -> Result<Arc<Certified>, Failure> {
     for _ in 0..CERTIFIED {
-        let answer = answer.clone();
         let height = api.handle.status().head.height;
-        let answered = work(api, move |api| {
-            let node = api.keeper.node();
-            let head = api.head(&node)?;
-            head.map(|head| answer(&node, head)).transpose()
-        });
-        if let Some(answer) = answered.await? {
-            return Ok(answer);
+        if let Some(certified) = api.certified(height) {
+            return Ok(certified);
+        }
+        let made = work(api, |api| Ok(api.keeper.node().certified()?));
+        if let Some(made) = made.await? {
+            return Ok(api.put_certified(made));
         }
         let _ = tokio::time::timeout(MAX_WAIT, api.handle.wait_above(height)).await;
     }
