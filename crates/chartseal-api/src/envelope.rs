@@ -1,5 +1,6 @@
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder};
 use chartseal_envelope::{Header, Seal};
+use chartseal_wire::RecordId;
 
 /// The small part of a sealed record: header and author's seal. The body is a blob beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ pub struct Envelope {
     pub front: EnvelopeFront,
     /// The ciphertext.
     pub body: Vec<u8>,
+}
+
+impl Envelope {
+    /// Which record it is.
+    pub fn record(&self) -> RecordId {
+        RecordId(self.front.header.record_id().0)
+    }
 }
 
 impl Encode for Envelope {

@@ -11,7 +11,7 @@ use chartseal_envelope::{
 use chartseal_ledger::body::{DepositAcknowledged, Destroyed, Released};
 use chartseal_ledger::state::RecordState;
 use chartseal_ledger::{SignedTransaction, State, releasable};
-use chartseal_vault::{BlobId, ShareKey, SideKey};
+use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
 use chartseal_wire::{OrgId, PatientId, RecordId, RequestId};
 
 use crate::conduct::Conduct;
@@ -41,6 +41,34 @@ pub struct ReleasedShares {
     pub receipt: Option<SignedTransaction>,
 }
 
+/// A deposit whose bodies are not stored yet.
+pub(crate) struct BegunDeposit<'a> {
+    taken: Vec<(&'a Envelope, HeldShare)>,
+    refused: Vec<(RecordId, DepositFault)>,
+    index: ShareIndex,
+}
+
+impl<'a> BegunDeposit<'a> {
+    /// The bodies of what was taken.
+    pub(crate) fn bodies(&self) -> Vec<&'a [u8]> {
+        let taken = self.taken.iter();
+        taken
+            .map(|(envelope, _)| envelope.body.as_slice())
+            .collect()
+    }
+}
+
+/// A sealed record whole, with its body from the vault.
+pub(crate) fn with_body(
+    front: EnvelopeFront,
+    blobs: &dyn BlobStore,
+) -> Result<Envelope, NodeError> {
+    let body = blobs.get(&BlobId(front.seal.body_digest().0))?;
+    let header = chartseal_wire::HeaderDigest(front.header.digest().0);
+    let body = body.ok_or(NodeError::NoShare(header))?;
+    Ok(Envelope { front, body })
+}
+
 impl Node {
     /// Takes in sealed records with this custodian's shares of their keys, and acknowledges those
     /// that fit, unless the chain has that already. Everything is stored before anything is
@@ -50,6 +78,17 @@ impl Node {
     /// [`NodeError`] if the deal as a whole is refused or can't be stored. Nothing is acknowledged
     /// then.
     pub fn deposit(&mut self, envelopes: &[Envelope], deal: &Deal) -> Result<Deposited, NodeError> {
+        let begun = self.begin_deposit(envelopes, deal)?;
+        self.stores.blobs.put_batch(&begun.bodies())?;
+        self.end_deposit(begun)
+    }
+
+    /// Judges a deposit, and writes down which bodies will come. They are stored next, for which the node is not needed.
+    pub(crate) fn begin_deposit<'a>(
+        &mut self,
+        envelopes: &'a [Envelope],
+        deal: &Deal,
+    ) -> Result<BegunDeposit<'a>, NodeError> {
         self.check_running()?;
         let dealings: Vec<Dealing> = envelopes
             .iter()
@@ -62,9 +101,9 @@ impl Node {
         let index = self.index_for(&first)?;
         let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
-        let held: BTreeMap<_, _> = accepted
+        let mut held: BTreeMap<_, _> = accepted
             .held
-            .iter()
+            .into_iter()
             .map(|held| (held.dealing().header(), held))
             .collect();
         let faults: BTreeMap<_, _> = accepted
@@ -78,22 +117,64 @@ impl Node {
             let header = envelope.front.header.digest();
             // A record that the deal leaves out comes without a share.
             let share = held
-                .get(&header)
+                .remove(&header)
                 .ok_or_else(|| faults.get(&header).copied().unwrap_or(ShareFault::Foreign));
             let share = share.map_err(DepositFault::Share);
             match self.check_envelope(envelope).and(share) {
-                Ok(share) => taken.push((envelope, *share)),
+                Ok(share) => taken.push((envelope, share)),
                 Err(why) => {
                     refused.push((RecordId(envelope.front.header.record_id().0), why));
                 }
             }
         }
-        self.store_deposit(&taken)?;
+        // Fronts first: they name the bodies, so that an erasure finds each.
+        let fronts: Vec<(SideKey, Vec<u8>)> = taken
+            .iter()
+            .map(|(e, _)| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
+            .collect();
+        self.put_side(&fronts)?;
+        Ok(BegunDeposit {
+            taken,
+            refused,
+            index,
+        })
+    }
+
+    /// Stores the shares and acknowledges. Shares last: who has one has what it opens.
+    pub(crate) fn end_deposit(&mut self, begun: BegunDeposit<'_>) -> Result<Deposited, NodeError> {
+        let BegunDeposit {
+            mut taken,
+            mut refused,
+            index,
+        } = begun;
+        // A record may have been erased while its body was stored.
+        let state = self.state();
+        let is_erased = |(envelope, _): &mut (&Envelope, HeldShare)| {
+            let record = state.record(&envelope.record());
+            record.is_none_or(|record| record.erased)
+        };
+        let erased: Vec<_> = taken.extract_if(.., is_erased).collect();
+        for (envelope, _) in &erased {
+            let body = BlobId(envelope.front.seal.body_digest().0);
+            self.stores.blobs.delete(&[body])?;
+            let front = SideKey(envelope.front.header.digest().0);
+            self.stores.side.destroy(&[front])?;
+            refused.push((envelope.record(), DepositFault::Erased));
+        }
+        let shares: Vec<_> = taken
+            .iter()
+            .map(|(_, held)| (held.dealing().header().0, held.to_storage_bytes()))
+            .collect();
+        let shares: Vec<(ShareKey, &[u8])> = shares
+            .iter()
+            .map(|(header, bytes)| (ShareKey(*header), bytes.as_slice()))
+            .collect();
+        self.stores.shares.put_batch(&shares)?;
         let acknowledgements = taken
             .iter()
             .filter(|(envelope, _)| !self.has_acknowledged(envelope, index))
             .map(|(envelope, _)| DepositAcknowledged {
-                record: RecordId(envelope.front.header.record_id().0),
+                record: envelope.record(),
                 header: chartseal_wire::HeaderDigest(envelope.front.header.digest().0),
                 index: u64::from(index.get()),
             });
@@ -105,27 +186,6 @@ impl Node {
                 .collect(),
             refused,
         })
-    }
-
-    /// Shares last: who has one has what it opens. Fronts first: they name the bodies, so that an
-    /// erasure finds each.
-    fn store_deposit(&self, taken: &[(&Envelope, &HeldShare)]) -> Result<(), NodeError> {
-        let fronts: Vec<(SideKey, Vec<u8>)> = taken
-            .iter()
-            .map(|(e, _)| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
-            .collect();
-        self.put_side(&fronts)?;
-        let bodies: Vec<&[u8]> = taken.iter().map(|(e, _)| e.body.as_slice()).collect();
-        self.stores.blobs.put_batch(&bodies)?;
-        let shares: Vec<_> = taken
-            .iter()
-            .map(|(_, held)| (held.dealing().header().0, held.to_storage_bytes()))
-            .collect();
-        let shares: Vec<(ShareKey, &[u8])> = shares
-            .iter()
-            .map(|(header, bytes)| (ShareKey(*header), bytes.as_slice()))
-            .collect();
-        Ok(self.stores.shares.put_batch(&shares)?)
     }
 
     fn has_acknowledged(&self, envelope: &Envelope, index: ShareIndex) -> bool {
@@ -203,6 +263,16 @@ impl Node {
     /// # Errors
     /// [`NodeError`] if the request gives no right to it, or it is damaged or gone.
     pub fn envelope(&self, request: &RequestId, record: &RecordId) -> Result<Envelope, NodeError> {
+        let front = self.front_for(request, record)?;
+        with_body(front, self.stores.blobs.as_ref())
+    }
+
+    /// The header and seal of a sealed record of a request that was permitted; they name its body.
+    pub(crate) fn front_for(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+    ) -> Result<EnvelopeFront, NodeError> {
         self.check_running()?;
         let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
             NodeError::NotReleasable {
@@ -214,10 +284,7 @@ impl Node {
         let item = item.ok_or(NodeError::NoShare(chartseal_wire::HeaderDigest([0; 32])))?;
         let gone = NodeError::NoShare(item.header);
         let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
-        let front = read_front(front.expose())?;
-        let body = self.stores.blobs.get(&BlobId(front.seal.body_digest().0))?;
-        let body = body.ok_or(NodeError::NoShare(item.header))?;
-        Ok(Envelope { front, body })
+        read_front(front.expose())
     }
 
     /// Destroys everything of an erased record: shares, ciphertext, headers, reason texts with their
@@ -226,6 +293,13 @@ impl Node {
     /// # Errors
     /// [`NodeError`] unless the chain says that the patient erased it.
     pub fn destroy(&mut self, record: &RecordId) -> Result<SignedTransaction, NodeError> {
+        let begun = self.begin_destruction(record)?;
+        self.stores.blobs.delete(&begun.bodies)?;
+        self.end_destruction(record, &begun)
+    }
+
+    /// Destroys an erased record's shares. Its bodies are deleted next, for which the node is not needed.
+    pub(crate) fn begin_destruction(&mut self, record: &RecordId) -> Result<Held, NodeError> {
         self.check_running()?;
         if !self
             .state()
@@ -236,8 +310,15 @@ impl Node {
         }
         let held = self.held_of(record)?;
         self.stores.shares.destroy(&held.shares)?;
-        self.stores.blobs.delete(&held.bodies)?;
-        // Fronts last: they name the bodies, should this be cut short.
+        Ok(held)
+    }
+
+    /// Destroys the rest, and attests. Fronts last: they name the bodies, should this be cut short.
+    pub(crate) fn end_destruction(
+        &mut self,
+        record: &RecordId,
+        held: &Held,
+    ) -> Result<SignedTransaction, NodeError> {
         self.stores.side.destroy(&held.side)?;
         Ok(self.transaction(Destroyed { record: *record }))
     }
@@ -356,9 +437,9 @@ pub fn share_index(state: State<'_>, org: &OrgId, epoch: u64) -> Option<ShareInd
 }
 
 /// What an erasure of a record destroys.
-struct Held {
+pub(crate) struct Held {
     shares: Vec<ShareKey>,
-    bodies: Vec<BlobId>,
+    pub(crate) bodies: Vec<BlobId>,
     side: Vec<SideKey>,
 }
 

@@ -62,6 +62,26 @@ impl Duties {
         }
     }
 
+    fn due(&self, record: &RecordId, last: u64, head: u64) -> Result<Due, NodeError> {
+        let node = self.keeper.node();
+        let Ok(index) = node.index_for(record) else {
+            return Ok(Due::Nothing);
+        };
+        let known = node.state().record(record);
+        let is_attested = known.is_none_or(|it| it.destroyed & (1 << (index.get() - 1)) != 0);
+        Ok(if is_attested {
+            if node.holds_anything_of(record)? {
+                Due::Again
+            } else {
+                Due::Nothing
+            }
+        } else if last == 0 || head >= last + AGAIN {
+            Due::Now
+        } else {
+            Due::Later
+        })
+    }
+
     fn look(&mut self, head: u64) -> Result<(), NodeError> {
         while self.seen < head {
             let height = self.seen + 1;
@@ -73,30 +93,22 @@ impl Duties {
             self.seen = height;
         }
         let mut attestations = Vec::new();
-        {
-            let mut node = self.keeper.node();
-            let mut failed = None;
-            self.open.retain(|(_, record), last| {
-                let Ok(index) = node.index_for(record) else {
-                    return false;
-                };
-                let known = node.state().record(record);
-                if known.is_none_or(|it| it.destroyed & (1 << (index.get() - 1)) != 0) {
-                    return false;
+        for (key, last) in self.open.clone() {
+            let (_, record) = key;
+            match self.due(&record, last, head)? {
+                Due::Nothing => {
+                    self.open.remove(&key);
                 }
-                if *last == 0 || head >= *last + AGAIN {
-                    match node.destroy(record) {
-                        Ok(attestation) => {
-                            attestations.push(attestation);
-                            *last = head;
-                        }
-                        Err(error) => failed = Some(error),
-                    }
+                Due::Later => {}
+                Due::Again => {
+                    // The chain has the attestation; what is here came back with a backup.
+                    self.keeper.destroy(&record)?;
+                    self.open.remove(&key);
                 }
-                true
-            });
-            if let Some(error) = failed {
-                return Err(error);
+                Due::Now => {
+                    attestations.push(self.keeper.destroy(&record)?);
+                    self.open.insert(key, head);
+                }
             }
         }
         for attestation in attestations {
@@ -110,6 +122,18 @@ impl Duties {
         let _ = std::fs::write(&self.file, format!("{done}\n"));
         Ok(())
     }
+}
+
+/// What is to be done about an erased record.
+enum Due {
+    /// Nothing, for ever: it is destroyed and attested, or was never dealt to this node.
+    Nothing,
+    /// To be destroyed again, though that it was is on the chain.
+    Again,
+    /// To be destroyed and attested.
+    Now,
+    /// The attestation is on its way.
+    Later,
 }
 
 /// The records that a block erases.

@@ -1,12 +1,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartseal_api::TxOutcome;
+use chartseal_api::{Envelope, TxOutcome};
 use chartseal_consensus::engine::{Handle, Outcome};
 use chartseal_consensus::{Anchor, Keeper, KeeperError};
+use chartseal_envelope::Deal;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_ledger::{Block, Executed, Overlay};
-use chartseal_wire::{Certificate, TxId};
+use chartseal_ledger::{Block, Executed, Overlay, SignedTransaction};
+use chartseal_wire::{Certificate, RecordId, RequestId, TxId};
 
+use crate::custodian::{Deposited, with_body};
+use crate::error::NodeError;
 use crate::node::Node;
 
 /// A node's ledger as its validator's disk. Clones share the node.
@@ -37,6 +40,46 @@ impl NodeKeeper {
                 _ => TxOutcome::Unknown,
             },
         }
+    }
+}
+
+/// What waits for the vault does so without the node: blocks are committed meanwhile.
+impl NodeKeeper {
+    /// As [`Node::deposit`].
+    pub(crate) fn deposit(
+        &self,
+        envelopes: &[Envelope],
+        deal: &Deal,
+    ) -> Result<Deposited, NodeError> {
+        let (begun, blobs) = {
+            let mut node = self.node();
+            (node.begin_deposit(envelopes, deal)?, node.blobs())
+        };
+        blobs.put_batch(&begun.bodies())?;
+        self.node().end_deposit(begun)
+    }
+
+    /// As [`Node::envelope`].
+    pub(crate) fn envelope(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+    ) -> Result<Envelope, NodeError> {
+        let (front, blobs) = {
+            let node = self.node();
+            (node.front_for(request, record)?, node.blobs())
+        };
+        with_body(front, blobs.as_ref())
+    }
+
+    /// As [`Node::destroy`].
+    pub(crate) fn destroy(&self, record: &RecordId) -> Result<SignedTransaction, NodeError> {
+        let (begun, blobs) = {
+            let mut node = self.node();
+            (node.begin_destruction(record)?, node.blobs())
+        };
+        blobs.delete(&begun.bodies)?;
+        self.node().end_destruction(record, &begun)
     }
 }
 

@@ -363,7 +363,7 @@ pub(super) async fn deposit(State(api): Asked, Sent(body): Sent) -> Answer {
     let Deposit { envelopes, deal } = read("a deposit", &body)?;
     drop(body);
     work(&api, move |api| {
-        let done = api.keeper.node().deposit(&envelopes, &deal)?;
+        let done = api.keeper.deposit(&envelopes, &deal)?;
         api.submit_own(done.acknowledgements);
         let refused = done.refused.into_iter().map(|(record, why)| Refused {
             record,
@@ -418,7 +418,7 @@ pub(super) async fn envelope(
 ) -> Answer {
     let (request, record) = (id::<RequestId>(&request)?, id::<RecordId>(&record)?);
     work(&api, move |api| {
-        let envelope = api.keeper.node().envelope(&request, &record)?;
+        let envelope = api.keeper.envelope(&request, &record)?;
         Ok(encoded(&envelope))
     })
     .await
