@@ -62,7 +62,6 @@ pub use scrub::Scrubbed;
 use crate::clock::Clock;
 use crate::error::NodeError;
 use crate::node::Node;
-use crate::stores::Stores;
 use duties::Duties;
 use keeper::NodeKeeper;
 use others::Others;
@@ -116,7 +115,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     config.claim_directory(&genesis)?;
     config.check_port()?;
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
-    let stores = Stores::open(&config.directory, &keys.store)?;
+    let stores = config.stores(&keys)?;
     let node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
@@ -284,7 +283,7 @@ pub fn begin(
 ) -> Result<(), ServeError> {
     let keys = config.keys(genesis)?;
     config.claim_directory(genesis)?;
-    let mut stores = Stores::open(&config.directory, &keys.store)?;
+    let mut stores = config.stores(&keys)?;
     stores
         .ledger
         .keep_certified(snapshot, certificates)

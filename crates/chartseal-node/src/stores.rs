@@ -35,9 +35,21 @@ impl Stores {
     /// [`NodeError`] if the folder can't be used, a store is in use, damaged, or encrypted under another key.
     pub fn open(dir: &Path, key: &StoreKey) -> Result<Self, NodeError> {
         let blobs = DirBlobStore::open(dir.join(BLOBS))?;
+        Self::open_with(dir, key, Arc::new(blobs))
+    }
+
+    /// The same, with the ciphertext elsewhere.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        dir: &Path,
+        key: &StoreKey,
+        blobs: Arc<dyn BlobStore>,
+    ) -> Result<Self, NodeError> {
         Ok(Self {
             ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
-            blobs: Arc::new(blobs),
+            blobs,
             shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"), key)?),
             side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"), key)?),
         })

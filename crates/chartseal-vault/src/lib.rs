@@ -35,6 +35,7 @@
 //! |---|---|
 //! | `blob` | [`BlobStore`], [`BlobId`], [`MemoryBlobStore`] |
 //! | `dir_blob` | [`DirBlobStore`]: one file a blob |
+//! | `object_blob` | `ObjectBlobStore`, `S3`: ciphertext in an S3-compatible store (feature `s3`) |
 //! | `secret` | [`SecretStore`] and its two faces, [`Secret`], [`MemorySecretStore`] |
 //! | `file_secret` | [`FileSecretStore`]: one encrypted file that destruction rewrites |
 //! | `store_key` | [`StoreKey`]: what it is encrypted under |
@@ -57,6 +58,8 @@ mod dir_blob;
 mod error;
 mod file_secret;
 mod folder;
+#[cfg(feature = "s3")]
+mod object_blob;
 mod secret;
 mod store_key;
 
@@ -64,6 +67,8 @@ pub use blob::{BlobId, BlobStore, MemoryBlobStore};
 pub use dir_blob::DirBlobStore;
 pub use error::VaultError;
 pub use file_secret::FileSecretStore;
+#[cfg(feature = "s3")]
+pub use object_blob::{ObjectBlobStore, S3};
 pub use secret::{
     MemorySecretStore, Secret, SecretId, SecretStore, ShareKey, ShareStore, SideKey, SideStore,
 };

@@ -1,5 +1,5 @@
 //! Other people's programs that tests talk to, each in a folder of its own under the target folder: HPKE for the
-//! envelope, and a tester of HTTP services by their OpenAPI description.
+//! envelope, a tester of HTTP services by their OpenAPI description, and a server that speaks S3.
 
 use std::fs;
 use std::path::Path;
@@ -24,9 +24,10 @@ struct Peer {
 }
 
 const HPKE: &str = "crates/chartseal-envelope/tests/interop";
-const PEERS: [Peer; 3] = [
+const PEERS: [Peer; 4] = [
     Peer::in_python(HPKE, "interop"),
     Peer::in_python("crates/chartseal-cli/tests/contract", "contract"),
+    Peer::in_python("crates/chartseal-vault/tests/s3", "s3"),
     Peer {
         scripts: HPKE,
         folder: "interop",

@@ -21,7 +21,7 @@ use super::keeper::NodeKeeper;
 use crate::clock::Clock;
 use crate::error::NodeError;
 use crate::node::Node;
-use crate::stores::{BLOBS, DATABASES, Stores};
+use crate::stores::{BLOBS, DATABASES};
 
 /// The file that lists the others and comes last: a folder without it is no backup.
 const MANIFEST: &str = "manifest";
@@ -106,7 +106,7 @@ impl BackupError {
 /// # Errors
 /// [`BackupError`]; a running node's stores are in use.
 pub fn backup(config: &Config, to: &Path) -> Result<Backup, BackupError> {
-    let node = open(config, &config.directory)?;
+    let node = open(config)?;
     write(&config.directory, to, &NodeKeeper::new(node))
 }
 
@@ -145,7 +145,7 @@ pub fn restore(config: &Config, from: &Path) -> Result<Backup, BackupError> {
             return Err(BackupError::Damaged(source));
         }
     }
-    let node = open(config, directory)?;
+    let node = open(config)?;
     let head = node.head();
     if (head.height(), head.head().leaf()) != (listed.height, listed.header) {
         return Err(BackupError::NoBackup {
@@ -224,11 +224,11 @@ pub(super) fn write(
     Ok(manifest.summary())
 }
 
-/// The node of a configuration on a directory's stores.
-fn open(config: &Config, directory: &Path) -> Result<Node, BackupError> {
+/// The node of a configuration on its stores.
+fn open(config: &Config) -> Result<Node, BackupError> {
     let genesis: Genesis = config.genesis()?;
     let keys = config.keys(&genesis)?;
-    let stores = Stores::open(directory, &keys.store)?;
+    let stores = config.stores(&keys)?;
     let (org, clock) = (config.organization, Clock::System);
     Ok(Node::follow(&genesis, org, keys, stores, clock)?)
 }

@@ -3,16 +3,20 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chartseal_client::{Asking, Roots};
 use chartseal_codec::from_bytes;
 use chartseal_ledger::Genesis;
+use chartseal_vault::{ObjectBlobStore, S3};
 use chartseal_wire::{ChainId, OrgId, PublicKey, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::error::NodeError;
 use crate::keys::{FILE as KEYS, NodeKeys, public};
+use crate::stores::Stores;
 
 /// The most bytes of a configuration, and of a genesis.
 pub(super) const MAX_CONFIG: u64 = 64 * 1024;
@@ -38,6 +42,9 @@ pub(super) const RESTORING: &str = "restoring";
 /// | `tls_certificate` | the file of its service's certificate and those up to a root's (PEM); needed if `api` is not a loopback address |
 /// | `tls_key` | the file of that certificate's key (PKCS#8 PEM), which only the node's user may read |
 /// | `tls_root` | the file of the certificates that vouch for other organizations' services (PEM); the system's if it is not said |
+/// | `vault_bucket` | the bucket of an S3-compatible store that keeps the ciphertext; `blobs` in the data directory if it is not said |
+/// | `vault_folder` | the folder in it, which is this node's alone; the organization in hex if it is not said |
+/// | `vault_endpoint`, `vault_region` | the store's URL, if it is not Amazon's; its region, if it has some |
 /// | `requests_per_second` | how many requests of one address its service takes in a second, and twice as many at once; 2000 if it is not said |
 /// | `service` | a line each: an organization in hex, and where its node's service is, such as `https://node.example:9100`; its own included |
 /// | `threads` | how many threads run it; 2 if it is not said |
@@ -64,6 +71,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// The certificates that vouch for other organizations' services.
     pub tls_root: Option<PathBuf>,
+    /// Where the ciphertext is, if not in the data directory.
+    pub vault: Option<S3>,
     /// How many requests of one address are taken in a second.
     pub requests_per_second: Option<u32>,
     /// The services of the network's nodes that this one may ask.
@@ -315,6 +324,18 @@ impl Config {
                 let _ = writeln!(text, "{key} {}", path.display());
             }
         }
+        if let Some(vault) = &self.vault {
+            let _ = writeln!(text, "vault_bucket {}", vault.bucket);
+            let _ = writeln!(text, "vault_folder {}", vault.folder);
+            for (key, value) in [
+                ("vault_endpoint", &vault.endpoint),
+                ("vault_region", &vault.region),
+            ] {
+                if let Some(value) = value {
+                    let _ = writeln!(text, "{key} {value}");
+                }
+            }
+        }
         if let Some(rate) = self.requests_per_second {
             let _ = writeln!(text, "requests_per_second {rate}");
         }
@@ -406,6 +427,20 @@ impl Config {
             return Err(ConfigError::Validators { why });
         }
         Ok(keys)
+    }
+
+    /// The stores of this node, in its data directory and where the ciphertext is.
+    ///
+    /// # Errors
+    /// [`NodeError`] if one can't be used, is in use, damaged, or encrypted under another key.
+    pub fn stores(&self, keys: &NodeKeys) -> Result<Stores, NodeError> {
+        match &self.vault {
+            None => Stores::open(&self.directory, &keys.store),
+            Some(place) => {
+                let blobs = Arc::new(ObjectBlobStore::s3(place)?);
+                Stores::open_with(&self.directory, &keys.store, blobs)
+            }
+        }
     }
 
     /// Where this node's own service is, if the configuration says.
@@ -530,6 +565,10 @@ struct Draft {
     tls_certificate: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     tls_root: Option<PathBuf>,
+    vault_bucket: Option<String>,
+    vault_folder: Option<String>,
+    vault_endpoint: Option<String>,
+    vault_region: Option<String>,
     requests_per_second: Option<u32>,
     services: Vec<Service>,
     validators: Vec<Peer>,
@@ -556,6 +595,10 @@ impl Draft {
             "tls_certificate" => set(&mut self.tls_certificate, key, path()),
             "tls_key" => set(&mut self.tls_key, key, path()),
             "tls_root" => set(&mut self.tls_root, key, path()),
+            "vault_bucket" => set(&mut self.vault_bucket, key, word(key, value)),
+            "vault_folder" => set(&mut self.vault_folder, key, word(key, value)),
+            "vault_region" => set(&mut self.vault_region, key, word(key, value)),
+            "vault_endpoint" => set(&mut self.vault_endpoint, key, word(key, value)),
             "threads" => {
                 let threads = parse(key, value, "1 to 64");
                 let threads = threads.and_then(|threads: usize| within(key, threads, 1, 64));
@@ -611,7 +654,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, api, tls_certificate, tls_key, tls_root, requests_per_second, service, validator, later, threads, heartbeat_ms"
+                 listen, api, tls_certificate, tls_key, tls_root, vault_bucket, vault_folder, vault_endpoint, vault_region, requests_per_second, service, validator, later, threads, heartbeat_ms"
             )),
         }
     }
@@ -632,9 +675,27 @@ impl Draft {
         {
             return Err(ConfigError::Plain(api));
         }
+        let organization = self.organization.ok_or_else(|| missing("organization"))?;
+        let vault = match self.vault_bucket {
+            Some(bucket) => Some(S3 {
+                bucket,
+                folder: self
+                    .vault_folder
+                    .unwrap_or_else(|| organization.to_string()),
+                endpoint: self.vault_endpoint,
+                region: self.vault_region,
+            }),
+            None if self.vault_folder.is_some()
+                || self.vault_endpoint.is_some()
+                || self.vault_region.is_some() =>
+            {
+                return Err(missing("vault_bucket"));
+            }
+            None => None,
+        };
         Ok(Config {
             network: self.network.ok_or_else(|| missing("network"))?,
-            organization: self.organization.ok_or_else(|| missing("organization"))?,
+            organization,
             genesis: self.genesis.ok_or_else(|| missing("genesis"))?,
             keys: self.keys.ok_or_else(|| missing("keys"))?,
             directory: self.directory.ok_or_else(|| missing("directory"))?,
@@ -642,6 +703,7 @@ impl Draft {
             api: self.api,
             tls,
             tls_root: self.tls_root,
+            vault,
             requests_per_second: self.requests_per_second,
             services: self.services,
             validators: self.validators,
@@ -658,6 +720,14 @@ fn set<T>(place: &mut Option<T>, key: &str, value: Result<T, String>) -> Result<
     }
     *place = Some(value?);
     Ok(())
+}
+
+/// A value that is there.
+fn word(key: &str, value: &str) -> Result<String, String> {
+    if value.is_empty() {
+        return Err(format!("`{key}` says nothing"));
+    }
+    Ok(value.into())
 }
 
 /// A name and an address.

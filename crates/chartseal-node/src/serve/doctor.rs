@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chartseal_ledger::Genesis;
+use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
@@ -17,7 +18,6 @@ use super::others::{Others, Told};
 use super::tls;
 use crate::clock::Clock;
 use crate::custodian::MAX_LAG_MS;
-use crate::stores::Stores;
 
 /// How long somebody may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -96,6 +96,7 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     } else {
         all.stopped(&config);
     }
+    all.vault(&config);
     all.clock(&config, genesis.as_ref(), status.as_ref().ok());
     all.certificate(&config);
     all.peers(&config);
@@ -214,6 +215,20 @@ impl Findings {
         }
     }
 
+    /// A bucket has to answer; a folder is on the disk.
+    fn vault(&mut self, config: &Config) {
+        let Some(place) = &config.vault else { return };
+        let asked = ObjectBlobStore::s3(place).and_then(|it| it.contains(&BlobId([0; 32])));
+        match asked {
+            Ok(_) => self.well("vault", format!("bucket {} answers", place.bucket)),
+            Err(error) => self.ill(
+                "vault",
+                error.to_string(),
+                "look at the bucket, at `vault_endpoint`, and at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ),
+        }
+    }
+
     fn running(&mut self, status: &NodeStatus) {
         self.well("node", format!("it runs, at block {}", status.height));
         let behind = status.clock.0.saturating_sub(status.block_time.0);
@@ -260,9 +275,7 @@ impl Findings {
         let keys = config.genesis().and_then(|genesis| config.keys(&genesis));
         if let Ok(keys) = keys
             && config.directory.join("ledger.redb").exists()
-            && self
-                .take("stores", Stores::open(&config.directory, &keys.store))
-                .is_some()
+            && self.take("stores", config.stores(&keys)).is_some()
         {
             self.well("stores", "they open");
         }

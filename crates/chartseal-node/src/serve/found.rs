@@ -132,14 +132,7 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
     let file = directory.join("genesis");
     fs::write(&file, to_bytes(&genesis)).map_err(failed(&file))?;
 
-    let place = directory.join("offices");
-    fs::create_dir(&place).map_err(failed(&place))?;
-    for (number, office) in (1..).zip(&offices) {
-        let file = place.join(format!("{number}.key"));
-        let secret = Zeroizing::new(*office.expose_secret_bytes());
-        write_private(&file, secret.as_slice()).map_err(failed(&file))?;
-    }
-
+    keep_offices(directory, &offices)?;
     let peers: Vec<Peer> = nodes
         .iter()
         .map(|(_, keys, address, _)| Peer {
@@ -182,6 +175,7 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
             api,
             tls_root: tls.is_some().then(|| Path::new("..").join(ROOT)),
             tls,
+            vault: None,
             requests_per_second: None,
             services: services.clone(),
             validators: peers.clone(),
@@ -194,6 +188,18 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
         configs.push(file);
     }
     Ok(Founded { chain, configs })
+}
+
+/// Writes the organizations' enrolment keys.
+fn keep_offices(directory: &Path, offices: &[SigningKeyPair]) -> Result<(), FoundError> {
+    let place = directory.join("offices");
+    fs::create_dir(&place).map_err(failed(&place))?;
+    for (number, office) in (1..).zip(offices) {
+        let file = place.join(format!("{number}.key"));
+        let secret = Zeroizing::new(*office.expose_secret_bytes());
+        write_private(&file, secret.as_slice()).map_err(failed(&file))?;
+    }
+    Ok(())
 }
 
 /// Writes a service's certificate and its key; gives their names in the node's place.

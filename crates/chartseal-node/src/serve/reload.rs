@@ -84,6 +84,7 @@ impl Reload {
                 new.api != running.api || has_tls(&new) != has_tls(&running),
             ),
             ("validator", new.validators != running.validators),
+            ("vault_bucket", new.vault != running.vault),
             ("later", new.later != running.later),
             ("threads", new.threads != running.threads),
             ("heartbeat_ms", new.heartbeat_ms != running.heartbeat_ms),
