@@ -106,6 +106,7 @@ pub struct Cluster {
     program: Program,
     validators: usize,
     nodes: Vec<Option<Child>>,
+    environment: Vec<(String, String)>,
     links: Option<Links>,
     spaces: Option<Spaces>,
     disks: Vec<Disk>,
@@ -140,6 +141,7 @@ impl Cluster {
             validators: setting.validators,
             // There is room for a newcomer.
             nodes: (0..=setting.validators).map(|_| None).collect(),
+            environment: Vec::new(),
             links: None,
             spaces: None,
             disks: Vec::new(),
@@ -236,6 +238,13 @@ impl Cluster {
         Load::start(self.directories(), self.authors(), 0, Duration::ZERO)
     }
 
+    /// What nodes that start from now on find in their environment.
+    pub fn set_environment(&mut self, variables: &[(&str, &str)]) {
+        let owned = variables.iter();
+        let owned = owned.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        self.environment = owned.collect();
+    }
+
     /// Starts a node.
     pub fn start(&mut self, number: usize) {
         let log = fs::OpenOptions::new()
@@ -252,7 +261,9 @@ impl Cluster {
             }
             None => Command::new(&self.program.path),
         };
+        let environment = self.environment.iter().map(|(key, value)| (key, value));
         let command = command
+            .envs(environment)
             .args(&self.program.args)
             .arg(self.config_file(number))
             .stdin(Stdio::null())

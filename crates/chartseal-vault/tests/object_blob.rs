@@ -1,17 +1,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 //! Blobs in an object store: in memory, and over S3 with a server that is not ours.
 
+#[path = "s3/server.rs"]
+mod server;
+
 use std::env;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore, S3, VaultError, conformance};
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
+use server::Server;
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -52,61 +52,20 @@ fn a_store_that_changes_a_blob_is_found_out_and_a_put_mends_it() {
     assert_eq!(store.ids().unwrap(), [id]);
 }
 
-/// A server that speaks S3: <https://github.com/getmoto/moto>. It ends with this.
-struct Server(Child, u16);
-
-impl Server {
-    /// `None`, and it is said, where it is not installed.
-    fn start() -> Option<Self> {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let program = target.join("s3/venv/bin/moto_server");
-        if !program.exists() {
-            let required = env::var_os("CI").is_some_and(|set| set == "true");
-            let program = program.display();
-            assert!(!required, "`cargo xtask test` installs {program}");
-            eprintln!("not run: {program} is missing; `cargo xtask test` installs it");
-            return None;
-        }
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        let child = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self(child, port);
-        for _ in 0..600 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(server);
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the server does not start");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The tests below are run by this one, in a process that has credentials in its environment.
 #[test]
 fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
     let Some(mut server) = Server::start() else {
         return;
     };
+    let port = server.port();
     let child = |test: &str| {
         let ran = Command::new(env::current_exe().unwrap())
             .args(["--ignored", "--exact", "--nocapture", test])
             .env("AWS_ACCESS_KEY_ID", "a key")
             .env("AWS_SECRET_ACCESS_KEY", "its secret")
             .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("CHARTSEAL_S3", format!("http://127.0.0.1:{}", server.1))
+            .env("CHARTSEAL_S3", format!("http://127.0.0.1:{port}"))
             .output()
             .unwrap();
         let said = [ran.stdout, ran.stderr].concat();
@@ -115,15 +74,9 @@ fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
         assert!(!said.contains("its secret"), "{said}");
     };
     // The bucket is the operator's to make.
-    let made = Command::new("curl")
-        .args(["--silent", "--fail", "-X", "PUT"])
-        .arg(format!("http://127.0.0.1:{}/ciphertext", server.1))
-        .status()
-        .unwrap();
-    assert!(made.success());
+    server.make_bucket("ciphertext");
     child("s3_child");
-    server.0.kill().unwrap();
-    server.0.wait().unwrap();
+    server.stop();
     child("gone_child");
 }
 
@@ -189,5 +142,4 @@ fn gone_child() {
         refused.to_string().contains("the object store"),
         "{refused}"
     );
-    let _: PathBuf = PathBuf::new();
 }

@@ -47,6 +47,8 @@ mod operations;
 mod policy;
 mod records;
 mod reports;
+#[path = "../../../chartseal-vault/tests/s3/server.rs"]
+mod s3;
 mod schema;
 mod service;
 mod support;

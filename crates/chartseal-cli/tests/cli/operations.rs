@@ -18,6 +18,7 @@ use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use serde_json::Value;
 
 use crate::net;
+use crate::s3::Server;
 use crate::schema;
 use crate::service::{copied, made, serving, visit};
 use crate::support::{Ran, run};
@@ -235,6 +236,73 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
     cluster.control(3).unwrap().stop().unwrap();
     assert!(cluster.await_end(3).success());
     assert_eq!(held(), 0);
+}
+
+#[test]
+fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    server.make_bucket("ciphertext");
+    let mut cluster = made(Serves::Encrypted);
+    let file = cluster.config_file(0);
+    let config = fs::read_to_string(&file).unwrap();
+    let endpoint = format!("http://127.0.0.1:{}", server.port());
+    let bucket = format!("vault_bucket ciphertext\nvault_endpoint {endpoint}\n");
+    fs::write(&file, format!("{config}{bucket}")).unwrap();
+    let in_environment = [
+        ("AWS_ACCESS_KEY_ID", "a key"),
+        ("AWS_SECRET_ACCESS_KEY", "its secret"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ];
+    cluster.set_environment(&in_environment);
+    cluster.up();
+    visit(&cluster);
+    assert!(!cluster.config(0).directory.join("blobs").exists());
+    // What it holds, as a program that is not ours lists it; and it is what the others hold.
+    let listed = server.list("ciphertext");
+    let others = files(&cluster.config(1).directory.join("blobs"));
+    let others = others
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".blob"));
+    let others: Vec<_> = others.collect();
+    assert!(others.len() > 20);
+    for id in others {
+        let key = format!("{}/{}/{id}.blob", cluster.config(0).organization, &id[..2]);
+        assert!(listed.contains(&key), "{key}");
+    }
+    let mut scrub = crate::support::chartseal();
+    scrub.args(["node", "scrub", "--config"]).arg(&file);
+    let ran = Ran::from(scrub.output().unwrap());
+    assert!(
+        ran.stdout.contains("0 mended; 0 lost"),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
+
+    // The bucket is gone: the node goes on with the chain, and what it can't give another one gives.
+    server.stop();
+    let height = cluster.status(0).unwrap().height;
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    for _ in 0..3 {
+        network.enrol_patient(&org).unwrap();
+    }
+    cluster.await_height_of(&[0], height + 3);
+    let mut doctor = crate::support::chartseal();
+    doctor
+        .args(["node", "doctor", "--config"])
+        .arg(&file)
+        .envs(in_environment);
+    let ran = Ran::from(doctor.output().unwrap());
+    assert!(
+        ran.code == 1 && ran.stdout.contains("ill       vault"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("its secret"));
+    cluster.down();
 }
 
 #[test]
