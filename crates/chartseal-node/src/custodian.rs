@@ -329,6 +329,23 @@ impl Node {
     /// [`NodeError`] if a store refuses.
     pub fn holds_anything_of(&self, record: &RecordId) -> Result<bool, NodeError> {
         let held = self.held_of(record)?;
+        if self.holds_rows(&held)? {
+            return Ok(true);
+        }
+        for body in &held.bodies {
+            if self.stores.blobs.contains(body)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same of what is in the node's own databases, so that the vault is not waited for.
+    pub(crate) fn holds_rows_of(&self, record: &RecordId) -> Result<bool, NodeError> {
+        self.holds_rows(&self.held_of(record)?)
+    }
+
+    fn holds_rows(&self, held: &Held) -> Result<bool, NodeError> {
         for share in &held.shares {
             if self.stores.shares.get(share)?.is_some() {
                 return Ok(true);
@@ -336,11 +353,6 @@ impl Node {
         }
         for row in &held.side {
             if self.stores.side.get(row)?.is_some() {
-                return Ok(true);
-            }
-        }
-        for body in &held.bodies {
-            if self.stores.blobs.contains(body)? {
                 return Ok(true);
             }
         }

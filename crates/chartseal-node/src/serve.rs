@@ -151,6 +151,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let height = node.head().height();
     let keeper = NodeKeeper::new(node);
     let services = Services::start(&config, &genesis, others)?;
+    let scrub = Scrub::new(keeper.clone(), services.others.clone());
     let stop = Stop::default();
     let mut control = None;
     let ended = {
@@ -166,12 +167,10 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             &place,
             Box::new(|handle| {
                 let asked = stop.clone();
-                let scrub = Scrub::new(keeper.clone(), services.others.clone());
                 let reload = services.serve(file, config, &keeper, &handle, scrub.clone());
                 let orders = control::Orders {
                     scrub: scrub.clone(),
                     stop: Box::new(move || {
-                        scrub.end();
                         tracing::info!("the node is asked to stop");
                         asked.ask();
                     }),
@@ -185,6 +184,8 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             Box::pin(stop.clone().asked()),
         )
     };
+    // Whoever is looking at the vault stops with the first file after this.
+    scrub.end();
     match control {
         Some(Ok(listening)) => listening.end(),
         Some(Err(error)) => return Err(error.into()),

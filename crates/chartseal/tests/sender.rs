@@ -4,7 +4,8 @@
 use std::fs;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose};
-use chartseal_node::Clock;
+use chartseal_node::{Clock, NodeKeys};
+use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use chartseal_wire::Time;
 
 #[test]
@@ -30,8 +31,20 @@ fn a_release_that_names_another_custodian_than_its_sender_blames_nobody() {
     drop(network);
 
     // The second custodian has got hold of the first one's shares, and gives them as if it were it.
-    let shares = |node: &str| dir.path().join(node).join("shares/secrets.redb");
-    fs::copy(shares("1"), shares("2")).unwrap();
+    let shares = |node: &str| {
+        let place = dir.path().join(node);
+        let keys = fs::read(place.join("node.keys")).unwrap();
+        let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
+        FileSecretStore::<ShareKey>::open(place.join("shares"), &key).unwrap()
+    };
+    let first = shares("1");
+    fs::remove_dir_all(dir.path().join("2/shares")).unwrap();
+    let second = shares("2");
+    for key in first.keys().unwrap() {
+        let share = first.get(&key).unwrap().unwrap();
+        second.put_batch(&[(key, share.expose())]).unwrap();
+    }
+    drop((first, second));
     let mut network = Network::open(dir.path(), clock).unwrap();
     let records = [record];
     let ask = Ask::read(patient.id(), &records, Purpose::Treat);

@@ -361,7 +361,7 @@ impl Findings {
         let found = format!("{found}; not {}", silent.join(", "));
         let remedy = "ask whether those nodes run, and look at the firewalls between";
         // With as many away as may fail, the rest still decides.
-        if silent.len() * 3 > config.validators.len() - 1 {
+        if silent.len() * 3 > config.validators.len().saturating_sub(1) {
             self.ill("peers", found, remedy);
         } else {
             self.doubtful("peers", found, remedy);

@@ -70,7 +70,7 @@ impl Duties {
         let known = node.state().record(record);
         let is_attested = known.is_none_or(|it| it.destroyed & (1 << (index.get() - 1)) != 0);
         Ok(if is_attested {
-            if node.holds_anything_of(record)? {
+            if node.holds_rows_of(record)? {
                 Due::Again
             } else {
                 Due::Nothing
@@ -92,34 +92,40 @@ impl Duties {
             }
             self.seen = height;
         }
-        let mut attestations = Vec::new();
+        // One that can't be destroyed now keeps no other one waiting.
+        let mut failed = None;
         for (key, last) in self.open.clone() {
-            let (_, record) = key;
-            match self.due(&record, last, head)? {
-                Due::Nothing => {
-                    self.open.remove(&key);
-                }
-                Due::Later => {}
-                Due::Again => {
-                    // The chain has the attestation; what is here came back with a backup.
-                    self.keeper.destroy(&record)?;
-                    self.open.remove(&key);
-                }
-                Due::Now => {
-                    attestations.push(self.keeper.destroy(&record)?);
-                    self.open.insert(key, head);
-                }
-            }
-        }
-        for attestation in attestations {
-            if let Err(why) = self.handle.submit(attestation) {
-                tracing::warn!(%why, "the pool refuses an attestation");
+            if let Err(error) = self.look_after(key, last, head) {
+                failed = Some(error);
             }
         }
         let oldest = self.open.keys().next();
         let done = oldest.map_or(self.seen, |(height, _)| height - 1);
         // Without this the next process looks at more blocks again, and does nothing twice.
         let _ = std::fs::write(&self.file, format!("{done}\n"));
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn look_after(&mut self, key: (u64, RecordId), last: u64, head: u64) -> Result<(), NodeError> {
+        let (_, record) = key;
+        match self.due(&record, last, head)? {
+            Due::Nothing => {
+                self.open.remove(&key);
+            }
+            Due::Later => {}
+            Due::Again => {
+                // The chain has the attestation; what is here came back with a backup.
+                self.keeper.destroy(&record)?;
+                self.open.remove(&key);
+            }
+            Due::Now => {
+                let attestation = self.keeper.destroy(&record)?;
+                self.open.insert(key, head);
+                if let Err(why) = self.handle.submit(attestation) {
+                    tracing::warn!(%why, "the pool refuses an attestation");
+                }
+            }
+        }
         Ok(())
     }
 }
