@@ -123,7 +123,7 @@ impl Node {
             match self.check_envelope(envelope).and(share) {
                 Ok(share) => taken.push((envelope, share)),
                 Err(why) => {
-                    refused.push((RecordId(envelope.front.header.record_id().0), why));
+                    refused.push((envelope.record(), why));
                 }
             }
         }

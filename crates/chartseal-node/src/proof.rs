@@ -65,9 +65,8 @@ impl Node {
         for transaction in &block.transactions {
             leaves.append(transaction.leaf());
         }
-        let transactions = leaves.size();
-        let mut all = (0..).zip(&block.transactions);
-        let Some((index, transaction)) = all.find(|(_, it)| it.id() == *id) else {
+        let (index, transactions) = (u64::from(place.index), leaves.size());
+        let Some(transaction) = block.transactions.get(place.index as usize) else {
             return Ok(None);
         };
         // A header's log has the headers before it: the newest block needs no place in it.

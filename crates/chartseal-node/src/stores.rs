@@ -11,7 +11,8 @@ use crate::ledger_store::RedbLedger;
 
 /// The stores' places in a node's data directory: one folder of files that never change, and databases.
 pub(crate) const BLOBS: &str = "blobs";
-pub(crate) const DATABASES: [&str; 3] = ["ledger.redb", "shares/secrets.redb", "side/secrets.redb"];
+pub(crate) const LEDGER: &str = "ledger.redb";
+pub(crate) const DATABASES: [&str; 3] = [LEDGER, "shares/secrets.redb", "side/secrets.redb"];
 
 /// What one node keeps.
 ///
@@ -48,7 +49,7 @@ impl Stores {
         blobs: Arc<dyn BlobStore>,
     ) -> Result<Self, NodeError> {
         Ok(Self {
-            ledger: RedbLedger::open(&dir.join("ledger.redb"))?,
+            ledger: RedbLedger::open(&dir.join(LEDGER))?,
             blobs,
             shares: Box::new(FileSecretStore::<ShareKey>::open(dir.join("shares"), key)?),
             side: Box::new(FileSecretStore::<SideKey>::open(dir.join("side"), key)?),

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use chartseal::{Class, Document, Network};
 use chartseal_api::{BlobAsk, Signed};
-use chartseal_client::{Asking, ClientError, Follower, Remote};
+use chartseal_client::{Asking, ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Config;
@@ -20,7 +19,7 @@ use serde_json::Value;
 use crate::net;
 use crate::s3::Server;
 use crate::schema;
-use crate::service::{copied, made, serving, visit};
+use crate::service::{await_destroyed, copied, made, remote, serving, visit};
 use crate::support::{Ran, run};
 
 fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
@@ -205,20 +204,7 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     patient.erase(&mut network, record).unwrap();
     // That it destroyed its share is on the chain: it is asked for that no more.
-    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
-    let mut follower = Follower::new(&chartseal_codec::from_bytes(&genesis).unwrap());
-    let first = cluster.config(0);
-    let url = &first.own_service().unwrap().url;
-    let remote = Remote::new(first.organization, url, &asking(&first)).unwrap();
-    for round in 0.. {
-        let blocks = remote.blocks(follower.height() + 1, Duration::from_secs(1));
-        follower.take(&blocks.unwrap(), NonZeroUsize::MIN).unwrap();
-        let known = follower.head().state().record(&record);
-        if known.is_some_and(|known| known.destroyed.count_ones() == 4) {
-            break;
-        }
-        assert!(round < 120, "not every custodian attests");
-    }
+    await_destroyed(&cluster, &remote(&cluster, 0), &record);
     cluster.kill(3);
     fs::remove_dir_all(&config.directory).unwrap();
     let ran = node("restore", &file, &["--from", folder.to_str().unwrap()]);
@@ -385,12 +371,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
         let to = (&config.network, &config.organization);
         Signed::new(to, public(keys), now, nonce, ask, signer)
     };
-    let remote = Remote::new(
-        config.organization,
-        &config.own_service().unwrap().url,
-        &asking(&config),
-    );
-    let remote = remote.unwrap();
+    let remote = remote(&cluster, 0);
     match remote.blob(&ask(&keys, [1; 16])) {
         Err(ClientError::Refused { problem, .. }) => assert_eq!(problem.code, "CS-API-03"),
         other => panic!("{other:?}"),

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use chartseal::{Ask, Network, Purpose, RecordId};
 use chartseal_api::{HistoryAsk, Signed, ValueProof};
 use chartseal_audit::TrustPolicy;
-use chartseal_client::{Asking, ClientError, Light, LightError, Remote};
+use chartseal_client::{Asking, ClientError, Follower, Light, LightError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_merkle::MapKey;
@@ -71,21 +72,23 @@ fn the_visit_runs_on_processes_of_their_own_and_on_three_of_four() {
     }
     // It is back, and does its duty: the erasure's fourth attestation follows.
     cluster.start(1);
-    let genesis = fs::read(dir.join("genesis")).unwrap();
-    let genesis = chartseal_codec::from_bytes(&genesis).unwrap();
-    let mut follower = chartseal_client::Follower::new(&genesis);
     let node = remote(&cluster, 0);
     let erased = erased_record(&node);
+    await_destroyed(&cluster, &node, &erased);
+}
+
+/// Waits until all four custodians' attestations of a record's destruction are on the chain.
+pub(crate) fn await_destroyed(cluster: &Cluster, node: &Remote, record: &RecordId) {
+    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
+    let mut follower = Follower::new(&chartseal_codec::from_bytes(&genesis).unwrap());
     for round in 0.. {
         let blocks = node.blocks(follower.height() + 1, Duration::from_secs(1));
-        follower
-            .take(&blocks.unwrap(), std::num::NonZeroUsize::MIN)
-            .unwrap();
-        let record = follower.head().state().record(&erased);
-        if record.is_some_and(|record| record.destroyed.count_ones() == 4) {
-            break;
+        follower.take(&blocks.unwrap(), NonZeroUsize::MIN).unwrap();
+        let known = follower.head().state().record(record);
+        if known.is_some_and(|known| known.destroyed.count_ones() == 4) {
+            return;
         }
-        assert!(round < 120, "the node that was down attests nothing");
+        assert!(round < 120, "not every custodian attests");
     }
 }
 
@@ -109,7 +112,7 @@ fn erased_record(node: &Remote) -> chartseal_wire::RecordId {
     }
 }
 
-fn remote(cluster: &Cluster, number: usize) -> Remote {
+pub(crate) fn remote(cluster: &Cluster, number: usize) -> Remote {
     let config = cluster.config(number);
     let asking = config.asking(Duration::from_secs(60)).unwrap();
     let service = config.own_service().unwrap();

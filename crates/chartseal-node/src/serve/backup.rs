@@ -10,13 +10,14 @@ use std::io::{self, Read, Write as _};
 use std::path::{Component, Path, PathBuf};
 use std::str::{FromStr, Lines};
 
-use chartseal_codec::{hex_exact, to_hex};
+use chartseal_codec::{canonical_struct, hex_exact, to_hex};
 use chartseal_ledger::Genesis;
 use chartseal_wire::{ChainId, Hash, OrgId};
 use thiserror::Error;
 
 use super::config::{Config, ConfigError, OWNER, RESTORING};
 use super::duties;
+use super::found::create_private;
 use super::keeper::NodeKeeper;
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -42,6 +43,13 @@ pub struct Backup {
     /// Their bytes.
     pub bytes: u64,
 }
+
+canonical_struct!(Backup {
+    height,
+    header,
+    files,
+    bytes
+});
 
 /// Why a directory is not copied, or not put back.
 #[derive(Debug, Error)]
@@ -373,11 +381,7 @@ fn private_dir(folder: &Path) -> Result<(), BackupError> {
 
 /// Copies a file; gives the hash and length of what was copied, which is on the medium.
 fn copy(from: &Path, to: &Path) -> Result<([u8; 32], u64), BackupError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut target = options.open(to).map_err(failed(to))?;
+    let mut target = create_private(to).map_err(failed(to))?;
     let found = read_all(from, |bytes| target.write_all(bytes).map_err(failed(to)))?;
     target.sync_all().map_err(failed(to))?;
     Ok(found)

@@ -616,9 +616,7 @@ impl Draft {
             }
             "service" => {
                 let right = "an organization and a URL, such as https://node.example:9100";
-                let (name, url) = value
-                    .split_once(char::is_whitespace)
-                    .ok_or(format!("`{key}` takes {right}"))?;
+                let (name, url) = pair(key, value, right)?;
                 let organization = parse(key, name, "32 hex digits")?;
                 if self
                     .services
@@ -627,7 +625,6 @@ impl Draft {
                 {
                     return Err(format!("`{key}` {name} is said twice; keep one line"));
                 }
-                let url = url.trim();
                 if !["https://", "http://"].iter().any(|it| url.starts_with(it)) {
                     return Err(format!("`{key}` takes {right}"));
                 }
@@ -638,7 +635,7 @@ impl Draft {
                 Ok(())
             }
             "validator" | "later" => {
-                let (name, address) = pair(key, value, "a key")?;
+                let (name, address) = pair(key, value, "a key and an address, such as IP:PORT")?;
                 let peer = Peer {
                     key: parse(key, name, "64 hex digits")?,
                     address: parse(key, address, "IP:PORT")?,
@@ -730,13 +727,11 @@ fn word(key: &str, value: &str) -> Result<String, String> {
     Ok(value.into())
 }
 
-/// A name and an address.
-fn pair<'a>(key: &str, value: &'a str, name: &str) -> Result<(&'a str, &'a str), String> {
+/// A name, and what follows it.
+fn pair<'a>(key: &str, value: &'a str, right: &str) -> Result<(&'a str, &'a str), String> {
     let pair = value.split_once(char::is_whitespace);
-    let (name, address) = pair.ok_or(format!(
-        "`{key}` takes {name} and an address, such as IP:PORT"
-    ))?;
-    Ok((name, address.trim()))
+    let (name, rest) = pair.ok_or(format!("`{key}` takes {right}"))?;
+    Ok((name, rest.trim()))
 }
 
 fn parse<T: std::str::FromStr>(key: &str, value: &str, right: &str) -> Result<T, String> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chartseal_api::TxOutcome;
 use chartseal_codec::{
-    Decode, DecodeError, Decoder, Encoder, canonical_struct, from_bytes, to_bytes,
+    Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct, from_bytes, to_bytes,
 };
 use chartseal_consensus::engine::Handle;
 use chartseal_ledger::SignedTransaction;
@@ -26,8 +26,7 @@ const SOCKET: &str = "control.sock";
 const MAX_FRAME: usize = 256 * 1024;
 /// The most connections at a time.
 const MAX_CONNECTIONS: usize = 64;
-/// The most keys of a configuration, and the longest path and reason.
-const MAX_KEYS: usize = 64;
+/// The longest path and reason.
 const MAX_PATH: usize = 4_096;
 const MAX_WHY: usize = 16 * 1024;
 /// How long either side waits for the other.
@@ -214,15 +213,7 @@ impl Control {
         let answer = self.ask(|e| {
             e.array(1).uint(5);
         })?;
-        let mut d = accepted(&answer)?;
-        d.at("reloaded").array_exact(2)?;
-        let mut keys = || -> Result<Vec<String>, DecodeError> {
-            let many = d.array(MAX_KEYS)?;
-            (0..many).map(|_| Ok(d.text(64)?.to_owned())).collect()
-        };
-        let (taken, at_restart) = (keys()?, keys()?);
-        d.finish()?;
-        Ok(Reloaded { taken, at_restart })
+        done(&answer)
     }
 
     /// Has the node copy its data directory into a folder of its machine, empty or new, by its full path.
@@ -233,16 +224,7 @@ impl Control {
         let answer = self.ask(|e| {
             e.array(2).uint(6).text(&to.to_string_lossy());
         })?;
-        let mut d = accepted(&answer)?;
-        d.at("backup").array_exact(4)?;
-        let backup = Backup {
-            height: d.uint()?,
-            header: Hash::decode(&mut d)?,
-            files: d.uint()?,
-            bytes: d.uint()?,
-        };
-        d.finish()?;
-        Ok(backup)
+        done(&answer)
     }
 
     /// Has the node look at its vault now: each ciphertext is read, what is damaged mended from others, what belongs to no
@@ -254,10 +236,7 @@ impl Control {
         let answer = self.ask(|e| {
             e.array(1).uint(7);
         })?;
-        let mut d = accepted(&answer)?;
-        let found = Scrubbed::decode(&mut d)?;
-        d.finish()?;
-        Ok(found)
+        done(&answer)
     }
 
     fn ask(&mut self, fill: impl FnOnce(&mut Encoder)) -> Result<Vec<u8>, ControlError> {
@@ -273,12 +252,16 @@ impl Control {
     }
 }
 
-/// An answer's content, if the node did what it was asked: `[0, content]`, or `[1, rule, why]`.
-fn accepted(answer: &[u8]) -> Result<Decoder<'_>, ControlError> {
+/// What a node says of an order that it carried out: `[0, result]`, or `[1, rule, why]`.
+fn done<T: Decode>(answer: &[u8]) -> Result<T, ControlError> {
     let mut d = Decoder::new(answer);
     let fields = d.at("answer").array(3)?;
     match (d.uint()?, fields) {
-        (0, 2) => Ok(d),
+        (0, 2) => {
+            let result = T::decode(&mut d)?;
+            d.finish()?;
+            Ok(result)
+        }
         (1, 3) => {
             let (rule, why) = (d.text(64)?.to_owned(), d.text(MAX_WHY)?.to_owned());
             d.finish()?;
@@ -288,10 +271,19 @@ fn accepted(answer: &[u8]) -> Result<Decoder<'_>, ControlError> {
     }
 }
 
-fn refused(rule: &str, why: &str) -> Vec<u8> {
+/// The same, to be sent; of a failure its rule.
+fn said<T: Encode, E: std::fmt::Display>(
+    done: Result<T, E>,
+    rule: impl FnOnce(&E) -> &str,
+) -> Vec<u8> {
     let mut e = Encoder::new();
-    let why: String = why.chars().take(MAX_WHY / 4).collect();
-    e.array(3).uint(1).text(rule).text(&why);
+    match done {
+        Ok(result) => e.array(2).uint(0).item(&result),
+        Err(error) => {
+            let why: String = error.to_string().chars().take(MAX_WHY / 4).collect();
+            e.array(3).uint(1).text(rule(&error)).text(&why)
+        }
+    };
     e.finish()
 }
 
@@ -419,46 +411,17 @@ impl Asked {
             }
             (5, 1) => {
                 d.finish()?;
-                Ok(match self.orders.reload.again() {
-                    Ok(Reloaded { taken, at_restart }) => {
-                        let mut e = Encoder::new();
-                        e.array(2).uint(0).array(2);
-                        for keys in [taken, at_restart] {
-                            e.array(keys.len());
-                            for key in keys {
-                                e.text(&key);
-                            }
-                        }
-                        e.finish()
-                    }
-                    Err(error) => refused(error.rule(), &error.to_string()),
-                })
+                Ok(said(self.orders.reload.again(), |error| error.rule()))
             }
             (6, 2) => {
                 let to = PathBuf::from(d.text(MAX_PATH)?);
                 d.finish()?;
-                Ok(
-                    match backup::write(&self.orders.directory, &to, &self.keeper) {
-                        Ok(made) => {
-                            let mut e = Encoder::new();
-                            e.array(2).uint(0).array(4).uint(made.height);
-                            e.item(&made.header).uint(made.files).uint(made.bytes);
-                            e.finish()
-                        }
-                        Err(error) => refused(error.rule(), &error.to_string()),
-                    },
-                )
+                let made = backup::write(&self.orders.directory, &to, &self.keeper);
+                Ok(said(made, |error| error.rule()))
             }
             (7, 1) => {
                 d.finish()?;
-                Ok(match self.orders.scrub.pass() {
-                    Ok(found) => {
-                        let mut e = Encoder::new();
-                        e.array(2).uint(0).item(&found);
-                        e.finish()
-                    }
-                    Err(error) => refused(error.code(), &error.to_string()),
-                })
+                Ok(said(self.orders.scrub.pass(), |error| error.code()))
             }
             _ => Err(d.invalid("a question is of kind 1 to 7")),
         }

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use chartseal_ledger::Genesis;
 use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::config::{Config, MAX_CONFIG, Tls, read};
+use super::config::{Config, Tls};
 use super::control::{Control, NodeStatus};
 use super::others::{Others, Told};
 use super::tls;
 use crate::clock::Clock;
 use crate::custodian::MAX_LAG_MS;
+use crate::keys::NodeKeys;
+use crate::stores::LEDGER;
 
 /// How long somebody may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -84,8 +84,10 @@ pub fn examine(file: &Path) -> Vec<Finding> {
             "genesis",
             format!("network {}, {members} validators", config.network),
         );
-        all.keys(&config, genesis);
     }
+    let keys = genesis
+        .as_ref()
+        .and_then(|genesis| all.keys(&config, genesis));
     all.disk(&config);
     let status = Control::connect(&config.directory).and_then(|mut node| {
         node.set_patience(PATIENCE)?;
@@ -94,13 +96,17 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     if let Ok(status) = &status {
         all.running(status);
     } else {
-        all.stopped(&config);
+        all.stopped(&config, keys.as_ref());
     }
     all.vault(&config);
-    all.clock(&config, genesis.as_ref(), status.as_ref().ok());
     all.certificate(&config);
     all.peers(&config);
-    all.services(&config);
+    // A root that is none is said here, and nobody can be asked then.
+    if let Some(others) = all.take("services", Others::of(&config)) {
+        let status = status.as_ref().ok();
+        all.clock(&config, genesis.as_ref(), status, &others);
+        all.services(&config, &others);
+    }
     all.files();
     all.0
 }
@@ -147,14 +153,16 @@ impl Findings {
         }
     }
 
-    fn keys(&mut self, config: &Config, genesis: &Genesis) {
-        if self.take("keys", config.keys(genesis)).is_some() {
+    fn keys(&mut self, config: &Config, genesis: &Genesis) -> Option<NodeKeys> {
+        let keys = self.take("keys", config.keys(genesis));
+        if keys.is_some() {
             self.well("keys", "they are this organization's");
             self.private("keys", &config.keys_file());
         }
         if let Some(tls) = &config.tls {
             self.private("tls_key", &tls.key);
         }
+        keys
     }
 
     /// Whether nobody else may read a file of secrets.
@@ -259,7 +267,7 @@ impl Findings {
     }
 
     /// A node that does not run: whether it could.
-    fn stopped(&mut self, config: &Config) {
+    fn stopped(&mut self, config: &Config, keys: Option<&NodeKeys>) {
         self.doubtful("node", "it does not run", "chartseal node run --config …");
         for (key, address) in [("listen", Some(config.listen)), ("api", config.api)] {
             let Some(address) = address else { continue };
@@ -272,24 +280,26 @@ impl Findings {
                 ),
             }
         }
-        let keys = config.genesis().and_then(|genesis| config.keys(&genesis));
-        if let Ok(keys) = keys
-            && config.directory.join("ledger.redb").exists()
-            && self.take("stores", config.stores(&keys)).is_some()
+        if let Some(keys) = keys
+            && config.directory.join(LEDGER).exists()
+            && self.take("stores", config.stores(keys)).is_some()
         {
             self.well("stores", "they open");
         }
     }
 
-    fn clock(&mut self, config: &Config, genesis: Option<&Genesis>, status: Option<&NodeStatus>) {
+    fn clock(
+        &mut self,
+        config: &Config,
+        genesis: Option<&Genesis>,
+        status: Option<&NodeStatus>,
+        others: &Others,
+    ) {
         let clock = Clock::System;
         if let (Some(genesis), Some(status)) = (genesis, status) {
             let checked = config.check_clock(clock.now(), status.block_time, genesis);
             self.take("clock", checked);
         }
-        let Ok(others) = Others::of(config) else {
-            return;
-        };
         let told = others.told(&clock);
         let mut off: Vec<u64> = told.iter().map(Told::off).collect();
         off.sort_unstable();
@@ -368,7 +378,7 @@ impl Findings {
         }
     }
 
-    fn services(&mut self, config: &Config) {
+    fn services(&mut self, config: &Config, others: &Others) {
         if config.services.is_empty() {
             self.doubtful(
                 "services",
@@ -377,11 +387,8 @@ impl Findings {
             );
             return;
         }
-        let Ok(remotes) = Others::remotes(config) else {
-            return;
-        };
         let own = env!("CARGO_PKG_VERSION");
-        for node in &remotes {
+        for node in &others.all() {
             let org = node.org();
             match node.version() {
                 Ok(version) if version == own => {
@@ -433,9 +440,8 @@ fn room(_: &Path) -> io::Result<u64> {
 
 /// When a certificate ends, in seconds since 1970.
 fn ends(tls: &Tls) -> Option<i64> {
-    let bytes = read(&tls.certificate, MAX_CONFIG).ok()?;
-    let der = CertificateDer::from_pem_slice(&bytes).ok()?;
-    let certificate = Certificate::from_der(&der).ok()?;
+    let chain = tls::chain(tls).ok()?;
+    let certificate = Certificate::from_der(chain.first()?).ok()?;
     let ends = certificate.tbs_certificate().validity().not_after;
     i64::try_from(ends.to_unix_duration().as_secs()).ok()
 }

@@ -226,9 +226,14 @@ fn failed(file: &Path) -> impl FnOnce(io::Error) -> FoundError {
 
 /// Writes a file that only its owner may read.
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_private(path)?.write_all(bytes)
+}
+
+/// Makes a file that only its owner may read, where none is yet.
+pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(bytes)
+    options.open(path)
 }

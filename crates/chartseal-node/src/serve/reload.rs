@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum_server::tls_rustls::RustlsConfig;
+use chartseal_codec::canonical_struct;
 
 use super::api::Api;
 use super::config::Config;
@@ -18,6 +19,8 @@ pub struct Reloaded {
     /// The keys whose values hold when the node is started again.
     pub at_restart: Vec<String>,
 }
+
+canonical_struct!(Reloaded { taken, at_restart });
 
 /// A running node's configuration, and what it applies to.
 pub(super) struct Reload {

@@ -28,35 +28,48 @@ pub(super) fn show_anew(shown: &RustlsConfig, tls: &Tls) -> Result<(), ConfigErr
     Ok(())
 }
 
-fn config(tls: &Tls) -> Result<ServerConfig, ConfigError> {
-    let of_certificate = |why: String| ConfigError::Tls {
+/// The certificate, and those up to a root's.
+///
+/// # Errors
+/// [`ConfigError::Tls`] if there is none, [`ConfigError::File`].
+pub(super) fn chain(tls: &Tls) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let bytes = read(&tls.certificate, MAX_CONFIG)?;
+    let chain = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    let chain =
+        chain.map_err(|why| of_certificate(tls, format!("no certificates in PEM: {why}")))?;
+    if chain.is_empty() {
+        return Err(of_certificate(tls, "it has no certificate in PEM".into()));
+    }
+    Ok(chain)
+}
+
+fn of_certificate(tls: &Tls, why: String) -> ConfigError {
+    ConfigError::Tls {
         key: "tls_certificate",
         file: tls.certificate.clone(),
         why,
-    };
+    }
+}
+
+fn config(tls: &Tls) -> Result<ServerConfig, ConfigError> {
     let of_key = |why: String| ConfigError::Tls {
         key: "tls_key",
         file: tls.key.clone(),
         why,
     };
-    let bytes = read(&tls.certificate, MAX_CONFIG)?;
-    let chain = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
-    let chain = chain.map_err(|why| of_certificate(format!("no certificates in PEM: {why}")))?;
-    if chain.is_empty() {
-        return Err(of_certificate("it has no certificate in PEM".into()));
-    }
+    let chain = chain(tls)?;
     let bytes = read(&tls.key, MAX_CONFIG)?;
     let key = PrivateKeyDer::from_pem_slice(&bytes);
     let key = key.map_err(|_| of_key("it has no private key in PEM (PKCS#8)".into()))?;
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let builder = builder.with_protocol_versions(&[&version::TLS13]);
-    let builder = builder.map_err(|why| of_certificate(why.to_string()))?;
+    let builder = builder.map_err(|why| of_certificate(tls, why.to_string()))?;
     let config = builder.with_no_client_auth().with_single_cert(chain, key);
     let mut config = config.map_err(|why| match why {
         rustls::Error::InconsistentKeys(_) => of_key(
             "it is not the key of `tls_certificate`; name the two that were made together".into(),
         ),
-        why => of_certificate(why.to_string()),
+        why => of_certificate(tls, why.to_string()),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

@@ -52,21 +52,19 @@ impl Server {
 
     /// Makes a bucket, as anybody: it takes any credentials.
     pub(crate) fn make_bucket(&self, name: &str) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = format!("PUT /{name} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = self.ask(&format!("PUT /{name}"));
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// What a bucket holds, as the server lists it (XML).
     #[allow(dead_code, reason = "not every test looks")]
     pub(crate) fn list(&self, bucket: &str) -> String {
+        self.ask(&format!("GET /{bucket}?list-type=2"))
+    }
+
+    fn ask(&self, what: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = format!(
-            "GET /{bucket}?list-type=2 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-        );
+        let head = format!("{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
