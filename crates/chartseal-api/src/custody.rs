@@ -1,8 +1,8 @@
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct};
-use chartseal_envelope::{Deal, KemPublicKey};
+use chartseal_envelope::{Deal, KemPublicKey, Release};
 use chartseal_wire::{ActorId, RecordId, RequestId};
 
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, EnvelopeFront};
 
 /// Asks for a ciphertext, between organizations: the key is a custodian's of the committee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ canonical_struct!(BlobAsk { id });
 
 /// The most records of a deposit.
 const MAX_ENVELOPES: usize = 512;
+/// The most releases of an answer: as many as there are indices.
+const MAX_RELEASES: usize = 64;
 
 /// The KEM public key of somebody who is enrolled. The chain has its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +70,32 @@ impl Decode for Deposit {
     }
 }
 
-/// What a custodian did with a deposit. It puts its acknowledgements on the chain itself.
+/// One custodian's shares of keys that were dealt anew.
+#[derive(Debug)]
+pub struct Redeal {
+    /// The headers and seals of their records.
+    pub fronts: Vec<EnvelopeFront>,
+    /// The shares, sealed to the custodian.
+    pub deal: Deal,
+}
+
+impl Encode for Redeal {
+    fn encode(&self, e: &mut Encoder) {
+        e.array(2).item(&self.fronts).item(&self.deal);
+    }
+}
+
+impl Decode for Redeal {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        d.at("re-deal").array_exact(2)?;
+        Ok(Self {
+            fronts: d.at("fronts").list(MAX_ENVELOPES)?,
+            deal: Deal::decode(d)?,
+        })
+    }
+}
+
+/// What a custodian did with a deposit or a re-deal. It puts its acknowledgements on the chain itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deposited {
     /// The records that it did not take.
@@ -82,7 +109,7 @@ canonical_struct!(Deposited { refused });
 pub struct Refused {
     /// Which.
     pub record: RecordId,
-    /// Whether it was amended or erased since: then nobody needs its share any more.
+    /// Whether it was amended, erased or dealt anew since: then nobody needs its share any more.
     pub is_outdated: bool,
     /// Why, in words.
     pub why: String,
@@ -104,3 +131,25 @@ pub struct ReleaseAsk {
 }
 
 canonical_struct!(ReleaseAsk { request, reader });
+
+/// A custodian's shares for a request, a release for each index that it has in the committees to which the records were
+/// dealt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Releases {
+    /// Sealed to the reader.
+    pub releases: Vec<Release>,
+}
+
+impl Encode for Releases {
+    fn encode(&self, e: &mut Encoder) {
+        e.item(&self.releases);
+    }
+}
+
+impl Decode for Releases {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            releases: d.at("releases").list(MAX_RELEASES)?,
+        })
+    }
+}

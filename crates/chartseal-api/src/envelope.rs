@@ -11,6 +11,13 @@ pub struct EnvelopeFront {
     pub seal: Seal,
 }
 
+impl EnvelopeFront {
+    /// Which record it is of.
+    pub fn record(&self) -> RecordId {
+        RecordId(self.header.record_id().0)
+    }
+}
+
 impl Encode for EnvelopeFront {
     fn encode(&self, e: &mut Encoder) {
         e.array(2).item(&self.header).item(&self.seal);
@@ -39,7 +46,7 @@ pub struct Envelope {
 impl Envelope {
     /// Which record it is.
     pub fn record(&self) -> RecordId {
-        RecordId(self.front.header.record_id().0)
+        self.front.record()
     }
 }
 

@@ -17,7 +17,8 @@
 //! | `GET /v1/kem-keys/{id}` | | a KEM public key |
 //! | `GET /v1/texts/{tx}/{commitment}` | | a sealed text |
 //! | `POST /v1/deposits` | [`Deposit`] | [`Deposited`] |
-//! | `POST /v1/releases` | [`ReleaseAsk`] | a release |
+//! | `POST /v1/redeals` | [`Redeal`] | [`Deposited`] |
+//! | `POST /v1/releases` | [`ReleaseAsk`] | [`Releases`] |
 //! | `GET /v1/envelopes/{request}/{record}` | | an [`Envelope`] |
 //! | `POST /v1/blobs` | [`Signed`] [`BlobAsk`] | a ciphertext, as it lies in the vault |
 //! | `POST /v1/histories` | [`Signed`] [`HistoryAsk`] | [`History`] |
@@ -45,7 +46,7 @@
 //! |---|---|
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
-//! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Deposited`], [`ReleaseAsk`] |
+//! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
 //! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
@@ -68,7 +69,7 @@ mod proof;
 mod signed;
 
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
-pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Refused, ReleaseAsk};
+pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Redeal, Refused, ReleaseAsk, Releases};
 pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};

@@ -214,8 +214,13 @@ fn scrub(args: &Which) -> Result<Exit, Failure> {
     });
     let found = found.map_err(Failure::new)?;
     println!(
-        "{} ciphertexts; {} mended; {} lost; {} damaged shares; {} that belonged to no record",
-        found.expected, found.mended, found.lost, found.damaged_shares, found.garbage
+        "{} ciphertexts; {} mended; {} lost; {} damaged shares; {} shares of former committees; {} that belonged to no record",
+        found.expected,
+        found.mended,
+        found.lost,
+        found.damaged_shares,
+        found.former_shares,
+        found.garbage
     );
     let is_whole = found.lost == 0 && found.damaged_shares == 0;
     Ok(if is_whole { Exit::Done } else { Exit::Refuted })

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk,
-    KemKey, MAX_BODY, Problem, ReleaseAsk, Signed, Submission, TransactionProof, TxOutcome,
-    ValueProof,
+    KemKey, MAX_BODY, Problem, Redeal, ReleaseAsk, Releases, Signed, Submission, TransactionProof,
+    TxOutcome, ValueProof,
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -241,13 +241,22 @@ impl Remote {
         self.decode(&answer)
     }
 
-    /// Asks for this custodian's shares for a request.
+    /// Gives the custodian its shares of keys that were dealt anew.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn release(&self, ask: &ReleaseAsk) -> Result<Release, ClientError> {
-        let answer = self.post("releases", to_bytes(ask))?;
+    pub fn redeal(&self, redeal: &Redeal) -> Result<Deposited, ClientError> {
+        let answer = self.post("redeals", to_bytes(redeal))?;
         self.decode(&answer)
+    }
+
+    /// Asks for this custodian's shares for a request: a release for each index that it has.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn release(&self, ask: &ReleaseAsk) -> Result<Vec<Release>, ClientError> {
+        let answer = self.post("releases", to_bytes(ask))?;
+        Ok(self.decode::<Releases>(&answer)?.releases)
     }
 
     /// The sealed record of a request that was permitted.

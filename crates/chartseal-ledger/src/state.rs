@@ -192,6 +192,18 @@ impl<'a> State<'a> {
         self.read(&table::deal(header, number))
     }
 
+    /// Whether a custodian attested that it destroyed what it held of an erased record, in whichever of its sets it is.
+    pub fn has_destroyed(&self, record: &RecordId, org: &OrgId) -> bool {
+        let Some(state) = self.record(record) else {
+            return false;
+        };
+        let first = self.committee_of(state.custodians.epoch);
+        match first.and_then(|committee| committee.index_of(org)) {
+            Some(index) => state.destroyed & (1 << (index - 1)) != 0,
+            None => self.read::<u64>(&table::destroyed(record, org)).is_some(),
+        }
+    }
+
     /// The slot of a version, whether it is served or not.
     pub fn slot(&self, header: &HeaderDigest) -> Option<SlotState> {
         self.read(&table::slot(header))

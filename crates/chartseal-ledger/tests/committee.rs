@@ -276,7 +276,13 @@ fn custodians_speak_with_the_index_of_the_set_that_was_dealt_to() {
         record: record_id(20),
     };
     for id in [4, 5] {
+        let has_destroyed = |chain: &Chain| {
+            let state = chain.head.state();
+            state.has_destroyed(&destroyed.record, &org(id))
+        };
+        assert!(!has_destroyed(&chain));
         chain.ok(&custodian(id), destroyed.clone());
+        assert!(has_destroyed(&chain));
         assert_eq!(
             chain.refused(&custodian(id), destroyed.clone()),
             "CS-LED-48"

@@ -147,6 +147,9 @@ pub enum DepositFault {
     /// The record is erased.
     #[error("the record is erased")]
     Erased,
+    /// The patient dealt the key anew, and all custodians have that.
+    #[error("a newer deal has replaced this one")]
+    Replaced,
     /// Header and anchor differ.
     #[error("the header says otherwise than the anchor about {0}")]
     Differs(&'static str),
@@ -156,6 +159,13 @@ pub enum DepositFault {
     /// The share in the deal.
     #[error(transparent)]
     Share(ShareFault),
+}
+
+impl DepositFault {
+    /// Whether nobody needs this share any more: its record was amended, erased or dealt anew since.
+    pub fn is_outdated(&self) -> bool {
+        matches!(self, Self::NotAnchored | Self::Erased | Self::Replaced)
+    }
 }
 
 impl From<ReloadError<LedgerStoreError>> for NodeError {

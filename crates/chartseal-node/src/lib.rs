@@ -10,7 +10,7 @@
 //! | `node` | [`Node`]: opening, reading, sealed texts |
 //! | `replica` | the node as a [`Replica`](chartseal_consensus::Replica): propose, execute, commit |
 //! | [`serve`] | the node as a process: configuration, validator, control socket |
-//! | [`custodian`] | deposit, release, destroy |
+//! | [`custodian`] | deposit, re-deal, release, destroy |
 //! | [`export`] | checkpoints, cosignatures, exports |
 //! | `proof` | [`Certified`]: single facts with their proofs |
 //! | `publish` | [`publish`]: the block log as C2SP tlog-tiles, for witnesses and monitors |
@@ -47,7 +47,10 @@ mod vouchers;
 pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
 pub use conduct::Conduct;
-pub use custodian::{Deposited, MAX_LAG_MS, ReleasedShares, author_key, share_index};
+pub use custodian::{
+    Deposited, MAX_LAG_MS, ReleasedShares, author_key, custodian_set, dealing_of, dealt_in,
+    share_index,
+};
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;
 pub use keys::NodeKeys;

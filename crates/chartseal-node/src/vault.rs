@@ -4,10 +4,21 @@ use std::sync::Arc;
 
 use chartseal_envelope::HeldShare;
 use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey, VaultError};
+use chartseal_wire::HeaderDigest;
 
 use crate::custodian::read_front;
 use crate::error::NodeError;
 use crate::node::Node;
+
+/// How a share is that was stored.
+pub(crate) enum KeptShare {
+    /// As it should be.
+    Good,
+    /// A record rests on it, and it was dealt to a former committee.
+    Former,
+    /// Not as it was stored.
+    Damaged,
+}
 
 impl Node {
     /// The ciphertexts.
@@ -35,18 +46,30 @@ impl Node {
         Ok(self.stores.side.get(key)?.is_some())
     }
 
-    /// The headers of which shares are here.
+    /// The keys of the shares that are here.
     pub(crate) fn share_keys(&self) -> Result<Vec<ShareKey>, NodeError> {
         Ok(self.stores.shares.keys()?)
     }
 
-    /// Whether a share is as it was stored, or was erased meanwhile.
-    pub(crate) fn share_is_whole(&self, key: &ShareKey) -> Result<bool, NodeError> {
-        match self.stores.shares.get(key) {
-            Ok(Some(share)) => Ok(HeldShare::from_storage_bytes(share.expose()).is_ok()),
-            Ok(None) => Ok(true),
-            Err(VaultError::Damaged { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+    /// How a share is that was stored; one that was destroyed meanwhile is good.
+    pub(crate) fn kept_share(&self, key: &ShareKey) -> Result<KeptShare, NodeError> {
+        let share = match self.stores.shares.get(key) {
+            Ok(Some(share)) => HeldShare::from_storage_bytes(share.expose()).ok(),
+            Ok(None) => return Ok(KeptShare::Good),
+            Err(VaultError::Damaged { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(share) = share else {
+            return Ok(KeptShare::Damaged);
+        };
+        let dealing = share.dealing();
+        let deals = self.state().deals(&HeaderDigest(dealing.header().0));
+        let is_released = deals.durable == dealing.epoch();
+        let is_former = dealing.custodians().epoch < self.state().committee().epoch();
+        Ok(if is_released && is_former {
+            KeptShare::Former
+        } else {
+            KeptShare::Good
+        })
     }
 }

@@ -15,6 +15,9 @@ pub const PLAIN_SIDE_ROW: &str = "chartseal/vault/side-row/1";
 /// What shows that a store is encrypted under a key.
 pub const STORE_KEY_PROOF: &str = "chartseal/vault/store-key-proof/1";
 
+/// Where a share of a later deal is kept.
+pub const LATER_SHARE: &str = "chartseal/vault/later-share/1";
+
 /// All of them.
 pub const ALL: &[&str] = &[
     SHARE_ROW,
@@ -22,4 +25,5 @@ pub const ALL: &[&str] = &[
     PLAIN_SHARE_ROW,
     PLAIN_SIDE_ROW,
     STORE_KEY_PROOF,
+    LATER_SHARE,
 ];

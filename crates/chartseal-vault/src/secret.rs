@@ -9,8 +9,20 @@ use crate::domain;
 use crate::error::VaultError;
 
 byte_newtype! {
-    /// What a share is filed under: the digest of its record's header.
+    /// What a share is filed under: the digest of its record's header, or a hash of that and of the deal's number.
     pub struct ShareKey([u8; 32]);
+}
+
+impl ShareKey {
+    /// Where a share of a record's deal is: 0 is the deal that its header names.
+    pub fn of_deal(header: &[u8; 32], deal: u64) -> Self {
+        if deal == 0 {
+            return Self(*header);
+        }
+        let mut hasher = blake3::Hasher::new_derive_key(domain::LATER_SHARE);
+        hasher.update(header).update(&deal.to_be_bytes());
+        Self(hasher.finalize().into())
+    }
 }
 
 byte_newtype! {

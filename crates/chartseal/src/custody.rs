@@ -1,5 +1,7 @@
 //! What custodians do for people, wherever their nodes are.
 
+use chartseal_api::Redeal;
+use chartseal_consensus::Replica as _;
 use chartseal_envelope::{Deal, KemPublicKey, ShareIndex};
 use chartseal_ledger::State;
 use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares, share_index};
@@ -26,6 +28,43 @@ impl Network {
             }
             Place::There(there) => there.deposit(to, envelopes, deal),
         }
+    }
+
+    /// Gives a custodian its shares of keys that were dealt anew; `None` if there is no such custodian.
+    pub(crate) fn redeposit(
+        &mut self,
+        to: &OrgId,
+        redeal: &Redeal,
+    ) -> Option<Result<Deposited, NodeError>> {
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let mut nodes = ordering.replicas_mut().iter_mut();
+                let node = nodes.find(|node| node.org() == *to)?;
+                Some(node.redeposit(&redeal.fronts, &redeal.deal))
+            }
+            Place::There(there) => there.redeposit(to, redeal),
+        }
+    }
+
+    /// Waits until these deals are durable, if custodians acknowledge by themselves, for a minute; has those in this
+    /// process destroy the shares that they replace. Gives how many are durable.
+    pub(crate) fn end_redeal(&mut self, deals: &[(HeaderDigest, u64)]) -> Result<usize, Error> {
+        let is_durable = |state: State<'_>, (header, number): &(HeaderDigest, u64)| {
+            state.deals(header).durable >= *number
+        };
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let nodes = ordering.replicas_mut().iter_mut();
+                for node in nodes.filter(|node| node.is_running()) {
+                    node.destroy_replaced(deals.iter().map(|(header, _)| *header))?;
+                }
+            }
+            Place::There(there) => {
+                there.until(|state| deals.iter().all(|deal| is_durable(state, deal)))?;
+            }
+        }
+        let state = self.state()?;
+        Ok(deals.iter().filter(|deal| is_durable(state, deal)).count())
     }
 
     /// Waits until the chain has a custodian's acknowledgements of what it took, if it puts them there itself.
@@ -60,7 +99,7 @@ impl Network {
         &mut self,
         request: &RequestId,
         reader: &KemPublicKey,
-    ) -> Vec<(OrgId, Result<ReleasedShares, NodeError>)> {
+    ) -> Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> {
         match &mut self.place {
             Place::Here(ordering) => {
                 let nodes = ordering.replicas_mut().iter_mut();
@@ -91,19 +130,10 @@ impl Network {
     /// themselves; it is waited for, for a minute.
     pub(crate) fn destroy(&mut self, record: &RecordId) -> Result<(), Error> {
         let state = self.state()?;
-        let destroyed = state.record(record).map_or(0, |record| record.destroyed);
-        let mut all = 0;
-        let mut missing = Vec::new();
-        for org in self.organizations() {
-            let Some(index) = index_for(state, &org, record) else {
-                continue;
-            };
-            let bit = 1 << (index.get() - 1);
-            all |= bit;
-            if destroyed & bit == 0 {
-                missing.push(org);
-            }
-        }
+        let mut missing = self.organizations();
+        missing.retain(|org| {
+            index_for(state, org, record).is_some() && !state.has_destroyed(record, org)
+        });
         match &mut self.place {
             Place::Here(ordering) => {
                 let mut attestations = Vec::new();
@@ -118,11 +148,7 @@ impl Network {
                 self.submit_all(attestations)?;
             }
             Place::There(there) => {
-                there.until(|state| {
-                    state
-                        .record(record)
-                        .is_none_or(|record| record.destroyed & all == all)
-                })?;
+                there.until(|state| missing.iter().all(|org| state.has_destroyed(record, org)))?;
             }
         }
         Ok(())

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{
-    Content, Deal, Dealer, Header, KemPublicKey, RecordInfo, RecordVersion, SubjectId, Suite,
-    Threshold, deal, seal,
+    Content, Deal, Dealer, Header, KemPublicKey, RecordInfo, RecordVersion, SubjectId, Suite, deal,
+    seal,
 };
 use chartseal_ledger::Labels;
 use chartseal_ledger::body::{CustodianSet, RecordAdded};
-use chartseal_node::{DepositFault, Envelope, EnvelopeFront, NodeError};
+use chartseal_node::{Envelope, EnvelopeFront, NodeError, custodian_set};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId};
 
 use crate::clinician::Clinician;
@@ -129,11 +129,8 @@ impl Clinician {
             };
             delivered.push(true);
             acknowledgements.extend(taken.acknowledgements);
-            // Amended or erased since it was sent: nobody needs this share any more.
-            let is_outdated = |why: &DepositFault| {
-                matches!(why, DepositFault::NotAnchored | DepositFault::Erased)
-            };
-            let refused = taken.refused.into_iter().find(|(_, why)| !is_outdated(why));
+            let mut refused = taken.refused.into_iter();
+            let refused = refused.find(|(_, why)| !why.is_outdated());
             let refused = refused.map(|(record, why)| NodeError::Deposit { record, why });
             failure = failure.or(refused);
         }
@@ -300,26 +297,20 @@ struct Plan<'d, 'c> {
     fingerprint: [u8; 32],
 }
 
-/// To whom shares are dealt.
-struct Custodians {
-    envelope_set: chartseal_envelope::CustodianSet,
-    ledger_set: CustodianSet,
-    orgs: Vec<OrgId>,
-    kem_keys: Vec<KemPublicKey>,
+/// To whom shares are dealt now.
+pub(crate) struct Custodians {
+    pub(crate) envelope_set: chartseal_envelope::CustodianSet,
+    pub(crate) ledger_set: CustodianSet,
+    pub(crate) orgs: Vec<OrgId>,
+    pub(crate) kem_keys: Vec<KemPublicKey>,
 }
 
 impl Custodians {
-    fn of(network: &Network) -> Result<Self, Error> {
+    pub(crate) fn of(network: &Network) -> Result<Self, Error> {
         let state = network.state()?;
         let committee = state.committee();
-        let (t, n) = (committee.quorum(), committee.n());
-        let narrow = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
-        let threshold = Threshold::new(narrow(t), narrow(n));
-        let envelope_set = chartseal_envelope::CustodianSet {
-            id: chartseal_envelope::SetId(committee.hash().0),
-            epoch: committee.epoch(),
-            threshold: threshold.map_err(|_| Error::Malformed("the committee"))?,
-        };
+        let envelope_set = custodian_set(state, committee.epoch());
+        let envelope_set = envelope_set.ok_or(Error::Malformed("the committee"))?;
         let orgs: Vec<OrgId> = committee
             .members()
             .iter()
@@ -332,8 +323,8 @@ impl Custodians {
         let kem_keys = orgs.iter().map(key).collect::<Result<_, _>>()?;
         let ledger_set = CustodianSet {
             epoch: committee.epoch(),
-            t,
-            n,
+            t: committee.quorum(),
+            n: committee.n(),
         };
         Ok(Self {
             envelope_set,

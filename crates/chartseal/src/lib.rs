@@ -48,6 +48,7 @@
 //! | `clinician` | [`Clinician`]: accept, declare an emergency, review |
 //! | `filing` | [`Clinician::file`], [`Clinician::amend`]: seal, deal, anchor |
 //! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
+//! | `redealing` | [`Patient::redeal`]: keys to the present committee, when it changed |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |
 //! | `invitation` | [`Invitation`]: what a grantee is told |
@@ -75,6 +76,7 @@ mod network;
 mod patient;
 mod person;
 mod reading;
+mod redealing;
 mod remote;
 mod texts;
 mod trust;
@@ -96,4 +98,5 @@ pub use network::Network;
 pub use patient::{FilingKit, ListedRecord, Notice, Offer, Patient};
 pub use person::Person;
 pub use reading::{Ask, OpenedRecord, Opening, Request};
+pub use redealing::Redealing;
 pub use watch::Watch;

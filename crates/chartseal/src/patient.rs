@@ -29,7 +29,7 @@ use crate::watch::Watch;
 /// A patient: grants, restricts, revokes, erases, and looks back.
 #[derive(Debug)]
 pub struct Patient {
-    person: Person,
+    pub(crate) person: Person,
     labels: LabelTable,
 }
 

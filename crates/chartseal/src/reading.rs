@@ -1,20 +1,29 @@
 //! A reader's work: ask, collect releases, combine, open.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use chartseal_codec::from_bytes;
-use chartseal_envelope::{Dealing, Fault, Header, KemKeyPair, Opened, Release, combine_all, open};
+use chartseal_envelope::{
+    CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair, Opened, Release, Seal, combine_all,
+    open,
+};
 use chartseal_fhir::Tag;
+use chartseal_ledger::State;
 use chartseal_ledger::body::AccessRequested;
-use chartseal_node::{Envelope, EnvelopeFront, NodeError, author_key};
+use chartseal_node::{
+    Envelope, EnvelopeFront, NodeError, ReleasedShares, author_key, dealing_of, dealt_in,
+    share_index,
+};
 use chartseal_policy::{Action, Obligation, Purpose};
-use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId};
+use chartseal_wire::{ActorId, HeaderDigest, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
-use crate::custody::index_for;
 use crate::document::Filing;
 use crate::error::Error;
 use crate::network::Network;
+use crate::patient::Patient;
+use crate::person::Person;
 use crate::texts::{reason_text, token};
 
 /// What a clinician asks for, and why.
@@ -95,6 +104,7 @@ pub struct OpenedRecord {
     pub header: Header,
     /// Who wrote it, as the chain says.
     pub author: ActorId,
+    pub(crate) seal: Seal,
     opened: Opened,
 }
 
@@ -119,6 +129,16 @@ impl OpenedRecord {
         obligations.into_iter().filter(|_| part2).collect()
     }
 
+    /// The secrets of the deal in its header, for who sends a custodian its share once more.
+    pub fn dealer(&self) -> Dealer {
+        self.opened.dealer()
+    }
+
+    /// The secrets of another deal of its key. [`Patient::redeal`] does all that goes with it.
+    pub fn redealer(&self, number: NonZeroU64, custodians: CustodianSet) -> Dealer {
+        self.opened.redeal(number, custodians)
+    }
+
     /// What it was filed under; `None` if its author said nothing readable.
     pub fn filing(&self) -> Option<Filing> {
         from_bytes(self.opened.attributes()).ok()
@@ -128,6 +148,8 @@ impl OpenedRecord {
 /// What came of opening a permitted request.
 #[derive(Debug)]
 pub struct Opening {
+    /// By which request.
+    pub request: RequestId,
     /// The records, in the request's order.
     pub records: Vec<OpenedRecord>,
     /// Custodians that gave wrong shares, each once, by name.
@@ -141,30 +163,7 @@ impl Clinician {
     /// [`Error`] if the request can't be made. A denial is no error here: see
     /// [`Request::permitted`].
     pub fn request(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Request, Error> {
-        let reader = KemKeyPair::generate()?;
-        let reason = reason_text(network, &ask.patient, &self.id(), ask.reason)?;
-        let body = AccessRequested {
-            patient: ask.patient,
-            records: ask.records.to_vec(),
-            action: token(ask.action.as_str())?,
-            purpose: token(ask.purpose.as_str())?,
-            reason_code: token(ask.reason_code)?,
-            reason: reason.commitment(),
-            reader: reader.key_id().0,
-        };
-        let signed = self
-            .person
-            .transaction(network.chain(), network.expiry()?, body);
-        let id = network.submit(signed, &[reason])?;
-        let state = network.state()?;
-        let decided = state.request(&id).ok_or(Error::Malformed("a request"))?;
-        let permitted = decided.permits.iter().map(|permit| permit.record).collect();
-        Ok(Request {
-            id,
-            height: decided.position.height,
-            reader,
-            permitted,
-        })
+        self.person.request(network, ask)
     }
 
     /// Opens what a request was permitted: collects releases, names liars, combines, decrypts.
@@ -176,44 +175,104 @@ impl Clinician {
     /// [`Error::Denied`] if nothing was permitted, [`Error::NotReleased`] if no custodian releases
     /// (any more), [`Error::NotCombined`] with the count of missing shares.
     pub fn open(&mut self, network: &mut Network, request: &Request) -> Result<Opening, Error> {
-        let first = *request.permitted.first().ok_or(Error::Denied(request.id))?;
-        let (releases, refusal) = collect_releases(network, request)?;
+        request.open(network)
+    }
+
+    /// Asks for records and opens them.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request) and [`open`](Self::open).
+    pub fn read(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Opening, Error> {
+        self.person.request(network, ask)?.open(network)
+    }
+}
+
+impl Patient {
+    /// Opens records of one's own, at the patient's request. Custodians release them as to anybody, and the history has
+    /// it.
+    ///
+    /// # Errors
+    /// As [`Clinician::read`].
+    pub fn read(&mut self, network: &mut Network, records: &[RecordId]) -> Result<Opening, Error> {
+        let ask = Ask::read(self.id(), records, Purpose::Patrqt).because("own", "own records");
+        self.person.request(network, &ask)?.open(network)
+    }
+}
+
+impl Person {
+    /// Asks for records.
+    fn request(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Request, Error> {
+        let reader = KemKeyPair::generate()?;
+        let reason = reason_text(network, &ask.patient, &self.id(), ask.reason)?;
+        let body = AccessRequested {
+            patient: ask.patient,
+            records: ask.records.to_vec(),
+            action: token(ask.action.as_str())?,
+            purpose: token(ask.purpose.as_str())?,
+            reason_code: token(ask.reason_code)?,
+            reason: reason.commitment(),
+            reader: reader.key_id().0,
+        };
+        let signed = self.transaction(network.chain(), network.expiry()?, body);
+        let id = network.submit(signed, &[reason])?;
+        let state = network.state()?;
+        let decided = state.request(&id).ok_or(Error::Malformed("a request"))?;
+        let permitted = decided.permits.iter().map(|permit| permit.record).collect();
+        Ok(Request {
+            id,
+            height: decided.position.height,
+            reader,
+            permitted,
+        })
+    }
+}
+
+impl Request {
+    fn open(&self, network: &mut Network) -> Result<Opening, Error> {
+        let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
+        let (mut releases, mut refusal) = collect_releases(network, self)?;
+        if are_mixed(&releases) {
+            // Custodians learn at different moments that a key was dealt anew; by now all know.
+            (releases, refusal) = collect_releases(network, self)?;
+        }
         if releases.is_empty() {
             let why = Box::new(refusal.ok_or(Error::NobodyThere)?);
             return Err(Error::NotReleased {
-                request: request.id,
+                request: self.id,
                 why,
             });
         }
-        let wanted = still_released(network, request, &releases)?;
+        let wanted = still_released(network, self, &releases)?;
         // Which copy is served does not matter: seal and digest are checked before it is opened.
         let envelopes = wanted
             .iter()
-            .map(|record| network.envelope(&request.id, record));
+            .map(|record| network.envelope(&self.id, record));
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
         let dealings: Vec<Dealing> = envelopes
             .iter()
-            .map(|envelope| Dealing::initial(&envelope.front.header))
-            .collect();
-        let dealings: Vec<&Dealing> = dealings.iter().collect();
+            .map(|envelope| released_deal(network, &envelope.front.header, &releases))
+            .collect::<Result<_, _>>()?;
+        let named: Vec<&Dealing> = dealings.iter().collect();
         let by_custodian: Vec<Release> = releases
             .iter()
             .map(|(_, release)| release.clone())
             .collect();
-        let id = chartseal_envelope::RequestId(request.id.0);
-        let combined = combine_all(&request.reader, id, &dealings, &by_custodian);
+        let id = chartseal_envelope::RequestId(self.id.0);
+        let combined = combine_all(&self.reader, id, &named, &by_custodian);
 
         let mut liars: BTreeMap<OrgId, Fault> = BTreeMap::new();
         let mut records = Vec::with_capacity(envelopes.len());
-        for ((record, envelope), combined) in wanted.iter().zip(envelopes).zip(combined) {
+        let opened = wanted.iter().zip(envelopes).zip(&dealings).zip(combined);
+        for (((record, envelope), dealing), combined) in opened {
             let combined = combined.map_err(|why| Error::NotCombined {
                 record: *record,
                 why,
             })?;
             for fault in combined.faults {
-                let sender = releases
-                    .iter()
-                    .find(|(_, release)| release.index() == fault.custodian);
+                let sender = releases.iter().find(|(_, release)| {
+                    let mut items = release.items();
+                    release.index() == fault.custodian && items.any(|item| item == dealing.item())
+                });
                 if let Some((org, _)) = sender {
                     liars.entry(*org).or_insert(fault);
                 }
@@ -231,6 +290,7 @@ impl Clinician {
                 record: *record,
                 header,
                 author: anchored.author,
+                seal,
                 opened,
             });
         }
@@ -238,36 +298,29 @@ impl Clinician {
             return Err(Error::NoRecord(first));
         }
         Ok(Opening {
+            request: self.id,
             records,
             liars: liars.into_iter().collect(),
         })
     }
-
-    /// Asks for records and opens them.
-    ///
-    /// # Errors
-    /// As [`request`](Self::request) and [`open`](Self::open).
-    pub fn read(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Opening, Error> {
-        let request = self.request(network, ask)?;
-        self.open(network, &request)
-    }
 }
 
-/// Every running custodian's release, with who sent it, and the last refusal. Receipts go on the
+/// Every running custodian's releases, with who sent each, and the last refusal. Receipts go on the
 /// chain.
-type Releases = (Vec<(OrgId, Release)>, Option<NodeError>);
+type Collected = (Vec<(OrgId, Release)>, Option<NodeError>);
 
-fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases, Error> {
+fn collect_releases(network: &mut Network, request: &Request) -> Result<Collected, Error> {
     let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
-    let first = *request.permitted.first().ok_or(Error::Denied(request.id))?;
     for (org, given) in network.releases(&request.id, request.reader.public_key()) {
-        let index = index_for(network.state()?, &org, &first);
         match given {
-            // A release is not signed: who sent it is known from whom it came.
-            Ok(given) if index != Some(given.release.index()) => {}
             Ok(given) => {
-                releases.push((org, given.release));
-                receipts.extend(given.receipt);
+                for ReleasedShares { release, receipt } in given {
+                    // A release is not signed: who sent it is known from whom it came.
+                    if is_of(network.state()?, &org, &release) {
+                        releases.push((org, release));
+                        receipts.extend(receipt);
+                    }
+                }
             }
             Err(NodeError::Stopped(_)) => {}
             Err(error) => refusal = Some(error),
@@ -277,6 +330,41 @@ fn collect_releases(network: &mut Network, request: &Request) -> Result<Releases
         network.submit_all(receipts)?;
     }
     Ok((releases, refusal))
+}
+
+/// Whether a release's index is the one that its sender has in every committee to which its records were dealt.
+fn is_of(state: State<'_>, sender: &OrgId, release: &Release) -> bool {
+    release.items().all(|item| {
+        let epoch = dealt_in(state, &HeaderDigest(item.header.0), item.deal_epoch);
+        let index = epoch.and_then(|epoch| share_index(state, sender, epoch));
+        index == Some(release.index())
+    })
+}
+
+/// Whether there are shares of different deals of one version.
+fn are_mixed(releases: &[(OrgId, Release)]) -> bool {
+    let items = releases.iter().flat_map(|(_, release)| release.items());
+    let mut deals = BTreeMap::new();
+    items
+        .into_iter()
+        .any(|item| *deals.entry(item.header).or_insert(item.deal_epoch) != item.deal_epoch)
+}
+
+/// The deal of a version of which most custodians gave shares.
+fn released_deal(
+    network: &Network,
+    header: &Header,
+    releases: &[(OrgId, Release)],
+) -> Result<Dealing, Error> {
+    let digest = header.digest();
+    let items = releases.iter().flat_map(|(_, release)| release.items());
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    for item in items.filter(|item| item.header == digest) {
+        *counts.entry(item.deal_epoch).or_default() += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    let number = most.map_or(0, |(number, _)| number);
+    dealing_of(network.state()?, header, number).ok_or(Error::Malformed("a deal"))
 }
 
 /// The permitted records that custodians still release. A record is withheld if so many leave it out
@@ -296,11 +384,12 @@ fn still_released(
             permit
                 .is_some_and(|permit| release.items().any(|item| item.header.0 == permit.header.0))
         };
-        let without = releases
-            .iter()
-            .filter(|(_, release)| !gives(release))
-            .count();
-        without <= faulty.min(releases.len().saturating_sub(1))
+        let mut senders: BTreeMap<&OrgId, bool> = BTreeMap::new();
+        for (org, release) in releases {
+            *senders.entry(org).or_default() |= gives(release);
+        }
+        let without = senders.values().filter(|gives| !**gives).count();
+        without <= faulty.min(senders.len().saturating_sub(1))
     };
     Ok(request
         .permitted

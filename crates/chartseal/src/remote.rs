@@ -1,12 +1,13 @@
 //! A network whose nodes are processes of their own, reached over their service. Nobody's word is taken: this process
 //! follows the chain itself, by its committees' certificates.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
-    ExportAsk, HistoryAsk, KemKey, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+    ExportAsk, HistoryAsk, KemKey, Redeal, ReleaseAsk, Section, Signed, Submission, TxOutcome,
 };
 use chartseal_client::{ClientError, Follower, Remote};
 use chartseal_envelope::{Deal, KemPublicKey, RecordId as RandomId};
@@ -43,12 +44,17 @@ impl There {
     /// The nodes of the network that `net init` made in a directory, with the newest state.
     pub(crate) fn connect(dir: &Path, genesis: &Genesis) -> Result<Self, Error> {
         let mut nodes = Vec::new();
-        for (number, member) in (1..).zip(genesis.committee().members()) {
+        let founders = genesis.committee().members().len();
+        for number in 1_usize.. {
             let file = dir.join(format!("node-{number}")).join("node.conf");
+            // After the founders come those that joined.
+            if number > founders && !file.exists() {
+                break;
+            }
             let config = Config::read(&file)?;
             let asking = config.asking(PATIENCE)?;
             let service = config.own_service().ok_or(Error::NoService(file))?;
-            nodes.push(Remote::new(member.org, &service.url, &asking)?);
+            nodes.push(Remote::new(config.organization, &service.url, &asking)?);
         }
         let mut there = Self {
             nodes,
@@ -61,6 +67,7 @@ impl There {
         there.log_keys = there
             .nodes
             .iter()
+            .take(founders)
             .filter_map(|it| it.log_key().ok())
             .collect();
         Ok(there)
@@ -226,26 +233,18 @@ impl There {
         deal: &Deal,
     ) -> Option<Result<Deposited, NodeError>> {
         let node = self.nodes.iter().find(|node| node.org() == *to)?;
-        let done = self
-            .level(node)
-            .and_then(|()| node.deposit(envelopes, deal));
-        Some(done.map_err(node_error).and_then(|done| {
-            let mut refused = Vec::with_capacity(done.refused.len());
-            for one in done.refused {
-                if !one.is_outdated {
-                    return Err(NodeError::Remote {
-                        org: *to,
-                        code: "CS-API-20".into(),
-                        why: one.why,
-                    });
-                }
-                refused.push((one.record, DepositFault::NotAnchored));
-            }
-            Ok(Deposited {
-                acknowledgements: Vec::new(),
-                refused,
-            })
-        }))
+        let done = self.level(node);
+        Some(taken(to, done.and_then(|()| node.deposit(envelopes, deal))))
+    }
+
+    pub(crate) fn redeposit(
+        &self,
+        to: &OrgId,
+        redeal: &Redeal,
+    ) -> Option<Result<Deposited, NodeError>> {
+        let node = self.nodes.iter().find(|node| node.org() == *to)?;
+        let done = self.level(node);
+        Some(taken(to, done.and_then(|()| node.redeal(redeal))))
     }
 
     /// Every custodian's answer. Their receipts are on the chain when this ends: each puts its own there.
@@ -253,30 +252,40 @@ impl There {
         &mut self,
         request: &RequestId,
         reader: &KemPublicKey,
-    ) -> Vec<(OrgId, Result<ReleasedShares, NodeError>)> {
+    ) -> Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> {
         let ask = ReleaseAsk {
             request: *request,
             reader: reader.clone(),
         };
         let release = |node: &Remote| {
             let done = self.level(node).and_then(|()| node.release(&ask));
-            let done = done.map(|release| ReleasedShares {
-                release,
-                receipt: None,
+            let done = done.map(|releases| {
+                let releases = releases.into_iter().map(|release| ReleasedShares {
+                    release,
+                    receipt: None,
+                });
+                releases.collect()
             });
             (node.org(), done.map_err(node_error))
         };
-        let given: Vec<(OrgId, Result<ReleasedShares, NodeError>)> =
+        let given: Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> =
             self.nodes.iter().map(release).collect();
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
-        let bits = released.fold(0, |bits, it| bits | 1 << (it.release.index().get() - 1));
-        if bits != 0 {
-            // A receipt that does not come is for the patient's verifier to miss, not a reason to open nothing.
-            let _ = self.until(|state| {
-                let asked = state.request(request);
-                asked.is_some_and(|it| it.permits.iter().any(|it| it.released & bits == bits))
-            });
-        }
+        // Which index released which version.
+        let released = released.flatten().flat_map(|it| {
+            let bit = 1 << (it.release.index().get() - 1);
+            it.release.items().map(move |item| (item.header.0, bit))
+        });
+        let released: BTreeSet<([u8; 32], u64)> = released.collect();
+        // A receipt that does not come is for the patient's verifier to miss, not a reason to open nothing.
+        let _ = self.until(|state| {
+            let permits = state.request(request).map(|asked| asked.permits);
+            let permits = permits.unwrap_or_default();
+            released.iter().all(|(header, bit)| {
+                let mut of_it = permits.iter().filter(|permit| permit.header.0 == *header);
+                of_it.any(|permit| permit.released & bit != 0)
+            })
+        });
         given
     }
 
@@ -451,6 +460,28 @@ impl There {
         }
         Ok(())
     }
+}
+
+/// What a custodian in another process took, as one in this process would say it.
+fn taken(
+    by: &OrgId,
+    done: Result<chartseal_api::Deposited, ClientError>,
+) -> Result<Deposited, NodeError> {
+    let mut refused = Vec::new();
+    for one in done.map_err(node_error)?.refused {
+        if !one.is_outdated {
+            return Err(NodeError::Remote {
+                org: *by,
+                code: "CS-API-20".into(),
+                why: one.why,
+            });
+        }
+        refused.push((one.record, DepositFault::NotAnchored));
+    }
+    Ok(Deposited {
+        acknowledgements: Vec::new(),
+        refused,
+    })
 }
 
 /// The root of a history of these entries.

@@ -125,10 +125,10 @@ fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result
 }
 
 /// Whether every custodian that answers refuses for one of these reasons, and one does; who is down gives nothing.
-fn all_refuse(asked: &[(OrgId, Result<ReleasedShares, NodeError>)], codes: &[&str]) -> bool {
+fn all_refuse(asked: &[(OrgId, Result<Vec<ReleasedShares>, NodeError>)], codes: &[&str]) -> bool {
     let is_down = |it: &Result<_, _>| matches!(it, Err(NodeError::Stopped(_)));
     let mut answers = asked.iter().map(|(_, it)| it).filter(|it| !is_down(it));
-    let refuses = |it: &Result<ReleasedShares, NodeError>| {
+    let refuses = |it: &Result<Vec<ReleasedShares>, NodeError>| {
         it.as_ref().is_err_and(|why| codes.contains(&why.code()))
     };
     answers.clone().next().is_some() && answers.all(refuses)

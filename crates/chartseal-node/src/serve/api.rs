@@ -252,6 +252,7 @@ pub(super) async fn serve(
     let small = DefaultBodyLimit::max(MAX_SMALL_BODY);
     let large = OpenApiRouter::new()
         .routes(routes!(answers::deposit))
+        .routes(routes!(answers::redeal))
         .layer(DefaultBodyLimit::max(MAX_BODY));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(answers::genesis))

@@ -1,11 +1,12 @@
-//! What a custodian does by itself when a block is final: it destroys what is erased, and attests it.
+//! What a custodian does by itself when a block is final: it destroys what is erased, and attests it; and shares that a
+//! newer deal has replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chartseal_consensus::engine::Handle;
-use chartseal_ledger::{Block, Body};
-use chartseal_wire::RecordId;
+use chartseal_ledger::Body;
+use chartseal_wire::{HeaderDigest, RecordId};
 
 use super::keeper::NodeKeeper;
 use crate::error::NodeError;
@@ -25,6 +26,8 @@ pub(super) struct Duties {
     /// Records whose destruction is not attested on the chain yet: by the height that erased them, and when it was last
     /// attested.
     open: BTreeMap<(u64, RecordId), u64>,
+    /// Versions of which a custodian has acknowledged a newer deal.
+    redealt: BTreeSet<HeaderDigest>,
 }
 
 impl Duties {
@@ -39,6 +42,7 @@ impl Duties {
             file,
             seen: seen.unwrap_or(0),
             open: BTreeMap::new(),
+            redealt: BTreeSet::new(),
         }
     }
 
@@ -57,24 +61,21 @@ impl Duties {
             self = duties;
             if let Err(error) = done {
                 // Whatever is not done is tried again with the next block.
-                tracing::error!(%error, "erased records can't be destroyed");
+                tracing::error!(%error, "what is erased or was dealt anew can't be destroyed");
             }
         }
     }
 
     fn due(&self, record: &RecordId, last: u64, head: u64) -> Result<Due, NodeError> {
         let node = self.keeper.node();
-        let Ok(index) = node.index_for(record) else {
-            return Ok(Due::Nothing);
-        };
-        let known = node.state().record(record);
-        let is_attested = known.is_none_or(|it| it.destroyed & (1 << (index.get() - 1)) != 0);
-        Ok(if is_attested {
-            if node.holds_rows_of(record)? {
-                Due::Again
-            } else {
-                Due::Nothing
-            }
+        let holds = node.holds_rows_of(record)?;
+        // Who was dealt to attests, with or without a share; who came later, if it has something.
+        let is_concerned = holds || last > 0 || node.index_for(record).is_ok();
+        let is_attested = node.state().has_destroyed(record, &node.org());
+        Ok(if !is_concerned {
+            Due::Nothing
+        } else if is_attested {
+            if holds { Due::Again } else { Due::Nothing }
         } else if last == 0 || head >= last + AGAIN {
             Due::Now
         } else {
@@ -87,8 +88,17 @@ impl Duties {
             let height = self.seen + 1;
             // What was pruned was looked after before: nodes prune below what they have done.
             let block = self.keeper.node().kept_block(height)?;
-            for record in block.iter().flat_map(erased) {
-                self.open.insert((height, record), 0);
+            let parsed = block.iter().flat_map(|block| &block.transactions);
+            for transaction in parsed.filter_map(|it| it.parse().ok()) {
+                match transaction.body {
+                    Body::Erased(erased) => {
+                        self.open.insert((height, erased.record), 0);
+                    }
+                    Body::RedealAcknowledged(acknowledged) => {
+                        self.redealt.insert(acknowledged.header);
+                    }
+                    _ => {}
+                }
             }
             self.seen = height;
         }
@@ -99,6 +109,9 @@ impl Duties {
                 failed = Some(error);
             }
         }
+        let redealt = self.redealt.iter().copied();
+        self.keeper.node().destroy_replaced(redealt)?;
+        self.redealt.clear();
         let oldest = self.open.keys().next();
         let done = oldest.map_or(self.seen, |(height, _)| height - 1);
         // Without this the next process looks at more blocks again, and does nothing twice.
@@ -140,15 +153,4 @@ enum Due {
     Now,
     /// The attestation is on its way.
     Later,
-}
-
-/// The records that a block erases.
-fn erased(block: &Block) -> Vec<RecordId> {
-    let parsed = block.transactions.iter().filter_map(|it| it.parse().ok());
-    parsed
-        .filter_map(|transaction| match transaction.body {
-            Body::Erased(erased) => Some(erased.record),
-            _ => None,
-        })
-        .collect()
 }

@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chartseal_api::{BlobAsk, Signed};
+use chartseal_api::{BlobAsk, EnvelopeFront, Signed};
 use chartseal_client::Remote;
 use chartseal_codec::canonical_struct;
 use chartseal_envelope::RecordId as RandomId;
-use chartseal_vault::{BlobId, SideKey, VaultError};
+use chartseal_vault::{BlobId, BlobStore, SideKey, VaultError};
 use chartseal_wire::Time;
 
 use super::keeper::NodeKeeper;
 use super::others::Others;
 use crate::error::NodeError;
 use crate::keys::{public, sign};
+use crate::vault::KeptShare;
 
 /// How often everything is looked at.
 const EVERY: Duration = Duration::from_secs(24 * 3_600);
@@ -37,6 +38,9 @@ pub struct Scrubbed {
     pub lost: u64,
     /// How many shares are damaged. Nobody else has them: a key holder has to deal anew.
     pub damaged_shares: u64,
+    /// How many shares records rest on that were dealt to a former committee: their patients' apps have not dealt anew
+    /// yet.
+    pub former_shares: u64,
     /// How many ciphertexts belonged to no record, and are gone.
     pub garbage: u64,
 }
@@ -47,8 +51,19 @@ canonical_struct!(Scrubbed {
     mended,
     lost,
     damaged_shares,
+    former_shares,
     garbage
 });
+
+/// What came of looking for another organization's copy of a ciphertext.
+enum Mended {
+    /// It is here.
+    Yes,
+    /// Its record was erased meanwhile, or is not this node's.
+    Erased,
+    /// Nobody gives it.
+    NoCopy,
+}
 
 /// Passes over a vault, one at a time.
 #[derive(Clone)]
@@ -105,7 +120,7 @@ impl Scrub {
         // In this order: a deposit writes its front before its body, and an erasure deletes the body first.
         let here = blobs.ids()?;
         let expected = self.expected()?;
-        for (id, org) in &expected {
+        for (id, front) in &expected {
             if self.ended.load(Ordering::SeqCst) {
                 return Ok(found);
             }
@@ -116,14 +131,10 @@ impl Scrub {
                 Ok(None) | Err(VaultError::Damaged { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            match self.copy_of(id) {
-                // Unless it was erased meanwhile.
-                Some(bytes) if self.keeper.node().has_front(org)? => {
-                    blobs.put(&bytes)?;
-                    found.mended += 1;
-                }
-                Some(_) => {}
-                None => {
+            match self.mend(blobs.as_ref(), id, front)? {
+                Mended::Yes => found.mended += 1,
+                Mended::Erased => {}
+                Mended::NoCopy => {
                     tracing::error!(%id, "a ciphertext is damaged or missing, and no other organization gives it");
                     found.lost += 1;
                 }
@@ -134,7 +145,7 @@ impl Scrub {
             .filter(|id| !expected.contains_key(id))
             .collect();
         found.garbage = blobs.delete(&garbage)? as u64;
-        found.damaged_shares = self.damaged_shares()?;
+        self.look_at_shares(&mut found)?;
         found.at = self.keeper.node().clock.now();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         tracing::info!(
@@ -142,6 +153,7 @@ impl Scrub {
             mended = found.mended,
             lost = found.lost,
             damaged_shares = found.damaged_shares,
+            former_shares = found.former_shares,
             garbage = found.garbage,
             "the vault was looked at"
         );
@@ -161,16 +173,47 @@ impl Scrub {
         Ok(expected)
     }
 
-    fn damaged_shares(&self) -> Result<u64, NodeError> {
+    fn look_at_shares(&self, found: &mut Scrubbed) -> Result<(), NodeError> {
         let keys = self.keeper.node().share_keys()?;
-        let mut damaged = 0;
         for key in keys {
-            if !self.keeper.node().share_is_whole(&key)? {
-                tracing::error!(header = %key, "a share is damaged: a holder of the record's key has to deal anew");
-                damaged += 1;
+            match self.keeper.node().kept_share(&key)? {
+                KeptShare::Good => {}
+                KeptShare::Former => found.former_shares += 1,
+                KeptShare::Damaged => {
+                    tracing::error!(%key, "a share is damaged: a holder of the record's key has to deal anew");
+                    found.damaged_shares += 1;
+                }
             }
         }
-        Ok(damaged)
+        Ok(())
+    }
+
+    /// Fetches the ciphertexts of these records that are not here.
+    pub(super) fn fetch(&self, fronts: &[EnvelopeFront]) -> Result<(), NodeError> {
+        let blobs = self.keeper.node().blobs();
+        for front in fronts {
+            let id = BlobId(front.seal.body_digest().0);
+            if !blobs.contains(&id)? {
+                self.mend(blobs.as_ref(), &id, &SideKey(front.header.digest().0))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn mend(
+        &self,
+        blobs: &dyn BlobStore,
+        id: &BlobId,
+        front: &SideKey,
+    ) -> Result<Mended, NodeError> {
+        let Some(bytes) = self.copy_of(id) else {
+            return Ok(Mended::NoCopy);
+        };
+        if !self.keeper.node().has_front(front)? {
+            return Ok(Mended::Erased);
+        }
+        blobs.put(&bytes)?;
+        Ok(Mended::Yes)
     }
 
     /// Another organization's copy. Whoever gives it: its id is its hash.

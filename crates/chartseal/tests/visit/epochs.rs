@@ -2,64 +2,18 @@
 
 use chartseal::{Options, TrustPolicy, Verdict, verify};
 use chartseal_audit::Doubt;
-use chartseal_consensus::engine::NOTICE;
-use chartseal_ledger::body::{CommitteeChanged, Countersignature, NextMember};
-use chartseal_ledger::{Body, TRANSACTION_VERSION, Transaction};
-use chartseal_node::keys::{public, sign};
 use chartseal_wire::ProofFile;
 
-use crate::fixture::{MINUTE, Visit};
-
-/// The same organizations in another order: another committee, whose custodians have other places.
-fn change(visit: &Visit, from: u64) -> chartseal_ledger::SignedTransaction {
-    let network = &visit.network;
-    let state = network.head().unwrap().state();
-    let mut body = CommitteeChanged {
-        epoch: state.committee().epoch() + 1,
-        from,
-        members: network
-            .nodes()
-            .iter()
-            .rev()
-            .map(|node| NextMember {
-                org: node.org(),
-                validator: public(&node.keys().cosigner),
-                custodian_kem: node.keys().kem.public_key().key_id().0,
-            })
-            .collect(),
-        approvals: Vec::new(),
-    };
-    let message = body.to_approve(&network.chain());
-    let offices = network.nodes().iter().take(3).map(|node| Countersignature {
-        org: node.org(),
-        signature: sign(network.enrolment_key(&node.org()).unwrap(), &message),
-    });
-    body.approvals = offices.collect();
-    let office = network.enrolment_key(&network.nodes()[3].org()).unwrap();
-    let transaction = Transaction {
-        version: TRANSACTION_VERSION,
-        chain: network.chain(),
-        actor_key: public(office),
-        seq: state.sequence(&public(office)) + 1,
-        expires: network.head().unwrap().height() + 10,
-        body: Body::from(body),
-    };
-    transaction.sign(|message| sign(office, message))
-}
+use crate::fixture::Visit;
 
 #[test]
 fn an_export_shows_how_the_committee_came_into_office() {
     let mut visit = Visit::new();
     let record = visit.file_result("before");
     visit.grant();
-    let sudden = change(&visit, visit.network.head().unwrap().height() + 2);
+    let sudden = visit.change(visit.network.head().unwrap().height() + 2);
     assert!(visit.network.submit(sudden, &[]).is_err(), "without notice");
-    let from = visit.network.head().unwrap().height() + 1 + NOTICE + 3;
-    visit.network.submit(change(&visit, from), &[]).unwrap();
-    while visit.network.head().unwrap().height() < from + 2 {
-        visit.wait(1_000);
-    }
-    visit.network.clock().advance_ms(MINUTE);
+    visit.hand_over();
     assert_eq!(visit.network.head().unwrap().head().epoch, 1);
     // What was dealt to the first committee is released as before.
     assert_eq!(visit.read(&[record]).unwrap().records.len(), 1);

@@ -7,9 +7,11 @@ use chartseal::{
     Patient, Person, Purpose, RecordId, Request, RequestId, TrustPolicy, Verdict, verify,
 };
 use chartseal_audit::Report;
+use chartseal_consensus::engine::NOTICE;
 use chartseal_envelope::KemKeyPair;
+use chartseal_ledger::body::{CommitteeChanged, Countersignature, NextMember};
 use chartseal_ledger::{Body, NotReleasable, SignedTransaction, TRANSACTION_VERSION, Transaction};
-use chartseal_node::keys::sign;
+use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, NodeError};
 use chartseal_wire::history::Access;
 use chartseal_wire::{Entry, Event, Time};
@@ -110,6 +112,57 @@ impl Visit {
         self.network.clock().advance_ms(ms);
         let hospital = self.hospital;
         self.network.enrol_patient(&hospital).unwrap();
+    }
+
+    /// The same organizations in another order from a height on: another committee, whose custodians have other places.
+    pub(crate) fn change(&self, from: u64) -> SignedTransaction {
+        let network = &self.network;
+        let state = network.head().unwrap().state();
+        let committee = state.committee();
+        let node_of = |org: &OrgId| network.nodes().iter().find(|node| node.org() == *org);
+        let nodes: Vec<_> = committee
+            .members()
+            .iter()
+            .rev()
+            .map(|member| node_of(&member.org).unwrap())
+            .collect();
+        let members = nodes.iter().map(|node| NextMember {
+            org: node.org(),
+            validator: public(&node.keys().cosigner),
+            custodian_kem: node.keys().kem.public_key().key_id().0,
+        });
+        let mut body = CommitteeChanged {
+            epoch: committee.epoch() + 1,
+            from,
+            members: members.collect(),
+            approvals: Vec::new(),
+        };
+        let message = body.to_approve(&network.chain());
+        let offices = nodes.iter().take(3).map(|node| Countersignature {
+            org: node.org(),
+            signature: sign(network.enrolment_key(&node.org()).unwrap(), &message),
+        });
+        body.approvals = offices.collect();
+        let office = network.enrolment_key(&network.nodes()[3].org()).unwrap();
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain: network.chain(),
+            actor_key: public(office),
+            seq: state.sequence(&public(office)) + 1,
+            expires: network.head().unwrap().height() + 10,
+            body: Body::from(body),
+        };
+        transaction.sign(|message| sign(office, message))
+    }
+
+    /// Waits until such a committee is in office.
+    pub(crate) fn hand_over(&mut self) {
+        let from = self.network.head().unwrap().height() + 1 + NOTICE + 3;
+        self.network.submit(self.change(from), &[]).unwrap();
+        while self.network.head().unwrap().height() < from + 2 {
+            self.wait(1_000);
+        }
+        self.network.clock().advance_ms(MINUTE);
     }
 
     /// What the auditor proves of the patient's export, and of nothing else.

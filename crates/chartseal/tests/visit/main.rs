@@ -23,3 +23,4 @@ mod p07_one_node;
 mod p08_no_phi;
 mod p09_erasure;
 mod p10_once;
+mod redeals;

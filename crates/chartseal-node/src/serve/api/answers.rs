@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey,
-    Refused, ReleaseAsk, Signed, SignedError, Submission,
+    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, Submission,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
@@ -28,7 +28,8 @@ use super::asked::{Cbor, Named, Queried, Sent};
 use super::failure::Failure;
 use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
-use crate::error::{DepositFault, NodeError};
+use crate::custodian::ReleasedShares;
+use crate::error::NodeError;
 use crate::export::ExportRequest;
 use crate::proof::Certified;
 
@@ -364,16 +365,49 @@ pub(super) async fn deposit(State(api): Asked, Sent(body): Sent) -> Answer {
     drop(body);
     work(&api, move |api| {
         let done = api.keeper.deposit(&envelopes, &deal)?;
-        api.submit_own(done.acknowledgements);
-        let refused = done.refused.into_iter().map(|(record, why)| Refused {
-            record,
-            is_outdated: matches!(why, DepositFault::NotAnchored | DepositFault::Erased),
-            why: why.to_string(),
-        });
-        let refused = refused.collect();
-        Ok(encoded(&Deposited { refused }))
+        Ok(encoded(&deposited(api, done)))
     })
     .await
+}
+
+/// This custodian's shares of keys that were dealt anew to the present committee.
+#[utoipa::path(
+    post,
+    path = "/v1/redeals",
+    tag = "records",
+    request_body(content = Cbor, description = "`Redeal` of chartseal-api, at most 64 MiB", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`Deposited` of chartseal-api: what was not taken, and why", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn redeal(State(api): Asked, Sent(body): Sent) -> Answer {
+    let _turn = api.deposits.try_acquire().map_err(|_| Failure::busy())?;
+    let Redeal { fronts, deal } = read("a re-deal", &body)?;
+    drop(body);
+    work(&api, move |api| {
+        let done = api.keeper.node().redeposit(&fronts, &deal)?;
+        let answer = deposited(api, done);
+        // A newcomer has no ciphertext of what was filed before; that nobody gives it now keeps nothing from being dealt.
+        if let Err(error) = api.scrub.fetch(&fronts) {
+            tracing::warn!(%error, "ciphertexts of records that were dealt anew can't be fetched");
+        }
+        Ok(encoded(&answer))
+    })
+    .await
+}
+
+/// Puts a custodian's acknowledgements on their way; gives what it says to the dealer.
+fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
+    api.submit_own(done.acknowledgements);
+    let refused = done.refused.into_iter().map(|(record, why)| Refused {
+        record,
+        is_outdated: why.is_outdated(),
+        why: why.to_string(),
+    });
+    Deposited {
+        refused: refused.collect(),
+    }
 }
 
 /// This custodian's shares for a request that the newest final state permits.
@@ -383,7 +417,7 @@ pub(super) async fn deposit(State(api): Asked, Sent(body): Sent) -> Answer {
     tag = "records",
     request_body(content = Cbor, description = "`ReleaseAsk` of chartseal-api", content_type = "application/cbor"),
     responses(
-        (status = 200, description = "`Release` of chartseal-envelope, sealed to the reader", body = Cbor, content_type = "application/cbor"),
+        (status = 200, description = "`Releases` of chartseal-api, sealed to the reader", body = Cbor, content_type = "application/cbor"),
         Failure,
     ),
 )]
@@ -391,9 +425,13 @@ pub(super) async fn release(State(api): Asked, Sent(body): Sent) -> Answer {
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
     work(&api, move |api| {
         let done = api.keeper.node().release(&request, &reader)?;
-        // The receipt is on its way before the shares are.
-        api.submit_own(done.receipt);
-        Ok(encoded(&done.release))
+        let mut releases = Vec::with_capacity(done.len());
+        for ReleasedShares { release, receipt } in done {
+            // The receipt is on its way before the shares are.
+            api.submit_own(receipt);
+            releases.push(release);
+        }
+        Ok(encoded(&Releases { releases }))
     })
     .await
 }

@@ -214,6 +214,7 @@ fn labelled(page: &mut String, api: &Api, status: &Status) {
         ("mended", scrubbed.mended),
         ("lost", scrubbed.lost),
         ("damaged_shares", scrubbed.damaged_shares),
+        ("former_shares", scrubbed.former_shares),
         ("garbage", scrubbed.garbage),
     ];
     let rows = scrubbed_of.map(|(what, count)| (format!("{{what=\"{what}\"}}"), float(count)));

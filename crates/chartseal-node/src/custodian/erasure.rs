@@ -1,0 +1,171 @@
+//! Destroying what was erased, and shares that a newer deal has replaced.
+
+use chartseal_ledger::SignedTransaction;
+use chartseal_ledger::body::Destroyed;
+use chartseal_ledger::state::Deposited;
+use chartseal_vault::{BlobId, ShareKey, SideKey};
+use chartseal_wire::{ActorId, HeaderDigest, RecordId};
+
+use super::read_front;
+use crate::error::NodeError;
+use crate::node::{Node, side_key};
+
+/// What an erasure of a record destroys.
+pub(crate) struct Held {
+    shares: Vec<ShareKey>,
+    pub(crate) bodies: Vec<BlobId>,
+    side: Vec<SideKey>,
+}
+
+impl Node {
+    /// Destroys everything of an erased record: shares, ciphertext, headers, reason texts with their
+    /// salts, of all its versions. Gives the attestation to put on the chain.
+    ///
+    /// # Errors
+    /// [`NodeError`] unless the chain says that the patient erased it.
+    pub fn destroy(&mut self, record: &RecordId) -> Result<SignedTransaction, NodeError> {
+        let begun = self.begin_destruction(record)?;
+        self.stores.blobs.delete(&begun.bodies)?;
+        self.end_destruction(record, &begun)
+    }
+
+    /// Destroys an erased record's shares. Its bodies are deleted next, for which the node is not needed.
+    pub(crate) fn begin_destruction(&mut self, record: &RecordId) -> Result<Held, NodeError> {
+        self.check_running()?;
+        if !self
+            .state()
+            .record(record)
+            .is_some_and(|record| record.erased)
+        {
+            return Err(NodeError::NotErased(*record));
+        }
+        let held = self.held_of(record)?;
+        self.stores.shares.destroy(&held.shares)?;
+        Ok(held)
+    }
+
+    /// Destroys the rest, and attests. Fronts last: they name the bodies, should this be cut short.
+    pub(crate) fn end_destruction(
+        &mut self,
+        record: &RecordId,
+        held: &Held,
+    ) -> Result<SignedTransaction, NodeError> {
+        self.stores.side.destroy(&held.side)?;
+        Ok(self.transaction(Destroyed { record: *record }))
+    }
+
+    /// Whether anything of a record is left here that an erasure destroys.
+    ///
+    /// # Errors
+    /// [`NodeError`] if a store refuses.
+    pub fn holds_anything_of(&self, record: &RecordId) -> Result<bool, NodeError> {
+        let held = self.held_of(record)?;
+        if self.holds_rows(&held)? {
+            return Ok(true);
+        }
+        for body in &held.bodies {
+            if self.stores.blobs.contains(body)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether its share of a version's deal is here; 0 is the deal that the header names.
+    ///
+    /// # Errors
+    /// [`NodeError`] if a store refuses.
+    pub fn holds_share(&self, header: &HeaderDigest, deal: u64) -> Result<bool, NodeError> {
+        let key = ShareKey::of_deal(&header.0, deal);
+        Ok(self.stores.shares.get(&key)?.is_some())
+    }
+
+    /// What [`holds_anything_of`](Self::holds_anything_of) says, of what is in the node's own databases, so that the vault is not waited for.
+    pub(crate) fn holds_rows_of(&self, record: &RecordId) -> Result<bool, NodeError> {
+        self.holds_rows(&self.held_of(record)?)
+    }
+
+    fn holds_rows(&self, held: &Held) -> Result<bool, NodeError> {
+        for share in &held.shares {
+            if self.stores.shares.get(share)?.is_some() {
+                return Ok(true);
+            }
+        }
+        for row in &held.side {
+            if self.stores.side.get(row)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Where everything of a record would be. The newest body is known from the state, earlier ones
+    /// from their fronts.
+    fn held_of(&self, record: &RecordId) -> Result<Held, NodeError> {
+        let belongings = self.belongings(record)?;
+        let newest = self.state().record(record).map(|record| record.body);
+        let mut bodies: Vec<BlobId> = newest.into_iter().map(BlobId).collect();
+        let fronts = belongings.versions.values().map(|header| SideKey(header.0));
+        for front in fronts.clone() {
+            if let Some(front) = self.stores.side.get(&front)? {
+                bodies.push(BlobId(read_front(front.expose())?.seal.body_digest().0));
+            }
+        }
+        let mut side: Vec<SideKey> = fronts.clone().collect();
+        let shares = belongings.versions.values().flat_map(|header| {
+            let newest = self.state().deals(header).newest;
+            (0..=newest).map(|deal| ShareKey::of_deal(&header.0, deal))
+        });
+        for (tx, commitment) in &belongings.reasons {
+            side.push(side_key(tx, commitment));
+            if self.older_text(commitment)?.is_some() {
+                side.push(SideKey(commitment.0));
+            }
+        }
+        Ok(Held {
+            shares: shares.collect(),
+            side,
+            bodies,
+        })
+    }
+
+    /// Destroys this custodian's shares of deals that newer ones have replaced, of these versions. Gives how many there
+    /// were.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the node is stopped or its store refuses.
+    pub fn destroy_replaced(
+        &mut self,
+        headers: impl IntoIterator<Item = HeaderDigest>,
+    ) -> Result<usize, NodeError> {
+        self.check_running()?;
+        let mut replaced = Vec::new();
+        for header in headers {
+            let before = 0..self.state().deals(&header).durable;
+            for deal in before.filter(|deal| self.is_replaced(&header, *deal)) {
+                if self.holds_share(&header, deal)? {
+                    replaced.push(ShareKey::of_deal(&header.0, deal));
+                }
+            }
+        }
+        if replaced.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.stores.shares.destroy(&replaced)?)
+    }
+
+    /// Whether a later deal by the patient is durable. Of a reader's only who opens the record knows whether it is any
+    /// good, so the shares that it would replace stay.
+    pub(super) fn is_replaced(&self, header: &HeaderDigest, deal: u64) -> bool {
+        let state = self.state();
+        let mut later = deal + 1..=state.deals(header).durable;
+        later.any(|number| {
+            let later = state.deal(header, number);
+            later.is_some_and(|later| {
+                let record = state.record(&later.record);
+                let owner = record.map(|record| state.owner(&record.patient));
+                later.status() == Deposited::Durable && owner.map(ActorId::from) == Some(later.by)
+            })
+        })
+    }
+}
