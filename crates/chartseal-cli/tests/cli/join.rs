@@ -11,7 +11,7 @@ use chartseal_ledger::body::{
 use chartseal_ledger::{Body, Genesis, TRANSACTION_VERSION, Transaction};
 use chartseal_node::NodeKeys;
 use chartseal_node::keys::{public, sign};
-use chartseal_node::serve::{Peer, TxOutcome};
+use chartseal_node::serve::{Peer, Service, TxOutcome};
 use chartseal_wire::OrgId;
 
 use crate::net::network;
@@ -19,10 +19,10 @@ use crate::support::{Ran, run};
 
 /// As the engine has it.
 const NOTICE: u64 = 64;
-const NEWCOMER: usize = 4;
+pub(crate) const NEWCOMER: usize = 4;
 
 /// Writes a transaction into the chain, at one node.
-fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
+pub(crate) fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
     let transaction = Transaction {
         version: TRANSACTION_VERSION,
         chain: network.config(0).network,
@@ -45,7 +45,7 @@ fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<
 }
 
 /// The newcomer's configuration and keys; everybody knows its address.
-fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
+pub(crate) fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
     let mut config = network.config(0);
     let mut address = config.listen;
     address.set_port(address.port() + 4);
@@ -64,12 +64,19 @@ fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
     config.directory = "data".into();
     config.listen = address;
     config.later = vec![Peer { key, address }];
+    if let Some(api) = &mut config.api {
+        api.set_port(api.port() + 4);
+        config.services.push(Service {
+            organization: id,
+            url: format!("http://{api}"),
+        });
+    }
     fs::write(place.join("node.keys"), keys.to_secret_bytes()).unwrap();
     fs::write(file, config.text()).unwrap();
 }
 
 /// Stops a node, and takes a snapshot of its ledger with what vouches for it.
-fn snapshot(network: &mut Cluster, number: usize, to: &Path) {
+pub(crate) fn snapshot(network: &mut Cluster, number: usize, to: &Path) {
     network.kill(number);
     let directory = network.config(number).directory;
     let (out, vouchers) = (to.join("snapshot"), to.join("vouchers"));
@@ -88,7 +95,7 @@ fn snapshot(network: &mut Cluster, number: usize, to: &Path) {
 }
 
 /// `node join` with these two files.
-fn join(network: &Cluster, snapshot: &Path, vouchers: &Path) -> Ran {
+pub(crate) fn join(network: &Cluster, snapshot: &Path, vouchers: &Path) -> Ran {
     run([
         "node",
         "join",
@@ -99,6 +106,51 @@ fn join(network: &Cluster, snapshot: &Path, vouchers: &Path) -> Ran {
         "--vouchers",
         vouchers.to_str().unwrap(),
     ])
+}
+
+/// Three offices agree that the newcomer takes the fourth organization's place; gives the height from which on. Its
+/// office signs under this sequence number.
+pub(crate) fn take_the_fourth_ones_place(
+    network: &Cluster,
+    offices: &[SigningKeyPair],
+    (keys, id): (&NodeKeys, OrgId),
+    seq: u64,
+) -> u64 {
+    let genesis: Genesis =
+        chartseal_codec::from_bytes(&fs::read(network.place().join("genesis")).unwrap()).unwrap();
+    let next = |org: OrgId, keys: &NodeKeys| NextMember {
+        org,
+        validator: public(&keys.cosigner),
+        custodian_kem: keys.kem.public_key().key_id().0,
+    };
+    let members = genesis.committee().members();
+    let mut list: Vec<NextMember> = (0..3)
+        .map(|number| {
+            let keys = fs::read(network.config(number).keys).unwrap();
+            next(
+                members[number].org,
+                &NodeKeys::from_secret_bytes(&keys).unwrap(),
+            )
+        })
+        .collect();
+    list.push(next(id, keys));
+    let from = network.height() + 1 + NOTICE + 15;
+    let mut change = CommitteeChanged {
+        epoch: genesis.committee().epoch() + 1,
+        from,
+        members: list,
+        approvals: Vec::new(),
+    };
+    let message = change.to_approve(&genesis.chain_id());
+    let approvals = members.iter().zip(offices).take(3);
+    change.approvals = approvals
+        .map(|(member, office)| Countersignature {
+            org: member.org,
+            signature: sign(office, &message),
+        })
+        .collect();
+    submit(network, &offices[0], seq, change);
+    from
 }
 
 #[test]
@@ -135,37 +187,7 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     let height = network.height();
     network.await_height_of(&[0, 1, 2, 3, NEWCOMER], height + 2);
 
-    // The newcomer takes the fourth one's place.
-    let genesis: Genesis =
-        chartseal_codec::from_bytes(&fs::read(network.place().join("genesis")).unwrap()).unwrap();
-    let member = |number: usize| {
-        let member = &genesis.committee().members()[number];
-        NextMember {
-            org: member.org,
-            validator: member.validator,
-            custodian_kem: [0; 32],
-        }
-    };
-    let newcomer = NextMember {
-        org: id,
-        validator: public(&keys.cosigner),
-        custodian_kem: [0; 32],
-    };
-    let from = network.height() + 1 + NOTICE + 15;
-    let mut change = CommitteeChanged {
-        epoch: genesis.committee().epoch() + 1,
-        from,
-        members: vec![member(0), member(1), member(2), newcomer],
-        approvals: Vec::new(),
-    };
-    let message = change.to_approve(&genesis.chain_id());
-    change.approvals = (0..3)
-        .map(|number| Countersignature {
-            org: genesis.committee().members()[number].org,
-            signature: sign(&offices[number], &message),
-        })
-        .collect();
-    submit(&network, &offices[0], 2, change);
+    let from = take_the_fourth_ones_place(&network, &offices, (&keys, id), 2);
     network.await_height_of(&[0, 1, 2, NEWCOMER], from + 2);
 
     // Three of the four members of the new committee are a quorum, the newcomer among them.
@@ -173,7 +195,7 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     network.kill(0);
     let before = network.height();
     network.await_height_of(&[1, 2, NEWCOMER], before + 3);
-    let next = Author::new(office(&network.place(), 1), genesis.chain_id()).ask();
+    let next = Author::new(office(&network.place(), 1), network.config(0).network).ask();
     let mut control = network.control(NEWCOMER).unwrap();
     control.submit(&next).unwrap();
     network.await_height_of(&[1, 2, NEWCOMER], before + 6);

@@ -46,6 +46,7 @@ mod net;
 mod operations;
 mod policy;
 mod records;
+mod redeal;
 mod reports;
 #[path = "../../../chartseal-vault/tests/s3/server.rs"]
 mod s3;

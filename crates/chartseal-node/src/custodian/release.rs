@@ -39,7 +39,7 @@ impl Node {
     /// the permit is final, in its window, and would still be given now.
     ///
     /// Records may have been dealt to several committees, in which it has several indices: one release for each. A
-    /// record of which it has no share is left out.
+    /// record of which it has no share, or a damaged one, is left out if it has others.
     ///
     /// # Errors
     /// [`NodeError`]; nothing is released then.
@@ -61,12 +61,15 @@ impl Node {
         let mut by_index: BTreeMap<ShareIndex, Vec<(RecordId, HeldShare)>> = BTreeMap::new();
         let mut missing = None;
         for item in &may {
-            match self.share_of(item)? {
-                Some(share) => {
+            match self.share_of(item) {
+                Ok(share) => {
                     let shares = by_index.entry(share.index()).or_default();
                     shares.push((item.record, share));
                 }
-                None => missing = missing.or(Some(NodeError::NoShare(item.header))),
+                Err(why) => {
+                    tracing::error!(header = %item.header, %why, "a share can't be released");
+                    missing = missing.or(Some(why));
+                }
             }
         }
         if let Some(missing) = missing.filter(|_| by_index.is_empty()) {
@@ -96,21 +99,20 @@ impl Node {
     }
 
     /// This custodian's share of what may be released, as it behaves.
-    fn share_of(&self, item: &Releasable) -> Result<Option<HeldShare>, NodeError> {
+    fn share_of(&self, item: &Releasable) -> Result<HeldShare, NodeError> {
         let key = ShareKey::of_deal(&item.header.0, item.deal);
-        let Some(share) = self.stores.shares.get(&key)? else {
-            return Ok(None);
-        };
+        let share = self.stores.shares.get(&key)?;
+        let share = share.ok_or(NodeError::NoShare(item.header))?;
         let share = HeldShare::from_storage_bytes(share.expose());
         let share = share.map_err(|why| NodeError::Damaged {
             what: "a share",
             why,
         })?;
-        Ok(Some(if self.conduct == Conduct::LiesAboutShares {
+        Ok(if self.conduct == Conduct::LiesAboutShares {
             share.lying()
         } else {
             share
-        }))
+        })
     }
 
     /// The sealed record of a request that was permitted, for its reader.

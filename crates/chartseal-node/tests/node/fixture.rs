@@ -16,7 +16,7 @@ use chartseal_ledger::{
     Transaction,
 };
 use chartseal_node::keys::{public, sign};
-use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeKeys, Stores};
+use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeKeys, ReleasedShares, Stores};
 use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Terms};
 use chartseal_vault::StoreKey;
 use chartseal_wire::history::Token;
@@ -322,4 +322,11 @@ pub(crate) fn digest(header: &Header) -> HeaderDigest {
 /// The same key pair again.
 pub(crate) fn copy(keys: &SigningKeyPair) -> SigningKeyPair {
     SigningKeyPair::from_secret_bytes(keys.expose_secret_bytes())
+}
+
+/// What a custodian gives for a request whose records were all dealt to one committee.
+pub(crate) fn released(node: &mut Node, request: &TxId, reader: &KemKeyPair) -> ReleasedShares {
+    let mut released = node.release(request, reader.public_key()).unwrap();
+    assert_eq!(released.len(), 1);
+    released.remove(0)
 }

@@ -13,12 +13,8 @@ fn a_release_comes_with_a_receipt_until_the_chain_has_it() {
     chain.grant();
     let (request, reader) = chain.request(&[5]);
     // Asked twice before the receipt is on the chain, it gives it twice.
-    let first = chain.nodes()[0]
-        .release(&request, reader.public_key())
-        .unwrap();
-    let second = chain.nodes()[0]
-        .release(&request, reader.public_key())
-        .unwrap();
+    let first = released(&mut chain.nodes()[0], &request, &reader);
+    let second = released(&mut chain.nodes()[0], &request, &reader);
     let (first, second) = (first.receipt.unwrap(), second.receipt.unwrap());
     // Only one of them is admitted.
     let rejected = chain.try_order(vec![first, second]);
@@ -26,9 +22,7 @@ fn a_release_comes_with_a_receipt_until_the_chain_has_it() {
         rejected,
         [chartseal_ledger::AdmissionError::AlreadyReleased]
     );
-    let third = chain.nodes()[0]
-        .release(&request, reader.public_key())
-        .unwrap();
+    let third = released(&mut chain.nodes()[0], &request, &reader);
     assert!(third.receipt.is_none());
 }
 
@@ -41,7 +35,7 @@ fn any_three_releases_open_the_key_and_each_is_bound_to_its_request() {
     let dealing = Dealing::initial(&sealed.envelope.front.header);
     let releases: Vec<_> = chain.nodes()[1..]
         .iter_mut()
-        .map(|node| node.release(&request, reader.public_key()).unwrap().release)
+        .map(|node| released(node, &request, &reader).release)
         .collect();
     let id = chartseal_envelope::RequestId(request.0);
     assert!(combine(&reader, id, &dealing, &releases).is_ok());

@@ -69,7 +69,7 @@ fn nodes_come_back_at_the_same_head_and_root_and_go_on() {
     // Shares and ciphertext are there, and its own transactions go on in their sequence.
     let mut receipts = Vec::new();
     for node in chain.nodes() {
-        receipts.extend(node.release(&request, reader.public_key()).unwrap().receipt);
+        receipts.extend(released(node, &request, &reader).receipt);
         assert!(node.envelope(&request, &RecordId([5; 16])).is_ok());
     }
     assert_eq!(receipts.len(), 4);
