@@ -106,6 +106,8 @@ impl NodeError {
     pub const INTERNAL: &str = "CS-API-06";
     /// The chain has no such request.
     pub const UNKNOWN_REQUEST: &str = "CS-API-11";
+    /// The request has no permit.
+    pub const DENIED: &str = "CS-API-12";
     /// The permit's time is over.
     pub const TOO_LATE: &str = "CS-API-13";
     /// The record was erased.
@@ -124,7 +126,7 @@ impl NodeError {
                 NotReleasable::TooLate { .. } => Self::TOO_LATE,
                 NotReleasable::Erased => Self::ERASED,
                 NotReleasable::Withdrawn { .. } => Self::WITHDRAWN,
-                _ => "CS-API-12",
+                _ => Self::DENIED,
             },
             Self::WrongReader(_) => Self::WRONG_READER,
             Self::Deal(_) => "CS-API-17",

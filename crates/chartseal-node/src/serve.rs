@@ -13,6 +13,7 @@
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
 //! | `others` | what it asks other organizations' services |
+//! | `texts` | sealed texts that did not come: others are asked for them |
 //! | `scrub` | the vault looked at, mended, cleared of garbage |
 //! | `tls` | the service's certificate |
 
@@ -28,6 +29,7 @@ mod keeper;
 mod others;
 mod reload;
 mod scrub;
+mod texts;
 mod tls;
 
 use std::future::poll_fn;
@@ -67,6 +69,7 @@ use keeper::NodeKeeper;
 use others::Others;
 use reload::Reload;
 use scrub::Scrub;
+use texts::Texts;
 
 /// How many requests of one address its service takes in a second, if the configuration does not say.
 const REQUESTS_PER_SECOND: u32 = 2_000;
@@ -243,7 +246,8 @@ impl Services {
         scrub: Scrub,
     ) -> Reload {
         self.runtime.spawn(scrub.clone().run());
-        let duties = Duties::new(&config.directory, keeper.clone(), handle.clone());
+        let texts = Texts::new(keeper.clone(), self.others.clone());
+        let duties = Duties::new(&config.directory, keeper.clone(), handle.clone(), texts);
         self.runtime.spawn(duties.run());
         self.runtime
             .spawn(self.others.clone().fetch_keys(keeper.clone()));

@@ -102,7 +102,9 @@ targets! {
     api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";
     api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";
     api_deposited => canonical::<chartseal_api::Deposited>, "what a custodian did with one";
+    api_redeal => canonical::<chartseal_api::Redeal>, "shares of keys that were dealt anew";
     api_release => canonical::<chartseal_api::ReleaseAsk>, "a question for shares";
+    api_releases => canonical::<chartseal_api::Releases>, "a custodian's releases";
     api_envelope => canonical::<chartseal_api::Envelope>, "a sealed record as it travels";
     api_history => canonical::<chartseal_api::Signed<chartseal_api::HistoryAsk>>, "a signed question for a history";
     api_entries => canonical::<chartseal_api::History>, "the entries of a history";

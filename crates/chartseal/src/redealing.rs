@@ -151,7 +151,7 @@ impl Person {
         if !anchors.is_empty() {
             network.submit_all(anchors)?;
         }
-        hand_out(network, &custodians, fronts, &dealers)?;
+        hand_out(network, &custodians, &fronts, &dealers)?;
         network.end_redeal(&deals)
     }
 }
@@ -160,7 +160,7 @@ impl Person {
 fn hand_out(
     network: &mut Network,
     custodians: &Custodians,
-    fronts: Vec<EnvelopeFront>,
+    fronts: &[EnvelopeFront],
     dealers: &[Dealer],
 ) -> Result<(), Error> {
     let dealers: Vec<&Dealer> = dealers.iter().collect();
@@ -168,7 +168,7 @@ fn hand_out(
     let mut acknowledgements = Vec::new();
     let mut failure = None;
     for (to, deal) in custodians.orgs.iter().zip(deals) {
-        let fronts = fronts.clone();
+        let fronts = fronts.to_vec();
         match network.redeposit(to, &Redeal { fronts, deal }) {
             Some(Ok(taken)) => {
                 acknowledgements.extend(taken.acknowledgements);

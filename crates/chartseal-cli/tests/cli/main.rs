@@ -30,6 +30,7 @@
 mod audit;
 mod bad_input;
 mod bundles;
+mod compromise;
 mod consents;
 mod contract;
 mod demo;

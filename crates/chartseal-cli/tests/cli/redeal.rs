@@ -61,9 +61,9 @@ fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
         1,
         OrganizationEnrolled { organization },
     );
-    let files = tempfile::TempDir::new().unwrap();
-    snapshot(&mut network, 0, files.path());
-    let (from, vouchers) = (files.path().join("snapshot"), files.path().join("vouchers"));
+    let shelf = tempfile::TempDir::new().unwrap();
+    snapshot(&mut network, 0, shelf.path());
+    let (from, vouchers) = (shelf.path().join("snapshot"), shelf.path().join("vouchers"));
     let joined = join(&network, &from, &vouchers);
     assert_eq!(joined.code, 0, "{}", joined.stderr);
     network.start(NEWCOMER);

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use chartseal::{Ask, Network, Purpose, RecordId};
+use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
 use chartseal_api::{HistoryAsk, Signed, ValueProof};
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{Asking, ClientError, Follower, Light, LightError, Remote};
@@ -21,7 +21,7 @@ use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
 use chartseal_node::{Clock, NodeError};
 use chartseal_wire::history::state_key;
-use chartseal_wire::{OrgId, PatientId, PublicKey, Subject, Time, TxId};
+use chartseal_wire::{Event, OrgId, PatientId, PublicKey, Subject, Time, TxId};
 use serde_json::Value;
 
 use crate::net::program;
@@ -117,6 +117,66 @@ pub(crate) fn remote(cluster: &Cluster, number: usize) -> Remote {
     let asking = config.asking(Duration::from_secs(60)).unwrap();
     let service = config.own_service().unwrap();
     Remote::new(config.organization, &service.url, &asking).unwrap()
+}
+
+/// Texts go to every node that is there; one that was down asks the others, and an erasure finds what it was given.
+#[test]
+fn a_node_that_was_down_fetches_the_texts_that_it_missed() {
+    let mut cluster = serving(Serves::Encrypted);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let hospital = network.organizations()[1];
+    let mut author = network
+        .enrol_practitioner(&hospital, &["physician"])
+        .unwrap();
+    let mut doctor = network
+        .enrol_practitioner(&hospital, &["physician"])
+        .unwrap();
+    let mut patient = network.enrol_patient(&hospital).unwrap();
+    let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
+    let kit = patient.filing_kit();
+    let filed = author.file(&mut network, &kit, &[result], |_| ()).unwrap();
+    let records = [filed[0].record];
+
+    cluster.kill(3);
+    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+    let grant = patient.grant(&mut network, &doctor, &offer).unwrap();
+    let ask = Ask::read(patient.id(), &records, Purpose::Treat);
+    let request = doctor.request(&mut network, &ask).unwrap().id();
+    let declared = doctor.declare_emergency(&mut network, patient.id(), "er", "unconscious");
+    let reason = |tx: TxId| {
+        let entries = patient.history(&network).unwrap().into_iter();
+        let mut reasons = entries.filter(|entry| entry.tx == tx);
+        reasons.find_map(|entry| match entry.event {
+            Event::Access(access) => Some(access.reason),
+            Event::Emergency(declared) => Some(declared.reason),
+            _ => None,
+        })
+    };
+    let (of_request, declared) = (reason(request).unwrap(), declared.unwrap());
+    let of_emergency = reason(declared).unwrap();
+    cluster.kill(2);
+    cluster.start(3);
+    let node = remote(&cluster, 3);
+    for (tx, commitment) in [(grant.grant, grant.invitation), (declared, of_emergency)] {
+        for round in 0.. {
+            // Its service is not there at once.
+            if node.text(&tx, &commitment).is_ok_and(|text| text.is_some()) {
+                break;
+            }
+            assert!(round < 120, "the text does not come");
+            thread::sleep(Duration::from_millis(250));
+        }
+    }
+    assert!(node.text(&request, &of_request).unwrap().is_some());
+    cluster.start(2);
+    patient.erase(&mut network, records[0]).unwrap();
+    await_destroyed(&cluster, &node, &records[0]);
+    for number in cluster.all() {
+        let left = remote(&cluster, number)
+            .text(&request, &of_request)
+            .unwrap();
+        assert!(left.is_none(), "node {number}");
+    }
 }
 
 /// A directory is copied, the network goes on, and the copy is put back: the node is told of its votes, catches up and

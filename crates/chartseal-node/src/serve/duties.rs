@@ -1,5 +1,5 @@
 //! What a custodian does by itself when a block is final: it destroys what is erased, and attests it; and shares that a
-//! newer deal has replaced.
+//! newer deal has replaced. And it asks others for the texts that it was not given.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use chartseal_ledger::Body;
 use chartseal_wire::{HeaderDigest, RecordId};
 
 use super::keeper::NodeKeeper;
+use super::texts::Texts;
 use crate::error::NodeError;
 
 /// The file that says up to which height everything is done.
@@ -28,11 +29,12 @@ pub(super) struct Duties {
     open: BTreeMap<(u64, RecordId), u64>,
     /// Versions of which a custodian has acknowledged a newer deal.
     redealt: BTreeSet<HeaderDigest>,
+    texts: Texts,
 }
 
 impl Duties {
     /// Goes on where the last process stopped: before a height is written down, all its duties are done.
-    pub(super) fn new(directory: &Path, keeper: NodeKeeper, handle: Handle) -> Self {
+    pub(super) fn new(directory: &Path, keeper: NodeKeeper, handle: Handle, texts: Texts) -> Self {
         let file = directory.join(FILE);
         let seen = std::fs::read_to_string(&file).ok();
         let seen = seen.and_then(|text| text.trim().parse().ok());
@@ -43,6 +45,7 @@ impl Duties {
             seen: seen.unwrap_or(0),
             open: BTreeMap::new(),
             redealt: BTreeSet::new(),
+            texts,
         }
     }
 
@@ -89,7 +92,11 @@ impl Duties {
             // What was pruned was looked after before: nodes prune below what they have done.
             let block = self.keeper.node().kept_block(height)?;
             let parsed = block.iter().flat_map(|block| &block.transactions);
-            for transaction in parsed.filter_map(|it| it.parse().ok()) {
+            for signed in parsed {
+                let Ok(transaction) = signed.parse() else {
+                    continue;
+                };
+                self.texts.note(height, signed.id(), &transaction.body);
                 match transaction.body {
                     Body::Erased(erased) => {
                         self.open.insert((height, erased.record), 0);
@@ -112,8 +119,10 @@ impl Duties {
         let redealt = self.redealt.iter().copied();
         self.keeper.node().destroy_replaced(redealt)?;
         self.redealt.clear();
-        let oldest = self.open.keys().next();
-        let done = oldest.map_or(self.seen, |(height, _)| height - 1);
+        self.texts.look(head)?;
+        let erasure = self.open.keys().next().map(|(height, _)| *height);
+        let oldest = erasure.into_iter().chain(self.texts.oldest()).min();
+        let done = oldest.map_or(self.seen, |height| height - 1);
         // Without this the next process looks at more blocks again, and does nothing twice.
         let _ = std::fs::write(&self.file, format!("{done}\n"));
         failed.map_or(Ok(()), Err)

@@ -43,6 +43,14 @@ impl Others {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = others;
     }
 
+    /// Whether the configuration names none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> Vec<Remote> {
         self.0

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Refused, ReleaseAsk, Section, Signed, Submission, TransactionProof,
-    TxOutcome, ValueProof,
+    HistoryAsk, KemKey, Redeal, Refused, ReleaseAsk, Releases, Section, Signed, Submission,
+    TransactionProof, TxOutcome, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -580,6 +580,21 @@ fn service() -> Vec<Seed> {
             "one",
             &Deposited {
                 refused: vec![refused],
+            },
+        ),
+        seed(
+            "api_redeal",
+            "golden",
+            &Redeal {
+                fronts: vec![envelope.front.clone()],
+                deal: golden("deal"),
+            },
+        ),
+        seed(
+            "api_releases",
+            "golden",
+            &Releases {
+                releases: vec![golden("release")],
             },
         ),
         seed(

@@ -220,18 +220,18 @@ fn shares_that_are_not_of_an_anchored_deal_are_refused_by_name() {
     // The last one is the first one's place in the new committee. Another's share, another record's, the first deal's.
     let given = give(&mut visit, &whole.front, &whole.deals[1]);
     assert!(matches!(given, Err(NodeError::Deal(_))), "{given:?}");
-    let (none, refused) = give(&mut visit, &whole.front, &stranger.deals[0]).unwrap();
+    let (taken, refused) = give(&mut visit, &whole.front, &stranger.deals[0]).unwrap();
     assert!(
-        none == 0 && matches!(refused[..], [(_, DepositFault::Share(_))]),
+        taken == 0 && matches!(refused[..], [(_, DepositFault::Share(_))]),
         "{refused:?}"
     );
     let given = give(&mut visit, &first.front, &first.deals[0]).unwrap();
     assert_eq!(given, (0, vec![(record, DepositFault::NotAnchored)]));
     let mut forged = whole.front.clone();
     forged.seal = stranger.front.seal.clone();
-    let (none, refused) = give(&mut visit, &forged, &whole.deals[0]).unwrap();
+    let (taken, refused) = give(&mut visit, &forged, &whole.deals[0]).unwrap();
     assert!(
-        none == 0 && matches!(refused[..], [(_, DepositFault::Differs(_))]),
+        taken == 0 && matches!(refused[..], [(_, DepositFault::Differs(_))]),
         "{refused:?}"
     );
     assert_eq!(holders(&visit, record), [ALL.to_vec(), vec![0, 1, 2]]);

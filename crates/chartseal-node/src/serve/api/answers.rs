@@ -14,8 +14,8 @@ use chartseal_api::{
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
+use chartseal_ledger::State as LedgerState;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_ledger::{Body as TxBody, State as LedgerState};
 use chartseal_merkle::MapKey;
 use chartseal_vault::BlobId;
 use chartseal_wire::checkpoint::origin;
@@ -32,6 +32,7 @@ use crate::custodian::ReleasedShares;
 use crate::error::NodeError;
 use crate::export::ExportRequest;
 use crate::proof::Certified;
+use crate::serve::texts::commitment;
 
 type Answer = Result<Response, Failure>;
 pub(super) type Asked = State<Arc<Api>>;
@@ -164,19 +165,6 @@ pub(super) async fn submit(State(api): Asked, Sent(body): Sent) -> Answer {
         Ok(StatusCode::ACCEPTED.into_response())
     })
     .await
-}
-
-/// The text to which a transaction commits.
-fn commitment(body: &TxBody) -> Option<Hash> {
-    match body {
-        TxBody::AccessRequested(body) => Some(body.reason),
-        TxBody::EmergencyDeclared(body) => Some(body.reason),
-        TxBody::DirectiveIssued(body) => body.sealed,
-        TxBody::QuorumGranted(body) => body.sealed,
-        TxBody::Disputed(body) => Some(body.reason),
-        TxBody::DisputeAnswered(body) => Some(body.reason),
-        _ => None,
-    }
 }
 
 /// What became of a transaction.
