@@ -69,6 +69,9 @@ pub enum NodeError {
     /// Another ephemeral key than the request committed to.
     #[error("request {0} commits to another ephemeral key")]
     WrongReader(RequestId),
+    /// The custodian's receipt is not final yet: no share leaves without one.
+    #[error("the receipt for request {0} is not on the chain yet")]
+    NoReceipt(RequestId),
     /// This custodian has no share of a record.
     #[error("no share of {0} is held here")]
     NoShare(HeaderDigest),
@@ -117,6 +120,9 @@ impl NodeError {
     /// Another ephemeral key than the request's.
     pub const WRONG_READER: &str = "CS-API-16";
 
+    /// The custodian's receipt is not final yet.
+    pub const NO_RECEIPT: &str = "CS-API-22";
+
     /// The stable id of what went wrong, as a node's service answers it.
     pub fn code(&self) -> &str {
         match self {
@@ -132,6 +138,7 @@ impl NodeError {
             Self::Deal(_) => "CS-API-17",
             Self::NotAMember(_) => "CS-API-18",
             Self::Checkpoint => "CS-API-19",
+            Self::NoReceipt(_) => Self::NO_RECEIPT,
             Self::NoShare(_) => Self::NOT_HERE,
             Self::Remote { code, .. } => code,
             _ => Self::INTERNAL,

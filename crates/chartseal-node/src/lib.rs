@@ -48,8 +48,7 @@ pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
 pub use conduct::Conduct;
 pub use custodian::{
-    Deposited, MAX_LAG_MS, ReleasedShares, author_key, custodian_set, dealing_of, dealt_in,
-    share_index,
+    Deposited, MAX_LAG_MS, author_key, custodian_set, dealing_of, dealt_in, share_index,
 };
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;

@@ -2,15 +2,18 @@
 
 use chartseal_api::Redeal;
 use chartseal_consensus::Replica as _;
-use chartseal_envelope::{Deal, KemPublicKey, ShareIndex};
-use chartseal_ledger::State;
-use chartseal_node::{Deposited, Envelope, NodeError, ReleasedShares, share_index};
+use chartseal_envelope::{Deal, KemPublicKey, Release, ShareIndex};
+use chartseal_ledger::{SignedTransaction, State};
+use chartseal_node::{Deposited, Envelope, NodeError, share_index};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId, Subject};
 
 use crate::error::Error;
 use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::watch::Watch;
+
+/// What a custodian gives for a request, or why it refuses.
+pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
 
 impl Network {
     /// Gives a custodian sealed records with its shares; `None` if there is no such custodian.
@@ -92,23 +95,30 @@ impl Network {
         Ok(())
     }
 
-    /// Asks every custodian for its shares for a request.
+    /// Asks every custodian for its shares for a request, after its receipt is final.
     ///
-    /// Receipts in the answers have to be put on the chain; custodians in other processes do so themselves.
+    /// # Errors
+    /// [`Error`] if nothing becomes final.
     pub fn releases(
         &mut self,
         request: &RequestId,
         reader: &KemPublicKey,
-    ) -> Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> {
-        match &mut self.place {
-            Place::Here(ordering) => {
-                let nodes = ordering.replicas_mut().iter_mut();
-                let release =
-                    |node: &mut chartseal_node::Node| (node.org(), node.release(request, reader));
-                nodes.map(release).collect()
-            }
-            Place::There(there) => there.releases(request, reader),
+    ) -> Result<Vec<Given>, Error> {
+        let ordering = match &mut self.place {
+            Place::Here(ordering) => ordering,
+            Place::There(there) => return Ok(there.releases(request, reader)),
+        };
+        let nodes = ordering.replicas_mut().iter_mut();
+        // Who refuses has none, and says why when it is asked for its shares.
+        let receipts = nodes.filter_map(|node| node.receipts(request, reader).ok());
+        let receipts: Vec<SignedTransaction> = receipts.flatten().collect();
+        if !receipts.is_empty() {
+            self.submit_all(receipts)?;
         }
+        let nodes = self.nodes().iter();
+        Ok(nodes
+            .map(|node| (node.org(), node.release(request, reader)))
+            .collect())
     }
 
     /// A sealed record of a request, from the first node that gives it.

@@ -12,8 +12,7 @@ use chartseal_fhir::Tag;
 use chartseal_ledger::State;
 use chartseal_ledger::body::AccessRequested;
 use chartseal_node::{
-    Envelope, EnvelopeFront, NodeError, ReleasedShares, author_key, dealing_of, dealt_in,
-    share_index,
+    Envelope, EnvelopeFront, NodeError, author_key, dealing_of, dealt_in, share_index,
 };
 use chartseal_policy::{Action, Obligation, Purpose};
 use chartseal_wire::{ActorId, HeaderDigest, OrgId, PatientId, RecordId, RequestId};
@@ -305,29 +304,22 @@ impl Request {
     }
 }
 
-/// Every running custodian's releases, with who sent each, and the last refusal. Receipts go on the
-/// chain.
+/// Every running custodian's releases, with who sent each, and the last refusal.
 type Collected = (Vec<(OrgId, Release)>, Option<NodeError>);
 
 fn collect_releases(network: &mut Network, request: &Request) -> Result<Collected, Error> {
-    let (mut releases, mut receipts, mut refusal) = (Vec::new(), Vec::new(), None);
-    for (org, given) in network.releases(&request.id, request.reader.public_key()) {
+    let (mut releases, mut refusal) = (Vec::new(), None);
+    for (org, given) in network.releases(&request.id, request.reader.public_key())? {
         match given {
             Ok(given) => {
-                for ReleasedShares { release, receipt } in given {
-                    // A release is not signed: who sent it is known from whom it came.
-                    if is_of(network.state()?, &org, &release) {
-                        releases.push((org, release));
-                        receipts.extend(receipt);
-                    }
-                }
+                let state = network.state()?;
+                // A release is not signed: who sent it is known from whom it came.
+                let given = given.into_iter().filter(|one| is_of(state, &org, one));
+                releases.extend(given.map(|release| (org, release)));
             }
             Err(NodeError::Stopped(_)) => {}
             Err(error) => refusal = Some(error),
         }
-    }
-    if !receipts.is_empty() {
-        network.submit_all(receipts)?;
     }
     Ok((releases, refusal))
 }

@@ -14,11 +14,12 @@ use chartseal_envelope::{Deal, KemPublicKey, RecordId as RandomId};
 use chartseal_ledger::{Genesis, SignedTransaction, State};
 use chartseal_merkle::Frontier;
 use chartseal_node::serve::Config;
-use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError, ReleasedShares};
+use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError};
 use chartseal_wire::{
     ActorId, Entry, Hash, OrgId, RecordId, RequestId, SealedText, SignedNote, Subject, Time, TxId,
 };
 
+use crate::custody::Given;
 use crate::error::Error;
 use crate::person::Person;
 use crate::watch::Watch;
@@ -247,37 +248,33 @@ impl There {
         Some(taken(to, done.and_then(|()| node.redeal(redeal))))
     }
 
-    /// Every custodian's answer. Their receipts are on the chain when this ends: each puts its own there.
-    pub(crate) fn releases(
-        &mut self,
-        request: &RequestId,
-        reader: &KemPublicKey,
-    ) -> Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> {
+    /// Every custodian's answer. Their receipts are on the chain when this ends, as far as it is followed here.
+    pub(crate) fn releases(&mut self, request: &RequestId, reader: &KemPublicKey) -> Vec<Given> {
         let ask = ReleaseAsk {
             request: *request,
             reader: reader.clone(),
         };
         let release = |node: &Remote| {
             let done = self.level(node).and_then(|()| node.release(&ask));
-            let done = done.map(|releases| {
-                let releases = releases.into_iter().map(|release| ReleasedShares {
-                    release,
-                    receipt: None,
-                });
-                releases.collect()
-            });
             (node.org(), done.map_err(node_error))
         };
-        let given: Vec<(OrgId, Result<Vec<ReleasedShares>, NodeError>)> =
-            self.nodes.iter().map(release).collect();
+        // All at a time: each waits for its receipt.
+        let given: Vec<Given> = std::thread::scope(|scope| {
+            let asked: Vec<_> = self
+                .nodes
+                .iter()
+                .map(|node| scope.spawn(|| release(node)))
+                .collect();
+            asked.into_iter().filter_map(|it| it.join().ok()).collect()
+        });
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
         // Which index released which version.
-        let released = released.flatten().flat_map(|it| {
-            let bit = 1 << (it.release.index().get() - 1);
-            it.release.items().map(move |item| (item.header.0, bit))
+        let released = released.flatten().flat_map(|release| {
+            let bit = 1 << (release.index().get() - 1);
+            release.items().map(move |item| (item.header.0, bit))
         });
         let released: BTreeSet<([u8; 32], u64)> = released.collect();
-        // A receipt that does not come is for the patient's verifier to miss, not a reason to open nothing.
+        // Who gives shares without one is for the patient's verifier to find, not a reason to open nothing.
         let _ = self.until(|state| {
             let permits = state.request(request).map(|asked| asked.permits);
             let permits = permits.unwrap_or_default();

@@ -2,8 +2,9 @@
 
 use chartseal::{Ask, Network, Opening, PatientId, Purpose, RecordId, Request, RequestId};
 use chartseal_envelope::KemKeyPair;
+use chartseal_envelope::Release;
 use chartseal_fhir::Resource;
-use chartseal_node::{NodeError, ReleasedShares};
+use chartseal_node::NodeError;
 use chartseal_wire::{Event, OrgId, TxId};
 
 use crate::demo::page::Outcome;
@@ -102,6 +103,7 @@ fn no_release_without_a_request(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let (network, _) = visit.cast()?;
     let stray = KemKeyPair::generate().map_err(Failure::new)?;
     let asked = network.releases(&TxId([0; 32]), stray.public_key());
+    let asked = asked.map_err(Failure::new)?;
     let refused = all_refuse(&asked, &[NodeError::UNKNOWN_REQUEST]);
     visit.checks.check(
         "P2",
@@ -115,6 +117,7 @@ fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result
     let another = KemKeyPair::generate().map_err(Failure::new)?;
     let (network, _) = visit.cast()?;
     let asked = network.releases(&request.id(), another.public_key());
+    let asked = asked.map_err(Failure::new)?;
     let refused = all_refuse(&asked, &[NodeError::WRONG_READER]);
     visit.checks.check(
         "P2",
@@ -125,10 +128,10 @@ fn no_release_to_another_key(visit: &mut Visit<'_>, request: &Request) -> Result
 }
 
 /// Whether every custodian that answers refuses for one of these reasons, and one does; who is down gives nothing.
-fn all_refuse(asked: &[(OrgId, Result<Vec<ReleasedShares>, NodeError>)], codes: &[&str]) -> bool {
+fn all_refuse(asked: &[(OrgId, Result<Vec<Release>, NodeError>)], codes: &[&str]) -> bool {
     let is_down = |it: &Result<_, _>| matches!(it, Err(NodeError::Stopped(_)));
     let mut answers = asked.iter().map(|(_, it)| it).filter(|it| !is_down(it));
-    let refuses = |it: &Result<Vec<ReleasedShares>, NodeError>| {
+    let refuses = |it: &Result<Vec<Release>, NodeError>| {
         it.as_ref().is_err_and(|why| codes.contains(&why.code()))
     };
     answers.clone().next().is_some() && answers.all(refuses)

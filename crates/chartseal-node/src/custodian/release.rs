@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chartseal_api::{Envelope, EnvelopeFront};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
+use chartseal_ledger::state::RequestState;
 use chartseal_ledger::{Releasable, SignedTransaction, releasable};
 use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
@@ -14,14 +15,8 @@ use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::node::Node;
 
-/// What a custodian gives for a request: its shares under one index.
-#[derive(Debug)]
-pub struct ReleasedShares {
-    /// The shares, sealed to the request's ephemeral key.
-    pub release: Release,
-    /// The receipt to put on the chain, unless it is there.
-    pub receipt: Option<SignedTransaction>,
-}
+/// A custodian's shares for a request, by the index that it has in the committee that was dealt to.
+type Shares = BTreeMap<ShareIndex, Vec<(RecordId, HeldShare)>>;
 
 /// A sealed record whole, with its body from the vault.
 pub(crate) fn with_body(
@@ -35,19 +30,70 @@ pub(crate) fn with_body(
 }
 
 impl Node {
-    /// Releases this custodian's shares for a request, on nobody's word but its own newest state:
-    /// the permit is final, in its window, and would still be given now.
+    /// The receipts that have to be final before this custodian gives its shares for a request: one for each index that
+    /// it has in the committees to which the records were dealt, of the records of which the chain has none yet. A share
+    /// that left before could be combined, and a crash could take its receipt away.
     ///
-    /// Records may have been dealt to several committees, in which it has several indices: one release for each. A
-    /// record of which it has no share, or a damaged one, is left out if it has others.
+    /// # Errors
+    /// As [`release`](Self::release).
+    pub fn receipts(
+        &mut self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Result<Vec<SignedTransaction>, NodeError> {
+        let (asked, shares) = self.may_release(request, reader)?;
+        let mut receipts = Vec::new();
+        for (index, shares) in shares {
+            let records = shares.into_iter().map(|(record, _)| record);
+            let records = records.filter(|record| !is_receipted(&asked, record, index));
+            let records: Vec<RecordId> = records.collect();
+            if !records.is_empty() {
+                receipts.push(self.transaction(Released {
+                    request: *request,
+                    records,
+                }));
+            }
+        }
+        Ok(receipts)
+    }
+
+    /// Releases this custodian's shares for a request, on nobody's word but its own newest state: the permit and this
+    /// custodian's receipt are final, it is in its window, and would still be given now. There is one release for each
+    /// index, as with [`receipts`](Self::receipts).
+    ///
+    /// A record that has no receipt yet, or of which there is no share, or a damaged one, is left out if there are
+    /// others.
     ///
     /// # Errors
     /// [`NodeError`]; nothing is released then.
     pub fn release(
-        &mut self,
+        &self,
         request: &RequestId,
         reader: &KemPublicKey,
-    ) -> Result<Vec<ReleasedShares>, NodeError> {
+    ) -> Result<Vec<Release>, NodeError> {
+        let (asked, shares) = self.may_release(request, reader)?;
+        let mut releases = Vec::with_capacity(shares.len());
+        for (index, shares) in shares {
+            let shares = shares.iter();
+            let shares = shares.filter(|(record, _)| is_receipted(&asked, record, index));
+            let held: Vec<&HeldShare> = shares.map(|(_, share)| share).collect();
+            if !held.is_empty() {
+                let request = chartseal_envelope::RequestId(request.0);
+                releases.push(release(&held, request, reader)?);
+            }
+        }
+        if releases.is_empty() {
+            return Err(NodeError::NoReceipt(*request));
+        }
+        Ok(releases)
+    }
+
+    /// The request, and this custodian's shares of what the newest state would let it release.
+    fn may_release(
+        &self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Result<(RequestState, Shares), NodeError> {
         self.check_running()?;
         let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
             NodeError::NotReleasable {
@@ -58,7 +104,7 @@ impl Node {
         let asked = self.state().request(request);
         let asked = asked.filter(|asked| asked.reader == reader.key_id().0);
         let asked = asked.ok_or(NodeError::WrongReader(*request))?;
-        let mut by_index: BTreeMap<ShareIndex, Vec<(RecordId, HeldShare)>> = BTreeMap::new();
+        let mut by_index = Shares::new();
         let mut missing = None;
         for item in &may {
             match self.share_of(item) {
@@ -72,30 +118,10 @@ impl Node {
                 }
             }
         }
-        if let Some(missing) = missing.filter(|_| by_index.is_empty()) {
-            return Err(missing);
+        match missing {
+            Some(missing) if by_index.is_empty() => Err(missing),
+            _ => Ok((asked, by_index)),
         }
-        let mut released = Vec::with_capacity(by_index.len());
-        for (index, shares) in by_index {
-            let held: Vec<&HeldShare> = shares.iter().map(|(_, share)| share).collect();
-            let release = release(&held, chartseal_envelope::RequestId(request.0), reader)?;
-            // What is receipted already is not receipted again, whatever else is released now.
-            let bit = 1 << (index.get() - 1);
-            let is_receipted = |record: &RecordId| {
-                let permit = asked.permit(record);
-                permit.is_some_and(|permit| permit.released & bit != 0)
-            };
-            let records = shares.iter().map(|(record, _)| *record);
-            let records: Vec<RecordId> = records.filter(|it| !is_receipted(it)).collect();
-            let receipt = (!records.is_empty()).then(|| {
-                self.transaction(Released {
-                    request: *request,
-                    records,
-                })
-            });
-            released.push(ReleasedShares { release, receipt });
-        }
-        Ok(released)
     }
 
     /// This custodian's share of what may be released, as it behaves.
@@ -143,4 +169,10 @@ impl Node {
         let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
         read_front(front.expose())
     }
+}
+
+/// Whether the chain has the receipt of a custodian for a record of a request.
+fn is_receipted(asked: &RequestState, record: &RecordId, index: ShareIndex) -> bool {
+    let permit = asked.permit(record);
+    permit.is_some_and(|permit| permit.released & (1 << (index.get() - 1)) != 0)
 }

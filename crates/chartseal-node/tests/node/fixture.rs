@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chartseal_consensus::{Ordering, Sequencer};
 use chartseal_envelope::{
     Content, CustodianSet as EnvelopeSet, Deal, Dealer, Header, KemKeyPair, KemPublicKey,
-    RecordInfo, RecordVersion, SetId, SigningKeyPair, SubjectId, Suite, Threshold, deal, seal,
+    RecordInfo, RecordVersion, Release, SetId, SigningKeyPair, SubjectId, Suite, Threshold, deal,
+    seal,
 };
 use chartseal_ledger::body::{
     AccessRequested, CustodianSet, DirectiveIssued, Erased, PatientEnrolled, PractitionerEnrolled,
@@ -16,11 +17,13 @@ use chartseal_ledger::{
     Transaction,
 };
 use chartseal_node::keys::{public, sign};
-use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeKeys, ReleasedShares, Stores};
+use chartseal_node::{Clock, Envelope, EnvelopeFront, Node, NodeError, NodeKeys, Stores};
 use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Terms};
 use chartseal_vault::StoreKey;
 use chartseal_wire::history::Token;
-use chartseal_wire::{ActorId, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId};
+use chartseal_wire::{
+    ActorId, Committee, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId,
+};
 
 pub(crate) const START: Time = Time(1_772_442_000_000);
 pub(crate) const PATIENT: PatientId = PatientId([0x50; 16]);
@@ -174,18 +177,7 @@ impl Chain {
     }
 
     pub(crate) fn info(&self, record: u8) -> RecordInfo {
-        let committee = self.genesis.committee();
-        RecordInfo {
-            suite: Suite::XWing,
-            record_id: chartseal_envelope::RecordId([record; 16]),
-            subject: SubjectId(PATIENT.0),
-            version: RecordVersion::FIRST,
-            custodians: EnvelopeSet {
-                id: SetId(committee.hash().0),
-                epoch: 0,
-                threshold: Threshold::new(3, 4).unwrap(),
-            },
-        }
+        info_of(self.genesis.committee(), [record; 16])
     }
 
     /// A record as an honest author makes it, not anchored yet.
@@ -291,6 +283,18 @@ impl Chain {
         })
     }
 
+    /// What a custodian gives for a request, after its receipt is on the chain.
+    pub(crate) fn release(
+        &mut self,
+        at: usize,
+        request: &TxId,
+        reader: &KemKeyPair,
+    ) -> Result<Vec<Release>, NodeError> {
+        let receipts = self.nodes()[at].receipts(request, reader.public_key())?;
+        self.order(receipts);
+        self.node(at).release(request, reader.public_key())
+    }
+
     pub(crate) fn request(&mut self, records: &[u8]) -> (TxId, KemKeyPair) {
         let reader = KemKeyPair::generate().unwrap();
         let body = AccessRequested {
@@ -315,6 +319,21 @@ impl Chain {
     }
 }
 
+/// A record of the patient that is dealt to the first committee.
+pub(crate) fn info_of(committee: &Committee, record: [u8; 16]) -> RecordInfo {
+    RecordInfo {
+        suite: Suite::XWing,
+        record_id: chartseal_envelope::RecordId(record),
+        subject: SubjectId(PATIENT.0),
+        version: RecordVersion::FIRST,
+        custodians: EnvelopeSet {
+            id: SetId(committee.hash().0),
+            epoch: 0,
+            threshold: Threshold::new(3, 4).unwrap(),
+        },
+    }
+}
+
 pub(crate) fn digest(header: &Header) -> HeaderDigest {
     HeaderDigest(header.digest().0)
 }
@@ -322,11 +341,4 @@ pub(crate) fn digest(header: &Header) -> HeaderDigest {
 /// The same key pair again.
 pub(crate) fn copy(keys: &SigningKeyPair) -> SigningKeyPair {
     SigningKeyPair::from_secret_bytes(keys.expose_secret_bytes())
-}
-
-/// What a custodian gives for a request whose records were all dealt to one committee.
-pub(crate) fn released(node: &mut Node, request: &TxId, reader: &KemKeyPair) -> ReleasedShares {
-    let mut released = node.release(request, reader.public_key()).unwrap();
-    assert_eq!(released.len(), 1);
-    released.remove(0)
 }

@@ -18,4 +18,5 @@ mod old_directory;
 mod pruned;
 mod release;
 mod restart;
+mod trace;
 mod vouchers;

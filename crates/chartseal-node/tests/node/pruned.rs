@@ -214,11 +214,7 @@ fn a_new_directory_starts_from_a_snapshot_and_goes_on_as_a_node() {
     assert_eq!(chain.node(0).versions(&RecordId([5; 16])).unwrap().len(), 2);
     chain.record(7);
     let (request, reader) = chain.request(&[7]);
-    assert!(
-        chain.nodes()[0]
-            .release(&request, reader.public_key())
-            .is_ok()
-    );
+    assert!(chain.release(0, &request, &reader).is_ok());
     proved(&chain, &export(&chain, None), None);
     let verified = verify(chain.node(0).ledger(), |_| ()).unwrap();
     assert_eq!(verified.damage, []);

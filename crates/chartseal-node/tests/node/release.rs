@@ -7,23 +7,32 @@ use chartseal_wire::{HeaderDigest, RecordId};
 use crate::fixture::*;
 
 #[test]
-fn a_release_comes_with_a_receipt_until_the_chain_has_it() {
+fn nothing_is_released_before_the_receipt_is_final() {
     let mut chain = Chain::new();
     chain.record(5);
     chain.grant();
     let (request, reader) = chain.request(&[5]);
+    let key = reader.public_key();
+    let no_receipt = |chain: &Chain| {
+        let release = chain.node(0).release(&request, key);
+        matches!(release, Err(NodeError::NoReceipt(id)) if id == request)
+    };
+    assert!(no_receipt(&chain));
     // Asked twice before the receipt is on the chain, it gives it twice.
-    let first = released(&mut chain.nodes()[0], &request, &reader);
-    let second = released(&mut chain.nodes()[0], &request, &reader);
-    let (first, second) = (first.receipt.unwrap(), second.receipt.unwrap());
+    let first = chain.nodes()[0].receipts(&request, key).unwrap();
+    let second = chain.nodes()[0].receipts(&request, key).unwrap();
+    assert!(no_receipt(&chain));
     // Only one of them is admitted.
-    let rejected = chain.try_order(vec![first, second]);
+    let rejected = chain.try_order([first, second].concat());
     assert_eq!(
         rejected,
         [chartseal_ledger::AdmissionError::AlreadyReleased]
     );
-    let third = released(&mut chain.nodes()[0], &request, &reader);
-    assert!(third.receipt.is_none());
+    assert_eq!(chain.nodes()[0].receipts(&request, key).unwrap(), []);
+    assert_eq!(chain.node(0).release(&request, key).unwrap().len(), 1);
+    // It is this custodian's alone.
+    let other = chain.node(1).release(&request, key);
+    assert!(matches!(other, Err(NodeError::NoReceipt(_))), "{other:?}");
 }
 
 #[test]
@@ -33,9 +42,8 @@ fn any_three_releases_open_the_key_and_each_is_bound_to_its_request() {
     chain.grant();
     let (request, reader) = chain.request(&[5]);
     let dealing = Dealing::initial(&sealed.envelope.front.header);
-    let releases: Vec<_> = chain.nodes()[1..]
-        .iter_mut()
-        .map(|node| released(node, &request, &reader).release)
+    let releases: Vec<_> = (1..4)
+        .flat_map(|at| chain.release(at, &request, &reader).unwrap())
         .collect();
     let id = chartseal_envelope::RequestId(request.0);
     assert!(combine(&reader, id, &dealing, &releases).is_ok());
@@ -89,11 +97,7 @@ fn a_custodian_without_its_share_says_so_and_the_others_suffice() {
     let envelope = chain.node(0).envelope(&request, &RecordId([5; 16]));
     assert!(matches!(envelope, Err(NodeError::NoShare(_))));
     for at in 1..4 {
-        assert!(
-            chain.nodes()[at]
-                .release(&request, reader.public_key())
-                .is_ok()
-        );
+        assert!(chain.release(at, &request, &reader).is_ok());
     }
     let envelope = chain
         .node(1)

@@ -69,7 +69,7 @@ fn nodes_come_back_at_the_same_head_and_root_and_go_on() {
     // Shares and ciphertext are there, and its own transactions go on in their sequence.
     let mut receipts = Vec::new();
     for node in chain.nodes() {
-        receipts.extend(released(node, &request, &reader).receipt);
+        receipts.extend(node.receipts(&request, reader.public_key()).unwrap());
         assert!(node.envelope(&request, &RecordId([5; 16])).is_ok());
     }
     assert_eq!(receipts.len(), 4);
@@ -93,10 +93,8 @@ fn a_node_that_lost_its_disk_catches_up_with_the_chain() {
     // Its shares are lost; the record is not.
     chain.grant();
     let (request, reader) = chain.request(&[5]);
-    let released: Vec<bool> = chain
-        .nodes()
-        .iter_mut()
-        .map(|node| node.release(&request, reader.public_key()).is_ok())
+    let released: Vec<bool> = (0..4)
+        .map(|at| chain.release(at, &request, &reader).is_ok())
         .collect();
     assert_eq!(released, [true, true, false, true]);
 }
@@ -186,13 +184,9 @@ fn a_damaged_share_is_noticed_and_never_released() {
     write.commit().unwrap();
     drop(db);
     let mut chain = restart(stopped, |at| place(dir.path(), at));
-    let released = chain.nodes()[0].release(&request, reader.public_key());
+    let released = chain.release(0, &request, &reader);
     assert!(matches!(released, Err(NodeError::Vault(_))), "{released:?}");
-    assert!(
-        chain.nodes()[1]
-            .release(&request, reader.public_key())
-            .is_ok()
-    );
+    assert!(chain.release(1, &request, &reader).is_ok());
 }
 
 #[test]

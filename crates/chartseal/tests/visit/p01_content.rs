@@ -70,11 +70,9 @@ fn p1_a_strangers_key_opens_nothing_of_what_custodians_release_to_another() {
         .envelope(&request, &record)
         .unwrap();
     let dealing = Dealing::initial(&envelope.front.header);
-    let nodes = visit.network.nodes_mut().iter_mut();
-    let releases: Vec<_> = nodes
-        .flat_map(|node| node.release(&request, reader.public_key()).unwrap())
-        .map(|given| given.release)
-        .collect();
+    let given = visit.network.releases(&request, reader.public_key());
+    let given = given.unwrap().into_iter();
+    let releases: Vec<_> = given.flat_map(|(_, given)| given.unwrap()).collect();
     let open = |key: &KemKeyPair, request: RequestId, count: usize| {
         let request = chartseal_envelope::RequestId(request.0);
         combine(key, request, &dealing, &releases[..count])

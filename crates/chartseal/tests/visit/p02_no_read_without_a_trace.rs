@@ -109,7 +109,15 @@ fn p2_a_request_that_is_not_final_yet_releases_nothing() {
             matches!(release, Err(NodeError::NotReleasable { why: found, .. }) if found == why)
         );
         node.commit(block.header.leaf()).unwrap();
-        assert!(node.release(&request.id(), reader.public_key()).is_ok());
+        // And then not before the custodian's receipt is.
+        assert_eq!(
+            node.receipts(&request.id(), reader.public_key())
+                .unwrap()
+                .len(),
+            1
+        );
+        let release = node.release(&request.id(), reader.public_key());
+        assert!(matches!(release, Err(NodeError::NoReceipt(id)) if id == request.id()));
     }
 }
 

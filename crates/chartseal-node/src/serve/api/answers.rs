@@ -14,8 +14,9 @@ use chartseal_api::{
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
-use chartseal_ledger::State as LedgerState;
+use chartseal_consensus::engine::Outcome;
 use chartseal_ledger::store::LedgerStore as _;
+use chartseal_ledger::{SignedTransaction, State as LedgerState};
 use chartseal_merkle::MapKey;
 use chartseal_vault::BlobId;
 use chartseal_wire::checkpoint::origin;
@@ -28,7 +29,6 @@ use super::asked::{Cbor, Named, Queried, Sent};
 use super::failure::Failure;
 use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
-use crate::custodian::ReleasedShares;
 use crate::error::NodeError;
 use crate::export::ExportRequest;
 use crate::proof::Certified;
@@ -411,17 +411,36 @@ fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
 )]
 pub(super) async fn release(State(api): Asked, Sent(body): Sent) -> Answer {
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
+    let key = reader.clone();
+    let receipts = work(&api, move |api| {
+        let receipts = api.keeper.node().receipts(&request, &key)?;
+        let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
+        api.submit_own(receipts);
+        Ok(ids)
+    });
+    for receipt in receipts.await? {
+        settled(&api, &receipt).await;
+    }
     work(&api, move |api| {
-        let done = api.keeper.node().release(&request, &reader)?;
-        let mut releases = Vec::with_capacity(done.len());
-        for ReleasedShares { release, receipt } in done {
-            // The receipt is on its way before the shares are.
-            api.submit_own(receipt);
-            releases.push(release);
-        }
+        let releases = api.keeper.node().release(&request, &reader)?;
         Ok(encoded(&Releases { releases }))
     })
     .await
+}
+
+/// Waits until it is known what became of a transaction, or not for long.
+async fn settled(api: &Api, id: &TxId) {
+    let end = tokio::time::Instant::now() + MAX_WAIT;
+    loop {
+        let height = api.handle.status().head.height;
+        if !matches!(api.handle.outcome(id), Outcome::Waiting) {
+            return;
+        }
+        let next = api.handle.wait_above(height);
+        if tokio::time::timeout_at(end, next).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// A sealed record of a request that was permitted.
