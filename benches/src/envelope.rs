@@ -209,10 +209,10 @@ impl Cast {
 const REQUEST: RequestId = RequestId([3; 32]);
 
 /// An encapsulated key and a ciphertext.
-type Message = (<XWing as Kem>::EncappedKey, Vec<u8>);
+pub(crate) type Message = (<XWing as Kem>::EncappedKey, Vec<u8>);
 
 /// The calls of others' crates by themselves, over inputs as long as ours.
-struct Calls {
+pub(crate) struct Calls {
     secret: <XWing as Kem>::PrivateKey,
     public: <XWing as Kem>::PublicKey,
     author: SigningKey,
@@ -231,7 +231,7 @@ const PLAINTEXT: [u8; 32 * (2 + TOTAL)] = [4; 32 * (2 + TOTAL)];
 const SIGNED: [u8; 98] = [5; 98];
 
 impl Calls {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let mut rng = SystemRng::new()?;
         let (secret, public) = XWing::gen_keypair_with_rng(&mut rng);
         let author = SigningKey::from_bytes(&[6; 32]);
@@ -246,7 +246,7 @@ impl Calls {
     }
 
     /// One message to one recipient.
-    fn seal(&mut self) -> Result<Message> {
+    pub(crate) fn seal(&mut self) -> Result<Message> {
         let (enc, mut context): (_, AeadCtxS<ChaCha20Poly1305, HkdfSha256, XWing>) =
             setup_sender_with_rng(&OpModeS::Base, &self.public, &INFO, &mut self.rng)?;
         Ok((enc, context.seal(&PLAINTEXT, &AAD)?))
@@ -264,7 +264,7 @@ impl Calls {
     }
 
     /// What combining and opening need.
-    fn open_all(&self, messages: &[Message]) -> Result<()> {
+    pub(crate) fn open_all(&self, messages: &[Message]) -> Result<()> {
         for (enc, ciphertext) in messages {
             let mut context: AeadCtxR<ChaCha20Poly1305, HkdfSha256, XWing> =
                 setup_receiver(&OpModeR::Base, &self.secret, enc, &INFO)?;

@@ -152,9 +152,7 @@ impl World {
         };
         let custodians = (0..4).map(|_| Custodian {
             node: None,
-            clock: Clock::manual(Time(
-                START.0 - SKEW + u64::try_from(numbers.below(2 * SKEW as usize)).unwrap(),
-            )),
+            clock: Clock::manual(Time(START.0 - SKEW + numbers.next() % (2 * SKEW))),
             is_cut: false,
         });
         let custodians = custodians.collect();

@@ -122,6 +122,9 @@ impl From<NodeError> for Failure {
         match error.code() {
             NodeError::NOT_HERE => Self::not_found("a share or ciphertext of this record"),
             NodeError::INTERNAL => Self::internal(&error),
+            code @ NodeError::NO_RECEIPT => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
+            }
             code => Self::new(StatusCode::FORBIDDEN, code, error.to_string()),
         }
     }

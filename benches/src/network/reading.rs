@@ -1,0 +1,197 @@
+//! How soon a reader has a record open, while the network is at half load.
+
+use chartseal::{Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId, RequestId};
+use chartseal_client::Remote;
+
+use super::*;
+use crate::envelope::Calls;
+
+/// What [`read`] measures.
+pub const READ: [&str; 4] = [
+    "network/read",
+    "network/read-p99",
+    "network/read-chart",
+    "network/read-emergency",
+];
+
+/// Records that are read one by one, and those of a chart.
+const SINGLE: usize = 101;
+const CHART: usize = 500;
+/// Reads of the chart, and in the emergency.
+const FEW: usize = 5;
+const EMERGENCIES: usize = 31;
+/// The content of a record, in bytes.
+const CONTENT: usize = 1_024;
+
+struct Cast {
+    network: Network,
+    doctor: Clinician,
+    patient: Patient,
+    records: Vec<RecordId>,
+}
+
+impl Cast {
+    /// A chart that the doctor may read, at nodes over TLS.
+    fn of(cluster: &Cluster) -> Result<Self> {
+        let mut network = Network::connect(&cluster.place())?;
+        let hospital = *network.organizations().first().ok_or("no organization")?;
+        let mut author = network.enrol_practitioner(&hospital, &["physician"])?;
+        let doctor = network.enrol_practitioner(&hospital, &["physician", "emergency"])?;
+        let mut patient = network.enrol_patient(&hospital)?;
+        let contents: Vec<Vec<u8>> = (0..CHART).map(content).collect();
+        let documents: Vec<Document<'_>> = contents
+            .iter()
+            .map(|content| Document::new(Class::LABORATORY, "text/plain", content))
+            .collect();
+        let kit = patient.filing_kit();
+        let filed = author.file(&mut network, &kit, &documents, |_| ())?;
+        let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+        patient.grant(&mut network, &doctor, &offer)?;
+        Ok(Self {
+            network,
+            doctor,
+            patient,
+            records: filed.into_iter().map(|filed| filed.record).collect(),
+        })
+    }
+
+    /// How long it takes from asking for records to having them open, and the request.
+    fn read(&mut self, records: &[RecordId], purpose: Purpose) -> Result<(Duration, RequestId)> {
+        let ask = Ask::read(self.patient.id(), records, purpose);
+        let begun = Instant::now();
+        let opening = self.doctor.read(&mut self.network, &ask)?;
+        let took = begun.elapsed();
+        if opening.records.len() != records.len() {
+            return Err("not every record is open".into());
+        }
+        Ok((took, opening.request))
+    }
+
+    fn read_one_by_one(&mut self, count: usize, purpose: Purpose) -> Result<Vec<Duration>> {
+        let mut times = Vec::new();
+        for at in 0..count {
+            let record = *self.records.get(at).ok_or("no record")?;
+            times.push(self.read(&[record], purpose)?.0);
+        }
+        Ok(times)
+    }
+}
+
+/// No two alike: what is filed twice is one record.
+fn content(number: usize) -> Vec<u8> {
+    let mut content = vec![7; CONTENT];
+    content.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+    content
+}
+
+/// Four seals to a reader, and all that opening needs of others' crates, in ns.
+fn bare() -> Result<f64> {
+    let mut calls = Calls::new()?;
+    let mut times = Vec::new();
+    for _ in 0..SINGLE {
+        let begun = Instant::now();
+        let messages = (0..NODES).map(|_| calls.seal()).collect::<Result<Vec<_>>>()?;
+        calls.open_all(&messages)?;
+        times.push(begun.elapsed());
+    }
+    Ok(median(times))
+}
+
+fn p99(mut times: Vec<Duration>) -> Result<f64> {
+    times.sort_unstable();
+    let at = times.len() * 99 / 100;
+    let at = times.get(at).ok_or("no time")?;
+    Ok(at.as_secs_f64() * 1e9)
+}
+
+/// From the request to an opened record of 1 KiB, one after the other, beside two transactions becoming final at the same
+/// load and the bare cryptography: the request is one and the custodians' receipts are one. The same in an emergency,
+/// with a node down. And a chart of 500 at once, beside two of single records and the transfer of its ciphertext.
+///
+/// # Errors
+/// If a network can't be made, or a read fails.
+pub fn read() -> Result<Vec<Figure>> {
+    let mut cluster = network_for(HEARTBEAT_MS, Wiring::Direct, Serves::Encrypted)?;
+    let mut workload = Workload::new(&cluster)?;
+    workload.enrol(&mut cluster)?;
+    let mut cast = Cast::of(&cluster)?;
+    let rate = half_rate(&mut cluster, &mut workload)?;
+    eprintln!("half load {rate:.0}/s");
+
+    let signed = workload.records(260_000);
+    let drivers = Drivers::start(&cluster, signed, Some(rate));
+    thread::sleep(Duration::from_secs(2));
+    let final_in = median(probe(&cluster, &mut workload)?);
+    let single = cast.read_one_by_one(SINGLE, Purpose::Treat)?;
+    let records = cast.records.clone();
+    let config = cluster.config(0);
+    let service = config.own_service().ok_or("no service")?;
+    let node = Remote::new(config.organization, &service.url, &config.asking(PATIENCE)?)?;
+    let (mut chart, mut transfer) = (Vec::new(), Vec::new());
+    for _ in 0..FEW {
+        let (took, request) = cast.read(&records, Purpose::Treat)?;
+        chart.push(took);
+        let begun = Instant::now();
+        for record in &records {
+            node.envelope(&request, record)?;
+        }
+        transfer.push(begun.elapsed());
+    }
+    drivers.end()?;
+    await_empty(&cluster)?;
+
+    // Who breaks the glass needs no grant, and a node is down.
+    cluster.kill(NODES - 1);
+    let signed = workload.records(120_000);
+    let drivers = Drivers::start(&cluster, signed, Some(rate));
+    thread::sleep(Duration::from_secs(2));
+    let final_of_three = median(probe(&cluster, &mut workload)?);
+    let patient = cast.patient.id();
+    cast.patient.restrict(&mut cast.network, &[Class::LABORATORY], &[])?;
+    cast.doctor
+        .declare_emergency(&mut cast.network, patient, "er", "unconscious")?;
+    let emergency = cast.read_one_by_one(EMERGENCIES, Purpose::Btg)?;
+    drivers.end()?;
+
+    let bare = bare()?;
+    let p50 = median(single.clone());
+    let transfer = median(transfer);
+    let others = [
+        "two transactions final, p50, and bare release and open; ours is p50",
+        "twice that; ours is p99",
+        "two reads of a record, and fetching the sealed records one after the other",
+        "two transactions final with a node down, p50, and bare release and open; ours is p50",
+    ];
+    let twice = 2.0 * final_in + bare;
+    let times = [
+        (p50, twice),
+        (p99(single)?, 2.0 * twice),
+        (median(chart), 2.0 * p50 + transfer),
+        (median(emergency), 2.0 * final_of_three + bare),
+    ];
+    let figure = |((id, other), (ours, theirs))| Figure {
+        id,
+        ours,
+        theirs,
+        other,
+        unit: "ns",
+        required: Some(Required::Within(1.0)),
+    };
+    let figures = READ.into_iter().zip(others).zip(times);
+    Ok(figures.map(figure).collect())
+}
+
+/// Half of what the network carries.
+fn half_rate(cluster: &mut Cluster, workload: &mut Workload) -> Result<f64> {
+    let signed = workload.records(120_000);
+    let drivers = Drivers::start(cluster, signed, None);
+    thread::sleep(WARM);
+    let (first, begun) = (cluster.height(), Instant::now());
+    thread::sleep(MEASURED / 2);
+    let (last, took) = (cluster.height(), begun.elapsed());
+    drivers.end()?;
+    await_empty(cluster)?;
+    let full = count(cluster, first, last)?;
+    cluster.up();
+    Ok(0.5 * full / took.as_secs_f64())
+}
