@@ -11,6 +11,7 @@ pub mod audit;
 )]
 mod audit_export;
 pub mod codec;
+pub mod custody;
 pub mod envelope;
 pub mod figure;
 pub mod ledger;

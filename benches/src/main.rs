@@ -4,7 +4,9 @@
 
 use std::error::Error;
 
-use chartseal_benches::{Figure, audit, codec, envelope, ledger, merkle, network, policy, visit};
+use chartseal_benches::{
+    Figure, audit, codec, custody, envelope, ledger, merkle, network, policy, visit,
+};
 
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
 type Measure = (
@@ -13,7 +15,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 20] = [
+const MEASURES: [Measure; 22] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -36,6 +38,10 @@ const MEASURES: [Measure; 20] = [
         Ok(vec![network::caught_up()?])
     }),
     (&network::IDLE, false, network::idle),
+    (&network::READ, false, network::read),
+    (&[custody::RELEASES], true, || {
+        Ok(vec![custody::releases()?])
+    }),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

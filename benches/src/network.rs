@@ -2,6 +2,7 @@
 //!
 //! The nodes are this program, with the verb `node`: what runs is `chartseal_node::serve`, as in `chartseal node run`.
 
+mod reading;
 mod workload;
 
 use std::error::Error;
@@ -10,13 +11,14 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_cluster::{Cluster, Link, Program, Setting, Wiring};
+use chartseal_cluster::{Cluster, Link, Program, Serves, Setting, Wiring};
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_node::serve::{Control, serve};
 use chartseal_node::{Clock, RedbLedger};
 
 use crate::ledger::{check_all, checks_of};
 use crate::{Figure, Required, median};
+pub use reading::{READ, read};
 use workload::{Drivers, Workload, await_final};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -36,6 +38,8 @@ pub const IDLE: [&str; 2] = ["network/idle-cpu", "network/idle-disk"];
 pub const CAUGHT_UP: &str = "network/catch-up";
 
 const NODES: usize = 4;
+/// Of which so many are always there.
+const UP: usize = 3;
 /// How long a network is at full load before it is measured, and how long it is measured.
 const WARM: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
@@ -58,6 +62,10 @@ pub fn node(config: &Path) -> Result<()> {
 }
 
 fn network(heartbeat_ms: u64, wiring: Wiring) -> Result<Cluster> {
+    network_for(heartbeat_ms, wiring, Serves::Nobody)
+}
+
+fn network_for(heartbeat_ms: u64, wiring: Wiring, serves: Serves) -> Result<Cluster> {
     let program = Program {
         path: std::env::current_exe()?,
         args: vec![OsString::from("node")],
@@ -65,6 +73,7 @@ fn network(heartbeat_ms: u64, wiring: Wiring) -> Result<Cluster> {
     let setting = Setting {
         heartbeat_ms,
         wiring,
+        serves,
         ..Setting::of(NODES)
     };
     let mut cluster = Cluster::make(program, &setting).ok_or("no network can be made here")?;
@@ -208,7 +217,7 @@ fn await_empty(cluster: &Cluster) -> Result<()> {
 fn probe(cluster: &Cluster, workload: &mut Workload) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for at in 0..PROBES {
-        let mut control = cluster.control(at % NODES)?;
+        let mut control = cluster.control(at % UP)?;
         let transaction = workload.attempt();
         let begun = Instant::now();
         control.submit(&transaction)?;

@@ -1,10 +1,20 @@
 //! How soon a reader has a record open, while the network is at half load.
 
-use chartseal::{Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId, RequestId};
-use chartseal_client::Remote;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::*;
+use chartseal::{
+    Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId, RequestId,
+};
+use chartseal_client::Remote;
+use chartseal_cluster::{Cluster, Serves, Wiring};
+
+use super::workload::{Drivers, Workload};
+use super::{
+    HEARTBEAT_MS, MEASURED, NODES, PATIENCE, Result, WARM, await_empty, count, network_for, probe,
+};
 use crate::envelope::Calls;
+use crate::{Figure, Required, median};
 
 /// What [`read`] measures.
 pub const READ: [&str; 4] = [
@@ -80,7 +90,10 @@ impl Cast {
 /// No two alike: what is filed twice is one record.
 fn content(number: usize) -> Vec<u8> {
     let mut content = vec![7; CONTENT];
-    content.iter_mut().zip(number.to_le_bytes()).for_each(|(to, from)| *to = from);
+    content
+        .iter_mut()
+        .zip(number.to_le_bytes())
+        .for_each(|(to, from)| *to = from);
     content
 }
 
@@ -90,7 +103,9 @@ fn bare() -> Result<f64> {
     let mut times = Vec::new();
     for _ in 0..SINGLE {
         let begun = Instant::now();
-        let messages = (0..NODES).map(|_| calls.seal()).collect::<Result<Vec<_>>>()?;
+        let messages = (0..NODES)
+            .map(|_| calls.seal())
+            .collect::<Result<Vec<_>>>()?;
         calls.open_all(&messages)?;
         times.push(begun.elapsed());
     }
@@ -114,14 +129,17 @@ pub fn read() -> Result<Vec<Figure>> {
     let mut cluster = network_for(HEARTBEAT_MS, Wiring::Direct, Serves::Encrypted)?;
     let mut workload = Workload::new(&cluster)?;
     workload.enrol(&mut cluster)?;
-    let mut cast = Cast::of(&cluster)?;
     let rate = half_rate(&mut cluster, &mut workload)?;
+    let mut cast = Cast::of(&cluster)?;
+    workload.leave_room();
     eprintln!("half load {rate:.0}/s");
 
     let signed = workload.records(260_000);
     let drivers = Drivers::start(&cluster, signed, Some(rate));
     thread::sleep(Duration::from_secs(2));
     let final_in = median(probe(&cluster, &mut workload)?);
+    // A reader's app follows the chain: what was final meanwhile comes first.
+    cast.read_one_by_one(1, Purpose::Treat)?;
     let single = cast.read_one_by_one(SINGLE, Purpose::Treat)?;
     let records = cast.records.clone();
     let config = cluster.config(0);
@@ -147,9 +165,11 @@ pub fn read() -> Result<Vec<Figure>> {
     thread::sleep(Duration::from_secs(2));
     let final_of_three = median(probe(&cluster, &mut workload)?);
     let patient = cast.patient.id();
-    cast.patient.restrict(&mut cast.network, &[Class::LABORATORY], &[])?;
+    cast.patient
+        .restrict(&mut cast.network, &[Class::LABORATORY], &[])?;
     cast.doctor
         .declare_emergency(&mut cast.network, patient, "er", "unconscious")?;
+    cast.read_one_by_one(1, Purpose::Btg)?;
     let emergency = cast.read_one_by_one(EMERGENCIES, Purpose::Btg)?;
     drivers.end()?;
 

@@ -9,8 +9,26 @@ use thiserror::Error;
 /// The chain as its committees certified it: every block is executed here, and counts once its certificate, or that of a
 /// block after it, is verified.
 pub struct Follower {
-    head: Overlay,
+    head: Certified,
+    /// Executed on the head, while no certificate vouches for it.
+    pending: Option<Pending>,
+}
+
+/// The most blocks that are executed without a certificate: nodes keep one for every 64 or so.
+pub const MAX_PENDING: u64 = 4_096;
+
+/// A state, and the bytes of all blocks up to it.
+#[derive(Clone)]
+struct Certified {
+    state: Overlay,
     bytes: u64,
+}
+
+/// What comes after the head, and what it would bring.
+#[derive(Clone)]
+struct Pending {
+    tip: Certified,
+    settled: Settled,
 }
 
 /// What new blocks brought.
@@ -40,6 +58,12 @@ pub enum FollowError {
         /// The rule.
         why: Box<BlockError>,
     },
+    /// Too many blocks for which no certificate vouches.
+    #[error("no certificate vouches for the {MAX_PENDING} blocks before block {height}")]
+    Uncertified {
+        /// The height.
+        height: u64,
+    },
     /// A certificate that the committee did not sign.
     #[error("block {height} is not certified by its committee: {why}")]
     Certificate {
@@ -54,68 +78,93 @@ impl Follower {
     /// At the genesis, which is known from elsewhere.
     pub fn new(genesis: &Genesis) -> Self {
         Self {
-            head: genesis.overlay(),
-            bytes: genesis.block().bytes().len() as u64,
+            head: Certified {
+                state: genesis.overlay(),
+                bytes: genesis.block().bytes().len() as u64,
+            },
+            pending: None,
         }
     }
 
     /// The newest certified state.
     pub fn head(&self) -> &Overlay {
-        &self.head
+        &self.head.state
     }
 
     /// The bytes of all blocks up to it.
     pub fn chain_bytes(&self) -> u64 {
-        self.bytes
+        self.head.bytes
     }
 
     /// Its height.
     pub fn height(&self) -> u64 {
-        self.head.height()
+        self.head.state.height()
     }
 
-    /// Executes the blocks after the head, and takes those for which the newest certificate among them vouches. Blocks
-    /// that are known already are passed over.
+    /// The height of the block that it needs next: nodes give some at a time, and a certificate may come later.
+    pub fn next(&self) -> u64 {
+        let tip = self.pending.as_ref().map(|pending| &pending.tip);
+        tip.unwrap_or(&self.head).state.height() + 1
+    }
+
+    /// Executes the next blocks, and takes those for which the newest certificate among them vouches. Later ones are
+    /// remembered. Blocks that are known already are passed over.
     ///
     /// # Errors
-    /// [`FollowError`]; then nothing is taken.
+    /// [`FollowError`]; then nothing is taken, and what no certificate vouches for is forgotten.
     pub fn take(&mut self, blocks: &Blocks, threads: NonZeroUsize) -> Result<Settled, FollowError> {
-        let mut tip = self.head.clone();
-        let (mut settled, mut pending) = (Settled::default(), Settled::default());
-        let (mut certified, mut bytes) = (None, self.bytes);
+        let mut pending = self.pending.take().unwrap_or_else(|| Pending {
+            tip: self.head.clone(),
+            settled: Settled::default(),
+        });
+        let mut certified = None;
         for found in &blocks.blocks {
-            let height = tip.height() + 1;
+            let Pending { tip, settled } = &mut pending;
+            let height = tip.state.height() + 1;
             let block = Block::from_bytes(&found.block.0);
             let block = block.map_err(|_| FollowError::Malformed { height })?;
-            if block.header.height <= self.head.height() {
+            if block.header.height < height {
                 continue;
             }
-            let executed = execute_on(&tip, &block, threads).map_err(|why| FollowError::Block {
+            let executed = execute_on(&tip.state, &block, threads);
+            let executed = executed.map_err(|why| FollowError::Block {
                 height,
                 why: Box::new(why),
             })?;
-            pending.blocks += 1;
-            bytes += found.block.0.len() as u64;
-            let ids = block.transactions.iter().map(|it| (it.id(), height));
-            pending.transactions.extend(ids);
             if let Some(certificate) = &found.certificate {
                 let failed = |why: String| FollowError::Certificate { height, why };
                 let certificate = Certificate::parse(&certificate.0);
                 let certificate = certificate.map_err(|why| failed(why.to_string()))?;
                 // The committee is that of the state before the block.
-                verify_certificate(&certificate, &block.header, tip.committee())
+                verify_certificate(&certificate, &block.header, tip.state.committee())
                     .map_err(|why| failed(why.to_owned()))?;
-                certified = Some((executed.overlay.clone(), bytes));
-                settled.blocks += pending.blocks;
-                settled.transactions.append(&mut pending.transactions);
-                pending.blocks = 0;
             }
-            tip = executed.overlay;
+            tip.state = executed.overlay;
+            tip.bytes += found.block.0.len() as u64;
+            settled.blocks += 1;
+            let ids = block.transactions.iter().map(|it| (it.id(), height));
+            settled.transactions.extend(ids);
+            if found.certificate.is_some() {
+                certified = Some(pending.clone());
+            } else if height - self.height() > MAX_PENDING {
+                return Err(FollowError::Uncertified { height });
+            }
         }
-        if let Some((head, bytes)) = certified {
-            (self.head, self.bytes) = (head, bytes);
+        let Some(certified) = certified else {
+            self.pending = Some(pending);
+            return Ok(Settled::default());
+        };
+        self.head = certified.tip;
+        let known = certified.settled;
+        if pending.settled.blocks > known.blocks {
+            pending.settled.blocks -= known.blocks;
+            pending
+                .settled
+                .transactions
+                .drain(..known.transactions.len());
+            self.pending = Some(pending);
         }
-        Ok(settled)
+        Ok(known)
     }
 }
 

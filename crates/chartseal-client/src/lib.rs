@@ -10,7 +10,7 @@
 //! let asking = Asking { roots: Some(Roots::from_pem(pem)?), ..Asking::default() };
 //! let node = Remote::new(org, "https://node.example:9100", &asking)?;
 //! let mut follower = Follower::new(&genesis);
-//! let blocks = node.blocks(follower.height() + 1, Duration::from_secs(5))?;
+//! let blocks = node.blocks(follower.next(), Duration::from_secs(5))?;
 //! let settled = follower.take(&blocks, NonZeroUsize::MIN)?;
 //! println!("{} new blocks, {} transactions", settled.blocks, settled.transactions.len());
 //! # Ok(())
@@ -37,6 +37,6 @@ mod remote;
 
 pub use asking::{Asking, Roots, RootsError};
 pub use entries::Entries;
-pub use follower::{FollowError, Follower, Settled};
+pub use follower::{FollowError, Follower, MAX_PENDING, Settled};
 pub use light::{FinalTransaction, Light, LightError};
 pub use remote::{ClientError, Remote};

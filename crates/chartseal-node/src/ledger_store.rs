@@ -45,7 +45,10 @@ const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers")
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Height of a pruned block → the leaf hashes of its transactions, one after the other.
 const LEAVES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("leaves");
-/// Height → a quorum's certificate that the block is final: of the newest block, and of each epoch's last one.
+/// Among so many heights one certificate is kept, if there is any.
+const CERTIFIED_EVERY: u64 = 64;
+/// Height → a quorum's certificate that the block is final: of the newest block, of each epoch's last one, and of one
+/// among [`CERTIFIED_EVERY`].
 /// Files that were written before have no such table, and programs of before leave it alone.
 const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
 /// A chain in one redb file: one durable commit a block.
@@ -147,7 +150,7 @@ impl RedbLedger {
     }
 
     /// Keeps a block as [`commit`](LedgerStore::commit) does, with a quorum's certificate of it. Those of the newest
-    /// block and of each epoch's last one are kept.
+    /// block, of each epoch's last one, and of one among 64 are kept.
     ///
     /// # Errors
     /// [`LedgerStoreError`] as [`commit`](LedgerStore::commit).
@@ -511,7 +514,8 @@ impl LedgerStore for RedbLedger {
     }
 }
 
-/// Keeps the newest block's certificate, and lets the one before go, unless that ended an epoch.
+/// Keeps the newest block's certificate, and lets the one before go, unless that ended an epoch, or is the first of its
+/// 64 heights: clients that follow the chain need one now and then.
 fn certify(
     write: &WriteTransaction,
     header: &BlockHeader,
@@ -523,7 +527,9 @@ fn certify(
         let bytes = headers.get(before)?;
         let bytes = bytes.as_ref().map_or(&[][..], |bytes| bytes.value());
         let last: Option<BlockHeader> = from_bytes(bytes).ok();
-        if last.is_none_or(|last| last.epoch == header.epoch) {
+        let is_in_office = last.is_none_or(|last| last.epoch == header.epoch);
+        let others = before - before % CERTIFIED_EVERY..before;
+        if is_in_office && certificates.range(others)?.next().is_some() {
             certificates.remove(before)?;
         }
     }

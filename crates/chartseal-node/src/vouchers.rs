@@ -111,7 +111,15 @@ impl Vouchers {
         let Some(header) = ledger.head()? else {
             return Ok(None);
         };
-        let certificates = ledger.certificates()?;
+        let mut certificates = Vec::new();
+        for (height, certificate) in ledger.certificates()? {
+            // Those of the newest block and of each epoch's last one: others vouch for nothing more.
+            let next = ledger.header(height + 1)?;
+            let next = next.and_then(|bytes| from_bytes::<BlockHeader>(&bytes).ok());
+            if next.is_none_or(|next| next.epoch > certificate.epoch) {
+                certificates.push((height, certificate));
+            }
+        }
         let is_certified = certificates.last().is_some_and(|(height, newest)| {
             *height == header.height && newest.block == header.leaf()
         });

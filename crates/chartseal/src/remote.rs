@@ -90,11 +90,11 @@ impl There {
             let Some(node) = self.nodes.get(self.source) else {
                 break;
             };
-            let next = self.follower.height() + 1;
+            let next = self.follower.next();
             let taken = node.blocks(next, wait).map_err(Error::from);
             let taken = taken.and_then(|blocks| Ok(self.follower.take(&blocks, threads)?));
             match taken {
-                Ok(settled) => return Ok(settled.blocks > 0),
+                Ok(_) => return Ok(self.follower.next() > next),
                 // Down, behind, or lying: another one may do better.
                 Err(error) => {
                     failed = Some(error);

@@ -82,7 +82,7 @@ pub(crate) fn await_destroyed(cluster: &Cluster, node: &Remote, record: &RecordI
     let genesis = fs::read(cluster.place().join("genesis")).unwrap();
     let mut follower = Follower::new(&chartseal_codec::from_bytes(&genesis).unwrap());
     for round in 0.. {
-        let blocks = node.blocks(follower.height() + 1, Duration::from_secs(1));
+        let blocks = node.blocks(follower.next(), Duration::from_secs(1));
         follower.take(&blocks.unwrap(), NonZeroUsize::MIN).unwrap();
         let known = follower.head().state().record(record);
         if known.is_some_and(|known| known.destroyed.count_ones() == 4) {
@@ -117,6 +117,64 @@ pub(crate) fn remote(cluster: &Cluster, number: usize) -> Remote {
     let asking = config.asking(Duration::from_secs(60)).unwrap();
     let service = config.own_service().unwrap();
     Remote::new(config.organization, &service.url, &asking).unwrap()
+}
+
+/// A client that comes late follows a chain of more blocks than a node gives at a time, of few of which it still has a
+/// certificate.
+#[test]
+fn a_long_chain_is_followed_from_its_beginning() {
+    let setting = Setting {
+        heartbeat_ms: 20,
+        serves: Serves::Plain,
+        ..Setting::of(4)
+    };
+    let mut cluster = Cluster::make(Program::chartseal(program()), &setting).unwrap();
+    cluster.up();
+    let all = cluster.all();
+    cluster.await_height_of(&all, 600);
+    // Whatever it had in memory is gone.
+    cluster.kill(0);
+    cluster.start(0);
+    let node = remote(&cluster, 0);
+    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
+    let genesis = chartseal_codec::from_bytes(&genesis).unwrap();
+    let one = NonZeroUsize::MIN;
+    let blocks = |from: u64| {
+        for _ in 0..100 {
+            match node.blocks(from, Duration::ZERO) {
+                Ok(blocks) => return blocks,
+                Err(_) => thread::sleep(Duration::from_millis(100)),
+            }
+        }
+        panic!("its service is not there");
+    };
+    let mut follower = Follower::new(&genesis);
+    let mut settled = 0;
+    while follower.height() < 600 {
+        let next = follower.next();
+        settled += follower.take(&blocks(next), one).unwrap().blocks;
+        assert!(follower.next() > next, "nothing after {next}");
+    }
+    assert_eq!(settled, follower.height());
+
+    // Without certificates it gets ahead, and believes nothing of it.
+    let mut bare = blocks(1);
+    for block in &mut bare.blocks {
+        block.certificate = None;
+    }
+    let mut follower = Follower::new(&genesis);
+    assert_eq!(follower.take(&bare, one).unwrap().blocks, 0);
+    let count = bare.blocks.len() as u64;
+    assert_eq!((follower.height(), follower.next()), (0, count + 1));
+    // Somebody else's next block is not after it: what nobody vouched for is forgotten.
+    let mut other = blocks(count + 1);
+    other.blocks.remove(0);
+    assert!(follower.take(&other, one).is_err());
+    assert_eq!((follower.height(), follower.next()), (0, 1));
+    // With the next ones, which have some, all are believed.
+    follower.take(&bare, one).unwrap();
+    follower.take(&blocks(count + 1), one).unwrap();
+    assert!(follower.height() > count, "{}", follower.height());
 }
 
 /// Texts go to every node that is there; one that was down asks the others, and an erasure finds what it was given.
