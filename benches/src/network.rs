@@ -38,8 +38,6 @@ pub const IDLE: [&str; 2] = ["network/idle-cpu", "network/idle-disk"];
 pub const CAUGHT_UP: &str = "network/catch-up";
 
 const NODES: usize = 4;
-/// Of which so many are always there.
-const UP: usize = 3;
 /// How long a network is at full load before it is measured, and how long it is measured.
 const WARM: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
@@ -217,7 +215,7 @@ fn await_empty(cluster: &Cluster) -> Result<()> {
 fn probe(cluster: &Cluster, workload: &mut Workload) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
     for at in 0..PROBES {
-        let mut control = cluster.control(at % UP)?;
+        let mut control = cluster.control(at % NODES)?;
         let transaction = workload.attempt();
         let begun = Instant::now();
         control.submit(&transaction)?;

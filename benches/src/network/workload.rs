@@ -99,14 +99,6 @@ impl Workload {
         signed
     }
 
-    /// Leaves the next sequence numbers of all offices to others who sign with their keys.
-    pub(super) fn leave_room(&mut self) {
-        const ROOM: usize = 8;
-        for office in &mut self.offices {
-            (0..ROOM).for_each(|_| drop(office.ask()));
-        }
-    }
-
     /// An attempt by one of the offices, in turn: the ledger takes every one.
     pub(super) fn attempt(&mut self) -> SignedTransaction {
         self.attempts += 1;

@@ -72,25 +72,8 @@ pub fn releasable(
     now: Time,
     delta_ms: u64,
 ) -> Result<Vec<Releasable>, NotReleasable> {
-    let apart_ms = now.0.abs_diff(head.head().time.0);
-    if apart_ms > delta_ms {
-        return Err(NotReleasable::Stale {
-            apart_ms,
-            allowed_ms: delta_ms,
-        });
-    }
-    let request = head
-        .state()
-        .request(request)
-        .ok_or(NotReleasable::UnknownRequest)?;
-    // The later of the two: nothing is released because a clock is slow.
-    let now = now.max(head.head().time);
-    let judge = Judge {
-        head,
-        request: &request,
-        now,
-        world: LedgerWorld::new(head.state(), now, request.actor),
-    };
+    let (request, now) = asked(head, request, now, delta_ms)?;
+    let judge = Judge::new(head, &request, now);
     let (mut ready, mut withheld) = (Vec::new(), None);
     for permit in &request.permits {
         match judge.judge(permit) {
@@ -104,6 +87,42 @@ pub fn releasable(
     Ok(ready)
 }
 
+/// What a custodian may release of one record of a request, as [`releasable`] has it.
+///
+/// # Errors
+/// [`NotReleasable`].
+pub fn releasable_record(
+    head: &Overlay,
+    request: &RequestId,
+    record: &RecordId,
+    now: Time,
+    delta_ms: u64,
+) -> Result<Releasable, NotReleasable> {
+    let (request, now) = asked(head, request, now, delta_ms)?;
+    let permit = request.permit(record).ok_or(NotReleasable::Denied)?;
+    Judge::new(head, &request, now).judge(permit)
+}
+
+/// The request, and the time at which it is judged, if this copy of the chain is not behind.
+fn asked(
+    head: &Overlay,
+    request: &RequestId,
+    now: Time,
+    delta_ms: u64,
+) -> Result<(RequestState, Time), NotReleasable> {
+    let apart_ms = now.0.abs_diff(head.head().time.0);
+    if apart_ms > delta_ms {
+        return Err(NotReleasable::Stale {
+            apart_ms,
+            allowed_ms: delta_ms,
+        });
+    }
+    let request = head.state().request(request);
+    let request = request.ok_or(NotReleasable::UnknownRequest)?;
+    // The later of the two: nothing is released because a clock is slow.
+    Ok((request, now.max(head.head().time)))
+}
+
 struct Judge<'a> {
     head: &'a Overlay,
     request: &'a RequestState,
@@ -111,7 +130,16 @@ struct Judge<'a> {
     world: LedgerWorld<'a>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn new(head: &'a Overlay, request: &'a RequestState, now: Time) -> Self {
+        Self {
+            head,
+            request,
+            now,
+            world: LedgerWorld::new(head.state(), now, request.actor),
+        }
+    }
+
     fn judge(&self, permit: &Permit) -> Result<Releasable, NotReleasable> {
         if self.now >= permit.until {
             return Err(NotReleasable::TooLate {

@@ -6,7 +6,7 @@ use chartseal_api::{Envelope, EnvelopeFront};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
-use chartseal_ledger::{Releasable, SignedTransaction, releasable};
+use chartseal_ledger::{Releasable, SignedTransaction, releasable, releasable_record};
 use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
@@ -157,14 +157,17 @@ impl Node {
         record: &RecordId,
     ) -> Result<EnvelopeFront, NodeError> {
         self.check_running()?;
-        let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
-            NodeError::NotReleasable {
-                request: *request,
-                why,
-            }
+        let asked = self.state().request(request);
+        if asked.is_some_and(|it| !it.permits.is_empty() && it.permit(record).is_none()) {
+            return Err(NodeError::NoShare(HeaderDigest([0; 32])));
+        }
+        // Of this record alone: a chart is fetched record by record.
+        let now = self.clock.now();
+        let item = releasable_record(&self.head, request, record, now, MAX_LAG_MS);
+        let item = item.map_err(|why| NodeError::NotReleasable {
+            request: *request,
+            why,
         })?;
-        let item = may.iter().find(|item| item.record == *record);
-        let item = item.ok_or(NodeError::NoShare(HeaderDigest([0; 32])))?;
         let gone = NodeError::NoShare(item.header);
         let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
         read_front(front.expose())
