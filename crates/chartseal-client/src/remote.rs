@@ -104,9 +104,10 @@ impl ClientError {
         }
     }
 
-    /// Whether the node has too many requests at the moment: of all, or of this client.
+    /// Whether it is only too early to ask: the node has too many requests, of all or of this client, or its receipt is not
+    /// final yet.
     fn is_busy(&self) -> bool {
-        let codes = ["CS-API-05", "CS-API-07"];
+        let codes = ["CS-API-05", "CS-API-07", "CS-API-22"];
         matches!(self, Self::Refused { problem, .. } if codes.contains(&problem.code.as_str()))
     }
 }

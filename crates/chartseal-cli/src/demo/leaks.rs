@@ -81,7 +81,7 @@ pub fn search_folder(needles: &BTreeSet<String>, folder: &Path) -> io::Result<Fo
     };
     let mut hits = 0;
     for file in files(folder)? {
-        hits += automaton.find_overlapping_iter(&fs::read(file)?).count();
+        hits += automaton.find_overlapping_iter(&read(&file)?).count();
     }
     Ok(Found { hits })
 }
@@ -93,7 +93,7 @@ pub fn search_raw(needles: &[Vec<u8>], folder: &Path) -> io::Result<usize> {
     };
     let mut hits = 0;
     for file in files(folder)? {
-        hits += automaton.find_iter(&fs::read(file)?).count();
+        hits += automaton.find_iter(&read(&file)?).count();
     }
     Ok(hits)
 }
@@ -128,11 +128,23 @@ fn base64_at(text: &[u8], shift: usize) -> Option<Vec<u8>> {
     (own.len() >= SHORTEST).then(|| own.as_bytes().to_vec())
 }
 
+/// A file's bytes; none of one that is gone by now: a running node writes and renames files meanwhile.
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read,
+    }
+}
+
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder)? {
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             let kind = entry.file_type()?;
             // A running node has a socket there too.

@@ -22,7 +22,7 @@ const NOTICE: u64 = 64;
 pub(crate) const NEWCOMER: usize = 4;
 
 /// Writes a transaction into the chain, at one node.
-pub(crate) fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
+fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
     let transaction = Transaction {
         version: TRANSACTION_VERSION,
         chain: network.config(0).network,
@@ -45,7 +45,7 @@ pub(crate) fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body:
 }
 
 /// The newcomer's configuration and keys; everybody knows its address.
-pub(crate) fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
+fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
     let mut config = network.config(0);
     let mut address = config.listen;
     address.set_port(address.port() + 4);
@@ -153,26 +153,34 @@ pub(crate) fn take_the_fourth_ones_place(
     from
 }
 
-#[test]
-fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
-    let mut network = network(300);
-    let (keys, desk) = (
-        NodeKeys::generate().unwrap(),
-        SigningKeyPair::generate().unwrap(),
-    );
-    let id = OrgId([9; 16]);
-    invite(&network, &keys, id);
+/// A newcomer's keys and id, whose address the nodes know; they run after this.
+pub(crate) fn invited(network: &mut Cluster) -> (NodeKeys, OrgId) {
+    let (keys, id) = (NodeKeys::generate().unwrap(), OrgId([9; 16]));
+    invite(network, &keys, id);
     network.up();
-    let offices: Vec<_> = (0..4)
-        .map(|number| office(&network.place(), number))
-        .collect();
+    (keys, id)
+}
+
+/// The first office enrols the newcomer: its first transaction.
+pub(crate) fn enrol(network: &Cluster, offices: &[SigningKeyPair], (keys, id): (&NodeKeys, OrgId)) {
+    let desk = SigningKeyPair::generate().unwrap();
     let organization = keys.organization(id, public(&desk));
     submit(
-        &network,
+        network,
         &offices[0],
         1,
         OrganizationEnrolled { organization },
     );
+}
+
+#[test]
+fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
+    let mut network = network(300);
+    let (keys, id) = invited(&mut network);
+    let offices: Vec<_> = (0..4)
+        .map(|number| office(&network.place(), number))
+        .collect();
+    enrol(&network, &offices, (&keys, id));
 
     let files = tempfile::TempDir::new().unwrap();
     snapshot(&mut network, 0, files.path());

@@ -5,13 +5,8 @@ use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, Redealing};
 use chartseal_cluster::{Cluster, Serves, office};
-use chartseal_envelope::SigningKeyPair;
-use chartseal_ledger::body::OrganizationEnrolled;
-use chartseal_node::NodeKeys;
-use chartseal_node::keys::public;
-use chartseal_wire::OrgId;
 
-use crate::join::{NEWCOMER, invite, join, snapshot, submit, take_the_fourth_ones_place};
+use crate::join::{NEWCOMER, enrol, invited, join, snapshot, take_the_fourth_ones_place};
 use crate::service::made;
 use crate::support::run;
 
@@ -26,13 +21,7 @@ fn scrubbed(network: &Cluster, number: usize) -> String {
 #[test]
 fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
     let mut network = made(Serves::Plain);
-    let (keys, desk) = (
-        NodeKeys::generate().unwrap(),
-        SigningKeyPair::generate().unwrap(),
-    );
-    let id = OrgId([9; 16]);
-    invite(&network, &keys, id);
-    network.up();
+    let (keys, id) = invited(&mut network);
 
     let mut facade = Network::connect(&network.place()).unwrap();
     let hospital = facade.organizations()[1];
@@ -54,13 +43,7 @@ fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
     let offices: Vec<_> = (0..4)
         .map(|number| office(&network.place(), number))
         .collect();
-    let organization = keys.organization(id, public(&desk));
-    submit(
-        &network,
-        &offices[0],
-        1,
-        OrganizationEnrolled { organization },
-    );
+    enrol(&network, &offices, (&keys, id));
     let shelf = tempfile::TempDir::new().unwrap();
     snapshot(&mut network, 0, shelf.path());
     let (from, vouchers) = (shelf.path().join("snapshot"), shelf.path().join("vouchers"));

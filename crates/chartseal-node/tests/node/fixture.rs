@@ -89,25 +89,8 @@ impl Chain {
             patient: SigningKeyPair::generate().unwrap(),
             sequences: BTreeMap::new(),
         };
-        let author = PractitionerEnrolled {
-            actor: AUTHOR,
-            key: public(&chain.author),
-            kem: [1; 32],
-            roles: Set::one(Symbol::new(b"physician").unwrap()),
-            credential: chartseal_policy::Window::default(),
-            countersignature: None,
-        };
-        let mut patient = PatientEnrolled {
-            patient: PATIENT,
-            key: public(&chain.patient),
-            kem: [2; 32],
-            history_salt: [4; 32],
-            agreement: None,
-            adult_from: Time(0),
-            minor_consent_from: None,
-        };
-        let agreed = patient.to_agree(&chain.genesis.chain_id());
-        patient.agreement = Some(sign(&chain.patient, &agreed));
+        let author = physician(AUTHOR, &chain.author);
+        let patient = patient(&chain.genesis, &chain.patient);
         let author = chain.signed(&office, author);
         let patient = chain.signed(&office, patient);
         chain.order(vec![author, patient]);
@@ -317,6 +300,34 @@ impl Chain {
             record: RecordId([record; 16]),
         });
     }
+}
+
+/// A practitioner's enrolment.
+pub(crate) fn physician(actor: ActorId, keys: &SigningKeyPair) -> PractitionerEnrolled {
+    PractitionerEnrolled {
+        actor,
+        key: public(keys),
+        kem: [1; 32],
+        roles: Set::one(Symbol::new(b"physician").unwrap()),
+        credential: chartseal_policy::Window::default(),
+        countersignature: None,
+    }
+}
+
+/// The patient's enrolment, to which they agreed.
+pub(crate) fn patient(genesis: &Genesis, keys: &SigningKeyPair) -> PatientEnrolled {
+    let mut body = PatientEnrolled {
+        patient: PATIENT,
+        key: public(keys),
+        kem: [2; 32],
+        history_salt: [4; 32],
+        agreement: None,
+        adult_from: Time(0),
+        minor_consent_from: None,
+    };
+    let agreed = body.to_agree(&genesis.chain_id());
+    body.agreement = Some(sign(keys, &agreed));
+    body
 }
 
 /// A record of the patient that is dealt to the first committee.

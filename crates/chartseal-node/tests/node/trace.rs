@@ -13,18 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartseal_codec::from_bytes;
 use chartseal_consensus::Replica as _;
 use chartseal_envelope::{
-    CombineError, Deal, Dealing, HeldShare, KemKeyPair, Release, accept, combine, deal, release,
+    CombineError, Deal, Dealing, HeldShare, KemKeyPair, Release, SigningKeyPair, accept, combine,
+    deal, release,
 };
-use chartseal_ledger::body::{
-    AccessRequested, DirectiveIssued, Erased, PatientEnrolled, PractitionerEnrolled,
-};
+use chartseal_ledger::body::{AccessRequested, DirectiveIssued, Erased};
 use chartseal_ledger::{
     Block, Body, Genesis, Overlay, SignedTransaction, TRANSACTION_VERSION, Transaction, execute,
     propose,
 };
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Envelope, MAX_LAG_MS, Node, NodeError, NodeKeys, Stores};
-use chartseal_policy::{Grant, Grantee, Purpose, Revocation, Set, Symbol, Terms, Window};
+use chartseal_policy::{Grant, Grantee, Purpose, Revocation, Set, Symbol, Terms};
 use chartseal_wire::history::Token;
 use chartseal_wire::{ActorId, Entry, Event, Hash, RecordId, Subject, Time, TxId};
 use tempfile::TempDir;
@@ -126,8 +125,8 @@ struct World {
     /// Where each final transaction is, and when it became final.
     places: BTreeMap<TxId, (u64, u64)>,
     pool: Vec<SignedTransaction>,
-    people: Vec<chartseal_envelope::SigningKeyPair>,
-    patient: chartseal_envelope::SigningKeyPair,
+    people: Vec<SigningKeyPair>,
+    patient: SigningKeyPair,
     sequences: BTreeMap<[u8; 32], u64>,
     grants: Vec<Given>,
     asked: Vec<Asked>,
@@ -157,7 +156,7 @@ impl World {
         });
         let custodians = custodians.collect();
         let liar = numbers.chance(50).then(|| numbers.below(4));
-        let key = || chartseal_envelope::SigningKeyPair::generate().unwrap();
+        let key = || SigningKeyPair::generate().unwrap();
         let mut world = Self {
             seed,
             numbers,
@@ -186,27 +185,10 @@ impl World {
             world.start(at);
         }
         for at in 0..DOCTORS {
-            let body = PractitionerEnrolled {
-                actor: doctor(at),
-                key: public(&world.people[at]),
-                kem: [1; 32],
-                roles: Set::one(Symbol::new(b"physician").unwrap()),
-                credential: Window::default(),
-                countersignature: None,
-            };
+            let body = physician(doctor(at), &world.people[at]);
             world.send(&copy(&office), body);
         }
-        let mut body = PatientEnrolled {
-            patient: PATIENT,
-            key: public(&world.patient),
-            kem: [2; 32],
-            history_salt: [4; 32],
-            agreement: None,
-            adult_from: Time(0),
-            minor_consent_from: None,
-        };
-        let agreed = body.to_agree(&world.genesis.chain_id());
-        body.agreement = Some(sign(&world.patient, &agreed));
+        let body = patient(&world.genesis, &world.patient);
         world.send(&office, body);
         world.make_block();
         for _ in 0..3 {
@@ -228,7 +210,7 @@ impl World {
     }
 
     /// Signs a transaction, and has it wait for a block.
-    fn send(&mut self, by: &chartseal_envelope::SigningKeyPair, body: impl Into<Body>) -> TxId {
+    fn send(&mut self, by: &SigningKeyPair, body: impl Into<Body>) -> TxId {
         let seq = self.sequences.entry(public(by).0).or_default();
         *seq += 1;
         let transaction = Transaction {

@@ -436,8 +436,9 @@ async fn settled(api: &Api, id: &TxId) {
         if !matches!(api.handle.outcome(id), Outcome::Waiting) {
             return;
         }
-        let next = api.handle.wait_above(height);
-        if tokio::time::timeout_at(end, next).await.is_err() {
+        // `None`: the validator stops, and nothing becomes final any more.
+        let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
+        if !matches!(next.await, Ok(Some(_))) {
             return;
         }
     }
