@@ -1,8 +1,7 @@
 //! Steps 4, 5 and 6: a granted read, a refused one, revocation and expiry.
 
 use chartseal::{Ask, Network, Opening, PatientId, Purpose, RecordId, Request, RequestId};
-use chartseal_envelope::KemKeyPair;
-use chartseal_envelope::Release;
+use chartseal_envelope::{KemKeyPair, Release};
 use chartseal_fhir::Resource;
 use chartseal_node::NodeError;
 use chartseal_wire::{Event, OrgId, TxId};

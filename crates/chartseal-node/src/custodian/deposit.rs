@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartseal_api::{Envelope, EnvelopeFront};
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{
-    Deal, Dealing, HeldShare, ShareFault, ShareIndex, VerifyingKey, accept_all,
+    Acceptance, Deal, Dealing, HeldShare, ShareFault, ShareIndex, VerifyingKey, accept_all,
 };
 use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::body::DepositAcknowledged;
@@ -75,24 +75,13 @@ impl Node {
         let index = self.index_for(&first)?;
         let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
-        let mut held: BTreeMap<_, _> = accepted
-            .held
-            .into_iter()
-            .map(|held| (held.dealing().header(), held))
-            .collect();
-        let faults: BTreeMap<_, _> = accepted
-            .refused
-            .iter()
-            .map(|(item, why)| (item.header, *why))
-            .collect();
+        let mut shares = by_header(accepted);
 
         let (mut taken, mut refused) = (Vec::new(), Vec::new());
         for envelope in envelopes {
             let header = envelope.front.header.digest();
             // A record that the deal leaves out comes without a share.
-            let share = held
-                .remove(&header)
-                .ok_or_else(|| faults.get(&header).copied().unwrap_or(ShareFault::Foreign));
+            let share = shares.remove(&header).unwrap_or(Err(ShareFault::Foreign));
             let share = share.map_err(DepositFault::Share);
             match self.check_envelope(envelope).and(share) {
                 Ok(share) => taken.push((envelope, share)),
@@ -102,11 +91,7 @@ impl Node {
             }
         }
         // Fronts first: they name the bodies, so that an erasure finds each.
-        let fronts: Vec<(SideKey, Vec<u8>)> = taken
-            .iter()
-            .map(|(e, _)| (SideKey(e.front.header.digest().0), to_bytes(&e.front)))
-            .collect();
-        self.put_side(&fronts)?;
+        self.put_fronts(taken.iter().map(|(envelope, _)| &envelope.front))?;
         Ok(BegunDeposit {
             taken,
             refused,
@@ -135,15 +120,7 @@ impl Node {
             self.stores.side.destroy(&[front])?;
             refused.push((envelope.record(), DepositFault::Erased));
         }
-        let shares: Vec<_> = taken
-            .iter()
-            .map(|(_, held)| (held.dealing().header().0, held.to_storage_bytes()))
-            .collect();
-        let shares: Vec<(ShareKey, &[u8])> = shares
-            .iter()
-            .map(|(header, bytes)| (ShareKey(*header), bytes.as_slice()))
-            .collect();
-        self.stores.shares.put_batch(&shares)?;
+        self.put_shares(taken.iter().map(|(_, held)| held))?;
         let acknowledgements = taken
             .iter()
             .filter(|(envelope, _)| !self.has_acknowledged(envelope, index))
@@ -167,6 +144,30 @@ impl Node {
         let bit = 1 << (index.get() - 1);
         let deposit = self.state().deposit(&header);
         deposit.is_some_and(|deposit| deposit.acknowledged & bit != 0)
+    }
+
+    /// Keeps headers with their seals.
+    pub(super) fn put_fronts<'a>(
+        &self,
+        fronts: impl Iterator<Item = &'a EnvelopeFront>,
+    ) -> Result<(), NodeError> {
+        let rows = fronts.map(|front| (SideKey(front.header.digest().0), to_bytes(front)));
+        self.put_side(&rows.collect::<Vec<_>>())
+    }
+
+    /// Keeps shares, each where its deal's is.
+    pub(super) fn put_shares<'a>(
+        &self,
+        held: impl Iterator<Item = &'a HeldShare>,
+    ) -> Result<(), NodeError> {
+        let rows = held.map(|held| {
+            let dealing = held.dealing();
+            let key = ShareKey::of_deal(&dealing.header().0, dealing.epoch());
+            (key, held.to_storage_bytes())
+        });
+        let rows: Vec<_> = rows.collect();
+        let rows = rows.iter().map(|(key, bytes)| (*key, bytes.as_slice()));
+        Ok(self.stores.shares.put_batch(&rows.collect::<Vec<_>>())?)
     }
 
     /// Compares a header and its seal with their anchor; gives the author's key.
@@ -209,4 +210,17 @@ impl Node {
         seal.verify(header, &envelope.body, &author)
             .map_err(DepositFault::Seal)
     }
+}
+
+/// What came of a deal, by the record's header.
+pub(super) fn by_header(
+    accepted: Acceptance,
+) -> BTreeMap<chartseal_envelope::HeaderDigest, Result<HeldShare, ShareFault>> {
+    let faults = accepted.refused.into_iter();
+    let faults = faults.map(|(item, why)| (item.header, Err(why)));
+    let held = accepted.held.into_iter();
+    // Of one that came twice, once good, the good one counts.
+    faults
+        .chain(held.map(|held| (held.dealing().header(), Ok(held))))
+        .collect()
 }

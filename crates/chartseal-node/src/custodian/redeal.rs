@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use chartseal_api::EnvelopeFront;
-use chartseal_codec::to_bytes;
 use chartseal_envelope::{Deal, Dealing, HeldShare, ShareFault, accept_all};
 use chartseal_ledger::body::RedealAcknowledged;
-use chartseal_vault::{ShareKey, SideKey};
 use chartseal_wire::HeaderDigest;
 
+use super::deposit::by_header;
 use super::{Deposited, dealing_of};
 use crate::error::{DepositFault, NodeError};
 use crate::node::Node;
@@ -47,33 +46,22 @@ impl Node {
         let dealings: Vec<&Dealing> = expected.iter().map(|(_, dealing)| dealing).collect();
         let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
-        let held = accepted.held.into_iter();
-        let held: BTreeMap<_, _> = held.map(|held| (held.dealing().header(), held)).collect();
-        let faults = accepted.refused.iter();
-        let faults: BTreeMap<_, _> = faults.map(|(item, why)| (item.header, *why)).collect();
+        let shares = by_header(accepted);
 
         let mut taken: Vec<(&EnvelopeFront, &HeldShare)> = Vec::new();
         for (front, _) in &expected {
-            let header = front.header.digest();
-            if let Some(held) = held.get(&header) {
-                taken.push((front, held));
-            } else {
-                let why = faults.get(&header).copied().unwrap_or(ShareFault::Foreign);
-                refused.push((front.record(), DepositFault::Share(why)));
+            match shares.get(&front.header.digest()) {
+                Some(Ok(held)) => taken.push((front, held)),
+                share => {
+                    let why = share.and_then(|share| share.as_ref().err().copied());
+                    let why = why.unwrap_or(ShareFault::Foreign);
+                    refused.push((front.record(), DepositFault::Share(why)));
+                }
             }
         }
         // Fronts first: they name the bodies, so that an erasure finds each.
-        let fronts = taken.iter();
-        let fronts = fronts.map(|(it, _)| (SideKey(it.header.digest().0), to_bytes(*it)));
-        self.put_side(&fronts.collect::<Vec<_>>())?;
-        let shares = taken.iter().map(|(_, held)| {
-            let dealing = held.dealing();
-            let key = ShareKey::of_deal(&dealing.header().0, dealing.epoch());
-            (key, held.to_storage_bytes())
-        });
-        let shares: Vec<_> = shares.collect();
-        let shares = shares.iter().map(|(key, bytes)| (*key, bytes.as_slice()));
-        self.stores.shares.put_batch(&shares.collect::<Vec<_>>())?;
+        self.put_fronts(taken.iter().map(|(front, _)| *front))?;
+        self.put_shares(taken.iter().map(|(_, held)| *held))?;
 
         let bit = 1 << (index.get() - 1);
         for (front, held) in taken {
