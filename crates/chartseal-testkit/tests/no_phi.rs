@@ -246,18 +246,19 @@ fn look_everywhere(
 }
 
 /// The ids that histories have in hexadecimal: the bases of decisions. They are drawn anew in each run.
+/// With the last byte of CBOR's head before them, of which base64 has a part in their first digit.
 fn ids_in_hex(dir: &Path, node: &str) -> BTreeSet<String> {
     let ledger = RedbLedger::open(&dir.join(node).join("ledger.redb")).unwrap();
     let mut ids = BTreeSet::new();
     for subject in ledger.subjects().unwrap() {
         for entry in ledger.history(&subject, 0, usize::MAX).unwrap() {
             // CBOR's head of a text of 64 bytes, then the digits.
-            let texts = entry
-                .windows(2 + 64)
-                .filter_map(|it| it.strip_prefix(b"x@"));
             let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-            let digits = texts.filter(|text| text.iter().all(is_digit));
-            ids.extend(digits.map(|id| String::from_utf8(id.to_vec()).unwrap()));
+            let texts = entry.windows(2 + 64).filter(|it| {
+                let digits = it.strip_prefix(b"x@");
+                digits.is_some_and(|digits| digits.iter().all(is_digit))
+            });
+            ids.extend(texts.map(|text| String::from_utf8(text[1..].to_vec()).unwrap()));
         }
     }
     ids
@@ -411,9 +412,10 @@ fn no_byte_that_nodes_hold_tells_of_the_twelve_patients_and_a_leaky_store_is_fou
         short.len()
     );
     eprintln!(
-        "{:6} stand within words or ids of the chain: {public:?}",
+        "{:6} stand within words of the chain: {public:?}",
         public.len()
     );
+    eprintln!("{:6} ids show forms of {:?}", ids.len(), search.drawn());
 
     let places = look_everywhere(&search, dir.path(), &["1", "2", "3", "4"], &taken_away);
     let mut leaks = Vec::new();
