@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::{PoisonError, RwLock};
 
 use chartseal_codec::byte_newtype;
 
 use crate::error::VaultError;
+use crate::outboard::{GROUP, damaged};
 
 byte_newtype! {
     /// What a blob is called: the BLAKE3 of its bytes.
@@ -35,6 +37,31 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// [`VaultError::Damaged`] unless the bytes hash to `id`: this is checked on every read.
     fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, VaultError>;
+
+    /// Stores a blob that `from` gives, without having it in memory, and returns when it would survive a crash.
+    ///
+    /// # Errors
+    /// [`VaultError::Source`] if it can't be read, [`VaultError::Other`] if it is not the blob of this id, or if the
+    /// medium refuses. Nothing of it is stored then.
+    fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError>;
+
+    /// A blob's length in bytes, as it lies there.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError>;
+
+    /// Some of a blob's bytes from a place on, not verified: [`Outboard`](crate::Outboard) does that. As many as were
+    /// asked for, unless the blob ends before.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    fn read_unverified(
+        &self,
+        id: &BlobId,
+        from: u64,
+        len: usize,
+    ) -> Result<Option<Vec<u8>>, VaultError>;
 
     /// Whether the blob is there; says nothing about damage.
     ///
@@ -95,6 +122,34 @@ impl BlobStore for MemoryBlobStore {
             .transpose()
     }
 
+    fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).map_err(VaultError::Source)?;
+        if BlobId::of(&bytes) != *id {
+            return Err(VaultError::Other { id: id.to_string() });
+        }
+        self.put(&bytes).map(drop)
+    }
+
+    fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {
+        let held = self.blobs.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.get(id).map(|bytes| bytes.len() as u64))
+    }
+
+    fn read_unverified(
+        &self,
+        id: &BlobId,
+        from: u64,
+        len: usize,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let held = self.blobs.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(held.get(id).map(|bytes| {
+            let from = usize::try_from(from).unwrap_or(usize::MAX);
+            let rest = bytes.get(from..).unwrap_or_default();
+            rest.get(..len).unwrap_or(rest).to_vec()
+        }))
+    }
+
     fn contains(&self, id: &BlobId) -> Result<bool, VaultError> {
         let held = self.blobs.read().unwrap_or_else(PoisonError::into_inner);
         Ok(held.contains_key(id))
@@ -111,13 +166,45 @@ impl BlobStore for MemoryBlobStore {
     }
 }
 
+/// A blob that comes as a stream, some of it at a time.
+pub(crate) struct Incoming<'a> {
+    from: &'a mut dyn Read,
+    hasher: blake3::Hasher,
+    some: Vec<u8>,
+}
+
+impl<'a> Incoming<'a> {
+    pub(crate) fn of(from: &'a mut dyn Read) -> Self {
+        Self {
+            from,
+            hasher: blake3::Hasher::new(),
+            some: Vec::with_capacity(GROUP),
+        }
+    }
+
+    /// The next of it; `None` at its end.
+    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, VaultError> {
+        self.some.clear();
+        let mut from = (&mut self.from).take(GROUP as u64);
+        let read = from.read_to_end(&mut self.some);
+        read.map_err(VaultError::Source)?;
+        self.hasher.update(&self.some);
+        Ok(Some(self.some.as_slice()).filter(|some| !some.is_empty()))
+    }
+
+    /// Whether all that came is the blob of this id.
+    pub(crate) fn ends_as(&self, id: &BlobId) -> Result<(), VaultError> {
+        if self.hasher.finalize() == id.0 {
+            return Ok(());
+        }
+        Err(VaultError::Other { id: id.to_string() })
+    }
+}
+
 /// The bytes, if they are the ones that `id` names.
 pub(crate) fn verified(id: &BlobId, bytes: Vec<u8>) -> Result<Vec<u8>, VaultError> {
     if BlobId::of(&bytes) == *id {
         return Ok(bytes);
     }
-    Err(VaultError::Damaged {
-        what: "blob",
-        id: id.to_string(),
-    })
+    Err(damaged(id))
 }

@@ -15,10 +15,13 @@
 //! What needs a look behind the trait stays with the implementation's own tests: that damage on the
 //! medium is named, that destroyed bytes are gone from it, that a killed process leaves nothing half.
 
+use std::io::Read;
+
 use thiserror::Error;
 
 use crate::blob::{BlobId, BlobStore};
 use crate::error::VaultError;
+use crate::outboard::{GROUP, Outboard};
 use crate::secret::{Secret, SecretId, SecretStore};
 
 /// A store breaks a rule.
@@ -60,6 +63,16 @@ pub fn blob_store(store: &dyn BlobStore) -> Result<(), Violation> {
     rule("an absent blob is none", store.get(&absent)?.is_none())?;
     rule("an absent blob is not contained", !store.contains(&absent)?)?;
 
+    for (id, blob) in ids.iter().zip(blobs) {
+        parts(store, id, blob)?;
+    }
+    rule(
+        "an absent blob has no length",
+        store.len(&absent)?.is_none(),
+    )?;
+    let none = store.read_unverified(&absent, 0, 1)?;
+    rule("an absent blob has no bytes", none.is_none())?;
+
     let mut sorted = ids.clone();
     sorted.sort_unstable();
     rule("all ids are listed, ascending", store.ids()? == sorted)?;
@@ -83,8 +96,68 @@ pub fn blob_store(store: &dyn BlobStore) -> Result<(), Violation> {
     rule("a delete leaves the others", store.ids()?.iter().eq(others))?;
     store.put(b"a")?;
     rule("a deleted blob can come back", store.contains(&a)?)?;
+    streams(store, &absent)?;
     store.delete(&ids)?;
     rule("an emptied store is empty", store.ids()?.is_empty())
+}
+
+/// What a stored blob gives of itself in parts.
+fn parts(store: &dyn BlobStore, id: &BlobId, blob: &[u8]) -> Result<(), Violation> {
+    let len = blob.len() as u64;
+    rule("a blob has its length", store.len(id)? == Some(len))?;
+    let outboard = Outboard::read(store, id)?;
+    let outboard = outboard.ok_or(Violation::Rule("a stored blob has an outboard"))?;
+    for (from, to) in [
+        (0, len),
+        (0, 1),
+        (1, len),
+        (len / 2, len + 9),
+        (len, len),
+        (len + 1, len + 2),
+    ] {
+        let at = |place: u64| usize::try_from(place.min(len)).unwrap_or(usize::MAX);
+        let some = outboard.range(store, from..to)?;
+        let expected = blob.get(at(from)..at(to).max(at(from)));
+        rule("a range is a part of the blob", some.as_deref() == expected)?;
+    }
+    Ok(())
+}
+
+/// What a store does with blobs that come as streams.
+fn streams(store: &dyn BlobStore, absent: &BlobId) -> Result<(), Violation> {
+    let long: Vec<u8> = (0..=u8::MAX).cycle().take(2 * GROUP + 77).collect();
+    let id = BlobId::of(&long);
+    let before = store.ids()?;
+    let other = store.put_stream(absent, &mut long.as_slice());
+    rule(
+        "a stream of another blob is refused",
+        matches!(other, Err(VaultError::Other { .. })),
+    )?;
+    let mut cut = long.as_slice().take(GROUP as u64 + 1).chain(Broken);
+    let cut = store.put_stream(&id, &mut cut);
+    rule(
+        "a stream that breaks is refused",
+        matches!(cut, Err(VaultError::Source(_))),
+    )?;
+    rule("nothing of a refused stream stays", store.ids()? == before)?;
+    store.put_stream(&id, &mut long.as_slice())?;
+    store.put_stream(&id, &mut long.as_slice())?;
+    let held = store.get(&id)?;
+    rule("a stream is one blob", held.as_ref() == Some(&long))?;
+    parts(store, &id, &long)?;
+    rule(
+        "a stream's blob is deleted as others are",
+        store.delete(&[id])? == 1,
+    )
+}
+
+/// A stream that can't be read.
+struct Broken;
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("broken"))
+    }
 }
 
 /// Checks a durable [`BlobStore`]: `open` opens the same, at first empty, place each time.

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crate::blob::{BlobId, BlobStore, verified};
+use crate::blob::{BlobId, BlobStore, Incoming, verified};
 use crate::error::VaultError;
 use crate::folder::{Folder, sync_dir};
 
@@ -22,6 +23,8 @@ pub struct DirBlobStore {
     folder: Folder,
     /// One change at a time, so that a failed batch takes back only what it stored itself.
     changing: Mutex<()>,
+    /// How many streams were begun: each has a file of its own in `tmp/`.
+    streams: AtomicU64,
 }
 
 impl DirBlobStore {
@@ -34,6 +37,7 @@ impl DirBlobStore {
         let store = Self {
             folder,
             changing: Mutex::new(()),
+            streams: AtomicU64::new(0),
         };
         store.clear_tmp().map_err(store.folder.error("write"))?;
         Ok(store)
@@ -57,12 +61,24 @@ impl DirBlobStore {
         let stored = written.and_then(|()| new.iter().try_for_each(|(id, _)| self.place(id)));
         if stored.is_err() {
             // The first error is the one to report; what stays in `tmp/` is removed at the next open.
-            let _ = self.clear_tmp();
             for (id, _) in new {
+                let _ = fs::remove_file(self.tmp().join(id.to_string()));
                 let _ = fs::remove_file(self.path(id));
             }
         }
         stored
+    }
+
+    /// Writes what comes to a file of its own, if it is the blob of this id.
+    fn write_stream(&self, id: &BlobId, from: &mut dyn Read, tmp: &Path) -> Result<(), VaultError> {
+        let failed = || self.folder.error("write a blob to");
+        let mut file = File::create(tmp).map_err(failed())?;
+        let mut incoming = Incoming::of(from);
+        while let Some(some) = incoming.next()? {
+            file.write_all(some).map_err(failed())?;
+        }
+        incoming.ends_as(id)?;
+        file.sync_all().map_err(failed())
     }
 
     fn place(&self, id: &BlobId) -> io::Result<()> {
@@ -116,6 +132,50 @@ impl BlobStore for DirBlobStore {
     fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, VaultError> {
         match fs::read(self.path(id)) {
             Ok(bytes) => verified(id, bytes).map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.folder.error("read a blob from")(error)),
+        }
+    }
+
+    fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        let tmp = self.tmp().join(format!("{id}.{number}"));
+        let placed = self.write_stream(id, from, &tmp).and_then(|()| {
+            let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+            fs::create_dir_all(self.fan(id))
+                .and_then(|()| fs::rename(&tmp, self.path(id)))
+                .and_then(|()| self.sync(&[*id]))
+                .map_err(self.folder.error("write a blob to"))
+        });
+        if placed.is_err() {
+            let _ = fs::remove_file(&tmp);
+        }
+        placed
+    }
+
+    fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {
+        match fs::metadata(self.path(id)) {
+            Ok(file) => Ok(Some(file.len())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.folder.error("read")(error)),
+        }
+    }
+
+    fn read_unverified(
+        &self,
+        id: &BlobId,
+        from: u64,
+        len: usize,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let read = || {
+            let mut file = File::open(self.path(id))?;
+            file.seek(SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
+            file.take(len as u64).read_to_end(&mut bytes)?;
+            io::Result::Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.folder.error("read a blob from")(error)),
         }

@@ -27,6 +27,15 @@ pub enum VaultError {
         /// The path.
         path: PathBuf,
     },
+    /// What was to be stored could not be read.
+    #[error("what was to be stored can't be read: {0}; nothing of it was stored")]
+    Source(#[source] io::Error),
+    /// What was to be stored is something else.
+    #[error("the bytes are not those of blob {id}: nothing of them was stored")]
+    Other {
+        /// The id, in hex.
+        id: String,
+    },
     /// One item's bytes are not the ones that were stored. They are not returned.
     #[error("{what} {id} is damaged: its bytes are not the ones that were stored")]
     Damaged {

@@ -34,6 +34,7 @@
 //! | module | what |
 //! |---|---|
 //! | `blob` | [`BlobStore`], [`BlobId`], [`MemoryBlobStore`] |
+//! | `outboard` | [`Outboard`]: what verifies a part of a blob |
 //! | `dir_blob` | [`DirBlobStore`]: one file a blob |
 //! | `object_blob` | `ObjectBlobStore`, `S3`: ciphertext in an S3-compatible store (feature `s3`) |
 //! | `secret` | [`SecretStore`] and its two faces, [`Secret`], [`MemorySecretStore`] |
@@ -60,6 +61,7 @@ mod file_secret;
 mod folder;
 #[cfg(feature = "s3")]
 mod object_blob;
+mod outboard;
 mod secret;
 mod store_key;
 
@@ -69,6 +71,7 @@ pub use error::VaultError;
 pub use file_secret::FileSecretStore;
 #[cfg(feature = "s3")]
 pub use object_blob::{ObjectBlobStore, S3};
+pub use outboard::{GROUP, Outboard};
 pub use secret::{
     MemorySecretStore, Secret, SecretId, SecretStore, ShareKey, ShareStore, SideKey, SideStore,
 };

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,12 @@ use std::time::Duration;
 use futures::stream::{StreamExt as _, TryStreamExt as _, iter};
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
-use object_store::{ClientOptions, Error, ObjectStore, ObjectStoreExt as _, RetryConfig};
+use object_store::{
+    ClientOptions, Error, ObjectStore, ObjectStoreExt as _, RetryConfig, WriteMultipart,
+};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::blob::{BlobId, BlobStore, verified};
+use crate::blob::{BlobId, BlobStore, Incoming, verified};
 use crate::error::VaultError;
 
 /// How many objects are asked for at a time.
@@ -19,6 +21,8 @@ const AT_ONCE: usize = 16;
 /// How long one question may take, and how long it is asked again when the store is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 const RETRIES: usize = 3;
+/// How many parts of a stream are on their way at a time, of 5 MiB each.
+const PARTS_AT_ONCE: usize = 4;
 const WHAT: &str = "the object store";
 
 /// Where an S3-compatible store keeps blobs. Who may is in the environment, as AWS's own programs have it:
@@ -133,6 +137,45 @@ impl ObjectBlobStore {
         verified(&id, bytes.into()).map(Some)
     }
 
+    /// An object's bytes in parts, of which the store shows nothing until all are there.
+    async fn write(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+        let failed = || self.failed("write a blob to");
+        let upload = self.store.put_multipart(&self.path(id)).await;
+        let mut parts = WriteMultipart::new(upload.map_err(failed())?);
+        let written = async {
+            let mut incoming = Incoming::of(from);
+            while let Some(some) = incoming.next()? {
+                let room = parts.wait_for_capacity(PARTS_AT_ONCE).await;
+                room.map_err(failed())?;
+                parts.write(some);
+            }
+            incoming.ends_as(id)
+        };
+        match written.await {
+            Ok(()) => parts.finish().await.map(drop).map_err(failed()),
+            Err(why) => {
+                // The store throws the parts away by itself some day, if it does not hear this.
+                let _ = parts.abort().await;
+                Err(why)
+            }
+        }
+    }
+
+    async fn some_of(&self, id: &BlobId, from: u64, len: usize) -> Result<Option<Vec<u8>>, Error> {
+        let size = match self.store.head(&self.path(id)).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            found => found?.size,
+        };
+        let end = from.saturating_add(len as u64).min(size);
+        if from >= end {
+            return Ok(Some(Vec::new()));
+        }
+        match self.store.get_range(&self.path(id), from..end).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            found => Ok(Some(found?.into())),
+        }
+    }
+
     async fn is_there(&self, id: BlobId) -> Result<bool, VaultError> {
         match self.store.head(&self.path(&id)).await {
             Ok(_) => Ok(true),
@@ -172,6 +215,28 @@ impl BlobStore for ObjectBlobStore {
 
     fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, VaultError> {
         self.runtime.block_on(self.read(*id))
+    }
+
+    fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+        self.runtime.block_on(self.write(id, from))
+    }
+
+    fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {
+        match self.runtime.block_on(self.store.head(&self.path(id))) {
+            Ok(object) => Ok(Some(object.size)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read")(error)),
+        }
+    }
+
+    fn read_unverified(
+        &self,
+        id: &BlobId,
+        from: u64,
+        len: usize,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let some = self.runtime.block_on(self.some_of(id, from, len));
+        some.map_err(self.failed("read a blob from"))
     }
 
     fn contains(&self, id: &BlobId) -> Result<bool, VaultError> {

@@ -2,9 +2,12 @@
 //! Ciphertext is there whole and undamaged, or not at all.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use chartseal_vault::{BlobId, BlobStore, DirBlobStore, MemoryBlobStore, VaultError, conformance};
+use chartseal_vault::{
+    BlobId, BlobStore, DirBlobStore, GROUP, MemoryBlobStore, Outboard, VaultError, conformance,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -24,6 +27,20 @@ fn the_conformance_suite_names_the_rule_that_a_store_breaks() {
         }
         fn get(&self, id: &BlobId) -> Result<Option<Vec<u8>>, VaultError> {
             self.0.get(id)
+        }
+        fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+            self.0.put_stream(id, from)
+        }
+        fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {
+            self.0.len(id)
+        }
+        fn read_unverified(
+            &self,
+            id: &BlobId,
+            from: u64,
+            len: usize,
+        ) -> Result<Option<Vec<u8>>, VaultError> {
+            self.0.read_unverified(id, from, len)
         }
         fn contains(&self, id: &BlobId) -> Result<bool, VaultError> {
             self.0.contains(id)
@@ -72,6 +89,91 @@ proptest! {
         store.put(&blob).unwrap();
         prop_assert_eq!(store.get(&id).unwrap().unwrap(), blob);
     }
+}
+
+/// Every length around a group's, a tree's left side, and a few groups: BLAKE3's own root follows from the groups, and from
+/// no others.
+#[test]
+fn an_outboard_is_that_of_one_blob_alone() {
+    let all: Vec<u8> = (0..=5 * GROUP)
+        .map(|at| u8::try_from(at % 251).unwrap())
+        .collect();
+    let lens = (0..=5).flat_map(|groups| {
+        let len = groups * GROUP;
+        [len.saturating_sub(1), len, len + 1]
+    });
+    for len in lens {
+        let blob = &all[..len];
+        let made = Outboard::of(blob).unwrap();
+        assert_eq!((made.id(), made.len()), (BlobId::of(blob), len as u64));
+        let groups = made.groups().to_vec();
+        let again = Outboard::new(made.id(), made.len(), groups.clone());
+        assert_eq!(again.as_ref(), Some(&made), "{len}");
+        let longer = Outboard::new(made.id(), made.len() + GROUP as u64, groups.clone());
+        // A group's own length comes out with its bytes.
+        assert!(longer.is_none() || len == 0);
+        for at in 0..groups.len() {
+            let mut other = groups.clone();
+            other[at][0] ^= 1;
+            assert!(Outboard::new(made.id(), made.len(), other).is_none());
+            let mut fewer = groups.clone();
+            fewer.remove(at);
+            assert!(Outboard::new(made.id(), made.len(), fewer).is_none());
+        }
+        for group in 0..made.count() {
+            let place = made.place(group);
+            let place = usize::try_from(place.start).unwrap()..usize::try_from(place.end).unwrap();
+            let mut bytes = blob[place].to_vec();
+            assert!(made.is_group(group, &bytes));
+            assert!(!made.is_group(group + 1, &bytes));
+            bytes.push(0);
+            assert!(!made.is_group(group, &bytes));
+            bytes.pop();
+            if let Some(byte) = bytes.last_mut() {
+                *byte ^= 1;
+                assert!(!made.is_group(group, &bytes));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_part_is_named_and_others_are_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirBlobStore::open(dir.path()).unwrap();
+    let blob = vec![7; 3 * GROUP + 5];
+    let id = store.put(&blob).unwrap();
+    let outboard = Outboard::read(&store, &id).unwrap().unwrap();
+    let file = blob_files(dir.path()).pop().unwrap();
+    let mut damaged = blob.clone();
+    damaged[GROUP + 9] ^= 1;
+    fs::write(&file, &damaged).unwrap();
+
+    let group = GROUP as u64;
+    let first = outboard.range(&store, 10..group).unwrap().unwrap();
+    assert_eq!(first, &blob[10..GROUP]);
+    let last = outboard.range(&store, 2 * group..9 * group).unwrap();
+    assert_eq!(last.unwrap(), &blob[2 * GROUP..]);
+    for range in [group..group + 1, 0..2 * group, 0..u64::MAX] {
+        let refused = outboard.range(&store, range);
+        assert!(
+            matches!(refused, Err(VaultError::Damaged { .. })),
+            "{refused:?}"
+        );
+    }
+    let refused = Outboard::read(&store, &id);
+    assert!(
+        matches!(refused, Err(VaultError::Damaged { .. })),
+        "{refused:?}"
+    );
+    fs::write(&file, &blob[..GROUP]).unwrap();
+    let cut = outboard.range(&store, group..2 * group);
+    assert!(matches!(cut, Err(VaultError::Damaged { .. })), "{cut:?}");
+    store.put_stream(&id, &mut blob.as_slice()).unwrap();
+    assert_eq!(store.get(&id).unwrap().unwrap(), blob);
+    store.delete(&[id]).unwrap();
+    assert!(outboard.range(&store, 0..1).unwrap().is_none());
+    assert!(outboard.range(&store, 0..0).unwrap().is_none());
 }
 
 #[test]

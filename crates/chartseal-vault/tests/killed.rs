@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chartseal_vault::{
-    BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey, StoreKey, VaultError,
+    BlobId, BlobStore, DirBlobStore, FileSecretStore, SecretStore, ShareKey, StoreKey, VaultError,
 };
 
 const DIR: &str = "CHARTSEAL_VAULT_KILLED_DIR";
@@ -109,6 +109,10 @@ fn a_write_that_the_medium_refuses_gives_one_clear_error_and_leaves_nothing_half
         stdout.contains("blob: cannot write a blob to the blob store's folder"),
         "{stdout}"
     );
+    assert!(
+        stdout.contains("stream: cannot write a blob to the blob store's folder"),
+        "{stdout}"
+    );
     assert!(stdout.contains("share: cannot"), "{stdout}");
 
     let store = DirBlobStore::open(&blobs).unwrap();
@@ -127,6 +131,10 @@ fn limited_child() {
     let large = vec![1; 1_000_000];
     let refused = store.put_batch(&[b"small", &large]).unwrap_err();
     println!("blob: {refused}");
+    let refused = store
+        .put_stream(&BlobId::of(&large), &mut large.as_slice())
+        .unwrap_err();
+    println!("stream: {refused}");
     let refused = FileSecretStore::open(dir.join("shares"), &store_key())
         .and_then(|store| store.put_batch(&[(ShareKey([2; 32]), &large[..])]))
         .unwrap_err();

@@ -1,0 +1,256 @@
+use std::io::{self, Read};
+use std::ops::Range;
+
+use blake3::Hasher;
+use blake3::hazmat::{
+    ChainingValue, HasherExt as _, Mode, left_subtree_len, merge_subtrees_non_root,
+    merge_subtrees_root,
+};
+
+use crate::blob::{BlobId, BlobStore};
+use crate::error::VaultError;
+
+/// How many bytes are verified at a time: a power of two of BLAKE3's chunks.
+pub const GROUP: usize = 256 * 1024;
+
+/// The nodes of a blob's BLAKE3 tree that stand over its groups of [`GROUP`] bytes: with them, each group is verified by
+/// itself, so that a part of a large blob can be read, sent and taken without the rest.
+///
+/// The technique is Bao's (<https://github.com/oconnor663/bao>), with one level of the tree in place of all.
+///
+/// ```
+/// use chartseal_vault::{GROUP, Outboard};
+///
+/// let blob = vec![7; 2 * GROUP + 1];
+/// let made = Outboard::of(blob.as_slice())?;
+/// // Whoever knows the id and the length believes the rest of nobody.
+/// let outboard = Outboard::new(made.id(), made.len(), made.groups().to_vec()).unwrap();
+/// assert!(outboard.is_group(2, &[7]));
+/// assert!(!outboard.is_group(2, &[8]));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outboard {
+    id: BlobId,
+    len: u64,
+    groups: Vec<ChainingValue>,
+}
+
+impl Outboard {
+    /// The outboard of what `blob` gives, in one pass.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn of(mut blob: impl Read) -> io::Result<Self> {
+        let (mut whole, mut len, mut groups) = (Hasher::new(), 0, Vec::new());
+        let mut group = Vec::with_capacity(GROUP);
+        loop {
+            group.clear();
+            blob.by_ref().take(GROUP as u64).read_to_end(&mut group)?;
+            if group.is_empty() {
+                break;
+            }
+            whole.update(&group);
+            groups.push(group_hash(len, &group));
+            len += group.len() as u64;
+        }
+        if groups.len() < 2 {
+            groups.clear();
+        }
+        let id = BlobId(whole.finalize().into());
+        Ok(Self { id, len, groups })
+    }
+
+    /// These hashes, if they are those of the groups of the blob of this id. Whether the last group has the length that
+    /// is left for it comes out with its bytes.
+    pub fn new(id: BlobId, len: u64, groups: Vec<ChainingValue>) -> Option<Self> {
+        let this = Self { id, len, groups };
+        let count = match this.count() {
+            1 => 0,
+            count => count,
+        };
+        if this.groups.len() as u64 != count {
+            return None;
+        }
+        let is_it = this.groups.is_empty() || root(&this.groups, len)? == id.0;
+        is_it.then_some(this)
+    }
+
+    /// The blob.
+    pub fn id(&self) -> BlobId {
+        self.id
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The groups' hashes; none if there is one group, which the id is the hash of.
+    pub fn groups(&self) -> &[ChainingValue] {
+        &self.groups
+    }
+
+    /// How many groups there are: one at least.
+    pub fn count(&self) -> u64 {
+        self.len.div_ceil(GROUP as u64).max(1)
+    }
+
+    /// Where a group lies in the blob; empty behind the last.
+    pub fn place(&self, group: u64) -> Range<u64> {
+        let at = |group: u64| group.saturating_mul(GROUP as u64).min(self.len);
+        at(group)..at(group.saturating_add(1))
+    }
+
+    /// Whether these bytes are that group.
+    pub fn is_group(&self, group: u64, bytes: &[u8]) -> bool {
+        let place = self.place(group);
+        if group >= self.count() || bytes.len() as u64 != place.end - place.start {
+            return false;
+        }
+        if self.groups.is_empty() {
+            return BlobId::of(bytes) == self.id;
+        }
+        let hash = usize::try_from(group)
+            .ok()
+            .and_then(|at| self.groups.get(at));
+        hash.is_some_and(|hash| *hash == group_hash(place.start, bytes))
+    }
+
+    /// The outboard of a stored blob: all of it is read, unless it is one group.
+    ///
+    /// # Errors
+    /// [`VaultError::Damaged`] if the bytes are not the ones that were stored.
+    pub fn read(store: &dyn BlobStore, id: &BlobId) -> Result<Option<Self>, VaultError> {
+        let Some(len) = store.len(id)? else {
+            return Ok(None);
+        };
+        let one = Self {
+            id: *id,
+            len,
+            groups: Vec::new(),
+        };
+        if one.count() == 1 {
+            return Ok(Some(one));
+        }
+        let mut stored = Stored {
+            store,
+            id,
+            at: 0,
+            failed: None,
+        };
+        let made = Self::of(&mut stored);
+        if let Some(error) = stored.failed {
+            return Err(error);
+        }
+        match made {
+            Ok(made) if made.id == *id => Ok(Some(made)),
+            _ => Err(damaged(id)),
+        }
+    }
+
+    /// A part of the blob, verified; as much of it as the blob has. Only the groups in which it lies are read.
+    ///
+    /// # Errors
+    /// [`VaultError::Damaged`] if the bytes are not the ones that were stored.
+    pub fn range(
+        &self,
+        store: &dyn BlobStore,
+        range: Range<u64>,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let range = range.start.min(self.len)..range.end.min(self.len);
+        if range.is_empty() {
+            return Ok(store.len(&self.id)?.map(|_| Vec::new()));
+        }
+        let first = range.start / GROUP as u64;
+        let last = range.end.div_ceil(GROUP as u64);
+        let (start, end) = (self.place(first).start, self.place(last - 1).end);
+        let wanted = usize::try_from(end - start).unwrap_or(usize::MAX);
+        let Some(mut bytes) = store.read_unverified(&self.id, start, wanted)? else {
+            return Ok(None);
+        };
+        let mut groups = (first..last).zip(bytes.chunks(GROUP));
+        if bytes.len() != wanted || !groups.all(|(group, bytes)| self.is_group(group, bytes)) {
+            return Err(damaged(&self.id));
+        }
+        let skipped = usize::try_from(range.start - start).unwrap_or(usize::MAX);
+        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        bytes.drain(..skipped.min(bytes.len()));
+        bytes.truncate(len);
+        Ok(Some(bytes))
+    }
+}
+
+/// A stored blob from its beginning on.
+struct Stored<'a> {
+    store: &'a dyn BlobStore,
+    id: &'a BlobId,
+    at: u64,
+    failed: Option<VaultError>,
+}
+
+impl Read for Stored<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        match self.store.read_unverified(self.id, self.at, to.len()) {
+            Ok(bytes) => {
+                let bytes = bytes.unwrap_or_default();
+                let len = bytes.as_slice().read(to)?;
+                self.at += len as u64;
+                Ok(len)
+            }
+            Err(error) => {
+                let why = io::Error::other(error.to_string());
+                self.failed = Some(error);
+                Err(why)
+            }
+        }
+    }
+}
+
+/// The hash of a group that begins at this place of a blob of several.
+fn group_hash(start: u64, group: &[u8]) -> ChainingValue {
+    let mut hasher = Hasher::new();
+    hasher.set_input_offset(start);
+    hasher.update(group).finalize_non_root()
+}
+
+/// The root over all groups of a blob of this length; there are two at least.
+fn root(groups: &[ChainingValue], len: u64) -> Option<[u8; 32]> {
+    let (left, right, left_len) = split(groups, len)?;
+    let left = node(left, left_len)?;
+    let right = node(right, len - left_len)?;
+    Some(merge_subtrees_root(&left, &right, Mode::Hash).into())
+}
+
+/// A node of the tree, over some groups. As deep as the logarithm of their number.
+fn node(groups: &[ChainingValue], len: u64) -> Option<ChainingValue> {
+    if let [group] = groups {
+        return Some(*group);
+    }
+    let (left, right, left_len) = split(groups, len)?;
+    let (left, right) = (node(left, left_len)?, node(right, len - left_len)?);
+    Some(merge_subtrees_non_root(&left, &right, Mode::Hash))
+}
+
+/// The groups of the left and the right subtree, and the left one's length.
+fn split(groups: &[ChainingValue], len: u64) -> Option<(&[ChainingValue], &[ChainingValue], u64)> {
+    if len <= GROUP as u64 {
+        return None;
+    }
+    let left_len = left_subtree_len(len);
+    let at = usize::try_from(left_len / GROUP as u64).ok()?;
+    let (left, right) = groups.split_at_checked(at)?;
+    Some((left, right, left_len))
+}
+
+pub(crate) fn damaged(id: &BlobId) -> VaultError {
+    VaultError::Damaged {
+        what: "blob",
+        id: id.to_string(),
+    }
+}
