@@ -4,14 +4,16 @@ use chartseal_wire::{ActorId, RecordId, RequestId};
 
 use crate::envelope::{Envelope, EnvelopeFront};
 
-/// Asks for a ciphertext, between organizations: the key is a custodian's of the committee.
+/// Asks for some of a ciphertext, between organizations: the key is a custodian's of the committee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobAsk {
     /// Its BLAKE3.
     pub id: [u8; 32],
+    /// From which byte on: at most [`MAX_PART`](crate::MAX_PART) of them come.
+    pub from: u64,
 }
 
-canonical_struct!(BlobAsk { id });
+canonical_struct!(BlobAsk { id, from });
 
 /// The most records of a deposit.
 const MAX_ENVELOPES: usize = 512;

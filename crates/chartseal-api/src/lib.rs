@@ -19,8 +19,13 @@
 //! | `POST /v1/deposits` | [`Deposit`] | [`Deposited`] |
 //! | `POST /v1/redeals` | [`Redeal`] | [`Deposited`] |
 //! | `POST /v1/releases` | [`ReleaseAsk`] | [`Releases`] |
+//! | `POST /v1/uploads` | [`Outline`] | [`Uploaded`]: begins an upload, or goes on with it |
+//! | `PUT /v1/uploads/{header}/{group}` | some groups of the body | [`Uploaded`] |
+//! | `POST /v1/deposits/uploaded` | [`Redeal`], of the deals that the headers name | [`Deposited`] |
 //! | `GET /v1/envelopes/{request}/{record}` | | an [`Envelope`] |
-//! | `POST /v1/blobs` | [`Signed`] [`BlobAsk`] | a ciphertext, as it lies in the vault |
+//! | `GET /v1/envelopes/{request}/{record}/outline` | | an [`Outline`] |
+//! | `GET /v1/envelopes/{request}/{record}/body` | a `Range`, or nothing | the envelope's body, or that part of it |
+//! | `POST /v1/blobs` | [`Signed`] [`BlobAsk`] | at most [`MAX_PART`] bytes of a ciphertext, as it lies in the vault |
 //! | `POST /v1/histories` | [`Signed`] [`HistoryAsk`] | [`History`] |
 //! | `GET /v1/log-key` | | the verifier key under which the node issues checkpoints |
 //! | `GET /v1/checkpoint` | | the newest block's checkpoint, signed under it |
@@ -48,6 +53,7 @@
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
 //! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
 //! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
+//! | `outline` | [`Outline`], [`Uploaded`]: bodies that travel in parts |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
 //! | `proof` | [`ValueProof`], [`TransactionProof`]: single facts for who does not follow the chain |
@@ -55,7 +61,7 @@
 //! | [`domain`] | domain-separation strings |
 //!
 //! # Limits
-//! A body is at most [`MAX_BODY`]; a record's ciphertext travels whole.
+//! A body is at most [`MAX_BODY`]. A larger ciphertext travels in parts.
 
 pub mod domain;
 
@@ -64,6 +70,7 @@ mod custody;
 mod envelope;
 mod event;
 mod history;
+mod outline;
 mod problem;
 mod proof;
 mod signed;
@@ -73,9 +80,13 @@ pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Redeal, Refused, ReleaseA
 pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};
+pub use outline::{Outline, Uploaded};
 pub use problem::Problem;
 pub use proof::{TransactionProof, ValueProof};
 pub use signed::{Signed, SignedError};
 
 /// The most bytes of a body.
 pub const MAX_BODY: usize = 64 << 20;
+
+/// The most bytes of a body's part.
+pub const MAX_PART: usize = 4 << 20;

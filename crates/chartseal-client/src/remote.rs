@@ -1,15 +1,16 @@
 use std::io::Read as _;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EventError, ExportAsk, History, HistoryAsk,
-    KemKey, MAX_BODY, Problem, Redeal, ReleaseAsk, Releases, Signed, Submission, TransactionProof,
-    TxOutcome, ValueProof,
+    KemKey, MAX_BODY, Outline, Problem, Redeal, ReleaseAsk, Releases, Signed, Submission,
+    TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::{Decode, DecodeError, from_bytes, to_bytes};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
 use chartseal_merkle::MapKey;
-use chartseal_wire::{Hash, OrgId, RecordId, RequestId, SealedText, Time, TxId};
+use chartseal_wire::{Hash, HeaderDigest, OrgId, RecordId, RequestId, SealedText, Time, TxId};
 use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::redirect::Policy;
 use reqwest::tls::Version;
@@ -273,7 +274,67 @@ impl Remote {
         self.decoded(self.request(Method::GET, &path))
     }
 
-    /// A ciphertext, for another organization's vault. It is the one that was asked for if its BLAKE3 is the id.
+    /// The sealed record of a request that was permitted, but for its body, and what verifies the body in parts.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn outline(&self, request: &RequestId, record: &RecordId) -> Result<Outline, ClientError> {
+        let path = format!("envelopes/{request}/{record}/outline");
+        self.decoded(self.request(Method::GET, &path))
+    }
+
+    /// A part of that body, of at most [`MAX_PART`](chartseal_api::MAX_PART) bytes. Nothing says that it is the one that was
+    /// asked for but the outline.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn body_part(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let path = format!("envelopes/{request}/{record}/body");
+        let last = part.end.saturating_sub(1);
+        let range = format!("bytes={}-{last}", part.start);
+        let request = self.request(Method::GET, &path).header("range", range);
+        self.bytes(self.answered(request)?)
+    }
+
+    /// Begins to give the custodian a sealed record's body, or goes on where it was cut short.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn begin_upload(&self, outline: &Outline) -> Result<Uploaded, ClientError> {
+        let answer = self.post("uploads", to_bytes(outline))?;
+        self.decode(&answer)
+    }
+
+    /// Gives the custodian some groups of a body, the next ones: at most [`MAX_PART`](chartseal_api::MAX_PART) bytes.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn upload(
+        &self,
+        header: &HeaderDigest,
+        group: u64,
+        bytes: Vec<u8>,
+    ) -> Result<Uploaded, ClientError> {
+        let path = format!("uploads/{header}/{group}");
+        self.decoded(self.request(Method::PUT, &path).body(bytes))
+    }
+
+    /// Gives the custodian its shares of the keys of records whose bodies are there, or at another node.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub fn deposit_uploaded(&self, dealt: &Redeal) -> Result<Deposited, ClientError> {
+        let answer = self.post("deposits/uploaded", to_bytes(dealt))?;
+        self.decode(&answer)
+    }
+
+    /// Some of a ciphertext, for another organization's vault: at most [`MAX_PART`](chartseal_api::MAX_PART) bytes, and fewer
+    /// only at its end. It is the one that was asked for if its BLAKE3 is the id.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -19,6 +19,7 @@ use chartseal_wire::{HeaderDigest, OrgId, PatientId};
 use crate::error::NodeError;
 
 pub use deposit::Deposited;
+pub(crate) use deposit::{bodies_there, body_of};
 pub(crate) use release::with_body;
 
 /// How far the newest block may lag a custodian's clock (Δ), in ms: beyond it, a revocation could be

@@ -55,6 +55,12 @@ pub enum NodeError {
         /// What does not fit.
         why: DepositFault,
     },
+    /// A ciphertext is not here.
+    #[error("the ciphertext is not here")]
+    NoBody,
+    /// The folder in which uploads wait can't be used.
+    #[error("the folder of uploads can't be used: {0}")]
+    Uploads(#[source] std::io::Error),
     /// The deal as a whole is refused.
     #[error("the deal is refused: {0}")]
     Deal(ShareFault),
@@ -120,6 +126,8 @@ impl NodeError {
     /// Another ephemeral key than the request's.
     pub const WRONG_READER: &str = "CS-API-16";
 
+    /// What came does not fit what is anchored.
+    pub const NOT_ANCHORED: &str = "CS-API-23";
     /// The custodian's receipt is not final yet.
     pub const NO_RECEIPT: &str = "CS-API-22";
 
@@ -139,7 +147,8 @@ impl NodeError {
             Self::NotAMember(_) => "CS-API-18",
             Self::Checkpoint => "CS-API-19",
             Self::NoReceipt(_) => Self::NO_RECEIPT,
-            Self::NoShare(_) => Self::NOT_HERE,
+            Self::NoShare(_) | Self::NoBody => Self::NOT_HERE,
+            Self::Deposit { .. } => Self::NOT_ANCHORED,
             Self::Remote { code, .. } => code,
             _ => Self::INTERNAL,
         }
@@ -159,6 +168,9 @@ pub enum DepositFault {
     /// The patient dealt the key anew, and all custodians have that.
     #[error("a newer deal has replaced this one")]
     Replaced,
+    /// The body did not come before its shares.
+    #[error("its body is not here, and no other organization gives it now")]
+    NoBody,
     /// Header and anchor differ.
     #[error("the header says otherwise than the anchor about {0}")]
     Differs(&'static str),

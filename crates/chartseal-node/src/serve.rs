@@ -31,6 +31,7 @@ mod reload;
 mod scrub;
 mod texts;
 mod tls;
+mod uploads;
 
 use std::future::poll_fn;
 use std::net::TcpListener;
@@ -70,6 +71,7 @@ use others::Others;
 use reload::Reload;
 use scrub::Scrub;
 use texts::Texts;
+use uploads::Uploads;
 
 /// How many requests of one address its service takes in a second, if the configuration does not say.
 const REQUESTS_PER_SECOND: u32 = 2_000;
@@ -154,7 +156,9 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let height = node.head().height();
     let keeper = NodeKeeper::new(node);
     let services = Services::start(&config, &genesis, others)?;
-    let scrub = Scrub::new(keeper.clone(), services.others.clone());
+    let uploads = Uploads::open(keeper.clone(), config.directory.join("uploads"));
+    let uploads = uploads.map_err(NodeError::Uploads)?;
+    let scrub = Scrub::new(keeper.clone(), services.others.clone(), uploads);
     let stop = Stop::default();
     let mut control = None;
     let ended = {

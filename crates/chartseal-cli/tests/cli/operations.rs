@@ -365,6 +365,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
     let ask = |keys: &chartseal_envelope::SigningKeyPair, nonce| {
         let ask = BlobAsk {
             id: id_of(&before[0].0),
+            from: 0,
         };
         let signer = |message: &[u8]| sign(keys, message);
         let now = Clock::System.now();

@@ -1,6 +1,7 @@
 //! Taking sealed records in, with shares of their keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 
 use chartseal_api::{Envelope, EnvelopeFront};
 use chartseal_codec::to_bytes;
@@ -9,7 +10,7 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::body::DepositAcknowledged;
-use chartseal_vault::{BlobId, ShareKey, SideKey};
+use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId};
 
 use super::{author_key, custodian_set};
@@ -28,18 +29,23 @@ pub struct Deposited {
 
 /// A deposit whose bodies are not stored yet.
 pub(crate) struct BegunDeposit<'a> {
-    taken: Vec<(&'a Envelope, HeldShare)>,
+    taken: Vec<(Brought<'a>, HeldShare)>,
     refused: Vec<(RecordId, DepositFault)>,
     index: ShareIndex,
 }
 
+/// A sealed record that comes with its body, or whose body is in the vault.
+#[derive(Clone, Copy)]
+struct Brought<'a> {
+    front: &'a EnvelopeFront,
+    body: Option<&'a [u8]>,
+}
+
 impl<'a> BegunDeposit<'a> {
-    /// The bodies of what was taken.
+    /// The bodies of what was taken that came with it.
     pub(crate) fn bodies(&self) -> Vec<&'a [u8]> {
         let taken = self.taken.iter();
-        taken
-            .map(|(envelope, _)| envelope.body.as_slice())
-            .collect()
+        taken.filter_map(|(brought, _)| brought.body).collect()
     }
 }
 
@@ -63,35 +69,64 @@ impl Node {
         envelopes: &'a [Envelope],
         deal: &Deal,
     ) -> Result<BegunDeposit<'a>, NodeError> {
-        self.check_running()?;
-        let dealings: Vec<Dealing> = envelopes
+        let brought = envelopes.iter().map(|envelope| Brought {
+            front: &envelope.front,
+            body: Some(&envelope.body),
+        });
+        self.judge_deposit(&brought.collect::<Vec<_>>(), Vec::new(), deal)
+    }
+
+    /// The same of records whose bodies went before, or which another organization gave: of these so many are in the
+    /// vault.
+    pub(crate) fn begin_uploaded<'a>(
+        &mut self,
+        fronts: &'a [EnvelopeFront],
+        there: &BTreeSet<BlobId>,
+        deal: &Deal,
+    ) -> Result<BegunDeposit<'a>, NodeError> {
+        let is_there = |front: &&EnvelopeFront| there.contains(&body_of(front));
+        let (with, without): (Vec<&EnvelopeFront>, Vec<_>) = fronts.iter().partition(is_there);
+        let refused = without
             .iter()
-            .map(|envelope| Dealing::initial(&envelope.front.header))
+            .map(|front| (front.record(), DepositFault::NoBody));
+        let with = with.into_iter().map(|front| Brought { front, body: None });
+        self.judge_deposit(&with.collect::<Vec<_>>(), refused.collect(), deal)
+    }
+
+    fn judge_deposit<'a>(
+        &mut self,
+        brought: &[Brought<'a>],
+        mut refused: Vec<(RecordId, DepositFault)>,
+        deal: &Deal,
+    ) -> Result<BegunDeposit<'a>, NodeError> {
+        self.check_running()?;
+        let dealings: Vec<Dealing> = brought
+            .iter()
+            .map(|brought| Dealing::initial(&brought.front.header))
             .collect();
         let dealings: Vec<&Dealing> = dealings.iter().collect();
         // Whose shares they are is known from the chain, not from what came.
-        let first = envelopes.first().map(|envelope| &envelope.front.header);
-        let first = first.map_or(RecordId([0; 16]), |header| RecordId(header.record_id().0));
-        let index = self.index_for(&first)?;
+        let first = brought.first().map(|brought| brought.front.record());
+        let index = self.index_for(&first.unwrap_or(RecordId([0; 16])))?;
         let accepted = accept_all(&self.keys.kem, index, &dealings, deal);
         let accepted = accepted.map_err(NodeError::Deal)?;
         let mut shares = by_header(accepted);
 
-        let (mut taken, mut refused) = (Vec::new(), Vec::new());
-        for envelope in envelopes {
-            let header = envelope.front.header.digest();
+        let mut taken = Vec::new();
+        for brought in brought {
+            let header = brought.front.header.digest();
             // A record that the deal leaves out comes without a share.
             let share = shares.remove(&header).unwrap_or(Err(ShareFault::Foreign));
             let share = share.map_err(DepositFault::Share);
-            match self.check_envelope(envelope).and(share) {
-                Ok(share) => taken.push((envelope, share)),
+            match self.check_brought(brought).and(share) {
+                Ok(share) => taken.push((*brought, share)),
                 Err(why) => {
-                    refused.push((envelope.record(), why));
+                    refused.push((brought.front.record(), why));
                 }
             }
         }
         // Fronts first: they name the bodies, so that an erasure finds each.
-        self.put_fronts(taken.iter().map(|(envelope, _)| &envelope.front))?;
+        self.put_fronts(taken.iter().map(|(brought, _)| brought.front))?;
         Ok(BegunDeposit {
             taken,
             refused,
@@ -108,25 +143,22 @@ impl Node {
         } = begun;
         // A record may have been erased while its body was stored.
         let state = self.state();
-        let is_erased = |(envelope, _): &mut (&Envelope, HeldShare)| {
-            let record = state.record(&envelope.record());
+        let is_erased = |(brought, _): &mut (Brought<'_>, HeldShare)| {
+            let record = state.record(&brought.front.record());
             record.is_none_or(|record| record.erased)
         };
         let erased: Vec<_> = taken.extract_if(.., is_erased).collect();
-        for (envelope, _) in &erased {
-            let body = BlobId(envelope.front.seal.body_digest().0);
-            self.stores.blobs.delete(&[body])?;
-            let front = SideKey(envelope.front.header.digest().0);
-            self.stores.side.destroy(&[front])?;
-            refused.push((envelope.record(), DepositFault::Erased));
+        for (Brought { front, .. }, _) in &erased {
+            self.forget(front)?;
+            refused.push((front.record(), DepositFault::Erased));
         }
         self.put_shares(taken.iter().map(|(_, held)| held))?;
         let acknowledgements = taken
             .iter()
-            .filter(|(envelope, _)| !self.has_acknowledged(envelope, index))
-            .map(|(envelope, _)| DepositAcknowledged {
-                record: envelope.record(),
-                header: HeaderDigest(envelope.front.header.digest().0),
+            .filter(|(brought, _)| !self.has_acknowledged(brought.front, index))
+            .map(|(Brought { front, .. }, _)| DepositAcknowledged {
+                record: front.record(),
+                header: HeaderDigest(front.header.digest().0),
                 index: u64::from(index.get()),
             });
         let acknowledgements: Vec<_> = acknowledgements.collect();
@@ -139,8 +171,64 @@ impl Node {
         })
     }
 
-    fn has_acknowledged(&self, envelope: &Envelope, index: ShareIndex) -> bool {
-        let header = HeaderDigest(envelope.front.header.digest().0);
+    /// Throws away what came of a record that was erased meanwhile.
+    fn forget(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
+        self.stores.blobs.delete(&[body_of(front)])?;
+        let front = SideKey(front.header.digest().0);
+        self.stores.side.destroy(&[front])?;
+        Ok(())
+    }
+
+    /// Judges a sealed record whose body will come in parts, and writes down which body that is.
+    ///
+    /// # Errors
+    /// [`NodeError::Deposit`] if it does not fit what is anchored.
+    pub(crate) fn begin_upload(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
+        self.check_running()?;
+        self.check_signed(front).map_err(refusal(front))?;
+        self.put_fronts([front].into_iter())
+    }
+
+    /// After a body came in parts and was stored: it is thrown away again if its record was erased meanwhile.
+    ///
+    /// # Errors
+    /// [`NodeError::Deposit`] if so.
+    pub(crate) fn end_upload(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
+        let state = self.state();
+        let record = state.record(&front.record());
+        if record.is_none_or(|record| record.erased) {
+            self.forget(front)?;
+            return Err(refusal(front)(DepositFault::Erased));
+        }
+        Ok(())
+    }
+
+    /// Takes a sealed record's body from a stream, as [`deposit_uploaded`](Self::deposit_uploaded) wants it.
+    ///
+    /// # Errors
+    /// [`NodeError::Deposit`] if it does not fit what is anchored, and if it can't be read or stored.
+    pub fn upload(&self, front: &EnvelopeFront, body: &mut dyn Read) -> Result<(), NodeError> {
+        self.begin_upload(front)?;
+        self.stores.blobs.put_stream(&body_of(front), body)?;
+        self.end_upload(front)
+    }
+
+    /// As [`deposit`](Self::deposit), of records whose bodies are in the vault already.
+    ///
+    /// # Errors
+    /// As [`deposit`](Self::deposit).
+    pub fn deposit_uploaded(
+        &mut self,
+        fronts: &[EnvelopeFront],
+        deal: &Deal,
+    ) -> Result<Deposited, NodeError> {
+        let there = bodies_there(self.stores.blobs.as_ref(), fronts)?;
+        let begun = self.begin_uploaded(fronts, &there, deal)?;
+        self.end_deposit(begun)
+    }
+
+    fn has_acknowledged(&self, front: &EnvelopeFront, index: ShareIndex) -> bool {
+        let header = HeaderDigest(front.header.digest().0);
         let bit = 1 << (index.get() - 1);
         let deposit = self.state().deposit(&header);
         deposit.is_some_and(|deposit| deposit.acknowledged & bit != 0)
@@ -200,16 +288,50 @@ impl Node {
         author_key(state, &anchored).ok_or_else(|| differs("the author"))
     }
 
-    /// Compares an envelope with its anchor.
-    fn check_envelope(&self, envelope: &Envelope) -> Result<(), DepositFault> {
-        let EnvelopeFront { header, seal } = &envelope.front;
-        let author = self.check_front(&envelope.front)?;
+    /// The same, with the author's signature.
+    fn check_signed(&self, front: &EnvelopeFront) -> Result<(), DepositFault> {
+        let author = self.check_front(front)?;
+        let verified = front.seal.verify_signature(&front.header, &author);
+        verified.map_err(DepositFault::Seal)
+    }
+
+    /// Compares a sealed record with its anchor. A body in the vault is the one that the seal names.
+    fn check_brought(&self, Brought { front, body }: &Brought<'_>) -> Result<(), DepositFault> {
+        let EnvelopeFront { header, seal } = front;
+        let author = self.check_front(front)?;
         if self.is_replaced(&HeaderDigest(header.digest().0), 0) {
             return Err(DepositFault::Replaced);
         }
-        seal.verify(header, &envelope.body, &author)
-            .map_err(DepositFault::Seal)
+        let verified = match body {
+            Some(body) => seal.verify(header, body, &author),
+            None => seal.verify_signature(header, &author),
+        };
+        verified.map_err(DepositFault::Seal)
     }
+}
+
+/// The body that a front names.
+pub(crate) fn body_of(front: &EnvelopeFront) -> BlobId {
+    BlobId(front.seal.body_digest().0)
+}
+
+/// Which of these records' bodies are in the vault.
+pub(crate) fn bodies_there(
+    blobs: &dyn BlobStore,
+    fronts: &[EnvelopeFront],
+) -> Result<BTreeSet<BlobId>, NodeError> {
+    let mut there = BTreeSet::new();
+    for body in fronts.iter().map(body_of) {
+        if blobs.contains(&body)? {
+            there.insert(body);
+        }
+    }
+    Ok(there)
+}
+
+fn refusal(front: &EnvelopeFront) -> impl FnOnce(DepositFault) -> NodeError {
+    let record = front.record();
+    move |why| NodeError::Deposit { record, why }
 }
 
 /// What came of a deal, by the record's header.

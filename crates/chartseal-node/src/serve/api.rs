@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `answers` | what answers each path |
 //! | `asked` | what a request brings |
+//! | `bodies` | bodies that travel in parts |
 //! | `doors` | how many connections are open |
 //! | `events` | blocks and entries as they come |
 //! | `failure` | what goes wrong, as problem details |
@@ -15,6 +16,7 @@
 
 mod answers;
 mod asked;
+mod bodies;
 mod doors;
 mod events;
 mod failure;
@@ -32,9 +34,10 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use chartseal_api::{MAX_BODY, Problem};
+use chartseal_api::{MAX_BODY, MAX_PART, Problem};
 use chartseal_consensus::engine::Handle;
 use chartseal_ledger::{SignedTransaction, State};
+use chartseal_vault::{BlobId, Outboard};
 use chartseal_wire::{ActorId, OrgId, PatientId, PublicKey, Subject, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::OpenApi;
@@ -44,6 +47,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::keeper::NodeKeeper;
 use super::scrub::Scrub;
+use super::uploads::Uploads;
 use crate::proof::Certified;
 use asked::Cbor;
 use doors::Doors;
@@ -61,6 +65,8 @@ const STREAMS_AT_ONCE: usize = 256;
 /// How many answers of more than so many bytes wait in memory until their clients have taken them.
 const BULKS_AT_ONCE: usize = 32;
 const BULK: u64 = 256 * 1024;
+/// How many bodies are remembered with what verifies them in parts: at most 1 MB each.
+const MAX_OUTBOARDS: usize = 64;
 /// How many signed questions a key may ask in a second, and at once.
 const QUESTIONS_PER_SECOND: u32 = 20;
 const QUESTIONS_AT_ONCE: u32 = 200;
@@ -86,6 +92,8 @@ pub(super) struct Api {
     keys: Limits<PublicKey>,
     answers: Answers,
     scrub: Scrub,
+    uploads: Uploads,
+    outboards: Mutex<BTreeMap<BlobId, Arc<Outboard>>>,
     doors: Doors,
     nonces: Mutex<Nonces>,
     /// The newest block that is certified.
@@ -137,7 +145,9 @@ impl Api {
             addresses: RwLock::new(of_address(requests_per_second)),
             keys: Limits::new(QUESTIONS_PER_SECOND, QUESTIONS_AT_ONCE),
             answers: Answers::default(),
+            uploads: scrub.uploads(),
             scrub,
+            outboards: Mutex::default(),
             doors: Doors::default(),
             nonces: Mutex::default(),
             certified: RwLock::default(),
@@ -237,6 +247,12 @@ impl Api {
             .any(|kem| kem == *id)
     }
 
+    fn outboards(&self) -> std::sync::MutexGuard<'_, BTreeMap<BlobId, Arc<Outboard>>> {
+        self.outboards
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn nonces(&self) -> std::sync::MutexGuard<'_, Nonces> {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,7 +269,12 @@ pub(super) async fn serve(
     let large = OpenApiRouter::new()
         .routes(routes!(answers::deposit))
         .routes(routes!(answers::redeal))
+        .routes(routes!(bodies::begin_upload))
+        .routes(routes!(bodies::deposit_uploaded))
         .layer(DefaultBodyLimit::max(MAX_BODY));
+    let parts = OpenApiRouter::new()
+        .routes(routes!(bodies::upload))
+        .layer(DefaultBodyLimit::max(MAX_PART));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(answers::genesis))
         .routes(routes!(answers::blocks))
@@ -267,7 +288,9 @@ pub(super) async fn serve(
         .routes(routes!(answers::text))
         .routes(routes!(answers::release))
         .routes(routes!(answers::envelope))
-        .routes(routes!(answers::blob))
+        .routes(routes!(bodies::outline))
+        .routes(routes!(bodies::body))
+        .routes(routes!(bodies::blob))
         .routes(routes!(answers::history))
         .routes(routes!(answers::log_key))
         .routes(routes!(answers::checkpoint))
@@ -282,6 +305,7 @@ pub(super) async fn serve(
         .routes(routes!(operations::metrics))
         .layer(small)
         .merge(large)
+        .merge(parts)
         .split_for_parts();
     let router = router
         .merge(SwaggerUi::new(PAGE).url(DESCRIPTION, description))
@@ -345,6 +369,7 @@ async fn guard(
     } else {
         Failure::too_often("this address asks").into_response()
     };
+    // A body that is read while it is sent has its turn already, and no size here.
     if answer.size_hint().exact().is_some_and(|size| size > BULK) {
         answer = in_turn(&api, answer).await;
     }

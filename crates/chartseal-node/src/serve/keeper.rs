@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartseal_api::{Envelope, TxOutcome};
+use chartseal_api::{Envelope, EnvelopeFront, TxOutcome};
 use chartseal_consensus::engine::{Handle, Outcome};
 use chartseal_consensus::{Anchor, Keeper, KeeperError};
 use chartseal_envelope::Deal;
@@ -8,7 +8,7 @@ use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{Block, Executed, Overlay, SignedTransaction};
 use chartseal_wire::{Certificate, RecordId, RequestId, TxId};
 
-use crate::custodian::{Deposited, with_body};
+use crate::custodian::{Deposited, bodies_there, with_body};
 use crate::error::NodeError;
 use crate::node::Node;
 
@@ -57,6 +57,19 @@ impl NodeKeeper {
         };
         blobs.put_batch(&begun.bodies())?;
         self.node().end_deposit(begun)
+    }
+
+    /// As [`Node::deposit_uploaded`].
+    pub(crate) fn deposit_uploaded(
+        &self,
+        fronts: &[EnvelopeFront],
+        deal: &Deal,
+    ) -> Result<Deposited, NodeError> {
+        let blobs = self.node().blobs();
+        let there = bodies_there(blobs.as_ref(), fronts)?;
+        let mut node = self.node();
+        let begun = node.begin_uploaded(fronts, &there, deal)?;
+        node.end_deposit(begun)
     }
 
     /// As [`Node::envelope`].

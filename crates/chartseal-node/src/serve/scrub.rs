@@ -2,20 +2,23 @@
 //! and what belongs to no record is thrown away.
 
 use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use chartseal_api::{BlobAsk, EnvelopeFront, Signed};
+use chartseal_api::{BlobAsk, EnvelopeFront, MAX_PART, Signed};
 use chartseal_client::Remote;
 use chartseal_codec::canonical_struct;
 use chartseal_envelope::RecordId as RandomId;
-use chartseal_vault::{BlobId, BlobStore, SideKey, VaultError};
+use chartseal_vault::{BlobId, BlobStore, GROUP, Outboard, SideKey, VaultError};
 use chartseal_wire::Time;
 
 use super::keeper::NodeKeeper;
 use super::others::Others;
+use super::uploads::Uploads;
+use crate::custodian::body_of;
 use crate::error::NodeError;
 use crate::keys::{public, sign};
 use crate::vault::KeptShare;
@@ -70,20 +73,27 @@ enum Mended {
 pub(super) struct Scrub {
     keeper: NodeKeeper,
     others: Others,
+    uploads: Uploads,
     last: Arc<Mutex<Option<Scrubbed>>>,
     ended: Arc<AtomicBool>,
     turn: Arc<Mutex<()>>,
 }
 
 impl Scrub {
-    pub(super) fn new(keeper: NodeKeeper, others: Others) -> Self {
+    pub(super) fn new(keeper: NodeKeeper, others: Others, uploads: Uploads) -> Self {
         Self {
             keeper,
             others,
+            uploads,
             last: Arc::default(),
             ended: Arc::default(),
             turn: Arc::default(),
         }
+    }
+
+    /// The bodies that come in parts.
+    pub(super) fn uploads(&self) -> Uploads {
+        self.uploads.clone()
     }
 
     /// What the newest pass found.
@@ -126,8 +136,8 @@ impl Scrub {
             }
             std::thread::sleep(REST);
             found.expected += 1;
-            match blobs.get(id) {
-                Ok(Some(_)) => continue,
+            match Self::look_at(blobs.as_ref(), id) {
+                Ok(Some(())) => continue,
                 Ok(None) | Err(VaultError::Damaged { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -145,6 +155,9 @@ impl Scrub {
             .filter(|id| !expected.contains_key(id))
             .collect();
         found.garbage = blobs.delete(&garbage)? as u64;
+        let is_expected = |id: &BlobId| expected.contains_key(id);
+        let swept = self.uploads.sweep(is_expected);
+        found.garbage += swept.map_err(NodeError::Uploads)?;
         self.look_at_shares(&mut found)?;
         found.at = self.keeper.node().clock.now();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
@@ -158,6 +171,14 @@ impl Scrub {
             "the vault was looked at"
         );
         Ok(found)
+    }
+
+    /// Reads all of a ciphertext, a large one in parts.
+    fn look_at(blobs: &dyn BlobStore, id: &BlobId) -> Result<Option<()>, VaultError> {
+        match blobs.len(id)? {
+            Some(len) if len > GROUP as u64 => Ok(Outboard::read(blobs, id)?.map(drop)),
+            _ => Ok(blobs.get(id)?.map(drop)),
+        }
     }
 
     /// Every ciphertext that should be here, by the header that names it.
@@ -192,9 +213,27 @@ impl Scrub {
     pub(super) fn fetch(&self, fronts: &[EnvelopeFront]) -> Result<(), NodeError> {
         let blobs = self.keeper.node().blobs();
         for front in fronts {
-            let id = BlobId(front.seal.body_digest().0);
+            let id = body_of(front);
             if !blobs.contains(&id)? {
                 self.mend(blobs.as_ref(), &id, &SideKey(front.header.digest().0))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of records that this node has not heard of yet, if they are anchored.
+    pub(super) fn fetch_anchored(&self, fronts: &[EnvelopeFront]) -> Result<(), NodeError> {
+        let blobs = self.keeper.node().blobs();
+        for front in fronts {
+            if blobs.contains(&body_of(front))? {
+                continue;
+            }
+            let begun = self.keeper.node().begin_upload(front);
+            match begun {
+                Ok(()) => self.fetch(std::slice::from_ref(front))?,
+                // The deposit says so of each.
+                Err(NodeError::Deposit { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -206,32 +245,80 @@ impl Scrub {
         id: &BlobId,
         front: &SideKey,
     ) -> Result<Mended, NodeError> {
-        let Some(bytes) = self.copy_of(id) else {
-            return Ok(Mended::NoCopy);
-        };
         if !self.keeper.node().has_front(front)? {
             return Ok(Mended::Erased);
         }
-        blobs.put(&bytes)?;
+        // Whoever gives it: its id is its hash.
+        let others = self.others.all();
+        let mut copies = others.iter().map(|node| {
+            let mut copy = Copy::of(&self.keeper, node, id);
+            blobs.put_stream(id, &mut copy)
+        });
+        let stored = copies.find_map(|stored| match stored {
+            Ok(()) => Some(Ok(())),
+            Err(VaultError::Source(_) | VaultError::Other { .. }) => None,
+            Err(error) => Some(Err(error)),
+        });
+        let Some(stored) = stored else {
+            return Ok(Mended::NoCopy);
+        };
+        stored?;
+        // Its record may have been erased meanwhile.
+        if !self.keeper.node().has_front(front)? {
+            blobs.delete(&[*id])?;
+            return Ok(Mended::Erased);
+        }
         Ok(Mended::Yes)
     }
+}
 
-    /// Another organization's copy. Whoever gives it: its id is its hash.
-    fn copy_of(&self, id: &BlobId) -> Option<Vec<u8>> {
-        let others = self.others.all();
-        others.iter().find_map(|node| self.ask(node, id))
+/// Another organization's copy of a ciphertext, asked for in parts.
+struct Copy<'a> {
+    keeper: &'a NodeKeeper,
+    node: &'a Remote,
+    id: &'a BlobId,
+    /// How much came.
+    at: u64,
+    part: Cursor<Vec<u8>>,
+}
+
+impl<'a> Copy<'a> {
+    fn of(keeper: &'a NodeKeeper, node: &'a Remote, id: &'a BlobId) -> Self {
+        Self {
+            keeper,
+            node,
+            id,
+            at: 0,
+            part: Cursor::default(),
+        }
     }
 
-    fn ask(&self, node: &Remote, id: &BlobId) -> Option<Vec<u8>> {
-        let nonce = RandomId::random().ok()?.0;
+    fn ask(&self) -> io::Result<Vec<u8>> {
+        let nonce = RandomId::random().map_err(io::Error::other)?.0;
         let ask = {
             let here = self.keeper.node();
             let (chain, now, keys) = (here.chain(), here.clock.now(), &here.keys().custodian);
             let signer = |message: &[u8]| sign(keys, message);
-            let ask = BlobAsk { id: id.0 };
-            Signed::new((&chain, &node.org()), public(keys), now, nonce, ask, signer)
+            let ask = BlobAsk {
+                id: self.id.0,
+                from: self.at,
+            };
+            let to = (&chain, &self.node.org());
+            Signed::new(to, public(keys), now, nonce, ask, signer)
         };
-        let bytes = node.blob(&ask).ok()?;
-        (BlobId::of(&bytes) == *id).then_some(bytes)
+        self.node.blob(&ask).map_err(io::Error::other)
+    }
+}
+
+impl Read for Copy<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let is_taken = self.part.position() == self.part.get_ref().len() as u64;
+        // A part that is not full is the last.
+        if is_taken && self.at.is_multiple_of(MAX_PART as u64) {
+            let part = self.ask()?;
+            self.at += part.len() as u64;
+            self.part = Cursor::new(part);
+        }
+        self.part.read(to)
     }
 }

@@ -516,7 +516,17 @@ fn service() -> Vec<Seed> {
         from: 12,
     };
     let history = Signed::new(to, key, at, nonce, ask, signer);
-    let blob = Signed::new(to, key, at, nonce, BlobAsk { id: [23; 32] }, signer);
+    let blob = Signed::new(
+        to,
+        key,
+        at,
+        nonce,
+        BlobAsk {
+            id: [23; 32],
+            from: 4_194_304,
+        },
+        signer,
+    );
     let export = Signed {
         key: PublicKey([7; 32]),
         at: Time(8),

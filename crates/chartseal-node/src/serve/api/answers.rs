@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
-    BlobAsk, Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey,
-    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, Submission,
+    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, Redeal,
+    Refused, ReleaseAsk, Releases, Signed, SignedError, Submission,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
@@ -18,7 +18,6 @@ use chartseal_consensus::engine::Outcome;
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_ledger::{SignedTransaction, State as LedgerState};
 use chartseal_merkle::MapKey;
-use chartseal_vault::BlobId;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
     Checkpoint, Hash, PublicKey, RecordId, RequestId, SealedText, SignedNote, TxId,
@@ -34,7 +33,7 @@ use crate::export::ExportRequest;
 use crate::proof::Certified;
 use crate::serve::texts::commitment;
 
-type Answer = Result<Response, Failure>;
+pub(super) type Answer = Result<Response, Failure>;
 pub(super) type Asked = State<Arc<Api>>;
 
 /// The most final blocks of an answer, and about how many bytes.
@@ -386,7 +385,7 @@ pub(super) async fn redeal(State(api): Asked, Sent(body): Sent) -> Answer {
 }
 
 /// Puts a custodian's acknowledgements on their way; gives what it says to the dealer.
-fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
+pub(super) fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
     api.submit_own(done.acknowledgements);
     let refused = done.refused.into_iter().map(|(record, why)| Refused {
         record,
@@ -466,29 +465,6 @@ pub(super) async fn envelope(
     work(&api, move |api| {
         let envelope = api.keeper.envelope(&request, &record)?;
         Ok(encoded(&envelope))
-    })
-    .await
-}
-
-/// A ciphertext, for the vault of another organization of the committee.
-#[utoipa::path(
-    post,
-    path = "/v1/blobs",
-    tag = "records",
-    request_body(content = Cbor, description = "`Signed<BlobAsk>` of chartseal-api, by the custodian's key", content_type = "application/cbor"),
-    responses(
-        (status = 200, description = "the bytes whose BLAKE3 is the id", body = String, content_type = "application/octet-stream"),
-        Failure,
-    ),
-)]
-pub(super) async fn blob(State(api): Asked, Sent(body): Sent) -> Answer {
-    let signed: Signed<BlobAsk> = read("a question for a ciphertext", &body)?;
-    work(&api, move |api| {
-        let ask = check(api, &signed, Api::is_custodian)?;
-        let blobs = api.keeper.node().blobs();
-        let blob = blobs.get(&BlobId(ask.id)).map_err(NodeError::from)?;
-        let blob = blob.ok_or_else(|| Failure::not_found("a ciphertext of this id"))?;
-        Ok(([(header::CONTENT_TYPE, "application/octet-stream")], blob).into_response())
     })
     .await
 }
@@ -651,18 +627,18 @@ pub(super) fn read<T: Decode>(what: &str, body: &[u8]) -> Result<T, Failure> {
     from_bytes(body).map_err(|why| Failure::malformed(what, why))
 }
 
-fn hex<const N: usize>(text: &str) -> Result<[u8; N], Failure> {
+pub(super) fn hex<const N: usize>(text: &str) -> Result<[u8; N], Failure> {
     hex_exact(text).map_err(|why| Failure::malformed("an id", why))
 }
 
-fn id<T: FromStr>(text: &str) -> Result<T, Failure>
+pub(super) fn id<T: FromStr>(text: &str) -> Result<T, Failure>
 where
     T::Err: Display,
 {
     text.parse().map_err(|why| Failure::malformed("an id", why))
 }
 
-fn encoded(value: &impl Encode) -> Response {
+pub(super) fn encoded(value: &impl Encode) -> Response {
     cbor(to_bytes(value))
 }
 

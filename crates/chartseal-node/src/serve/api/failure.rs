@@ -8,6 +8,7 @@ use utoipa::IntoResponses;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::error::NodeError;
+use crate::serve::uploads::UploadFault;
 
 /// The media type of a problem (RFC 9457).
 const KIND: &str = "application/problem+json";
@@ -58,6 +59,12 @@ impl Failure {
     pub(super) fn too_long() -> Self {
         let detail = "the body is longer than this path takes";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CS-API-20", detail)
+    }
+
+    /// A range of which there is nothing.
+    pub(super) fn no_such_range(len: u64) -> Self {
+        let detail = format!("there are {len} bytes, and none in this range");
+        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, "CS-API-24", detail)
     }
 
     /// The path has other methods.
@@ -126,6 +133,27 @@ impl From<NodeError> for Failure {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
             code => Self::new(StatusCode::FORBIDDEN, code, error.to_string()),
+        }
+    }
+}
+
+impl From<UploadFault> for Failure {
+    fn from(fault: UploadFault) -> Self {
+        match fault {
+            UploadFault::Busy => Self::busy(),
+            UploadFault::Outline => {
+                Self::malformed("the outline", "its hashes are not those of its body")
+            }
+            UploadFault::NotBegun => Self::not_found("an upload of this header"),
+            UploadFault::Next(next) => {
+                let detail = format!("the upload's next group is {next}");
+                Self::new(StatusCode::CONFLICT, "CS-API-25", detail)
+            }
+            UploadFault::Group(group) => {
+                let detail = format!("the bytes are not group {group} of the body");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "CS-API-26", detail)
+            }
+            UploadFault::Node(error) => error.into(),
         }
     }
 }
