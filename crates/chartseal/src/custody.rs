@@ -1,13 +1,18 @@
 //! What custodians do for people, wherever their nodes are.
 
-use chartseal_api::Redeal;
+use std::io::{Read, Seek};
+use std::ops::Range;
+
+use chartseal_api::{Outline, Redeal};
 use chartseal_consensus::Replica as _;
-use chartseal_envelope::{Deal, KemPublicKey, Release, ShareIndex};
+use chartseal_envelope::{KemPublicKey, Release, ShareIndex};
 use chartseal_ledger::{SignedTransaction, State};
-use chartseal_node::{Deposited, Envelope, NodeError, share_index};
+use chartseal_node::{Deposited, Envelope, EnvelopeFront, NodeError, share_index};
+use chartseal_vault::{BlobId, GROUP, Outboard};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId, Subject};
 
 use crate::error::Error;
+use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::watch::Watch;
@@ -17,20 +22,93 @@ pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
 
 impl Network {
     /// Gives a custodian sealed records with its shares; `None` if there is no such custodian.
-    pub(crate) fn deposit(
-        &mut self,
-        to: &OrgId,
-        envelopes: &[Envelope],
-        deal: &Deal,
-    ) -> Option<Result<Deposited, NodeError>> {
+    pub(crate) fn deposit(&mut self, parcel: &Parcel) -> Option<Result<Deposited, NodeError>> {
         match &mut self.place {
             Place::Here(ordering) => {
                 let mut nodes = ordering.replicas_mut().iter_mut();
-                let node = nodes.find(|node| node.org() == *to)?;
-                Some(node.deposit(envelopes, deal))
+                let node = nodes.find(|node| node.org() == parcel.to)?;
+                Some(match &parcel.sealed {
+                    Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
+                    Sealed::Uploaded(front) => {
+                        node.deposit_uploaded(std::slice::from_ref(front), &parcel.deal)
+                    }
+                })
             }
-            Place::There(there) => there.deposit(to, envelopes, deal),
+            Place::There(there) => there.deposit(parcel),
         }
+    }
+
+    /// Gives a custodian a sealed record's body, and goes on with it where that was cut short.
+    pub(crate) fn upload(
+        &mut self,
+        to: &OrgId,
+        outline: &Outline,
+        mut body: impl Read + Seek,
+    ) -> Result<(), Error> {
+        match &mut self.place {
+            Place::Here(ordering) => {
+                let mut nodes = ordering.replicas_mut().iter_mut();
+                let node = nodes.find(|node| node.org() == *to);
+                let node = node.ok_or(Error::NoOffice(*to))?;
+                body.rewind().map_err(Error::Scratch)?;
+                Ok(node.upload(&outline.front, &mut body)?)
+            }
+            Place::There(there) => there.upload(to, outline, body),
+        }
+    }
+
+    /// A sealed record of a request without its body, and what verifies that in parts, from the first node that gives
+    /// both as `is_it` wants them.
+    pub(crate) fn outline(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        is_it: impl Fn(&EnvelopeFront) -> bool,
+    ) -> Result<(EnvelopeFront, Outboard), Error> {
+        let checked = |Outline { front, groups }| {
+            let (id, len) = (BlobId(front.seal.body_digest().0), front.seal.body_len());
+            let outboard = Outboard::new(id, len, groups)?;
+            is_it(&front).then_some((front, outboard))
+        };
+        let found = match &self.place {
+            Place::Here(_) => self
+                .running()
+                .find_map(|node| node.outline(request, record).ok().and_then(checked)),
+            Place::There(there) => there.nodes().iter().find_map(|node| {
+                let outline = node.outline(request, record);
+                outline.ok().and_then(checked)
+            }),
+        };
+        found.ok_or(Error::NoCiphertext(*record))
+    }
+
+    /// Some groups of its body, from the first node that gives the right bytes.
+    pub(crate) fn body_part(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        outboard: &Outboard,
+        groups: Range<u64>,
+    ) -> Result<Vec<u8>, Error> {
+        let part = outboard.place(groups.start).start..outboard.place(groups.end).start;
+        let is_it = |bytes: &Vec<u8>| {
+            let mut pieces = bytes.chunks(GROUP);
+            bytes.len() as u64 == part.end - part.start
+                && groups
+                    .clone()
+                    .all(|group| outboard.is_group(group, pieces.next().unwrap_or_default()))
+        };
+        let found = match &self.place {
+            Place::Here(_) => self.running().find_map(|node| {
+                let given = node.body_part(request, record, outboard, part.clone());
+                given.ok().filter(is_it)
+            }),
+            Place::There(there) => there.nodes().iter().find_map(|node| {
+                let given = node.body_part(request, record, part.clone());
+                given.ok().filter(is_it)
+            }),
+        };
+        found.ok_or(Error::NoCiphertext(*record))
     }
 
     /// Gives a custodian its shares of keys that were dealt anew; `None` if there is no such custodian.
@@ -74,16 +152,15 @@ impl Network {
     pub(crate) fn await_acknowledgements(
         &mut self,
         of: &OrgId,
-        envelopes: &[Envelope],
+        fronts: &[&EnvelopeFront],
     ) -> Result<(), Error> {
         let Place::There(there) = &mut self.place else {
             return Ok(());
         };
         there.until(|state| {
-            envelopes.iter().all(|envelope| {
-                let header = &envelope.front.header;
-                let record = RecordId(header.record_id().0);
-                let header = HeaderDigest(header.digest().0);
+            fronts.iter().all(|front| {
+                let record = front.record();
+                let header = HeaderDigest(front.header.digest().0);
                 let index = index_for(state, of, &record);
                 let bit = index.map_or(0, |index| 1 << (index.get() - 1));
                 // One that was amended or erased meanwhile is not acknowledged any more.

@@ -1,9 +1,10 @@
+use std::io;
 use std::path::PathBuf;
 
 use chartseal_client::{ClientError, FollowError};
 use chartseal_consensus::{EmbeddedError, OrderingError};
 use chartseal_envelope::{
-    CombineError, DealError, OpenError, RandomnessError, SealError, TextError,
+    CombineError, DealError, OpenError, RandomnessError, SealError, SealStreamError, TextError,
 };
 use chartseal_ledger::{AdmissionError, GenesisError};
 use chartseal_node::NodeError;
@@ -64,6 +65,25 @@ pub enum Error {
     /// A record can't be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// A record can't be sealed from a stream.
+    #[error(transparent)]
+    SealStream(#[from] SealStreamError),
+    /// The sealed body, which waits beside, can't be read or written.
+    #[error("the sealed body can't be kept until custodians have it: {0}")]
+    Scratch(#[source] io::Error),
+    /// A record's content can't be written where it should go.
+    #[error(
+        "record {record}: its content can't be written: {why}; what was written of it must be discarded"
+    )]
+    Write {
+        /// The record.
+        record: RecordId,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// Records are read as streams one at a time.
+    #[error("{0} records were asked for; as a stream, one is read at a time")]
+    NotOne(usize),
     /// Shares can't be dealt.
     #[error(transparent)]
     Deal(#[from] DealError),

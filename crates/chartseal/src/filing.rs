@@ -9,14 +9,14 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::Labels;
 use chartseal_ledger::body::{CustodianSet, RecordAdded};
-use chartseal_node::{Envelope, EnvelopeFront, NodeError, custodian_set};
-use chartseal_wire::{HeaderDigest, OrgId, RecordId};
+use chartseal_node::{DepositFault, Deposited, Envelope, EnvelopeFront, NodeError, custodian_set};
+use chartseal_wire::{HeaderDigest, OrgId, RecordId, Time};
 
 use crate::clinician::Clinician;
 use crate::document::Document;
 use crate::domain;
 use crate::error::Error;
-use crate::labels::Secret;
+use crate::labels::{KeyedHash, Secret};
 use crate::network::Network;
 use crate::patient::FilingKit;
 
@@ -37,9 +37,27 @@ pub struct Filed {
 /// Sealed records and the deal of one custodian's shares of their keys.
 #[derive(Debug)]
 pub(crate) struct Parcel {
-    to: OrgId,
-    envelopes: Arc<Vec<Envelope>>,
-    deal: Deal,
+    pub(crate) to: OrgId,
+    pub(crate) sealed: Sealed,
+    pub(crate) deal: Deal,
+}
+
+/// Sealed records as they go to custodians.
+#[derive(Clone, Debug)]
+pub(crate) enum Sealed {
+    /// With their bodies.
+    Whole(Arc<Vec<Envelope>>),
+    /// One whose body went before, in parts.
+    Uploaded(EnvelopeFront),
+}
+
+impl Sealed {
+    fn fronts(&self) -> Vec<&EnvelopeFront> {
+        match self {
+            Self::Whole(envelopes) => envelopes.iter().map(|it| &it.front).collect(),
+            Self::Uploaded(front) => vec![front],
+        }
+    }
 }
 
 impl Clinician {
@@ -115,7 +133,12 @@ impl Clinician {
         let mut delivered = Vec::with_capacity(self.outbox.len());
         let mut failure = None;
         for parcel in &self.outbox {
-            let taken = match network.deposit(&parcel.to, &parcel.envelopes, &parcel.deal) {
+            let taken = match network.deposit(parcel) {
+                // The custodian was down when the body came: it fetches it from another one.
+                Some(Ok(taken)) if lacks_body(&taken) => {
+                    delivered.push(false);
+                    continue;
+                }
                 Some(Ok(taken)) => taken,
                 Some(Err(NodeError::Stopped(_))) | None => {
                     delivered.push(false);
@@ -139,7 +162,7 @@ impl Clinician {
         }
         let sent = self.outbox.iter().zip(&delivered);
         for (parcel, _) in sent.filter(|(_, delivered)| **delivered) {
-            network.await_acknowledgements(&parcel.to, &parcel.envelopes)?;
+            network.await_acknowledgements(&parcel.to, &parcel.sealed.fronts())?;
         }
         let mut delivered = delivered.into_iter();
         self.outbox.retain(|_| delivered.next() != Some(true));
@@ -151,9 +174,16 @@ impl Clinician {
 
     /// The fingerprint of a document for one patient: nobody else's key gives it.
     fn fingerprint(&self, kit: &FilingKit, document: &Document<'_>) -> [u8; 32] {
+        let mut hash = self.fingerprinting(kit);
+        hash.update(document.content);
+        hash.finish()
+    }
+
+    /// The same of content that comes in parts.
+    pub(crate) fn fingerprinting(&self, kit: &FilingKit) -> KeyedHash {
         let key = self.person.secret(domain::FINGERPRINT_KEY);
         let key = Secret::new(key.derive(domain::FINGERPRINT_KEY, kit.patient.as_ref()));
-        key.derive(domain::FINGERPRINT, document.content)
+        key.keyed(domain::FINGERPRINT)
     }
 
     fn file_batch(
@@ -209,13 +239,7 @@ impl Clinician {
         let mut envelopes = Vec::with_capacity(plans.len());
         let mut dealers = Vec::with_capacity(plans.len());
         for plan in plans {
-            let info = RecordInfo {
-                suite: Suite::XWing,
-                record_id: chartseal_envelope::RecordId(plan.record.0),
-                subject: SubjectId(kit.patient.0),
-                version: plan.version,
-                custodians: custodians.envelope_set,
-            };
+            let info = plan.info(kit, &custodians);
             let document = plan.document;
             let content = Content {
                 media_type: document.media_type,
@@ -223,33 +247,12 @@ impl Clinician {
                 bytes: document.content,
             };
             let sealed = seal(&info, &content, self.person.signing())?;
-            let body = RecordAdded {
-                record: plan.record,
-                patient: kit.patient,
-                version: plan.version.number(),
-                header: HeaderDigest(sealed.header.digest().0),
-                supersedes: plan
-                    .version
-                    .supersedes()
-                    .map(|digest| HeaderDigest(digest.0)),
-                body: sealed.seal.body_digest().0,
-                length: sealed.seal.body_len(),
-                confidentiality: document.confidentiality,
-                labels: plan.labels,
-                encounter: document
-                    .encounter
-                    .as_ref()
-                    .map(|encounter| kit.encounter(encounter)),
-                authored: document.authored.map_or(now, |authored| authored.min(now)),
-                release_at: document.release_at,
-                custodians: custodians.ledger_set,
-                fingerprint: plan.fingerprint,
-            };
-            anchors.push(self.person.transaction(chain, expires, body));
             let front = EnvelopeFront {
                 header: sealed.header,
                 seal: sealed.seal,
             };
+            let body = plan.anchor(kit, &front, now, custodians.ledger_set);
+            anchors.push(self.person.transaction(chain, expires, body));
             envelopes.push(Envelope {
                 front,
                 body: sealed.body,
@@ -268,7 +271,7 @@ impl Clinician {
         for (to, deal) in custodians.orgs.into_iter().zip(deals) {
             self.outbox.push(Parcel {
                 to,
-                envelopes: Arc::clone(&envelopes),
+                sealed: Sealed::Whole(Arc::clone(&envelopes)),
                 deal,
             });
         }
@@ -289,12 +292,61 @@ fn batch_len(documents: &[Document<'_>]) -> usize {
 }
 
 /// One document on its way into an envelope.
-struct Plan<'d, 'c> {
-    document: &'d Document<'c>,
-    record: RecordId,
-    version: RecordVersion,
-    labels: Labels,
-    fingerprint: [u8; 32],
+pub(crate) struct Plan<'d, 'c> {
+    pub(crate) document: &'d Document<'c>,
+    pub(crate) record: RecordId,
+    pub(crate) version: RecordVersion,
+    pub(crate) labels: Labels,
+    pub(crate) fingerprint: [u8; 32],
+}
+
+impl Plan<'_, '_> {
+    pub(crate) fn info(&self, kit: &FilingKit, custodians: &Custodians) -> RecordInfo {
+        RecordInfo {
+            suite: Suite::XWing,
+            record_id: chartseal_envelope::RecordId(self.record.0),
+            subject: SubjectId(kit.patient.0),
+            version: self.version,
+            custodians: custodians.envelope_set,
+        }
+    }
+
+    /// What goes on the chain of it.
+    pub(crate) fn anchor(
+        &self,
+        kit: &FilingKit,
+        front: &EnvelopeFront,
+        now: Time,
+        custodians: CustodianSet,
+    ) -> RecordAdded {
+        let document = self.document;
+        let superseded = self.version.supersedes();
+        RecordAdded {
+            record: self.record,
+            patient: kit.patient,
+            version: self.version.number(),
+            header: HeaderDigest(front.header.digest().0),
+            supersedes: superseded.map(|digest| HeaderDigest(digest.0)),
+            body: front.seal.body_digest().0,
+            length: front.seal.body_len(),
+            confidentiality: document.confidentiality,
+            labels: self.labels,
+            encounter: document
+                .encounter
+                .as_ref()
+                .map(|encounter| kit.encounter(encounter)),
+            authored: document.authored.map_or(now, |authored| authored.min(now)),
+            release_at: document.release_at,
+            custodians,
+            fingerprint: self.fingerprint,
+        }
+    }
+}
+
+/// Whether a custodian has no body for a share yet.
+fn lacks_body(taken: &Deposited) -> bool {
+    let mut refused = taken.refused.iter();
+    refused.any(|(_, why)| *why == DepositFault::NoBody)
 }
 
 /// To whom shares are dealt now.

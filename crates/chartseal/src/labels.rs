@@ -12,13 +12,26 @@ use chartseal_ledger::{Label, Labels};
 use chartseal_wire::RecordId;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::domain;
 
 /// How many labels of a table stand for nothing. Records bear some of them at random, so that the
 /// number of their labels is one for all, and no label is as frequent as padding would be.
 const DECOYS: usize = 8;
+
+/// A keyed hash on its way.
+pub(crate) struct KeyedHash(Hmac<Sha256>);
+
+impl KeyedHash {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
+    }
+}
 
 /// A 32-byte secret: overwritten when dropped, never shown.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -32,13 +45,20 @@ impl Secret {
 
     /// A keyed hash of `bytes` for one purpose: another secret, or a blinded value.
     pub fn derive(&self, domain: &str, bytes: &[u8]) -> [u8; 32] {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
-            return [0; 32];
-        };
+        let mut hash = self.keyed(domain);
+        hash.update(bytes);
+        hash.finish()
+    }
+
+    /// The same of bytes that come in parts.
+    pub(crate) fn keyed(&self, domain: &str) -> KeyedHash {
+        // As HMAC pads a key that is shorter than SHA-256's block.
+        let mut key = Zeroizing::new([0; 64]);
+        key.split_at_mut(32).0.copy_from_slice(&self.0);
+        let mut mac = Hmac::<Sha256>::new((&*key).into());
         mac.update(domain.as_bytes());
         mac.update(&[0]);
-        mac.update(bytes);
-        mac.finalize().into_bytes().into()
+        KeyedHash(mac)
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 32] {

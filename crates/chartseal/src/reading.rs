@@ -5,8 +5,8 @@ use std::num::NonZeroU64;
 
 use chartseal_codec::from_bytes;
 use chartseal_envelope::{
-    CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair, Opened, Release, Seal, combine_all,
-    open,
+    CombineError, Combined, CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair, Opened,
+    Release, Seal, combine_all, open,
 };
 use chartseal_fhir::Tag;
 use chartseal_ledger::State;
@@ -227,8 +227,11 @@ impl Person {
 }
 
 impl Request {
-    fn open(&self, network: &mut Network) -> Result<Opening, Error> {
-        let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
+    /// What custodians release, one at least.
+    pub(crate) fn releases(&self, network: &mut Network) -> Result<Vec<(OrgId, Release)>, Error> {
+        if self.permitted.is_empty() {
+            return Err(Error::Denied(self.id));
+        }
         let (mut releases, mut refusal) = collect_releases(network, self)?;
         if are_mixed(&releases) {
             // Custodians learn at different moments that a key was dealt anew; by now all know.
@@ -241,16 +244,20 @@ impl Request {
                 why,
             });
         }
-        let wanted = still_released(network, self, &releases)?;
-        // Which copy is served does not matter: seal and digest are checked before it is opened.
-        let envelopes = wanted
+        Ok(releases)
+    }
+
+    /// The keys of records with these headers, each with the deal whose shares gave it.
+    pub(crate) fn combine(
+        &self,
+        network: &Network,
+        headers: &[&Header],
+        releases: &[(OrgId, Release)],
+    ) -> Result<Vec<(Dealing, Result<Combined, CombineError>)>, Error> {
+        let dealings = headers
             .iter()
-            .map(|record| network.envelope(&self.id, record));
-        let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
-        let dealings: Vec<Dealing> = envelopes
-            .iter()
-            .map(|envelope| released_deal(network, &envelope.front.header, &releases))
-            .collect::<Result<_, _>>()?;
+            .map(|header| released_deal(network, header, releases));
+        let dealings = dealings.collect::<Result<Vec<Dealing>, Error>>()?;
         let named: Vec<&Dealing> = dealings.iter().collect();
         let by_custodian: Vec<Release> = releases
             .iter()
@@ -258,24 +265,30 @@ impl Request {
             .collect();
         let id = chartseal_envelope::RequestId(self.id.0);
         let combined = combine_all(&self.reader, id, &named, &by_custodian);
+        Ok(dealings.into_iter().zip(combined).collect())
+    }
 
-        let mut liars: BTreeMap<OrgId, Fault> = BTreeMap::new();
+    fn open(&self, network: &mut Network) -> Result<Opening, Error> {
+        let releases = self.releases(network)?;
+        let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
+        let wanted = still_released(network, self, &releases)?;
+        // Which copy is served does not matter: seal and digest are checked before it is opened.
+        let envelopes = wanted
+            .iter()
+            .map(|record| network.envelope(&self.id, record));
+        let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
+        let headers = envelopes.iter().map(|envelope| &envelope.front.header);
+        let combined = self.combine(network, &headers.collect::<Vec<_>>(), &releases)?;
+
+        let mut faults = Vec::new();
         let mut records = Vec::with_capacity(envelopes.len());
-        let opened = wanted.iter().zip(envelopes).zip(&dealings).zip(combined);
-        for (((record, envelope), dealing), combined) in opened {
+        let opened = wanted.iter().zip(envelopes).zip(combined);
+        for ((record, envelope), (dealing, combined)) in opened {
             let combined = combined.map_err(|why| Error::NotCombined {
                 record: *record,
                 why,
             })?;
-            for fault in combined.faults {
-                let sender = releases.iter().find(|(_, release)| {
-                    let mut items = release.items();
-                    release.index() == fault.custodian && items.any(|item| item == dealing.item())
-                });
-                if let Some((org, _)) = sender {
-                    liars.entry(*org).or_insert(fault);
-                }
-            }
+            faults.push((dealing, combined.faults));
             let state = network.state()?;
             let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
             let author_key = author_key(state, &anchored).ok_or(Error::NoRecord(*record))?;
@@ -299,9 +312,29 @@ impl Request {
         Ok(Opening {
             request: self.id,
             records,
-            liars: liars.into_iter().collect(),
+            liars: name_liars(&releases, faults),
         })
     }
+}
+
+/// Who gave wrong shares, each once.
+pub(crate) fn name_liars(
+    releases: &[(OrgId, Release)],
+    faults: impl IntoIterator<Item = (Dealing, Vec<Fault>)>,
+) -> Vec<(OrgId, Fault)> {
+    let mut liars: BTreeMap<OrgId, Fault> = BTreeMap::new();
+    for (dealing, faults) in faults {
+        for fault in faults {
+            let sender = releases.iter().find(|(_, release)| {
+                let mut items = release.items();
+                release.index() == fault.custodian && items.any(|item| item == dealing.item())
+            });
+            if let Some((org, _)) = sender {
+                liars.entry(*org).or_insert(fault);
+            }
+        }
+    }
+    liars.into_iter().collect()
 }
 
 /// Every running custodian's releases, with who sent each, and the last refusal.
@@ -361,7 +394,7 @@ fn released_deal(
 
 /// The permitted records that custodians still release. A record is withheld if so many leave it out
 /// that one of them is honest.
-fn still_released(
+pub(crate) fn still_released(
     network: &Network,
     request: &Request,
     releases: &[(OrgId, Release)],

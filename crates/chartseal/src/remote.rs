@@ -2,28 +2,35 @@
 //! follows the chain itself, by its committees' certificates.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
-    ExportAsk, HistoryAsk, KemKey, Redeal, ReleaseAsk, Section, Signed, Submission, TxOutcome,
+    ExportAsk, HistoryAsk, KemKey, MAX_PART, Outline, Redeal, ReleaseAsk, Section, Signed,
+    Submission, TxOutcome,
 };
 use chartseal_client::{ClientError, Follower, Remote};
-use chartseal_envelope::{Deal, KemPublicKey, RecordId as RandomId};
+use chartseal_envelope::{KemPublicKey, RecordId as RandomId};
 use chartseal_ledger::{Genesis, SignedTransaction, State};
 use chartseal_merkle::Frontier;
 use chartseal_node::serve::Config;
 use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError};
+use chartseal_vault::GROUP;
 use chartseal_wire::{
-    ActorId, Entry, Hash, OrgId, RecordId, RequestId, SealedText, SignedNote, Subject, Time, TxId,
+    ActorId, Entry, Hash, HeaderDigest, OrgId, RecordId, RequestId, SealedText, SignedNote,
+    Subject, Time, TxId,
 };
 
 use crate::custody::Given;
 use crate::error::Error;
+use crate::filing::{Parcel, Sealed};
 use crate::person::Person;
 use crate::watch::Watch;
 
+/// How often a part of a body is sent without anything coming of it.
+const UPLOADS_AGAIN: usize = 3;
 /// How long something may take that the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a node may wait for a block before it answers that there is none.
@@ -227,15 +234,55 @@ impl There {
         failed.map_or(Ok(None), |error| Err(error.into()))
     }
 
-    pub(crate) fn deposit(
+    pub(crate) fn nodes(&self) -> &[Remote] {
+        &self.nodes
+    }
+
+    pub(crate) fn deposit(&self, parcel: &Parcel) -> Option<Result<Deposited, NodeError>> {
+        let to = &parcel.to;
+        let node = self.nodes.iter().find(|node| node.org() == *to)?;
+        let done = self.level(node).and_then(|()| match &parcel.sealed {
+            Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
+            Sealed::Uploaded(front) => node.deposit_uploaded(&Redeal {
+                fronts: vec![front.clone()],
+                deal: parcel.deal.clone(),
+            }),
+        });
+        Some(taken(to, done))
+    }
+
+    pub(crate) fn upload(
         &self,
         to: &OrgId,
-        envelopes: &[Envelope],
-        deal: &Deal,
-    ) -> Option<Result<Deposited, NodeError>> {
-        let node = self.nodes.iter().find(|node| node.org() == *to)?;
-        let done = self.level(node);
-        Some(taken(to, done.and_then(|()| node.deposit(envelopes, deal))))
+        outline: &Outline,
+        mut body: impl Read + Seek,
+    ) -> Result<(), Error> {
+        let node = self.nodes.iter().find(|node| node.org() == *to);
+        let node = node.ok_or(Error::NoOffice(*to))?;
+        self.level(node)?;
+        let header = HeaderDigest(outline.front.header.digest().0);
+        let mut done = node.begin_upload(outline)?;
+        let mut again = 0;
+        while !done.is_whole {
+            let at = done.groups.saturating_mul(GROUP as u64);
+            body.seek(SeekFrom::Start(at)).map_err(Error::Scratch)?;
+            let mut part = Vec::with_capacity(MAX_PART);
+            let read = body.by_ref().take(MAX_PART as u64).read_to_end(&mut part);
+            read.map_err(Error::Scratch)?;
+            let sent = node.upload(&header, done.groups, part);
+            // A node that comes back knows how far it was.
+            let now = sent.or_else(|why| node.begin_upload(outline).map_err(|_| why))?;
+            again = if now.groups > done.groups {
+                0
+            } else {
+                again + 1
+            };
+            if again > UPLOADS_AGAIN && !now.is_whole {
+                return Err(Error::Malformed("an upload's answer"));
+            }
+            done = now;
+        }
+        Ok(())
     }
 
     pub(crate) fn redeposit(

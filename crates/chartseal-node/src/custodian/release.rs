@@ -1,16 +1,17 @@
 //! Giving shares and ciphertext out, on a final permit.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use chartseal_api::{Envelope, EnvelopeFront};
+use chartseal_api::{Envelope, EnvelopeFront, Outline};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
 use chartseal_ledger::{Releasable, SignedTransaction, releasable, releasable_record};
-use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
+use chartseal_vault::{BlobId, BlobStore, Outboard, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
-use super::{MAX_LAG_MS, read_front};
+use super::{MAX_LAG_MS, body_of, read_front};
 use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::node::Node;
@@ -148,6 +149,36 @@ impl Node {
     pub fn envelope(&self, request: &RequestId, record: &RecordId) -> Result<Envelope, NodeError> {
         let front = self.front_for(request, record)?;
         with_body(front, self.stores.blobs.as_ref())
+    }
+
+    /// The same without the body, with what verifies that in parts. A large body is read whole once for it.
+    ///
+    /// # Errors
+    /// As [`envelope`](Self::envelope).
+    pub fn outline(&self, request: &RequestId, record: &RecordId) -> Result<Outline, NodeError> {
+        let front = self.front_for(request, record)?;
+        let read = Outboard::read(self.stores.blobs.as_ref(), &body_of(&front))?;
+        let groups = read.ok_or(NodeError::NoBody)?.groups().to_vec();
+        Ok(Outline { front, groups })
+    }
+
+    /// A part of its body, verified.
+    ///
+    /// # Errors
+    /// As [`envelope`](Self::envelope).
+    pub fn body_part(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        outboard: &Outboard,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, NodeError> {
+        let front = self.front_for(request, record)?;
+        if body_of(&front) != outboard.id() {
+            return Err(NodeError::NoBody);
+        }
+        let part = outboard.range(self.stores.blobs.as_ref(), part)?;
+        part.ok_or(NodeError::NoBody)
     }
 
     /// The header and seal of a sealed record of a request that was permitted; they name its body.

@@ -1,0 +1,269 @@
+//! Documents of any size, such as images: sealed, sent, fetched and opened in parts, in constant memory.
+
+use std::io::{self, Read, Seek, Write};
+
+use chartseal_api::{EnvelopeFront, Outline};
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_envelope::{
+    ContentInfo, Fault, Header, OpenError, OpenedInfo, RecordOpener, RecordSealer, RecordVersion,
+    SealedStream, deal,
+};
+use chartseal_node::author_key;
+use chartseal_vault::Outboard;
+use chartseal_wire::{ActorId, OrgId, RecordId, RequestId};
+
+use crate::clinician::Clinician;
+use crate::document::{Document, Filing};
+use crate::error::Error;
+use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed};
+use crate::labels::KeyedHash;
+use crate::network::Network;
+use crate::patient::FilingKit;
+use crate::reading::{Ask, Request, name_liars, still_released};
+
+/// How many groups of a body are asked for at a time: 4 MiB.
+const GROUPS_AT_ONCE: u64 = 16;
+
+/// What is known of a record whose content was written elsewhere.
+#[derive(Debug)]
+pub struct StreamedRecord {
+    /// By which request.
+    pub request: RequestId,
+    /// The record.
+    pub record: RecordId,
+    /// Its header, which an amendment supersedes.
+    pub header: Header,
+    /// Who wrote it, as the chain says.
+    pub author: ActorId,
+    /// Custodians that gave wrong shares, each once, by name.
+    pub liars: Vec<(OrgId, Fault)>,
+    info: OpenedInfo,
+}
+
+impl StreamedRecord {
+    /// The content's media type.
+    pub fn media_type(&self) -> &str {
+        self.info.media_type()
+    }
+
+    /// How many bytes of content there are.
+    pub fn content_len(&self) -> u64 {
+        self.info.content_len()
+    }
+
+    /// What it was filed under; `None` if its author said nothing readable.
+    pub fn filing(&self) -> Option<Filing> {
+        from_bytes(self.info.attributes()).ok()
+    }
+}
+
+impl Clinician {
+    /// Files a document of any size, whose content `content` gives; what `about` has as its content is not looked at. The
+    /// sealed body goes to `scratch`, an empty file, say, and from there to the custodians, in parts: one that was cut
+    /// short goes on where it was. What `scratch` holds is ciphertext, and of no more use when this returns.
+    ///
+    /// A custodian that is down gets its share by [`deliver`](Self::deliver), and the body from another custodian or by
+    /// [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// [`Error`]. If the record is anchored and no custodian took its body, [`resume`](Self::resume) sends it.
+    pub fn file_stream(
+        &mut self,
+        network: &mut Network,
+        kit: &FilingKit,
+        about: &Document<'_>,
+        content: impl Read,
+        mut scratch: impl Read + Write + Seek,
+    ) -> Result<Filed, Error> {
+        let record = RecordId(chartseal_envelope::RecordId::random()?.0);
+        let labels = kit.labels.of_record(record, about.class, &about.tags);
+        let labels = labels.ok_or_else(|| Error::NoLabel(about.class.to_string()))?;
+        let mut plan = Plan {
+            document: about,
+            record,
+            version: RecordVersion::FIRST,
+            labels,
+            fingerprint: [0; 32],
+        };
+        let custodians = Custodians::of(network)?;
+        let attributes = to_bytes(&about.filing());
+        let info = ContentInfo {
+            media_type: about.media_type,
+            attributes: &attributes,
+            len: None,
+        };
+        let mut content = Fingerprinted {
+            content,
+            keyed: self.fingerprinting(kit),
+        };
+        let sealer = RecordSealer::new(&plan.info(kit, &custodians), &info, self.person.signing())?;
+        let sealed = sealer.seal_stream(&mut content, &mut scratch)?;
+        plan.fingerprint = content.keyed.finish();
+        let state = network.state()?;
+        if let Some(known) = state.fingerprint(&self.id(), &kit.patient, &plan.fingerprint) {
+            return Ok(Filed {
+                record: known,
+                header: None,
+            });
+        }
+
+        let SealedStream {
+            header,
+            seal,
+            dealer,
+        } = sealed;
+        let front = EnvelopeFront { header, seal };
+        let (now, chain, expires) = (network.now(), network.chain(), network.expiry()?);
+        let anchor = plan.anchor(kit, &front, now, custodians.ledger_set);
+        network.submit_all(vec![self.person.transaction(chain, expires, anchor)])?;
+        let deals = deal(&[&dealer], &custodians.kem_keys)?;
+        for (to, deal) in custodians.orgs.into_iter().zip(deals) {
+            let sealed = Sealed::Uploaded(front.clone());
+            self.outbox.push(Parcel { to, sealed, deal });
+        }
+        self.resume(network, record, scratch)?;
+        Ok(Filed {
+            record,
+            header: Some(front.header),
+        })
+    }
+
+    /// Sends a record's sealed body to the custodians that have not acknowledged it, each from where it was cut short, and
+    /// their shares after it. `scratch` is what [`file_stream`](Self::file_stream) left there. Gives how many parcels are
+    /// still waiting, of this record and others.
+    ///
+    /// # Errors
+    /// [`Error`] if no custodian has the body now.
+    pub fn resume(
+        &mut self,
+        network: &mut Network,
+        record: RecordId,
+        mut scratch: impl Read + Seek,
+    ) -> Result<usize, Error> {
+        let waiting = self
+            .outbox
+            .iter()
+            .filter_map(|parcel| match &parcel.sealed {
+                Sealed::Uploaded(front) if front.record() == record => {
+                    Some((parcel.to, front.clone()))
+                }
+                _ => None,
+            });
+        let waiting: Vec<(OrgId, EnvelopeFront)> = waiting.collect();
+        let Some((_, front)) = waiting.first().cloned() else {
+            return self.deliver(network);
+        };
+        scratch.rewind().map_err(Error::Scratch)?;
+        let outboard = Outboard::of(&mut scratch).map_err(Error::Scratch)?;
+        let groups = outboard.groups().to_vec();
+        let outline = Outline { front, groups };
+        let mut failure = None;
+        let mut sent = false;
+        for (org, _) in waiting {
+            match network.upload(&org, &outline, &mut scratch) {
+                Ok(()) => sent = true,
+                Err(error @ Error::Scratch(_)) => return Err(error),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if !sent => Err(error),
+            _ => self.deliver(network),
+        }
+    }
+
+    /// Asks for one record and writes its content to `content`, in constant memory. **What was written before an error
+    /// must be discarded**: it is a part of what somebody sealed with the record's key, but perhaps not of what the author
+    /// signed.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and [`Error::NotOne`] if not one record is asked for.
+    pub fn read_stream(
+        &mut self,
+        network: &mut Network,
+        ask: &Ask<'_>,
+        content: impl Write,
+    ) -> Result<StreamedRecord, Error> {
+        if ask.records.len() != 1 {
+            return Err(Error::NotOne(ask.records.len()));
+        }
+        self.request(network, ask)?.open_stream(network, content)
+    }
+}
+
+impl Request {
+    fn open_stream(
+        &self,
+        network: &mut Network,
+        mut content: impl Write,
+    ) -> Result<StreamedRecord, Error> {
+        let releases = self.releases(network)?;
+        let wanted = still_released(network, self, &releases)?;
+        let record = *wanted.first().ok_or(Error::Denied(self.id()))?;
+        let state = network.state()?;
+        let anchored = state.record(&record).ok_or(Error::NoRecord(record))?;
+        let author = author_key(state, &anchored).ok_or(Error::NoRecord(record))?;
+        let is_it = |front: &EnvelopeFront| {
+            let EnvelopeFront { header, seal } = front;
+            header.digest().0 == anchored.header.0 && seal.verify_signature(header, &author).is_ok()
+        };
+        let (front, outboard) = network.outline(&self.id(), &record, is_it)?;
+        let EnvelopeFront { header, seal } = front;
+        let combined = self.combine(network, &[&header], &releases)?;
+        let (dealing, combined) = combined.into_iter().next().ok_or(Error::NoRecord(record))?;
+        let combined = combined.map_err(|why| Error::NotCombined { record, why })?;
+
+        let fault = |fault| match fault {
+            Stopped::Open(why) => Error::NotOpened { record, why },
+            Stopped::Write(why) => Error::Write { record, why },
+        };
+        let mut put = |some: &[u8]| content.write_all(some).map_err(Stopped::Write);
+        let opener = RecordOpener::new(&header, &seal, &author, &combined.key);
+        let mut opener = opener.map_err(|why| Error::NotOpened { record, why })?;
+        let mut at = 0;
+        while at < outboard.count() {
+            let next = (at + GROUPS_AT_ONCE).min(outboard.count());
+            let part = network.body_part(&self.id(), &record, &outboard, at..next)?;
+            opener.update(&part, &mut put).map_err(fault)?;
+            at = next;
+        }
+        let info = opener.finish(&mut put).map_err(fault)?;
+        content
+            .flush()
+            .map_err(|why| Error::Write { record, why })?;
+        Ok(StreamedRecord {
+            request: self.id(),
+            record,
+            header,
+            author: anchored.author,
+            liars: name_liars(&releases, [(dealing, combined.faults)]),
+            info,
+        })
+    }
+}
+
+/// Why content goes no further.
+enum Stopped {
+    Open(OpenError),
+    Write(io::Error),
+}
+
+impl From<OpenError> for Stopped {
+    fn from(error: OpenError) -> Self {
+        Self::Open(error)
+    }
+}
+
+/// Content whose fingerprint is taken as it is read.
+struct Fingerprinted<R> {
+    content: R,
+    keyed: KeyedHash,
+}
+
+impl<R: Read> Read for Fingerprinted<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let len = self.content.read(to)?;
+        self.keyed.update(to.get(..len).unwrap_or_default());
+        Ok(len)
+    }
+}
