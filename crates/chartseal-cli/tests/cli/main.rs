@@ -45,6 +45,7 @@ mod ledger;
 mod linearizable;
 mod net;
 mod operations;
+mod parts;
 mod policy;
 mod records;
 mod redeal;
