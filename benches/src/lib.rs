@@ -20,6 +20,7 @@ pub mod merkle;
 #[allow(clippy::indexing_slicing, reason = "numbers of nodes that were made")]
 pub mod network;
 pub mod policy;
+pub mod vault;
 pub mod visit;
 
 pub use figure::{Figure, Required, in_turns, median, time};

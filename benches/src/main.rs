@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use chartseal_benches::{
-    Figure, audit, codec, custody, envelope, ledger, merkle, network, policy, visit,
+    Figure, audit, codec, custody, envelope, ledger, merkle, network, policy, vault, visit,
 };
 
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
@@ -15,7 +15,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 22] = [
+const MEASURES: [Measure; 24] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -39,6 +39,8 @@ const MEASURES: [Measure; 22] = [
     }),
     (&network::IDLE, false, network::idle),
     (&network::READ, false, network::read),
+    (&network::IMAGE, false, network::image),
+    (&vault::RATES, false, vault::rates),
     (&[custody::RELEASES], true, || {
         Ok(vec![custody::releases()?])
     }),

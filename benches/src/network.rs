@@ -2,6 +2,7 @@
 //!
 //! The nodes are this program, with the verb `node`: what runs is `chartseal_node::serve`, as in `chartseal node run`.
 
+mod image;
 mod reading;
 mod workload;
 
@@ -18,6 +19,7 @@ use chartseal_node::{Clock, RedbLedger};
 
 use crate::ledger::{check_all, checks_of};
 use crate::{Figure, Required, median};
+pub use image::{IMAGE, image};
 pub use reading::{READ, read};
 use workload::{Drivers, Workload, await_final};
 

@@ -103,6 +103,8 @@ targets! {
     api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";
     api_deposited => canonical::<chartseal_api::Deposited>, "what a custodian did with one";
     api_redeal => canonical::<chartseal_api::Redeal>, "shares of keys that were dealt anew";
+    api_outline => canonical::<chartseal_api::Outline>, "a sealed record whose body travels in parts";
+    api_uploaded => canonical::<chartseal_api::Uploaded>, "how far an upload is";
     api_release => canonical::<chartseal_api::ReleaseAsk>, "a question for shares";
     api_releases => canonical::<chartseal_api::Releases>, "a custodian's releases";
     api_envelope => canonical::<chartseal_api::Envelope>, "a sealed record as it travels";

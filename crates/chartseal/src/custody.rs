@@ -30,7 +30,7 @@ impl Network {
                 Some(match &parcel.sealed {
                     Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
                     Sealed::Uploaded(front) => {
-                        node.deposit_uploaded(std::slice::from_ref(front), &parcel.deal)
+                        node.deposit_uploaded(std::slice::from_ref(front.as_ref()), &parcel.deal)
                     }
                 })
             }

@@ -48,7 +48,7 @@ pub(crate) enum Sealed {
     /// With their bodies.
     Whole(Arc<Vec<Envelope>>),
     /// One whose body went before, in parts.
-    Uploaded(EnvelopeFront),
+    Uploaded(Arc<EnvelopeFront>),
 }
 
 impl Sealed {

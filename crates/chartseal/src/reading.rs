@@ -155,6 +155,9 @@ pub struct Opening {
     pub liars: Vec<(OrgId, Fault)>,
 }
 
+/// A deal, and the key that its shares give.
+type Unlocked = (Dealing, Result<Combined, CombineError>);
+
 impl Clinician {
     /// Asks for records. Whatever the decision is, it is final and in the histories.
     ///
@@ -253,7 +256,7 @@ impl Request {
         network: &Network,
         headers: &[&Header],
         releases: &[(OrgId, Release)],
-    ) -> Result<Vec<(Dealing, Result<Combined, CombineError>)>, Error> {
+    ) -> Result<Vec<Unlocked>, Error> {
         let dealings = headers
             .iter()
             .map(|header| released_deal(network, header, releases));

@@ -244,7 +244,7 @@ impl There {
         let done = self.level(node).and_then(|()| match &parcel.sealed {
             Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
             Sealed::Uploaded(front) => node.deposit_uploaded(&Redeal {
-                fronts: vec![front.clone()],
+                fronts: vec![front.as_ref().clone()],
                 deal: parcel.deal.clone(),
             }),
         });

@@ -1,6 +1,7 @@
 //! Documents of any size, such as images: sealed, sent, fetched and opened in parts, in constant memory.
 
 use std::io::{self, Read, Seek, Write};
+use std::sync::Arc;
 
 use chartseal_api::{EnvelopeFront, Outline};
 use chartseal_codec::{from_bytes, to_bytes};
@@ -87,7 +88,7 @@ impl Clinician {
         };
         let custodians = Custodians::of(network)?;
         let attributes = to_bytes(&about.filing());
-        let info = ContentInfo {
+        let content_info = ContentInfo {
             media_type: about.media_type,
             attributes: &attributes,
             len: None,
@@ -96,8 +97,13 @@ impl Clinician {
             content,
             keyed: self.fingerprinting(kit),
         };
-        let sealer = RecordSealer::new(&plan.info(kit, &custodians), &info, self.person.signing())?;
-        let sealed = sealer.seal_stream(&mut content, &mut scratch)?;
+        let record_info = plan.info(kit, &custodians);
+        let SealedStream {
+            header,
+            seal,
+            dealer,
+        } = RecordSealer::new(&record_info, &content_info, self.person.signing())?
+            .seal_stream(&mut content, &mut scratch)?;
         plan.fingerprint = content.keyed.finish();
         let state = network.state()?;
         if let Some(known) = state.fingerprint(&self.id(), &kit.patient, &plan.fingerprint) {
@@ -107,18 +113,13 @@ impl Clinician {
             });
         }
 
-        let SealedStream {
-            header,
-            seal,
-            dealer,
-        } = sealed;
         let front = EnvelopeFront { header, seal };
         let (now, chain, expires) = (network.now(), network.chain(), network.expiry()?);
         let anchor = plan.anchor(kit, &front, now, custodians.ledger_set);
         network.submit_all(vec![self.person.transaction(chain, expires, anchor)])?;
         let deals = deal(&[&dealer], &custodians.kem_keys)?;
         for (to, deal) in custodians.orgs.into_iter().zip(deals) {
-            let sealed = Sealed::Uploaded(front.clone());
+            let sealed = Sealed::Uploaded(Arc::new(front.clone()));
             self.outbox.push(Parcel { to, sealed, deal });
         }
         self.resume(network, record, scratch)?;
@@ -145,18 +146,21 @@ impl Clinician {
             .iter()
             .filter_map(|parcel| match &parcel.sealed {
                 Sealed::Uploaded(front) if front.record() == record => {
-                    Some((parcel.to, front.clone()))
+                    Some((parcel.to, Arc::clone(front)))
                 }
                 _ => None,
             });
-        let waiting: Vec<(OrgId, EnvelopeFront)> = waiting.collect();
+        let waiting: Vec<(OrgId, Arc<EnvelopeFront>)> = waiting.collect();
         let Some((_, front)) = waiting.first().cloned() else {
             return self.deliver(network);
         };
         scratch.rewind().map_err(Error::Scratch)?;
         let outboard = Outboard::of(&mut scratch).map_err(Error::Scratch)?;
         let groups = outboard.groups().to_vec();
-        let outline = Outline { front, groups };
+        let outline = Outline {
+            front: front.as_ref().clone(),
+            groups,
+        };
         let mut failure = None;
         let mut sent = false;
         for (org, _) in waiting {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Redeal, Refused, ReleaseAsk, Releases, Section, Signed, Submission,
-    TransactionProof, TxOutcome, ValueProof,
+    HistoryAsk, KemKey, Outline, Redeal, Refused, ReleaseAsk, Releases, Section, Signed,
+    Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -590,6 +590,22 @@ fn service() -> Vec<Seed> {
             "one",
             &Deposited {
                 refused: vec![refused],
+            },
+        ),
+        seed(
+            "api_outline",
+            "golden",
+            &Outline {
+                front: envelope.front.clone(),
+                groups: vec![[25; 32], [26; 32]],
+            },
+        ),
+        seed(
+            "api_uploaded",
+            "one",
+            &Uploaded {
+                groups: 7,
+                is_whole: false,
             },
         ),
         seed(

@@ -24,3 +24,4 @@ mod p08_no_phi;
 mod p09_erasure;
 mod p10_once;
 mod redeals;
+mod streams;
