@@ -15,6 +15,7 @@
 //! | `others` | what it asks other organizations' services |
 //! | `texts` | sealed texts that did not come: others are asked for them |
 //! | `scrub` | the vault looked at, mended, cleared of garbage |
+//! | `uploads` | bodies that come in parts |
 //! | `tls` | the service's certificate |
 
 mod api;

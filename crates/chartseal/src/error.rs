@@ -71,6 +71,16 @@ pub enum Error {
     /// The sealed body, which waits beside, can't be read or written.
     #[error("the sealed body can't be kept until custodians have it: {0}")]
     Scratch(#[source] io::Error),
+    /// A record is anchored, and no custodian has its sealed body yet.
+    #[error(
+        "record {record} is anchored, and its sealed body with no custodian: {why}; `resume` sends it"
+    )]
+    NotSent {
+        /// The record.
+        record: RecordId,
+        /// What the last one said.
+        why: Box<Error>,
+    },
     /// A record's content can't be written where it should go.
     #[error(
         "record {record}: its content can't be written: {why}; what was written of it must be discarded"

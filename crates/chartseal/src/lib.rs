@@ -48,6 +48,7 @@
 //! | `clinician` | [`Clinician`]: accept, declare an emergency, review |
 //! | `filing` | [`Clinician::file`], [`Clinician::amend`]: seal, deal, anchor |
 //! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
+//! | `streaming` | [`Clinician::file_stream`], [`Clinician::read_stream`]: images, in constant memory |
 //! | `redealing` | [`Patient::redeal`]: keys to the present committee, when it changed |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |

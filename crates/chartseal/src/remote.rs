@@ -516,7 +516,7 @@ fn taken(
         if !one.is_outdated {
             return Err(NodeError::Remote {
                 org: *by,
-                code: "CS-API-20".into(),
+                code: NodeError::NOT_ANCHORED.into(),
                 why: one.why,
             });
         }

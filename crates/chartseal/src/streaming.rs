@@ -66,8 +66,32 @@ impl Clinician {
     /// A custodian that is down gets its share by [`deliver`](Self::deliver), and the body from another custodian or by
     /// [`resume`](Self::resume).
     ///
+    /// ```
+    /// use std::io::Cursor;
+    /// # use chartseal::{Ask, Class, Document, Network, Offer, Purpose};
+    /// # let mut network = Network::in_memory()?;
+    /// # let hospital = network.enrol_organization()?;
+    /// # let mut author = network.enrol_practitioner(&hospital, &["physician"])?;
+    /// # let mut doctor = network.enrol_practitioner(&hospital, &["physician"])?;
+    /// # let mut patient = network.enrol_patient(&hospital)?;
+    /// # let kit = patient.filing_kit();
+    /// // Files, as a rule: `File::open("scan.dcm")?`, `tempfile()?`.
+    /// let (scan, scratch) = (Cursor::new(vec![7; 1_000_000]), Cursor::new(Vec::new()));
+    /// let about = Document::new(Class::IMAGING, "application/dicom", b"");
+    /// let filed = author.file_stream(&mut network, &kit, &about, scan, scratch)?;
+    /// # let offer = Offer::of(Class::IMAGING, network.now().plus_ms(3_600_000));
+    /// # patient.grant(&mut network, &doctor, &offer)?;
+    ///
+    /// let records = [filed.record];
+    /// let ask = Ask::read(patient.id(), &records, Purpose::Treat);
+    /// let mut content = Vec::new();
+    /// let read = doctor.read_stream(&mut network, &ask, &mut content)?;
+    /// assert_eq!((read.media_type(), content.len()), ("application/dicom", 1_000_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`Error`]. If the record is anchored and no custodian took its body, [`resume`](Self::resume) sends it.
+    /// [`Error`]; [`Error::NotSent`] if the record is anchored and no custodian took its body.
     pub fn file_stream(
         &mut self,
         network: &mut Network,
@@ -122,7 +146,11 @@ impl Clinician {
             let sealed = Sealed::Uploaded(Arc::new(front.clone()));
             self.outbox.push(Parcel { to, sealed, deal });
         }
-        self.resume(network, record, scratch)?;
+        let sent = self.resume(network, record, scratch);
+        sent.map_err(|why| Error::NotSent {
+            record,
+            why: Box::new(why),
+        })?;
         Ok(Filed {
             record,
             header: Some(front.header),

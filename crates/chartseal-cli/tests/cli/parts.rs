@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chartseal::{Ask, Class, Document, Network, Offer, Purpose};
+use chartseal::{Ask, Class, Document, Error, Network, Offer, Purpose};
 use chartseal_api::{EnvelopeFront, MAX_PART, Outline, Uploaded};
 use chartseal_client::ClientError;
 use chartseal_cluster::{Cluster, Serves};
@@ -275,4 +275,51 @@ fn foreign() -> Outline {
         },
         groups: Vec::new(),
     }
+}
+
+#[test]
+fn a_body_that_no_custodian_can_take_is_sent_once_they_can() {
+    let mut cluster = serving(Serves::Plain);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let hospital = network.organizations()[1];
+    let enrol = |network: &mut Network| network.enrol_practitioner(&hospital, &["physician"]);
+    let (mut author, mut doctor) = (enrol(&mut network).unwrap(), enrol(&mut network).unwrap());
+    let mut patient = network.enrol_patient(&hospital).unwrap();
+    let kit = patient.filing_kit();
+    let image = image(3 * GROUP);
+    let about = Document::new(Class::IMAGING, "application/dicom", b"");
+
+    // Where their uploads wait is no folder.
+    let folders = cluster.all().into_iter();
+    let folders = folders.map(|number| cluster.config(number).directory.join("uploads"));
+    let folders: Vec<PathBuf> = folders.collect();
+    for folder in &folders {
+        fs::remove_dir(folder).unwrap();
+        fs::write(folder, b"").unwrap();
+    }
+    let mut scratch = Cursor::new(Vec::new());
+    let refused = author.file_stream(&mut network, &kit, &about, image.as_slice(), &mut scratch);
+    let Err(Error::NotSent { record, why }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(why.to_string().contains("stores fail"), "{why}");
+    let again = author.resume(&mut network, record, &mut scratch);
+    assert!(again.is_err(), "{again:?}");
+    for folder in &folders {
+        fs::remove_file(folder).unwrap();
+        fs::create_dir(folder).unwrap();
+    }
+    let waiting = author.resume(&mut network, record, &mut scratch);
+    assert_eq!(waiting.unwrap(), 0);
+
+    let offer = Offer::of(Class::IMAGING, network.now().plus_ms(3_600_000));
+    patient.grant(&mut network, &doctor, &offer).unwrap();
+    let records = [record];
+    let ask = Ask::read(patient.id(), &records, Purpose::Treat);
+    let mut content = Vec::new();
+    doctor
+        .read_stream(&mut network, &ask, &mut content)
+        .unwrap();
+    assert!(content == image);
+    cluster.down();
 }
