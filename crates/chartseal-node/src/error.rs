@@ -55,6 +55,9 @@ pub enum NodeError {
         /// What does not fit.
         why: DepositFault,
     },
+    /// A body is longer than one message takes.
+    #[error("the body of record {0} is longer than one message takes: read it in parts")]
+    TooLong(RecordId),
     /// A ciphertext is not here.
     #[error("the ciphertext is not here")]
     NoBody,
@@ -149,6 +152,7 @@ impl NodeError {
             Self::NoReceipt(_) => Self::NO_RECEIPT,
             Self::NoShare(_) | Self::NoBody => Self::NOT_HERE,
             Self::Deposit { .. } => Self::NOT_ANCHORED,
+            Self::TooLong(_) => "CS-API-27",
             Self::Remote { code, .. } => code,
             _ => Self::INTERNAL,
         }

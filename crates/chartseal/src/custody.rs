@@ -3,7 +3,7 @@
 use std::io::{Read, Seek};
 use std::ops::Range;
 
-use chartseal_api::{Outline, Redeal};
+use chartseal_api::{MAX_PART, Outline, Redeal};
 use chartseal_consensus::Replica as _;
 use chartseal_envelope::{KemPublicKey, Release, ShareIndex};
 use chartseal_ledger::{SignedTransaction, State};
@@ -16,6 +16,9 @@ use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::watch::Watch;
+
+/// How many groups of a body are asked for at a time: 4 MiB.
+pub(crate) const GROUPS_AT_ONCE: usize = MAX_PART / GROUP;
 
 /// What a custodian gives for a request, or why it refuses.
 pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
@@ -210,7 +213,17 @@ impl Network {
                 .find_map(|node| node.envelope(request, record).ok()),
             Place::There(there) => there.envelope(request, record),
         };
-        found.ok_or(Error::NoCiphertext(*record))
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        // One that is too long for a message, or damaged in a part of each copy.
+        let (front, outboard) = self.outline(request, record, |_| true)?;
+        let mut body = Vec::new();
+        for at in (0..outboard.count()).step_by(GROUPS_AT_ONCE) {
+            let groups = at..(at + GROUPS_AT_ONCE as u64).min(outboard.count());
+            body.extend(self.body_part(request, record, &outboard, groups)?);
+        }
+        Ok(Envelope { front, body })
     }
 
     /// Has every custodian destroy what it holds of an erased record, and attest it. Those in other processes do both by

@@ -14,6 +14,7 @@ use chartseal_vault::Outboard;
 use chartseal_wire::{ActorId, OrgId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
+use crate::custody::GROUPS_AT_ONCE;
 use crate::document::{Document, Filing};
 use crate::error::Error;
 use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed};
@@ -21,9 +22,6 @@ use crate::labels::KeyedHash;
 use crate::network::Network;
 use crate::patient::FilingKit;
 use crate::reading::{Ask, Request, name_liars, still_released};
-
-/// How many groups of a body are asked for at a time: 4 MiB.
-const GROUPS_AT_ONCE: u64 = 16;
 
 /// What is known of a record whose content was written elsewhere.
 #[derive(Debug)]
@@ -252,12 +250,10 @@ impl Request {
         let mut put = |some: &[u8]| content.write_all(some).map_err(Stopped::Write);
         let opener = RecordOpener::new(&header, &seal, &author, &combined.key);
         let mut opener = opener.map_err(|why| Error::NotOpened { record, why })?;
-        let mut at = 0;
-        while at < outboard.count() {
-            let next = (at + GROUPS_AT_ONCE).min(outboard.count());
-            let part = network.body_part(&self.id(), &record, &outboard, at..next)?;
+        for at in (0..outboard.count()).step_by(GROUPS_AT_ONCE) {
+            let groups = at..(at + GROUPS_AT_ONCE as u64).min(outboard.count());
+            let part = network.body_part(&self.id(), &record, &outboard, groups)?;
             opener.update(&part, &mut put).map_err(fault)?;
-            at = next;
         }
         let info = opener.finish(&mut put).map_err(fault)?;
         content

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Error, Network, Offer, Purpose};
-use chartseal_api::{EnvelopeFront, MAX_PART, Outline, Uploaded};
+use chartseal_api::{EnvelopeFront, MAX_BODY, MAX_PART, Outline, Uploaded};
 use chartseal_client::ClientError;
 use chartseal_cluster::{Cluster, Serves};
 use chartseal_envelope::{
@@ -286,7 +286,8 @@ fn a_body_that_no_custodian_can_take_is_sent_once_they_can() {
     let (mut author, mut doctor) = (enrol(&mut network).unwrap(), enrol(&mut network).unwrap());
     let mut patient = network.enrol_patient(&hospital).unwrap();
     let kit = patient.filing_kit();
-    let image = image(3 * GROUP);
+    // And it is longer than one message.
+    let image = image(MAX_BODY + 1);
     let about = Document::new(Class::IMAGING, "application/dicom", b"");
 
     // Where their uploads wait is no folder.
@@ -321,5 +322,10 @@ fn a_body_that_no_custodian_can_take_is_sent_once_they_can() {
         .read_stream(&mut network, &ask, &mut content)
         .unwrap();
     assert!(content == image);
+    let request = doctor.request(&mut network, &ask).unwrap();
+    let whole = remote(&cluster, 1).envelope(&request.id(), &record);
+    assert_eq!(code(whole), "CS-API-27");
+    let opening = doctor.open(&mut network, &request).unwrap();
+    assert!(opening.records[0].content() == image);
     cluster.down();
 }

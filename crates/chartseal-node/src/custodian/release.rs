@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use chartseal_api::{Envelope, EnvelopeFront, Outline};
+use chartseal_api::{Envelope, EnvelopeFront, MAX_BODY, Outline};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
 use chartseal_ledger::{Releasable, SignedTransaction, releasable, releasable_record};
-use chartseal_vault::{BlobId, BlobStore, Outboard, ShareKey, SideKey};
+use chartseal_vault::{BlobStore, Outboard, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
 use super::{MAX_LAG_MS, body_of, read_front};
@@ -19,12 +19,18 @@ use crate::node::Node;
 /// A custodian's shares for a request, by the index that it has in the committee that was dealt to.
 type Shares = BTreeMap<ShareIndex, Vec<(RecordId, HeldShare)>>;
 
+/// The most bytes of a body that is given in one message, with its front beside it.
+const MAX_WHOLE: u64 = MAX_BODY as u64 - 64 * 1024;
+
 /// A sealed record whole, with its body from the vault.
 pub(crate) fn with_body(
     front: EnvelopeFront,
     blobs: &dyn BlobStore,
 ) -> Result<Envelope, NodeError> {
-    let body = blobs.get(&BlobId(front.seal.body_digest().0))?;
+    if front.seal.body_len() > MAX_WHOLE {
+        return Err(NodeError::TooLong(front.record()));
+    }
+    let body = blobs.get(&body_of(&front))?;
     let header = HeaderDigest(front.header.digest().0);
     let body = body.ok_or(NodeError::NoShare(header))?;
     Ok(Envelope { front, body })
