@@ -6,7 +6,7 @@ use chartseal_envelope::HeldShare;
 use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey, VaultError};
 use chartseal_wire::HeaderDigest;
 
-use crate::custodian::read_front;
+use crate::custodian::{body_of, read_front};
 use crate::error::NodeError;
 use crate::node::Node;
 
@@ -38,7 +38,7 @@ impl Node {
         };
         let front = read_front(side.expose()).ok();
         let front = front.filter(|front| front.header.digest().0 == key.0);
-        Ok(front.map(|front| BlobId(front.seal.body_digest().0)))
+        Ok(front.as_ref().map(body_of))
     }
 
     /// Whether a header's front is here still.

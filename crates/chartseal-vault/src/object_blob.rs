@@ -162,9 +162,8 @@ impl ObjectBlobStore {
     }
 
     async fn some_of(&self, id: &BlobId, from: u64, len: usize) -> Result<Option<Vec<u8>>, Error> {
-        let size = match self.store.head(&self.path(id)).await {
-            Err(Error::NotFound { .. }) => return Ok(None),
-            found => found?.size,
+        let Some(size) = self.size(id).await? else {
+            return Ok(None);
         };
         let end = from.saturating_add(len as u64).min(size);
         if from >= end {
@@ -176,12 +175,17 @@ impl ObjectBlobStore {
         }
     }
 
-    async fn is_there(&self, id: BlobId) -> Result<bool, VaultError> {
-        match self.store.head(&self.path(&id)).await {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(self.failed("read")(error)),
+    async fn size(&self, id: &BlobId) -> Result<Option<u64>, Error> {
+        match self.store.head(&self.path(id)).await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    async fn is_there(&self, id: BlobId) -> Result<bool, VaultError> {
+        let size = self.size(&id).await.map_err(self.failed("read"))?;
+        Ok(size.is_some())
     }
 }
 
@@ -222,11 +226,8 @@ impl BlobStore for ObjectBlobStore {
     }
 
     fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {
-        match self.runtime.block_on(self.store.head(&self.path(id))) {
-            Ok(object) => Ok(Some(object.size)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("read")(error)),
-        }
+        let size = self.runtime.block_on(self.size(id));
+        size.map_err(self.failed("read"))
     }
 
     fn read_unverified(

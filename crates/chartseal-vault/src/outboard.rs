@@ -1,4 +1,4 @@
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 
 use blake3::Hasher;
@@ -12,6 +12,8 @@ use crate::error::VaultError;
 
 /// How many bytes are verified at a time: a power of two of BLAKE3's chunks.
 pub const GROUP: usize = 256 * 1024;
+/// How many bytes of a stored blob are asked for at a time, when all of it is read.
+const READ_AHEAD: usize = 16 * GROUP;
 
 /// The nodes of a blob's BLAKE3 tree that stand over its groups of [`GROUP`] bytes: with them, each group is verified by
 /// itself, so that a part of a large blob can be read, sent and taken without the rest.
@@ -122,6 +124,15 @@ impl Outboard {
         hash.is_some_and(|hash| *hash == group_hash(place.start, bytes))
     }
 
+    /// Whether these bytes are those groups, one after the other.
+    pub fn are_groups(&self, groups: Range<u64>, bytes: &[u8]) -> bool {
+        let len = self.place(groups.end).start - self.place(groups.start).start;
+        let mut pieces = bytes.chunks(GROUP);
+        // The one group of an empty blob has no piece.
+        let mut groups = groups.map(|group| (group, pieces.next().unwrap_or_default()));
+        bytes.len() as u64 == len && groups.all(|(group, bytes)| self.is_group(group, bytes))
+    }
+
     /// The outboard of a stored blob: all of it is read, unless it is one group.
     ///
     /// # Errors
@@ -144,7 +155,8 @@ impl Outboard {
             at: 0,
             failed: None,
         };
-        let made = Self::of(&mut stored);
+        // Fewer questions to the store than there are groups.
+        let made = Self::of(BufReader::with_capacity(READ_AHEAD, &mut stored));
         if let Some(error) = stored.failed {
             return Err(error);
         }
@@ -174,8 +186,7 @@ impl Outboard {
         let Some(mut bytes) = store.read_unverified(&self.id, start, wanted)? else {
             return Ok(None);
         };
-        let mut groups = (first..last).zip(bytes.chunks(GROUP));
-        if bytes.len() != wanted || !groups.all(|(group, bytes)| self.is_group(group, bytes)) {
+        if !self.are_groups(first..last, &bytes) {
             return Err(damaged(&self.id));
         }
         let skipped = usize::try_from(range.start - start).unwrap_or(usize::MAX);

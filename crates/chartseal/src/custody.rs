@@ -18,7 +18,7 @@ use crate::person::Person;
 use crate::watch::Watch;
 
 /// How many groups of a body are asked for at a time: 4 MiB.
-pub(crate) const GROUPS_AT_ONCE: usize = MAX_PART / GROUP;
+const GROUPS_AT_ONCE: usize = MAX_PART / GROUP;
 
 /// What a custodian gives for a request, or why it refuses.
 pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
@@ -94,13 +94,7 @@ impl Network {
         groups: Range<u64>,
     ) -> Result<Vec<u8>, Error> {
         let part = outboard.place(groups.start).start..outboard.place(groups.end).start;
-        let is_it = |bytes: &Vec<u8>| {
-            let mut pieces = bytes.chunks(GROUP);
-            bytes.len() as u64 == part.end - part.start
-                && groups
-                    .clone()
-                    .all(|group| outboard.is_group(group, pieces.next().unwrap_or_default()))
-        };
+        let is_it = |bytes: &Vec<u8>| outboard.are_groups(groups.clone(), bytes);
         let found = match &self.place {
             Place::Here(_) => self.running().find_map(|node| {
                 let given = node.body_part(request, record, outboard, part.clone());
@@ -219,8 +213,7 @@ impl Network {
         // One that is too long for a message, or damaged in a part of each copy.
         let (front, outboard) = self.outline(request, record, |_| true)?;
         let mut body = Vec::new();
-        for at in (0..outboard.count()).step_by(GROUPS_AT_ONCE) {
-            let groups = at..(at + GROUPS_AT_ONCE as u64).min(outboard.count());
+        for groups in parts(&outboard) {
             body.extend(self.body_part(request, record, &outboard, groups)?);
         }
         Ok(Envelope { front, body })
@@ -281,6 +274,13 @@ impl Network {
             Place::There(there) => there.history(person, subject, self.now()),
         }
     }
+}
+
+/// A body's groups, as many at a time as are asked for.
+pub(crate) fn parts(outboard: &Outboard) -> impl Iterator<Item = Range<u64>> {
+    let count = outboard.count();
+    let starts = (0..count).step_by(GROUPS_AT_ONCE);
+    starts.map(move |at| at..(at + GROUPS_AT_ONCE as u64).min(count))
 }
 
 /// An organization's index among the custodians to whom a record was dealt.

@@ -14,7 +14,7 @@ use chartseal_vault::Outboard;
 use chartseal_wire::{ActorId, OrgId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
-use crate::custody::GROUPS_AT_ONCE;
+use crate::custody::parts;
 use crate::document::{Document, Filing};
 use crate::error::Error;
 use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed};
@@ -250,8 +250,7 @@ impl Request {
         let mut put = |some: &[u8]| content.write_all(some).map_err(Stopped::Write);
         let opener = RecordOpener::new(&header, &seal, &author, &combined.key);
         let mut opener = opener.map_err(|why| Error::NotOpened { record, why })?;
-        for at in (0..outboard.count()).step_by(GROUPS_AT_ONCE) {
-            let groups = at..(at + GROUPS_AT_ONCE as u64).min(outboard.count());
+        for groups in parts(&outboard) {
             let part = network.body_part(&self.id(), &record, &outboard, groups)?;
             opener.update(&part, &mut put).map_err(fault)?;
         }

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chartseal::{Ask, Class, Document, Error, Network, Offer, Purpose};
+use chartseal::{Ask, Class, Clinician, Document, Error, Network, Offer, Patient, Purpose};
 use chartseal_api::{EnvelopeFront, MAX_BODY, MAX_PART, Outline, Uploaded};
 use chartseal_client::ClientError;
 use chartseal_cluster::{Cluster, Serves};
@@ -42,6 +42,15 @@ fn code<T: std::fmt::Debug>(refused: Result<T, ClientError>) -> String {
     }
 }
 
+/// An author, a reader and a patient.
+fn people(network: &mut Network) -> (Clinician, Clinician, Patient) {
+    let hospital = network.organizations()[1];
+    let enrol = |network: &mut Network| network.enrol_practitioner(&hospital, &["physician"]);
+    let (author, doctor) = (enrol(network).unwrap(), enrol(network).unwrap());
+    let patient = network.enrol_patient(&hospital).unwrap();
+    (author, doctor, patient)
+}
+
 /// The head and the body of an answer, by a client that is not ours.
 fn get(cluster: &Cluster, path: &str, headers: &str) -> (String, Vec<u8>) {
     let address = cluster.config(1).api.unwrap();
@@ -60,10 +69,7 @@ fn get(cluster: &Cluster, path: &str, headers: &str) -> (String, Vec<u8>) {
 fn an_image_travels_in_parts_that_are_each_verified() {
     let mut cluster = serving(Serves::Plain);
     let mut network = Network::connect(&cluster.place()).unwrap();
-    let hospital = network.organizations()[1];
-    let enrol = |network: &mut Network| network.enrol_practitioner(&hospital, &["physician"]);
-    let (mut author, mut doctor) = (enrol(&mut network).unwrap(), enrol(&mut network).unwrap());
-    let mut patient = network.enrol_patient(&hospital).unwrap();
+    let (mut author, mut doctor, mut patient) = people(&mut network);
     let kit = patient.filing_kit();
     let image = image(9 * GROUP * 3 + 77);
     let about = Document::new(Class::IMAGING, "application/dicom", b"");
@@ -281,10 +287,7 @@ fn foreign() -> Outline {
 fn a_body_that_no_custodian_can_take_is_sent_once_they_can() {
     let mut cluster = serving(Serves::Plain);
     let mut network = Network::connect(&cluster.place()).unwrap();
-    let hospital = network.organizations()[1];
-    let enrol = |network: &mut Network| network.enrol_practitioner(&hospital, &["physician"]);
-    let (mut author, mut doctor) = (enrol(&mut network).unwrap(), enrol(&mut network).unwrap());
-    let mut patient = network.enrol_patient(&hospital).unwrap();
+    let (mut author, mut doctor, mut patient) = people(&mut network);
     let kit = patient.filing_kit();
     // And it is longer than one message.
     let image = image(MAX_BODY + 1);

@@ -142,11 +142,7 @@ impl Node {
             index,
         } = begun;
         // A record may have been erased while its body was stored.
-        let state = self.state();
-        let is_erased = |(brought, _): &mut (Brought<'_>, HeldShare)| {
-            let record = state.record(&brought.front.record());
-            record.is_none_or(|record| record.erased)
-        };
+        let is_erased = |(brought, _): &mut (Brought<'_>, HeldShare)| self.is_erased(brought.front);
         let erased: Vec<_> = taken.extract_if(.., is_erased).collect();
         for (Brought { front, .. }, _) in &erased {
             self.forget(front)?;
@@ -169,6 +165,11 @@ impl Node {
                 .collect(),
             refused,
         })
+    }
+
+    fn is_erased(&self, front: &EnvelopeFront) -> bool {
+        let record = self.state().record(&front.record());
+        record.is_none_or(|record| record.erased)
     }
 
     /// Throws away what came of a record that was erased meanwhile.
@@ -194,9 +195,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Deposit`] if so.
     pub(crate) fn end_upload(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
-        let state = self.state();
-        let record = state.record(&front.record());
-        if record.is_none_or(|record| record.erased) {
+        if self.is_erased(front) {
             self.forget(front)?;
             return Err(refusal(front)(DepositFault::Erased));
         }
@@ -259,7 +258,7 @@ impl Node {
     }
 
     /// Compares a header and its seal with their anchor; gives the author's key.
-    pub(super) fn check_front(&self, front: &EnvelopeFront) -> Result<VerifyingKey, DepositFault> {
+    fn check_front(&self, front: &EnvelopeFront) -> Result<VerifyingKey, DepositFault> {
         let EnvelopeFront { header, seal } = front;
         let state = self.state();
         let anchored = state.record(&RecordId(header.record_id().0));
@@ -289,7 +288,7 @@ impl Node {
     }
 
     /// The same, with the author's signature.
-    fn check_signed(&self, front: &EnvelopeFront) -> Result<(), DepositFault> {
+    pub(super) fn check_signed(&self, front: &EnvelopeFront) -> Result<(), DepositFault> {
         let author = self.check_front(front)?;
         let verified = front.seal.verify_signature(&front.header, &author);
         verified.map_err(DepositFault::Seal)

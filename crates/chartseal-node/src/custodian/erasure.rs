@@ -6,7 +6,7 @@ use chartseal_ledger::state::Deposited;
 use chartseal_vault::{BlobId, ShareKey, SideKey};
 use chartseal_wire::{ActorId, HeaderDigest, RecordId};
 
-use super::read_front;
+use super::{body_of, read_front};
 use crate::error::NodeError;
 use crate::node::{Node, side_key};
 
@@ -108,7 +108,7 @@ impl Node {
         let fronts = belongings.versions.values().map(|header| SideKey(header.0));
         for front in fronts.clone() {
             if let Some(front) = self.stores.side.get(&front)? {
-                bodies.push(BlobId(read_front(front.expose())?.seal.body_digest().0));
+                bodies.push(body_of(&read_front(front.expose())?));
             }
         }
         let mut side: Vec<SideKey> = fronts.clone().collect();

@@ -85,9 +85,7 @@ impl Node {
 
     /// The anchored deal, later than the first, of a version of which a share came.
     fn anew(&self, front: &EnvelopeFront, number: Option<u64>) -> Result<Dealing, DepositFault> {
-        let author = self.check_front(front)?;
-        let signed = front.seal.verify_signature(&front.header, &author);
-        signed.map_err(DepositFault::Seal)?;
+        self.check_signed(front)?;
         let number = number.ok_or(DepositFault::Share(ShareFault::Foreign))?;
         let header = HeaderDigest(front.header.digest().0);
         if self.is_replaced(&header, number) {

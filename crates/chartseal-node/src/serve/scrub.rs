@@ -230,7 +230,10 @@ impl Scrub {
             }
             let begun = self.keeper.node().begin_upload(front);
             match begun {
-                Ok(()) => self.fetch(std::slice::from_ref(front))?,
+                Ok(()) => {
+                    let key = SideKey(front.header.digest().0);
+                    self.mend(blobs.as_ref(), &body_of(front), &key)?;
+                }
                 // The deposit says so of each.
                 Err(NodeError::Deposit { .. }) => {}
                 Err(error) => return Err(error),
