@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use chartseal_vault::{BlobId, BlobStore as _, GROUP, ObjectBlobStore, Outboard};
+use chartseal_vault::{BlobId, BlobStore as _, GROUP, ObjectBlobStore, Outboard, VaultError};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
@@ -43,12 +43,17 @@ pub fn rates() -> Result<Vec<Figure>, Box<dyn Error>> {
         let theirs = time(|| runtime.block_on(write(store.as_ref(), &bare, &body)));
         put.push((ours, theirs));
         let outboard = Outboard::read(&vault, &id)?.ok_or("the blob is gone")?;
+        let mut len = 0;
         let ours = time(|| {
-            for from in (0..LEN).step_by(STEP) {
-                let part = outboard.range(&vault, from..from + STEP as u64);
-                failed.extend(part.err());
-            }
+            let read = outboard.for_each(&vault, 0..LEN, |part| {
+                len += part.len() as u64;
+                Ok::<_, VaultError>(())
+            });
+            failed.extend(read.err());
         });
+        if len != LEN {
+            return Err("not all of the blob came".into());
+        }
         let theirs = time(|| runtime.block_on(read(store.as_ref(), &bare)));
         get.push((ours, theirs));
         vault.delete(&[id])?;

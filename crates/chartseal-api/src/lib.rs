@@ -52,7 +52,7 @@
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
 //! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
-//! | `event` | [`BlockEvent`], [`EntryEvents`]: what comes as it happens |
+//! | `event` | [`BlockEvent`], [`EntryEvents`], [`EntryDecoder`]: what comes as it happens |
 //! | `outline` | [`Outline`], [`Uploaded`]: bodies that travel in parts |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
@@ -78,7 +78,7 @@ mod signed;
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
 pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Redeal, Refused, ReleaseAsk, Releases};
 pub use envelope::{Envelope, EnvelopeFront};
-pub use event::{BlockEvent, EntryEvents, EventError};
+pub use event::{BlockEvent, EntryDecoder, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};
 pub use outline::{Outline, Uploaded};
 pub use problem::Problem;

@@ -19,24 +19,34 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `remote` | [`Remote`]: one node's service |
+//! | `asynchronous` | [`AsyncRemote`]: one node's service, on tokio |
+//! | `remote` | [`Remote`]: the same for who waits |
+//! | `questions` | what both can be asked: each question once |
+//! | `nodes` | [`Nodes`]: several nodes at a time; who is down, behind or lying |
 //! | `asking` | [`Asking`], [`Roots`]: how nodes are asked, and whose certificates count |
-//! | `entries` | [`Entries`]: a history's entries as they come |
+//! | `entries` | [`AsyncEntries`], [`Entries`]: a history's entries as they come |
 //! | `light` | [`Light`]: single facts with their proofs, without the chain |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
 //!
 //! # Limits
-//! Calls block, and a follower
-//! holds the whole state.
+//! A follower holds the whole state.
 
 mod asking;
+mod asynchronous;
 mod entries;
+mod error;
 mod follower;
 mod light;
+mod nodes;
+mod question;
+mod questions;
 mod remote;
 
 pub use asking::{Asking, Roots, RootsError};
-pub use entries::Entries;
+pub use asynchronous::AsyncRemote;
+pub use entries::{AsyncEntries, Entries};
+pub use error::ClientError;
 pub use follower::{FollowError, Follower, MAX_PENDING, Settled};
-pub use light::{FinalTransaction, Light, LightError};
-pub use remote::{ClientError, Remote};
+pub use light::{FinalTransaction, Light, LightError, NodeFault};
+pub use nodes::{NobodyProves, Nodes, Told};
+pub use remote::Remote;

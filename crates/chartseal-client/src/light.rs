@@ -1,14 +1,15 @@
 use chartseal_api::{TransactionProof, ValueProof};
-use chartseal_audit::{Options, ProvedHeader, TrustPolicy, Verdict, verify_header};
+use chartseal_audit::{Doubt, Options, ProvedHeader, TrustPolicy, Verdict, verify_header};
 use chartseal_ledger::SignedTransaction;
 use chartseal_merkle::{MapKey, ProofError, verify_inclusion};
 use chartseal_wire::{BlockHeader, TxId};
 use thiserror::Error;
 
-use crate::remote::{ClientError, Remote};
+use crate::error::ClientError;
+use crate::remote::Remote;
 
 /// Asks single things, each with its proof, without following the chain: what an app on a phone does. It holds a trust
-/// policy and how new the newest header was that it saw, no more.
+/// policy and how new the newest header was that it saw, no more. [`Nodes`](crate::Nodes) asks several nodes so.
 ///
 /// ```no_run
 /// use chartseal_audit::TrustPolicy;
@@ -26,7 +27,7 @@ use crate::remote::{ClientError, Remote};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Light {
     policy: TrustPolicy,
     options: Options,
@@ -51,9 +52,12 @@ pub enum LightError {
     /// The node gives none.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The header is not one that the policy's quorum vouches for, or too old.
+    /// The header is not one that the policy's quorum vouches for.
     #[error("the newest header is not proved: {0}")]
     Header(String),
+    /// The header is too old, or of a chain or committee that the policy does not know.
+    #[error("the newest header can't be judged: {0}")]
+    Doubt(Doubt),
     /// The header is older than one that was seen: another node may be further.
     #[error("the node is at block {found}, and block {seen} was seen already")]
     Older {
@@ -68,6 +72,34 @@ pub enum LightError {
     /// The answer is about something else.
     #[error("the answer is about another transaction")]
     Another,
+}
+
+/// What an answer that is not believed says of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeFault {
+    /// It gave no answer, or refused to.
+    Silent,
+    /// It is honest, for all that one can tell, and has not got the newest blocks.
+    Behind,
+    /// It answers by a chain or a committee that the policy does not know: the policy may be the one that is old.
+    Unknown,
+    /// It answers what no honest node does.
+    Lying,
+}
+
+impl LightError {
+    /// What that says of the node.
+    pub fn fault(&self) -> NodeFault {
+        match self {
+            Self::Client(ClientError::Unreachable { .. } | ClientError::Refused { .. }) => {
+                NodeFault::Silent
+            }
+            Self::Older { .. } | Self::Doubt(Doubt::Stale { .. }) => NodeFault::Behind,
+            Self::Doubt(_) => NodeFault::Unknown,
+            Self::Client(_) | Self::Header(_) | Self::Proof(_) | Self::Another => NodeFault::Lying,
+        }
+    }
 }
 
 impl Light {
@@ -100,9 +132,23 @@ impl Light {
     /// # Errors
     /// [`LightError`]; then it is not known.
     pub fn value(&mut self, node: &Remote, key: &MapKey) -> Result<Option<Vec<u8>>, LightError> {
-        let ValueProof { head, value, proof } = node.value_proof(key)?;
+        self.judge_value(key, node.value_proof(key)?)
+    }
+
+    /// The same for an answer that somebody fetched.
+    ///
+    /// # Errors
+    /// [`LightError`]; then it is not known.
+    pub fn judge_value(
+        &mut self,
+        key: &MapKey,
+        answer: ValueProof,
+    ) -> Result<Option<Vec<u8>>, LightError> {
+        let ValueProof { head, value, proof } = answer;
         let value = value.map(|value| value.0);
-        self.header(&head)?.value(key, value.as_deref(), &proof)?;
+        let newest = self.header(&head)?;
+        newest.value(key, value.as_deref(), &proof)?;
+        self.advance(&newest)?;
         Ok(value)
     }
 
@@ -115,9 +161,21 @@ impl Light {
         node: &Remote,
         id: &TxId,
     ) -> Result<Option<FinalTransaction>, LightError> {
-        let Some(found) = node.transaction_proof(id)? else {
-            return Ok(None);
-        };
+        let found = node.transaction_proof(id)?;
+        found
+            .map(|found| self.judge_transaction(id, found))
+            .transpose()
+    }
+
+    /// The same for an answer that somebody fetched.
+    ///
+    /// # Errors
+    /// [`LightError`].
+    pub fn judge_transaction(
+        &mut self,
+        id: &TxId,
+        answer: TransactionProof,
+    ) -> Result<FinalTransaction, LightError> {
         let TransactionProof {
             head,
             header,
@@ -126,7 +184,7 @@ impl Light {
             index,
             transactions,
             in_block,
-        } = found;
+        } = answer;
         if transaction.id() != *id {
             return Err(LightError::Another);
         }
@@ -136,23 +194,29 @@ impl Light {
         }
         let leaf = transaction.leaf();
         verify_inclusion(leaf, index, transactions, &in_block, header.tx_root)?;
-        Ok(Some(FinalTransaction {
+        self.advance(&newest)?;
+        Ok(FinalTransaction {
             header,
             index,
             transaction,
-        }))
+        })
     }
 
-    fn header(&mut self, file: &str) -> Result<ProvedHeader, LightError> {
-        let proved = match verify_header(file, &self.policy, &self.options) {
-            Verdict::Proved(proved) => proved,
-            other => return Err(LightError::Header(other.to_string())),
-        };
-        let (found, seen) = (proved.header.height, self.height);
+    fn header(&self, file: &str) -> Result<ProvedHeader, LightError> {
+        match verify_header(file, &self.policy, &self.options) {
+            Verdict::Proved(proved) => Ok(*proved),
+            Verdict::CannotTell(doubt) => Err(LightError::Doubt(doubt)),
+            refuted @ Verdict::Refuted(_) => Err(LightError::Header(refuted.to_string())),
+        }
+    }
+
+    /// Goes on to the header of an answer that holds: one that does not is a lie, however old.
+    fn advance(&mut self, newest: &ProvedHeader) -> Result<(), LightError> {
+        let (found, seen) = (newest.header.height, self.height);
         if found < seen {
             return Err(LightError::Older { found, seen });
         }
         self.height = found;
-        Ok(*proved)
+        Ok(())
     }
 }

@@ -170,7 +170,6 @@ impl BlobStore for MemoryBlobStore {
 pub(crate) struct Incoming<'a> {
     from: &'a mut dyn Read,
     hasher: blake3::Hasher,
-    some: Vec<u8>,
 }
 
 impl<'a> Incoming<'a> {
@@ -178,18 +177,17 @@ impl<'a> Incoming<'a> {
         Self {
             from,
             hasher: blake3::Hasher::new(),
-            some: Vec::with_capacity(GROUP),
         }
     }
 
     /// The next of it; `None` at its end.
-    pub(crate) fn next(&mut self) -> Result<Option<&[u8]>, VaultError> {
-        self.some.clear();
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, VaultError> {
+        let mut some = Vec::with_capacity(GROUP);
         let mut from = (&mut self.from).take(GROUP as u64);
-        let read = from.read_to_end(&mut self.some);
+        let read = from.read_to_end(&mut some);
         read.map_err(VaultError::Source)?;
-        self.hasher.update(&self.some);
-        Ok(Some(self.some.as_slice()).filter(|some| !some.is_empty()))
+        self.hasher.update(&some);
+        Ok(Some(some).filter(|some| !some.is_empty()))
     }
 
     /// Whether all that came is the blob of this id.

@@ -119,6 +119,13 @@ fn parts(store: &dyn BlobStore, id: &BlobId, blob: &[u8]) -> Result<(), Violatio
         let some = outboard.range(store, from..to)?;
         let expected = blob.get(at(from)..at(to).max(at(from)));
         rule("a range is a part of the blob", some.as_deref() == expected)?;
+        let mut all = Vec::new();
+        let there = outboard.for_each(store, from..to, |part| {
+            all.extend(part);
+            Ok::<_, VaultError>(())
+        });
+        let whole = Some(all.as_slice()) == expected.or(Some(&[]));
+        rule("a range is its parts", there? && whole)?;
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl DirBlobStore {
         let mut file = File::create(tmp).map_err(failed())?;
         let mut incoming = Incoming::of(from);
         while let Some(some) = incoming.next()? {
-            file.write_all(some).map_err(failed())?;
+            file.write_all(&some).map_err(failed())?;
         }
         incoming.ends_as(id)?;
         file.sync_all().map_err(failed())

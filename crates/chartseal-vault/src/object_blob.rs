@@ -147,7 +147,7 @@ impl ObjectBlobStore {
             while let Some(some) = incoming.next()? {
                 let room = parts.wait_for_capacity(PARTS_AT_ONCE).await;
                 room.map_err(failed())?;
-                parts.write(some);
+                parts.put(some.into());
             }
             incoming.ends_as(id)
         };
@@ -162,16 +162,19 @@ impl ObjectBlobStore {
     }
 
     async fn some_of(&self, id: &BlobId, from: u64, len: usize) -> Result<Option<Vec<u8>>, Error> {
-        let Some(size) = self.size(id).await? else {
-            return Ok(None);
+        let path = self.path(id);
+        let wanted = from..from.saturating_add(len as u64);
+        let failed = match self.store.get_range(&path, wanted.clone()).await {
+            Ok(found) => return Ok(Some(found.into())),
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(failed) => failed,
         };
-        let end = from.saturating_add(len as u64).min(size);
-        if from >= end {
-            return Ok(Some(Vec::new()));
-        }
-        match self.store.get_range(&self.path(id), from..end).await {
-            Err(Error::NotFound { .. }) => Ok(None),
-            found => Ok(Some(found?.into())),
+        // A store may refuse what goes on behind the object's end.
+        match self.size(id).await? {
+            None => Ok(None),
+            Some(size) if wanted.end <= size => Err(failed),
+            Some(size) if from >= size => Ok(Some(Vec::new())),
+            Some(size) => Ok(Some(self.store.get_range(&path, from..size).await?.into())),
         }
     }
 

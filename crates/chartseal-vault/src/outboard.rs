@@ -1,5 +1,8 @@
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use blake3::Hasher;
 use blake3::hazmat::{
@@ -12,8 +15,8 @@ use crate::error::VaultError;
 
 /// How many bytes are verified at a time: a power of two of BLAKE3's chunks.
 pub const GROUP: usize = 256 * 1024;
-/// How many bytes of a stored blob are asked for at a time, when all of it is read.
-const READ_AHEAD: usize = 16 * GROUP;
+/// How many bytes of a stored blob are asked for at a time, when much of it is read.
+const STEP: usize = 16 * GROUP;
 
 /// The nodes of a blob's BLAKE3 tree that stand over its groups of [`GROUP`] bytes: with them, each group is verified by
 /// itself, so that a part of a large blob can be read, sent and taken without the rest.
@@ -156,7 +159,7 @@ impl Outboard {
             failed: None,
         };
         // Fewer questions to the store than there are groups.
-        let made = Self::of(BufReader::with_capacity(READ_AHEAD, &mut stored));
+        let made = Self::of(BufReader::with_capacity(STEP, &mut stored));
         if let Some(error) = stored.failed {
             return Err(error);
         }
@@ -179,22 +182,102 @@ impl Outboard {
         if range.is_empty() {
             return Ok(store.len(&self.id)?.map(|_| Vec::new()));
         }
-        let first = range.start / GROUP as u64;
-        let last = range.end.div_ceil(GROUP as u64);
-        let (start, end) = (self.place(first).start, self.place(last - 1).end);
+        let stored = self.stored(store, &range)?;
+        stored.map(|bytes| self.verified(&range, bytes)).transpose()
+    }
+
+    /// The same of a part of any length, some MiB at a time: while one is verified and used, the next is read. Whether the
+    /// blob is there.
+    ///
+    /// ```
+    /// use chartseal_vault::{BlobStore as _, MemoryBlobStore, Outboard, VaultError};
+    ///
+    /// let vault = MemoryBlobStore::new();
+    /// let id = vault.put(&vec![7; 10_000_000])?;
+    /// let outboard = Outboard::read(&vault, &id)?.expect("it was put there");
+    /// let mut sum = 0;
+    /// outboard.for_each(&vault, 5..9_000_000, |part| {
+    ///     sum += part.len();
+    ///     Ok::<_, VaultError>(())
+    /// })?;
+    /// assert_eq!(sum, 8_999_995);
+    /// # Ok::<(), VaultError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`range`](Self::range), and what `each` gives. What came before it was verified.
+    pub fn for_each<E: From<VaultError>>(
+        &self,
+        store: &dyn BlobStore,
+        range: Range<u64>,
+        mut each: impl FnMut(Vec<u8>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let range = range.start.min(self.len)..range.end.min(self.len);
+        if range.is_empty() {
+            return Ok(store.contains(&self.id)?);
+        }
+        thread::scope(|scope| {
+            let (send, stored) = sync_channel(1);
+            let ahead = thread::Builder::new().spawn_scoped(scope, move || {
+                for part in steps(range) {
+                    let bytes = self.stored(store, &part);
+                    // Whoever gave up hears no more.
+                    if send.send((part, bytes)).is_err() {
+                        return;
+                    }
+                }
+            });
+            ahead.map_err(VaultError::io("read", "a blob ahead", Path::new("")))?;
+            for (part, bytes) in stored {
+                let Some(bytes) = bytes? else {
+                    return Ok(false);
+                };
+                each(self.verified(&part, bytes)?)?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// The whole groups in which a part lies that is not empty, as they are stored.
+    fn stored(
+        &self,
+        store: &dyn BlobStore,
+        part: &Range<u64>,
+    ) -> Result<Option<Vec<u8>>, VaultError> {
+        let groups = groups_of(part);
+        let (start, end) = (self.place(groups.start).start, self.place(groups.end).start);
         let wanted = usize::try_from(end - start).unwrap_or(usize::MAX);
-        let Some(mut bytes) = store.read_unverified(&self.id, start, wanted)? else {
-            return Ok(None);
-        };
-        if !self.are_groups(first..last, &bytes) {
+        store.read_unverified(&self.id, start, wanted)
+    }
+
+    /// That part of those groups, if they are the blob's.
+    fn verified(&self, part: &Range<u64>, mut bytes: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        let groups = groups_of(part);
+        let start = self.place(groups.start).start;
+        if !self.are_groups(groups, &bytes) {
             return Err(damaged(&self.id));
         }
-        let skipped = usize::try_from(range.start - start).unwrap_or(usize::MAX);
-        let len = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let skipped = usize::try_from(part.start - start).unwrap_or(usize::MAX);
+        let len = usize::try_from(part.end - part.start).unwrap_or(usize::MAX);
         bytes.drain(..skipped.min(bytes.len()));
         bytes.truncate(len);
-        Ok(Some(bytes))
+        Ok(bytes)
     }
+}
+
+/// The groups in which a part lies.
+fn groups_of(part: &Range<u64>) -> Range<u64> {
+    part.start / GROUP as u64..part.end.div_ceil(GROUP as u64)
+}
+
+/// A part in steps, each of which ends where a group does.
+fn steps(part: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let step = STEP as u64;
+    let first = part.start / step;
+    (first..part.end.div_ceil(step)).map(move |at| {
+        let (start, end) = (at * step, (at + 1).saturating_mul(step));
+        start.max(part.start)..end.min(part.end)
+    })
 }
 
 /// A stored blob from its beginning on.

@@ -177,6 +177,56 @@ fn a_damaged_part_is_named_and_others_are_still_read() {
 }
 
 #[test]
+fn a_long_blob_comes_in_parts_until_one_is_damaged_or_nobody_wants_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = DirBlobStore::open(dir.path()).unwrap();
+    let blob: Vec<u8> = (0..37 * GROUP + 5).map(|at| (at / 997) as u8).collect();
+    let id = store.put(&blob).unwrap();
+    let outboard = Outboard::read(&store, &id).unwrap().unwrap();
+    let read = |range: std::ops::Range<u64>, most: usize| {
+        let mut parts = Vec::new();
+        let read = outboard.for_each(&store, range, |part| {
+            if parts.len() == most {
+                return Err(VaultError::Source(std::io::ErrorKind::Other.into()));
+            }
+            parts.push(part);
+            Ok(())
+        });
+        (read, parts)
+    };
+    let step = 16 * GROUP;
+    for (from, to) in [
+        (0, blob.len()),
+        (7, 9),
+        (step - 1, step + 1),
+        (step, 2 * step),
+        (3, 99 * step),
+    ] {
+        let (there, parts) = read(from as u64..to as u64, usize::MAX);
+        assert!(there.unwrap());
+        let whole = &blob[from..to.min(blob.len())];
+        assert_eq!(parts.concat(), whole);
+        let bounds = (from / step..to.min(blob.len()).div_ceil(step)).len();
+        assert_eq!(parts.len(), bounds, "{from}..{to}");
+    }
+    let (stopped, parts) = read(0..u64::MAX, 1);
+    assert!(matches!(stopped, Err(VaultError::Source(_))), "{stopped:?}");
+    assert_eq!(parts, [&blob[..step]]);
+
+    let mut damaged = blob.clone();
+    damaged[step + 3] ^= 1;
+    fs::write(blob_files(dir.path()).pop().unwrap(), &damaged).unwrap();
+    let (stopped, parts) = read(0..u64::MAX, usize::MAX);
+    assert!(
+        matches!(stopped, Err(VaultError::Damaged { .. })),
+        "{stopped:?}"
+    );
+    assert_eq!(parts, [&blob[..step]], "what was given out was verified");
+    store.delete(&[id]).unwrap();
+    assert!(!read(0..u64::MAX, 0).0.unwrap());
+}
+
+#[test]
 fn leftovers_of_a_killed_put_are_found_and_removed_and_other_files_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let id = DirBlobStore::open(dir.path())

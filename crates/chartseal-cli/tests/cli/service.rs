@@ -1,6 +1,7 @@
 //! What nodes do for clients: the whole visit on processes of their own, a node that is down, a disk of an older day,
 //! and what strangers may ask.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,9 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
-use chartseal_api::{HistoryAsk, Signed, ValueProof};
+use chartseal_api::{HistoryAsk, Signed, Submission, ValueProof};
 use chartseal_audit::TrustPolicy;
-use chartseal_client::{Asking, ClientError, Follower, Light, LightError, Remote};
+use chartseal_client::{
+    Asking, AsyncRemote, ClientError, Follower, Light, LightError, NodeFault, Nodes, Remote,
+};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_merkle::MapKey;
@@ -626,7 +629,7 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
     });
     assert!(matches!(
         stranger.value(&node, &key),
-        Err(LightError::Header(_))
+        Err(LightError::Doubt(_))
     ));
 
     // A node that shows an older chain than was seen is found out.
@@ -637,6 +640,117 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
         Err(LightError::Older { .. })
     ));
     cluster.down();
+}
+
+#[test]
+fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
+    let mut cluster = serving(Serves::Encrypted);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    let patient = network.enrol_patient(&org).unwrap();
+    let key = state_key("patient", &patient.id().0);
+    let old = remote(&cluster, 0).value_proof(&key).unwrap();
+    network.enrol_patient(&org).unwrap();
+    let policy = network.committee_policy();
+    let mut light = Light::new(TrustPolicy::parse(&policy).unwrap());
+    let value = light.judge_value(&key, old.clone()).unwrap();
+    let before = light.height();
+    while light.height() == before {
+        light.value(&remote(&cluster, 0), &key).unwrap();
+    }
+
+    // Two nodes; one that hangs, one that is gone; one that repeats an old answer, one that invents.
+    let asking = |number: usize| cluster.config(number).asking(Duration::from_secs(30));
+    let mut invented = old.clone();
+    invented.value.as_mut().unwrap().0[10] ^= 1;
+    let mut asked: Vec<AsyncRemote> = [0, 1, 2, 3]
+        .map(|number| {
+            let service = cluster.config(number).own_service().unwrap().url.clone();
+            let org = OrgId([number as u8; 16]);
+            AsyncRemote::new(org, &service, &asking(number).unwrap()).unwrap()
+        })
+        .into();
+    for (name, answer) in [(8, &old), (9, &invented)] {
+        let url = repeating(chartseal_codec::to_bytes(answer));
+        asked.push(AsyncRemote::new(OrgId([name; 16]), &url, &Asking::default()).unwrap());
+    }
+    cluster.kill(3);
+    let mut nodes = Nodes::new(light.clone(), asked.clone());
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // Who is too late with a wrong answer is not heard: it is asked until each was.
+    let mut faults = BTreeMap::new();
+    while faults.len() < 3 {
+        let told = tokio.block_on(nodes.value(&key)).unwrap();
+        assert_eq!(told.answer, value);
+        assert!(told.height >= light.height() && told.height == nodes.height());
+        let these = told.faults.iter();
+        faults.extend(these.map(|(org, why)| (org.0[0], why.fault())));
+    }
+    let (silent, behind, lying) = (NodeFault::Silent, NodeFault::Behind, NodeFault::Lying);
+    assert_eq!(
+        Vec::from_iter(faults),
+        [(3, silent), (8, behind), (9, lying)]
+    );
+
+    // One that hangs holds nobody up, and what is handed in twice is one.
+    let blocks = remote(&cluster, 0)
+        .blocks(1, Duration::ZERO)
+        .unwrap()
+        .blocks;
+    let block = blocks
+        .iter()
+        .map(|block| chartseal_ledger::Block::from_bytes(&block.block.0).unwrap())
+        .find(|block| !block.transactions.is_empty())
+        .unwrap();
+    let transaction = block.transactions[0].clone();
+    let id = transaction.id();
+    let submission = Submission {
+        transaction,
+        texts: Vec::new(),
+    };
+    tokio.block_on(nodes.submit(&submission)).unwrap();
+    cluster.stop(2);
+    let settled = tokio
+        .block_on(nodes.settled(&id, Duration::from_secs(60)))
+        .unwrap();
+    assert_eq!(settled.answer.header, block.header);
+    assert!(settled.faults.iter().all(|(org, _)| org.0[0] != 2));
+    cluster.go_on(2);
+
+    // What no node has is not said to be final; and what none proves is not known.
+    let nothing = tokio.block_on(nodes.transaction(&TxId([9; 32]))).unwrap();
+    assert_eq!(nothing.answer, None);
+    let mut liars = Nodes::new(light, asked.split_off(3));
+    let nobody = tokio.block_on(liars.value(&key)).unwrap_err();
+    assert_eq!(nobody.faults.len(), 3);
+    assert!(
+        tokio
+            .block_on(liars.settled(&id, Duration::from_millis(300)))
+            .is_err()
+    );
+    cluster.down();
+}
+
+/// The address of nobody's node, which always gives this answer.
+fn repeating(body: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(stream.unwrap(), &body);
+        }
+    });
+    url
+}
+
+fn answer(mut stream: TcpStream, body: &[u8]) {
+    let _ = stream.read(&mut [0; 4_096]);
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
 }
 
 /// The policy of another network.
@@ -656,13 +770,9 @@ fn answered(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 4_096]);
+        let (stream, _) = listener.accept().unwrap();
         let body = chartseal_codec::to_bytes(&proof);
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-        stream
-            .write_all(&[head.as_bytes(), &body].concat())
-            .unwrap();
+        answer(stream, &body);
     });
     let node = Remote::new(OrgId([1; 16]), &url, &Asking::default()).unwrap();
     let answer = Light::new(policy.clone()).value(&node, key);
