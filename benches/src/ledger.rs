@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use chartseal_codec::to_bytes;
 use chartseal_ledger::store;
-use chartseal_ledger::{Block, Commit, Executed, LedgerStore, Overlay, SignedTransaction, execute};
+use chartseal_ledger::{
+    Block, BlockError, Commit, Executed, LedgerStore, Overlay, SignedTransaction, execute_ahead,
+};
 use chartseal_node::{LedgerStoreError, RedbLedger};
 use chartseal_wire::domain::{TRANSACTION, tagged};
 use ed25519_dalek::VerifyingKey;
@@ -320,7 +322,7 @@ impl Chain {
         next.collect()
     }
 
-    /// Executes blocks, and keeps each while the next one is executed.
+    /// Executes blocks, and keeps each while the next one is executed and those behind it are checked.
     fn apply(&mut self, blocks: &[Block]) -> Result<()> {
         let Self { head, store, .. } = self;
         thread::scope(|scope| {
@@ -331,13 +333,14 @@ impl Chain {
                 }
                 Ok::<(), LedgerStoreError>(())
             });
-            for block in blocks {
-                let effect = execute(head, block)?;
+            let mut kept = blocks.iter();
+            execute_ahead(blocks.iter().cloned().map(Ok), |block| {
+                let effect = block.execute(head)?;
                 *head = effect.overlay.clone();
-                if executed.send((block, effect)).is_err() {
-                    break;
-                }
-            }
+                // The keeper says itself why it takes no more.
+                let _ = kept.next().map(|block| executed.send((block, effect)));
+                Ok::<_, BlockError>(())
+            })?;
             drop(executed);
             Ok(keeper.join().map_err(|_| "the store panicked")??)
         })

@@ -155,17 +155,31 @@ pub fn execute_verified(
     verified: &[bool],
     threads: NonZeroUsize,
 ) -> Result<Executed, BlockError> {
+    execute_while(parent, block, |work| {
+        signatures::verify_during(&block.transactions, verified, threads, work)
+    })
+}
+
+/// What applying a block gives: nothing, if its transactions are not those of its root.
+type Applied = Option<Result<Executed, BlockError>>;
+
+/// Executes a block while `verify` finds out which of its transactions' signatures verify: it does the work that it is
+/// given, and gives back what that gave.
+pub(crate) fn execute_while(
+    parent: &Overlay,
+    block: &Block,
+    verify: impl FnOnce(&dyn Fn() -> Applied) -> (Applied, Vec<bool>),
+) -> Result<Executed, BlockError> {
     let size: usize = block.transactions.iter().map(size_in_block).sum();
     if block.transactions.len() > Block::MAX_TRANSACTIONS || size > ROOM {
         return Err(BlockError::TooLarge);
     }
     check_header(parent, &block.header)?;
     // Signatures are nearly always good, so nobody waits for them: the block is applied as if they were.
-    let (executed, verified) =
-        signatures::verify_during(&block.transactions, verified, threads, || {
-            let is_whole = tx_root(&block.transactions) == block.header.tx_root;
-            is_whole.then(|| apply_all(parent, block, core::iter::repeat(true)))
-        });
+    let (executed, verified) = verify(&|| {
+        let is_whole = tx_root(&block.transactions) == block.header.tx_root;
+        is_whole.then(|| apply_all(parent, block, core::iter::repeat(true)))
+    });
     let mut executed = executed.ok_or(BlockError::TxRoot)?;
     if !verified.iter().all(|verified| *verified) {
         executed = apply_all(parent, block, verified);

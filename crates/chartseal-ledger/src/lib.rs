@@ -141,7 +141,7 @@
 //! |---|---|
 //! | [`Genesis`], [`Params`], [`Committee`] | what a chain starts from |
 //! | [`Transaction`], [`Body`], [`body`] | what may be written; [`AdmissionError`]: each rule with its id |
-//! | [`Block`], [`execute`], [`propose`] | what orders it; [`BlockError`]: each rule with its id |
+//! | [`Block`], [`execute`], [`execute_ahead`], [`propose`] | what orders it; [`BlockError`]: each rule with its id |
 //! | [`Overlay`], [`State`], [`state`] | what is known after a block, and its proofs |
 //! | [`Executed`], [`Receipt`] | what a block changed, what enters which history, what was decided |
 //! | [`releasable`] | what a custodian may release, judged anew at the newest height |
@@ -159,6 +159,7 @@ extern crate alloc;
 extern crate std;
 
 mod admission;
+mod ahead;
 mod apply;
 mod block;
 pub mod body;
@@ -177,6 +178,7 @@ mod transaction;
 mod world;
 
 pub use admission::AdmissionError;
+pub use ahead::{AheadBlock, execute_ahead};
 pub use block::{Block, tx_root};
 pub use body::Body;
 pub use chartseal_wire::{Committee, Member};

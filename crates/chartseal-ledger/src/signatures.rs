@@ -9,6 +9,9 @@ use crate::transaction::{Keys, SignedTransaction};
 /// How many signatures a thread takes at a time. For fewer another thread is not worth it.
 const AT_A_TIME: usize = 16;
 
+/// How many keys a thread remembers: 0.2 MB.
+const MAX_KEYS: usize = 1_024;
+
 /// As many threads as the machine runs at a time.
 pub(crate) fn cores() -> NonZeroUsize {
     #[cfg(feature = "std")]
@@ -27,43 +30,45 @@ pub(crate) fn verify_during<T>(
     threads: NonZeroUsize,
     work: impl FnOnce() -> T,
 ) -> (T, Vec<bool>) {
-    let shares = Shares::of(transactions, known);
+    let checks = Checks::of(transactions.len(), known);
+    let help = || checks.help(transactions, &mut Keys::new());
     #[cfg(feature = "std")]
     let done = std::thread::scope(|scope| {
-        let useful = shares.open().div_ceil(AT_A_TIME);
+        let useful = checks.open().div_ceil(AT_A_TIME);
         for _ in 1..threads.get().min(useful + 1) {
-            scope.spawn(|| shares.verify());
+            scope.spawn(help);
         }
         let done = work();
-        shares.verify();
+        help();
         done
     });
     #[cfg(not(feature = "std"))]
     let done = {
         let _ = threads;
         let done = work();
-        shares.verify();
+        help();
         done
     };
-    let verified = shares.verified.into_iter();
-    (done, verified.map(AtomicBool::into_inner).collect())
+    (done, checks.verified())
 }
 
-struct Shares<'a> {
-    transactions: &'a [SignedTransaction],
+/// A block's checks, which threads share.
+#[derive(Debug)]
+pub(crate) struct Checks {
     verified: Vec<AtomicBool>,
     /// The first transaction that nobody took.
     next: AtomicUsize,
+    /// How many were looked at.
+    seen: AtomicUsize,
 }
 
-impl<'a> Shares<'a> {
-    fn of(transactions: &'a [SignedTransaction], known: &[bool]) -> Self {
+impl Checks {
+    pub(crate) fn of(transactions: usize, known: &[bool]) -> Self {
         let known = known.iter().copied().chain(core::iter::repeat(false));
-        let verified = transactions.iter().zip(known);
         Self {
-            transactions,
-            verified: verified.map(|(_, known)| AtomicBool::new(known)).collect(),
+            verified: known.take(transactions).map(AtomicBool::new).collect(),
             next: AtomicUsize::new(0),
+            seen: AtomicUsize::new(0),
         }
     }
 
@@ -75,22 +80,42 @@ impl<'a> Shares<'a> {
             .count()
     }
 
-    /// Takes shares and checks them until nothing is left.
-    fn verify(&self) {
-        let mut keys = Keys::new();
+    /// Takes shares of these transactions and checks them until nobody has to.
+    pub(crate) fn help(&self, transactions: &[SignedTransaction], keys: &mut Keys) {
         loop {
             let first = self.next.fetch_add(AT_A_TIME, Ordering::Relaxed);
-            let share = self.transactions.iter().zip(&self.verified).skip(first);
+            let share = transactions.iter().zip(&self.verified).skip(first);
             let mut share = share.take(AT_A_TIME).peekable();
             if share.peek().is_none() {
                 return;
             }
+            let mut seen = 0;
             for (transaction, verified) in share {
+                seen += 1;
                 if verified.load(Ordering::Relaxed) {
                     continue;
                 }
-                verified.store(transaction.is_signed(&mut keys), Ordering::Relaxed);
+                if keys.len() >= MAX_KEYS {
+                    keys.clear();
+                }
+                verified.store(transaction.is_signed(keys), Ordering::Relaxed);
             }
+            // Whoever sees the count sees what was found.
+            self.seen.fetch_add(seen, Ordering::Release);
         }
+    }
+
+    /// Whether all were looked at, and not only taken.
+    #[cfg(feature = "std")]
+    pub(crate) fn are_done(&self) -> bool {
+        self.seen.load(Ordering::Acquire) == self.verified.len()
+    }
+
+    /// What was found, by place. Nothing, of what was not looked at.
+    pub(crate) fn verified(&self) -> Vec<bool> {
+        let verified = self.verified.iter();
+        verified
+            .map(|verified| verified.load(Ordering::Relaxed))
+            .collect()
     }
 }

@@ -12,18 +12,23 @@ mod common;
 use std::num::NonZeroUsize;
 
 use chartseal_ledger::{
-    Block, BlockError, Executed, execute_on, execute_verified, propose, tx_root,
+    Block, BlockError, Executed, execute_ahead, execute_on, execute_verified, propose, tx_root,
 };
 use chartseal_wire::Time;
 use common::*;
 
-/// The outcome that 1, 2, 3 and 8 threads have in common.
+/// The outcome that 1, 2, 3 and 8 threads have in common, and those that check ahead.
 fn outcome(chain: &Chain, block: &Block) -> Result<Executed, BlockError> {
-    let mut outcomes = [1, 2, 3, 8].map(|threads| {
+    let mut outcomes = Vec::from([1, 2, 3, 8].map(|threads| {
         let threads = NonZeroUsize::new(threads).unwrap();
         execute_on(&chain.head, block, threads)
+    }));
+    let ahead = execute_ahead(std::iter::once(Ok::<_, ()>(block.clone())), |block| {
+        outcomes.push(block.execute(&chain.head));
+        Ok(())
     });
-    let seen = outcomes.each_ref().map(|outcome| match outcome {
+    assert_eq!((ahead, outcomes.len()), (Ok(()), 5));
+    let seen = outcomes.iter().map(|outcome| match outcome {
         Ok(executed) => Ok((
             executed.overlay.head().clone(),
             executed.changes.clone(),
@@ -32,8 +37,9 @@ fn outcome(chain: &Chain, block: &Block) -> Result<Executed, BlockError> {
         )),
         Err(error) => Err(error.clone()),
     });
+    let seen: Vec<_> = seen.collect();
     assert!(seen.iter().all(|other| *other == seen[0]));
-    std::mem::replace(&mut outcomes[0], Err(BlockError::Chain))
+    outcomes.remove(0)
 }
 
 /// A block of so many records by one author.
@@ -99,6 +105,47 @@ fn a_chain_replays_from_genesis_to_the_same_roots_with_any_number_of_threads() {
         }
         assert_eq!(head.map().root(), chain.head.map().root());
     }
+}
+
+#[test]
+fn blocks_that_are_checked_ahead_come_in_order_up_to_the_first_error() {
+    let mut chain = Chain::populated();
+    for record in 0..50 {
+        chain.ok(&actor_key(10), chain.record(20 + record));
+    }
+    let last = chain.blocks.len() - 1;
+    let mut bad = chain.blocks.clone();
+    bad[last].transactions[0].signature.0[40] ^= 1;
+    bad[last].header.tx_root = tx_root(&bad[last].transactions);
+    // What is told of blocks: how many were executed, and what ended it.
+    let run = |blocks: &[Block], broken: Option<usize>, refused: Option<u64>| {
+        let mut head = genesis_with(params()).overlay();
+        let blocks = blocks.iter().enumerate().skip(1);
+        let blocks = blocks.map(|(at, block)| match broken {
+            Some(broken) if at == broken => Err("broken".to_owned()),
+            _ => Ok(block.clone()),
+        });
+        let ended = execute_ahead(blocks, |block| {
+            let executed = block.execute(&head).map_err(|why| why.to_string())?;
+            assert_eq!(executed.overlay.head(), &block.block().header);
+            head = executed.overlay;
+            match refused {
+                Some(refused) if head.height() == refused => Err("refused".to_owned()),
+                _ => Ok(()),
+            }
+        });
+        (head.height(), ended)
+    };
+    let end = last as u64;
+    assert_eq!(run(&chain.blocks, None, None), (end, Ok(())));
+    assert_eq!(run(&chain.blocks[..1], None, None), (0, Ok(())));
+    let broken = run(&chain.blocks, Some(7), None);
+    assert_eq!(broken, (6, Err("broken".to_owned())));
+    let refused = run(&chain.blocks, Some(last), Some(7));
+    assert_eq!(refused, (7, Err("refused".to_owned())));
+    let (height, ended) = run(&bad, None, None);
+    assert_eq!(height, end - 1);
+    assert!(ended.unwrap_err().contains("signature does not verify"));
 }
 
 #[test]

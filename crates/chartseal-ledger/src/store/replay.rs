@@ -5,8 +5,9 @@ use chartseal_wire::Subject;
 use thiserror::Error;
 
 use super::{Damage, LedgerStore};
+use crate::ahead::execute_ahead;
 use crate::block::Block;
-use crate::execute::{BlockError, Executed, execute};
+use crate::execute::{BlockError, Executed};
 use crate::overlay::Overlay;
 
 /// Why blocks can't be executed anew.
@@ -33,7 +34,7 @@ pub enum ReplayError<E> {
 /// decision made and every root computed again, and each entry is compared with the store's. `each` gets
 /// every block with its effect, the receipts included. Gives the state at `until`, for proofs.
 ///
-/// With the feature `std` a block is read while the one before it is executed.
+/// With the feature `std` blocks are read, and their signatures checked, while the ones before them are executed.
 ///
 /// `from` is [`Genesis::overlay`](crate::Genesis::overlay), or what a snapshot held: its next block must not be
 /// pruned.
@@ -52,47 +53,23 @@ pub fn replay<S: LedgerStore + Sync>(
         return Err(ReplayError::Damaged(Damage::BadHeader { height }));
     }
     let mut overlay = from.clone();
-    read_ahead(store, height.saturating_add(1)..=until, |height, block| {
+    let blocks = (height.saturating_add(1)..=until).map(|height| {
         let missing = ReplayError::Damaged(Damage::MissingBlock { height });
-        let block = block.map_err(ReplayError::Store)?.ok_or(missing)?;
-        let executed = execute(&overlay, &block);
+        store
+            .block(height)
+            .map_err(ReplayError::Store)?
+            .ok_or(missing)
+    });
+    execute_ahead(blocks, |block| {
+        let height = overlay.height() + 1;
+        let executed = block.execute(&overlay);
         let executed = executed.map_err(|source| ReplayError::Block { height, source })?;
         compare_entries(store, &executed)?;
-        each(&block, &executed);
+        each(block.block(), &executed);
         overlay = executed.overlay;
         Ok(())
     })?;
     Ok(overlay)
-}
-
-type Read<S> = Result<Option<Block>, <S as LedgerStore>::Error>;
-
-/// Gives blocks in order, up to the first that is refused.
-fn read_ahead<S: LedgerStore + Sync, E>(
-    store: &S,
-    heights: core::ops::RangeInclusive<u64>,
-    mut take: impl FnMut(u64, Read<S>) -> Result<(), E>,
-) -> Result<(), E> {
-    #[cfg(feature = "std")]
-    let taken = std::thread::scope(|scope| {
-        let (read, blocks) = std::sync::mpsc::sync_channel(1);
-        scope.spawn(move || {
-            for height in heights {
-                // Who takes no more wants no more.
-                if read.send((height, store.block(height))).is_err() {
-                    return;
-                }
-            }
-        });
-        blocks
-            .into_iter()
-            .try_for_each(|(height, block)| take(height, block))
-    });
-    #[cfg(not(feature = "std"))]
-    let taken = heights
-        .into_iter()
-        .try_for_each(|height| take(height, store.block(height)));
-    taken
 }
 
 /// The store has each entry that executing gave.
