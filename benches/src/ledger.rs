@@ -335,11 +335,11 @@ impl Chain {
             });
             let mut kept = blocks.iter();
             execute_ahead(blocks.iter().cloned().map(Ok), |block| {
-                let effect = block.execute(head)?;
+                let effect = block.execute(head).map_err(Box::new)?;
                 *head = effect.overlay.clone();
                 // The keeper says itself why it takes no more.
                 let _ = kept.next().map(|block| executed.send((block, effect)));
-                Ok::<_, BlockError>(())
+                Ok::<_, Box<BlockError>>(())
             })?;
             drop(executed);
             Ok(keeper.join().map_err(|_| "the store panicked")??)

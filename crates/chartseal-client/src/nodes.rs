@@ -60,7 +60,7 @@ pub struct Told<T> {
 
 /// Nobody proves anything.
 #[derive(Debug, Error)]
-#[error("no node answers what is proved:{}", .faults.iter().map(|(_, why)| format!(" {why};")).collect::<String>())]
+#[error("no node answers what is proved: {}", whys(.faults))]
 pub struct NobodyProves {
     /// What is wrong with each answer.
     pub faults: Vec<(OrgId, LightError)>,
@@ -111,8 +111,8 @@ impl Nodes {
     /// [`NobodyProves`] if no node takes it.
     pub async fn submit(&self, submission: &Submission) -> Result<(), NobodyProves> {
         let mut asked = JoinSet::new();
-        for node in self.nodes.iter().cloned() {
-            let submission = submission.clone();
+        for node in &self.nodes {
+            let (node, submission) = (node.clone(), submission.clone());
             asked.spawn(async move { (node.org(), node.submit(&submission).await) });
         }
         let mut faults = Vec::new();
@@ -173,8 +173,8 @@ impl Nodes {
         F: Future<Output = Result<A, ClientError>> + Send + 'static,
     {
         let mut asked = JoinSet::new();
-        for node in self.nodes.iter().cloned() {
-            let (org, answer) = (node.org(), ask(node));
+        for node in &self.nodes {
+            let (org, answer) = (node.org(), ask(node.clone()));
             asked.spawn(async move { (org, answer.await) });
         }
         let mut best: Option<(u64, Option<T>)> = None;
@@ -216,6 +216,11 @@ impl Nodes {
             faults,
         })
     }
+}
+
+fn whys(faults: &[(OrgId, LightError)]) -> String {
+    let whys: Vec<String> = faults.iter().map(|(_, why)| why.to_string()).collect();
+    whys.join("; ")
 }
 
 /// What a task gives that nobody ends before its time.
