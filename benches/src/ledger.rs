@@ -338,7 +338,9 @@ impl Chain {
                 let effect = block.execute(head).map_err(Box::new)?;
                 *head = effect.overlay.clone();
                 // The keeper says itself why it takes no more.
-                let _ = kept.next().map(|block| executed.send((block, effect)));
+                if let Some(block) = kept.next() {
+                    let _ = executed.send((block, effect));
+                }
                 Ok::<_, Box<BlockError>>(())
             })?;
             drop(executed);

@@ -666,7 +666,7 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
     let mut asked: Vec<AsyncRemote> = [0, 1, 2, 3]
         .map(|number| {
             let service = cluster.config(number).own_service().unwrap().url.clone();
-            let org = OrgId([number as u8; 16]);
+            let org = OrgId([u8::try_from(number).unwrap(); 16]);
             AsyncRemote::new(org, &service, &asking(number).unwrap()).unwrap()
         })
         .into();
