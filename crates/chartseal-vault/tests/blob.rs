@@ -180,7 +180,9 @@ fn a_damaged_part_is_named_and_others_are_still_read() {
 fn a_long_blob_comes_in_parts_until_one_is_damaged_or_nobody_wants_more() {
     let dir = tempfile::tempdir().unwrap();
     let store = DirBlobStore::open(dir.path()).unwrap();
-    let blob: Vec<u8> = (0..37 * GROUP + 5).map(|at| (at / 997) as u8).collect();
+    let blob: Vec<u8> = (0..37 * GROUP + 5)
+        .map(|at| (at / 997).to_le_bytes()[0])
+        .collect();
     let id = store.put(&blob).unwrap();
     let outboard = Outboard::read(&store, &id).unwrap().unwrap();
     let read = |range: std::ops::Range<u64>, most: usize| {
