@@ -135,7 +135,8 @@ impl Light {
         self.judge_value(key, node.value_proof(key)?)
     }
 
-    /// The same for an answer that somebody fetched.
+    /// The same for an answer that somebody fetched, now or long ago: what an app has kept (`ValueProof` is canonical CBOR)
+    /// proves the value as of its header without any node.
     ///
     /// # Errors
     /// [`LightError`]; then it is not known.

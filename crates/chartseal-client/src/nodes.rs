@@ -5,14 +5,14 @@ use chartseal_api::Submission;
 use chartseal_merkle::MapKey;
 use chartseal_wire::{OrgId, TxId};
 use thiserror::Error;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::asynchronous::AsyncRemote;
 use crate::error::ClientError;
 use crate::light::{FinalTransaction, Light, LightError};
 
-/// For how long others are heard once one node's answer is proved: one that is further counts more.
+/// For how long others are heard once one node's answer is good: one that is further counts more.
 const GRACE: Duration = Duration::from_millis(200);
 /// How often a transaction is asked for that is not final.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -60,7 +60,7 @@ pub struct Told<T> {
 
 /// Nobody proves anything.
 #[derive(Debug, Error)]
-#[error("no node answers what is proved: {}", whys(.faults))]
+#[error("no node proves it{}", whys(.faults))]
 pub struct NobodyProves {
     /// What is wrong with each answer.
     pub faults: Vec<(OrgId, LightError)>,
@@ -105,7 +105,8 @@ impl Nodes {
         self.ask(ask, judge).await
     }
 
-    /// Hands a transaction in to every node, with its texts, and may be called again.
+    /// Hands a transaction in to every node, with its texts, and may be called again. Once a node took it, those that hang
+    /// are not waited for: they get it when they can.
     ///
     /// # Errors
     /// [`NobodyProves`] if no node takes it.
@@ -116,46 +117,49 @@ impl Nodes {
             asked.spawn(async move { (node.org(), node.submit(&submission).await) });
         }
         let mut faults = Vec::new();
-        let mut taken = false;
-        while let Some(told) = asked.join_next().await {
-            let (org, told) = whole(told);
+        let mut end = None;
+        while let Some((org, told)) = next(&mut asked, end).await {
             match told {
-                Ok(()) => taken = true,
+                Ok(()) => _ = end.get_or_insert_with(|| Instant::now() + GRACE),
                 Err(error) => faults.push((org, error.into())),
             }
         }
-        if taken {
-            return Ok(());
+        asked.detach_all();
+        match end {
+            Some(_) => Ok(()),
+            None => Err(NobodyProves { faults }),
         }
-        Err(NobodyProves { faults })
     }
 
     /// Waits until a transaction is final, or no longer than this.
     ///
     /// # Errors
-    /// [`NobodyProves`], as the last question was answered, if it is not final by then.
+    /// [`NobodyProves`], as the last question was answered, if nobody proves by then that it is final.
     pub async fn settled(
         &mut self,
         id: &TxId,
         patience: Duration,
     ) -> Result<Told<FinalTransaction>, NobodyProves> {
         let end = Instant::now() + patience;
+        let mut faults = Vec::new();
         loop {
-            let faults = match self.transaction(id).await {
-                Ok(Told {
+            match timeout_at(end, self.transaction(id)).await {
+                Ok(Ok(Told {
                     answer: Some(answer),
                     height,
                     faults,
-                }) => {
+                })) => {
                     return Ok(Told {
                         answer,
                         height,
                         faults,
                     });
                 }
-                Ok(told) => told.faults,
-                Err(nobody) => nobody.faults,
-            };
+                Ok(Ok(told)) => faults = told.faults,
+                Ok(Err(nobody)) => faults = nobody.faults,
+                // Nobody answers in the time that is left.
+                Err(_) => {}
+            }
             if Instant::now() + AGAIN > end {
                 return Err(NobodyProves { faults });
             }
@@ -180,15 +184,7 @@ impl Nodes {
         let mut best: Option<(u64, Option<T>)> = None;
         let mut faults = Vec::new();
         let mut end = None;
-        loop {
-            let next = match end {
-                None => asked.join_next().await,
-                Some(end) => timeout_at(end, asked.join_next()).await.unwrap_or(None),
-            };
-            let Some(told) = next else {
-                break;
-            };
-            let (org, told) = whole(told);
+        while let Some((org, told)) = next(&mut asked, end).await {
             // Each is judged by what was seen before the question: nodes that are a block apart are both honest.
             let mut light = self.light.clone();
             let judged = told.map_err(LightError::from);
@@ -219,11 +215,20 @@ impl Nodes {
 }
 
 fn whys(faults: &[(OrgId, LightError)]) -> String {
-    let whys: Vec<String> = faults.iter().map(|(_, why)| why.to_string()).collect();
-    whys.join("; ")
+    let mut whys = String::new();
+    for (at, (_, why)) in faults.iter().enumerate() {
+        whys += if at == 0 { ": " } else { "; " };
+        whys += &why.to_string();
+    }
+    whys
 }
 
-/// What a task gives that nobody ends before its time.
-fn whole<T>(told: Result<T, JoinError>) -> T {
-    told.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+/// The next answer that comes, before this end if there is one. Nobody ends the tasks before their time.
+async fn next<T: 'static>(asked: &mut JoinSet<T>, end: Option<Instant>) -> Option<T> {
+    let told = match end {
+        None => asked.join_next().await,
+        Some(end) => timeout_at(end, asked.join_next()).await.ok()?,
+    };
+    let told = told?;
+    Some(told.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
 }

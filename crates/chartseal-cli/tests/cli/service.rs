@@ -711,8 +711,8 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
         transaction,
         texts: Vec::new(),
     };
-    tokio.block_on(nodes.submit(&submission)).unwrap();
     cluster.stop(2);
+    tokio.block_on(nodes.submit(&submission)).unwrap();
     let settled = tokio
         .block_on(nodes.settled(&id, Duration::from_secs(60)))
         .unwrap();
@@ -725,6 +725,8 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
     assert_eq!(nothing.answer, None);
     let mut liars = Nodes::new(light, asked.split_off(3));
     let nobody = tokio.block_on(liars.value(&key)).unwrap_err();
+    let says = nobody.to_string();
+    assert!(says.starts_with("no node proves it: "), "{says}");
     assert_eq!(nobody.faults.len(), 3);
     assert!(
         tokio
