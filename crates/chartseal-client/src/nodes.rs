@@ -111,11 +111,10 @@ impl Nodes {
     /// # Errors
     /// [`NobodyProves`] if no node takes it.
     pub async fn submit(&self, submission: &Submission) -> Result<(), NobodyProves> {
-        let mut asked = JoinSet::new();
-        for node in &self.nodes {
-            let (node, submission) = (node.clone(), submission.clone());
-            asked.spawn(async move { (node.org(), node.submit(&submission).await) });
-        }
+        let mut asked = self.asked(|node| {
+            let submission = submission.clone();
+            async move { node.submit(&submission).await }
+        });
         let mut faults = Vec::new();
         let mut end = None;
         while let Some((org, told)) = next(&mut asked, end).await {
@@ -167,6 +166,22 @@ impl Nodes {
         }
     }
 
+    /// Asks all nodes the same.
+    fn asked<A: Send + 'static, F>(
+        &self,
+        ask: impl Fn(AsyncRemote) -> F,
+    ) -> JoinSet<(OrgId, Result<A, ClientError>)>
+    where
+        F: Future<Output = Result<A, ClientError>> + Send + 'static,
+    {
+        let mut asked = JoinSet::new();
+        for node in &self.nodes {
+            let (org, answer) = (node.org(), ask(node.clone()));
+            asked.spawn(async move { (org, answer.await) });
+        }
+        asked
+    }
+
     /// Asks all nodes. The newest answer that is proved counts.
     async fn ask<A: Send + 'static, T, F>(
         &mut self,
@@ -176,11 +191,7 @@ impl Nodes {
     where
         F: Future<Output = Result<A, ClientError>> + Send + 'static,
     {
-        let mut asked = JoinSet::new();
-        for node in &self.nodes {
-            let (org, answer) = (node.org(), ask(node.clone()));
-            asked.spawn(async move { (org, answer.await) });
-        }
+        let mut asked = self.asked(ask);
         let mut best: Option<(u64, Option<T>)> = None;
         let mut faults = Vec::new();
         let mut end = None;

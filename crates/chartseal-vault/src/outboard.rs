@@ -178,7 +178,7 @@ impl Outboard {
         store: &dyn BlobStore,
         range: Range<u64>,
     ) -> Result<Option<Vec<u8>>, VaultError> {
-        let range = range.start.min(self.len)..range.end.min(self.len);
+        let range = self.within(range);
         if range.is_empty() {
             return Ok(store.len(&self.id)?.map(|_| Vec::new()));
         }
@@ -212,7 +212,7 @@ impl Outboard {
         range: Range<u64>,
         mut each: impl FnMut(Vec<u8>) -> Result<(), E>,
     ) -> Result<bool, E> {
-        let range = range.start.min(self.len)..range.end.min(self.len);
+        let range = self.within(range);
         if range.is_empty() {
             return Ok(store.contains(&self.id)?);
         }
@@ -236,6 +236,11 @@ impl Outboard {
             }
             Ok(true)
         })
+    }
+
+    /// As much of a part as the blob has.
+    fn within(&self, part: Range<u64>) -> Range<u64> {
+        part.start.min(self.len)..part.end.min(self.len)
     }
 
     /// The whole groups in which a part lies that is not empty, as they are stored.

@@ -19,6 +19,7 @@ use chartseal_client::{
 };
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
+use chartseal_ledger::Block;
 use chartseal_merkle::MapKey;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
@@ -104,7 +105,7 @@ fn erased_record(node: &Remote) -> chartseal_wire::RecordId {
             return found.unwrap();
         }
         for block in &blocks {
-            let block = chartseal_ledger::Block::from_bytes(&block.block.0).unwrap();
+            let block = Block::from_bytes(&block.block.0).unwrap();
             for transaction in &block.transactions {
                 if let chartseal_ledger::Body::Erased(erased) = transaction.parse().unwrap().body {
                     found = Some(erased.record);
@@ -584,14 +585,7 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
     assert!(light.height() > 0);
 
     // A transaction, old and new: the newest block's needs no place in the log.
-    let blocks = node.blocks(1, Duration::ZERO).unwrap().blocks;
-    let blocks = blocks
-        .iter()
-        .map(|block| chartseal_ledger::Block::from_bytes(&block.block.0));
-    let with_some = blocks
-        .map(Result::unwrap)
-        .find(|block| !block.transactions.is_empty());
-    let block = with_some.unwrap();
+    let block = with_some(&node);
     let id = block.transactions[0].id();
     let found = light.transaction(&node, &id).unwrap().unwrap();
     assert_eq!((found.header, found.index), (block.header, 0));
@@ -600,27 +594,24 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
 
     // What a node says beside the proof, and what it says of another key, is not believed.
     let mut proof = node.value_proof(&key).unwrap();
+    assert!(matches!(answered(&proof, &policy(), &key), Ok(Some(_))));
     assert!(matches!(
-        answered(proof.clone(), &policy(), &key),
-        Ok(Some(_))
-    ));
-    assert!(matches!(
-        answered(proof.clone(), &policy(), &nobody),
+        answered(&proof, &policy(), &nobody),
         Err(LightError::Proof(_))
     ));
     proof.value.as_mut().unwrap().0[10] ^= 1;
     assert!(matches!(
-        answered(proof.clone(), &policy(), &key),
+        answered(&proof, &policy(), &key),
         Err(LightError::Proof(_))
     ));
     proof.value = None;
     assert!(matches!(
-        answered(proof.clone(), &policy(), &key),
+        answered(&proof, &policy(), &key),
         Err(LightError::Proof(_))
     ));
     proof.head = proof.head.replacen('2', "3", 1);
     assert!(matches!(
-        answered(proof, &policy(), &key),
+        answered(&proof, &policy(), &key),
         Err(LightError::Header(_))
     ));
     let mut stranger = Light::new({
@@ -696,15 +687,7 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
     );
 
     // One that hangs holds nobody up, and what is handed in twice is one.
-    let blocks = remote(&cluster, 0)
-        .blocks(1, Duration::ZERO)
-        .unwrap()
-        .blocks;
-    let block = blocks
-        .iter()
-        .map(|block| chartseal_ledger::Block::from_bytes(&block.block.0).unwrap())
-        .find(|block| !block.transactions.is_empty())
-        .unwrap();
+    let block = with_some(&remote(&cluster, 0));
     let transaction = block.transactions[0].clone();
     let id = transaction.id();
     let submission = Submission {
@@ -741,18 +724,27 @@ fn repeating(body: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
         for stream in listener.incoming() {
-            answer(stream.unwrap(), &body);
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4_096]);
+            stream
+                .write_all(&[head.as_bytes(), &body].concat())
+                .unwrap();
         }
     });
     url
 }
 
-fn answer(mut stream: TcpStream, body: &[u8]) {
-    let _ = stream.read(&mut [0; 4_096]);
-    let length = body.len();
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+/// The first block with transactions.
+fn with_some(node: &Remote) -> Block {
+    let blocks = node.blocks(1, Duration::ZERO).unwrap().blocks;
+    let blocks = blocks.iter().map(|it| Block::from_bytes(&it.block.0));
+    let mut blocks = blocks.map(Result::unwrap);
+    blocks.find(|it| !it.transactions.is_empty()).unwrap()
 }
 
 /// The policy of another network.
@@ -765,21 +757,13 @@ fn serving_policy() -> String {
 
 /// What a client believes of an answer: served by nobody's node.
 fn answered(
-    proof: ValueProof,
+    proof: &ValueProof,
     policy: &TrustPolicy,
     key: &MapKey,
 ) -> Result<Option<Vec<u8>>, LightError> {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let serving = thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
-        let body = chartseal_codec::to_bytes(&proof);
-        answer(stream, &body);
-    });
+    let url = repeating(chartseal_codec::to_bytes(proof));
     let node = Remote::new(OrgId([1; 16]), &url, &Asking::default()).unwrap();
-    let answer = Light::new(policy.clone()).value(&node, key);
-    serving.join().unwrap();
-    answer
+    Light::new(policy.clone()).value(&node, key)
 }
 
 #[test]
