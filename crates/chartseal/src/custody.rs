@@ -1,7 +1,9 @@
 //! What custodians do for people, wherever their nodes are.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::ops::Range;
+use std::thread;
 
 use chartseal_api::{MAX_PART, Outline, Redeal};
 use chartseal_consensus::Replica as _;
@@ -15,6 +17,8 @@ use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
+use crate::reading::Expected;
+use crate::remote::envelope_of;
 use crate::watch::Watch;
 
 /// How many groups of a body are asked for at a time: 4 MiB.
@@ -195,17 +199,51 @@ impl Network {
             .collect())
     }
 
-    /// A sealed record of a request, from the first node that gives it.
+    /// Does `work` while sealed records of a request are fetched from nodes in other processes, a share from each. Those that
+    /// could not be fetched are missing, as all are if the nodes are in this process, which give them at once.
+    pub(crate) fn fetch_during<T>(
+        &mut self,
+        request: &RequestId,
+        records: &[(RecordId, Expected)],
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> (T, BTreeMap<RecordId, Envelope>) {
+        let nodes = match &self.place {
+            Place::Here(_) => Vec::new(),
+            Place::There(there) => there.nodes().to_vec(),
+        };
+        let fetch = |mut place: usize| {
+            let share = records.iter().skip(place).step_by(nodes.len());
+            let fetched = share.filter_map(|(record, expected)| {
+                let envelope = envelope_of(&nodes, &mut place, request, record, expected)?;
+                Some((*record, envelope))
+            });
+            fetched.collect::<Vec<_>>()
+        };
+        thread::scope(|scope| {
+            let places = 0..nodes.len().min(records.len());
+            let fetch = &fetch;
+            let fetching: Vec<_> = places
+                .map(|place| scope.spawn(move || fetch(place)))
+                .collect();
+            let done = work(self);
+            let fetched = fetching.into_iter().filter_map(|it| it.join().ok());
+            (done, fetched.flatten().collect())
+        })
+    }
+
+    /// A sealed record of a request, from the first node that gives the right one.
     pub(crate) fn envelope(
         &self,
         request: &RequestId,
         record: &RecordId,
+        expected: &Expected,
     ) -> Result<Envelope, Error> {
         let found = match &self.place {
-            Place::Here(_) => self
-                .running()
-                .find_map(|node| node.envelope(request, record).ok()),
-            Place::There(there) => there.envelope(request, record),
+            Place::Here(_) => self.running().find_map(|node| {
+                let given = node.envelope(request, record);
+                given.ok().filter(|given| expected.is(given))
+            }),
+            Place::There(there) => envelope_of(there.nodes(), &mut 0, request, record, expected),
         };
         if let Some(found) = found {
             return Ok(found);

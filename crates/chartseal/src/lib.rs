@@ -79,6 +79,7 @@ mod person;
 mod reading;
 mod redealing;
 mod remote;
+mod several;
 mod streaming;
 mod texts;
 mod trust;

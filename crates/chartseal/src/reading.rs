@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use chartseal_codec::from_bytes;
 use chartseal_envelope::{
     CombineError, Combined, CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair, Opened,
-    Release, Seal, combine_all, open,
+    Release, Seal, VerifyingKey, combine_all, open,
 };
 use chartseal_fhir::Tag;
 use chartseal_ledger::State;
@@ -15,6 +15,7 @@ use chartseal_node::{
     Envelope, EnvelopeFront, NodeError, author_key, dealing_of, dealt_in, share_index,
 };
 use chartseal_policy::{Action, Obligation, Purpose};
+use chartseal_vault::BlobId;
 use chartseal_wire::{ActorId, HeaderDigest, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
@@ -271,14 +272,32 @@ impl Request {
         Ok(dealings.into_iter().zip(combined).collect())
     }
 
+    /// What the permitted records' envelopes have to be.
+    fn expected(&self, network: &Network) -> Result<Vec<(RecordId, Expected)>, Error> {
+        let state = network.state()?;
+        let decided = state.request(&self.id);
+        let decided = decided.ok_or(Error::Malformed("a request"))?;
+        let expected = decided.permits.iter().map(|permit| {
+            let anchored = state.record(&permit.record)?;
+            let (header, author) = (permit.header, author_key(state, &anchored)?);
+            Some((permit.record, Expected { header, author }))
+        });
+        Ok(expected.flatten().collect())
+    }
+
     fn open(&self, network: &mut Network) -> Result<Opening, Error> {
-        let releases = self.releases(network)?;
+        let expected = self.expected(network)?;
+        let (releases, mut fetched) =
+            network.fetch_during(&self.id, &expected, |network| self.releases(network));
+        let releases = releases?;
         let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
         let wanted = still_released(network, self, &releases)?;
-        // Which copy is served does not matter: seal and digest are checked before it is opened.
-        let envelopes = wanted
-            .iter()
-            .map(|record| network.envelope(&self.id, record));
+        let envelopes = wanted.iter().map(|record| {
+            let fetched = fetched.remove(record).map(Ok);
+            let expected = expected.iter().find(|(expected, _)| expected == record);
+            let (_, expected) = expected.ok_or(Error::NoRecord(*record))?;
+            fetched.unwrap_or_else(|| network.envelope(&self.id, record, expected))
+        });
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
         let headers = envelopes.iter().map(|envelope| &envelope.front.header);
         let combined = self.combine(network, &headers.collect::<Vec<_>>(), &releases)?;
@@ -317,6 +336,23 @@ impl Request {
             records,
             liars: name_liars(&releases, faults),
         })
+    }
+}
+
+/// What a sealed record has to be: the version that was permitted, as its author signed it. Which copy is served does not
+/// matter then, and one that is none is passed over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    header: HeaderDigest,
+    author: VerifyingKey,
+}
+
+impl Expected {
+    pub(crate) fn is(&self, Envelope { front, body }: &Envelope) -> bool {
+        let EnvelopeFront { header, seal } = front;
+        header.digest().0 == self.header.0
+            && seal.verify_signature(header, &self.author).is_ok()
+            && BlobId::of(body).0 == seal.body_digest().0
     }
 }
 

@@ -23,18 +23,24 @@ use chartseal_wire::{
     Subject, Time, TxId,
 };
 
-use crate::custody::Given;
+use crate::custody::{Given, index_for};
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::person::Person;
+use crate::reading::Expected;
+use crate::several::{Answers, GRACE, ask_in_turn};
 use crate::watch::Watch;
 
 /// How often a part of a body is sent without anything coming of it.
 const UPLOADS_AGAIN: usize = 3;
 /// How long something may take that the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a node may wait for a block before it answers that there is none.
-const WAIT: Duration = Duration::from_secs(2);
+/// How long a node may wait for a block before it answers that there is none. One that hangs is missed after it.
+const WAIT: Duration = Duration::from_millis(300);
+/// The same while custodians wait for their receipts.
+const SHORT_WAIT: Duration = Duration::from_millis(20);
+/// How long a node may take to get as far as this process.
+const LEVEL: Duration = Duration::from_secs(10);
 /// How many transactions wait at a time: fewer than a pool takes of one key.
 const AT_ONCE: usize = 128;
 
@@ -72,12 +78,12 @@ impl There {
         };
         while there.follow(Duration::ZERO)? {}
         // A node that is down now has no key in the trust policy: its exports are not asked for.
-        there.log_keys = there
-            .nodes
-            .iter()
-            .take(founders)
-            .filter_map(|it| it.log_key().ok())
-            .collect();
+        let founders = there.nodes.get(..founders).unwrap_or_default();
+        let keys = Answers::of(founders, Remote::log_key).gather(|came| {
+            let known = came.iter().filter(|(_, key)| key.is_ok()).count() as u64;
+            known >= genesis.committee().quorum()
+        });
+        there.log_keys = keys.into_iter().filter_map(|(_, key)| key.ok()).collect();
         Ok(there)
     }
 
@@ -94,22 +100,30 @@ impl There {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let mut failed = None;
         for _ in 0..self.nodes.len() {
-            let Some(node) = self.nodes.get(self.source) else {
-                break;
-            };
             let next = self.follower.next();
-            let taken = node.blocks(next, wait).map_err(Error::from);
-            let taken = taken.and_then(|blocks| Ok(self.follower.take(&blocks, threads)?));
-            match taken {
+            let blocks = self.ask(wait + GRACE, move |node| node.blocks(next, wait))?;
+            match self.follower.take(&blocks, threads) {
                 Ok(_) => return Ok(self.follower.next() > next),
-                // Down, behind, or lying: another one may do better.
+                // Lying: another one may do better.
                 Err(error) => {
                     failed = Some(error);
                     self.source = (self.source + 1) % self.nodes.len();
                 }
             }
         }
-        Err(failed.unwrap_or(Error::NobodyThere))
+        Err(failed.map_or(Error::NobodyThere, Error::from))
+    }
+
+    /// The answer of the node that answered last, or of the next one if it is down or hangs.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        within: Duration,
+        ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        let (source, found) = ask_in_turn(&self.nodes, self.source, within, ask)
+            .map_err(|mut why| why.pop().map_or(Error::NobodyThere, Error::from))?;
+        self.source = source;
+        Ok(found)
     }
 
     /// Follows the chain until something holds, or not for long.
@@ -136,7 +150,7 @@ impl There {
                     transaction: transaction.clone(),
                     texts: texts.to_vec(),
                 };
-                self.hand_in(&submission)?;
+                self.hand_in(submission)?;
             }
             let open = some.iter().map(SignedTransaction::id).collect();
             self.settle(open)?;
@@ -145,22 +159,14 @@ impl There {
     }
 
     /// Texts go to every node; a transaction alone to one that takes it, for nodes pass it on.
-    fn hand_in(&self, submission: &Submission) -> Result<(), Error> {
-        let (mut taken, mut failed) = (false, None);
-        for node in &self.nodes {
-            match node.submit(submission) {
-                Ok(()) => taken = true,
-                Err(error @ ClientError::Refused { .. }) => failed = Some(error),
-                Err(error) => failed = failed.or(Some(error)),
-            }
-            if taken && submission.texts.is_empty() {
-                break;
-            }
+    fn hand_in(&mut self, submission: Submission) -> Result<(), Error> {
+        let is_alone = submission.texts.is_empty();
+        let submit = move |node: &Remote| node.submit(&submission);
+        if is_alone {
+            return self.ask(GRACE, submit);
         }
-        match failed {
-            Some(error) if !taken => Err(error.into()),
-            _ => Ok(()),
-        }
+        let answers = Answers::of(&self.nodes, submit).gather(is_one_good);
+        first_good(answers).map(|_| ())
     }
 
     fn settle(&mut self, mut open: Vec<TxId>) -> Result<(), Error> {
@@ -182,9 +188,9 @@ impl There {
     /// Which of these are final, at heights that are followed.
     fn final_ids(&mut self, ids: &[TxId]) -> Result<Vec<TxId>, Error> {
         let mut known = Vec::new();
-        let node = self.nodes.get(self.source).ok_or(Error::NobodyThere)?;
         for id in ids {
-            match node.outcome(id)? {
+            let asked = *id;
+            match self.ask(GRACE, move |node| node.outcome(&asked))? {
                 TxOutcome::Final(height) if height <= self.follower.height() => known.push(*id),
                 TxOutcome::Refused(why) => return Err(Error::RefusedThere(why)),
                 _ => {}
@@ -198,40 +204,38 @@ impl There {
             of,
             key: key.clone(),
         };
-        let mut failed = None;
-        for node in &self.nodes {
-            let put = self.level(node).and_then(|()| node.put_kem_key(&key));
-            failed = put.err().or(failed);
-        }
+        let height = self.follower.height();
+        let put = move |node: &Remote| level(node, height).and_then(|()| node.put_kem_key(&key));
         // One node that has it is enough for whoever asks all.
-        match failed {
-            Some(error) if self.kem_key(&key.key.key_id().0)?.is_none() => Err(error.into()),
-            _ => Ok(()),
-        }
+        first_good(Answers::of(&self.nodes, put).gather(is_one_good)).map(|_| ())
     }
 
     pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, Error> {
-        self.first(|node| node.kem_key(id))
+        let id = *id;
+        self.first(move |node| node.kem_key(&id))
     }
 
     pub(crate) fn text(&self, tx: &TxId, commitment: &Hash) -> Result<Option<SealedText>, Error> {
-        self.first(|node| node.text(tx, commitment))
+        let (tx, commitment) = (*tx, *commitment);
+        self.first(move |node| node.text(&tx, &commitment))
     }
 
     /// The first answer that is one; nothing, if no node has any.
-    fn first<T>(
+    fn first<T: Send + 'static>(
         &self,
-        ask: impl Fn(&Remote) -> Result<Option<T>, ClientError>,
+        ask: impl Fn(&Remote) -> Result<Option<T>, ClientError> + Send + Sync + 'static,
     ) -> Result<Option<T>, Error> {
-        let mut failed = None;
-        for node in &self.nodes {
-            match ask(node) {
-                Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) => {}
-                Err(error) => failed = Some(error),
-            }
+        // Who has none gives no answer, so that the next one is asked.
+        let found = ask_in_turn(&self.nodes, self.source, GRACE, move |node| {
+            ask(node).map_err(Some)?.ok_or(None::<ClientError>)
+        });
+        match found {
+            Ok((_, found)) => Ok(Some(found)),
+            Err(why) => match why.into_iter().flatten().next() {
+                Some(error) => Err(error.into()),
+                None => Ok(None),
+            },
         }
-        failed.map_or(Ok(None), |error| Err(error.into()))
     }
 
     pub(crate) fn nodes(&self) -> &[Remote] {
@@ -295,25 +299,39 @@ impl There {
         Some(taken(to, done.and_then(|()| node.redeal(redeal))))
     }
 
-    /// Every custodian's answer. Their receipts are on the chain when this ends, as far as it is followed here.
+    /// Every custodian's answer; once enough are there, of those that answer without delay. Their receipts are on the chain
+    /// when this ends, as far as it is followed here.
     pub(crate) fn releases(&mut self, request: &RequestId, reader: &KemPublicKey) -> Vec<Given> {
         let ask = ReleaseAsk {
             request: *request,
             reader: reader.clone(),
         };
-        let release = |node: &Remote| {
-            let done = self.level(node).and_then(|()| node.release(&ask));
+        let height = self.follower.height();
+        let mut answers = Answers::of(&self.nodes, move |node| {
+            // Most nodes are as far as this process.
+            let done = node.release(&ask);
+            let done = done.or_else(|_| level(node, height).and_then(|()| node.release(&ask)));
             (node.org(), done.map_err(node_error))
-        };
-        // All at a time: each waits for its receipt.
-        let given: Vec<Given> = std::thread::scope(|scope| {
-            let asked: Vec<_> = self
-                .nodes
-                .iter()
-                .map(|node| scope.spawn(|| release(node)))
-                .collect();
-            asked.into_iter().filter_map(|it| it.join().ok()).collect()
         });
+        let needed = self.needed(request);
+        let are_enough = |came: &[(usize, Given)]| {
+            came.iter().filter(|(_, (_, given))| given.is_ok()).count() >= needed
+        };
+        // Each waits for its receipt. What is final meanwhile is followed, so that nothing is left to follow afterwards.
+        let mut wait = Duration::ZERO;
+        while answers.are_open(wait, are_enough) {
+            let waits =
+                |place: usize, org: &OrgId| !answers.has(place) && !self.is_receipted(request, org);
+            let mut nodes = self.nodes.iter().enumerate();
+            let is_some_due = nodes.any(|(place, node)| waits(place, &node.org()));
+            let is_followed = is_some_due && self.follow(SHORT_WAIT).is_ok();
+            wait = if is_followed {
+                Duration::ZERO
+            } else {
+                SHORT_WAIT
+            };
+        }
+        let given: Vec<Given> = answers.end().into_iter().map(|(_, given)| given).collect();
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
         // Which index released which version.
         let released = released.flatten().flat_map(|release| {
@@ -333,9 +351,27 @@ impl There {
         given
     }
 
-    pub(crate) fn envelope(&self, request: &RequestId, record: &RecordId) -> Option<Envelope> {
-        let mut nodes = self.nodes.iter();
-        nodes.find_map(|node| node.envelope(request, record).ok())
+    /// How many custodians' shares open every record of a request; all that there are, if it is not known.
+    fn needed(&self, request: &RequestId) -> usize {
+        let state = self.follower.head().state();
+        let permits = state.request(request).map(|asked| asked.permits);
+        let records = permits
+            .into_iter()
+            .flatten()
+            .map(|permit| state.record(&permit.record));
+        let needed = records.map(|record| record.map(|record| record.custodians.t));
+        let most = needed.max().flatten().and_then(|t| usize::try_from(t).ok());
+        most.unwrap_or(self.nodes.len())
+    }
+
+    /// Whether the chain has a custodian's receipt for some record of a request, as far as it is followed.
+    fn is_receipted(&self, request: &RequestId, org: &OrgId) -> bool {
+        let state = self.follower.head().state();
+        let permits = state.request(request).map(|asked| asked.permits);
+        permits.into_iter().flatten().any(|permit| {
+            let index = index_for(state, org, &permit.record);
+            index.is_some_and(|index| permit.released & (1 << (index.get() - 1)) != 0)
+        })
     }
 
     /// A history's entries up to the state that is followed, which says whether they are all.
@@ -496,14 +532,52 @@ impl There {
         ))
     }
 
-    /// Waits until a node has the newest block that is followed here: before, it can't know what it is asked about.
     fn level(&self, node: &Remote) -> Result<(), ClientError> {
-        let height = self.follower.height();
-        if height > 0 {
-            node.blocks(height, 5 * WAIT)?;
-        }
-        Ok(())
+        level(node, self.follower.height())
     }
+}
+
+/// Waits until a node has the newest block that is followed here: before, it can't know what it is asked about.
+fn level(node: &Remote, height: u64) -> Result<(), ClientError> {
+    if height > 0 {
+        node.blocks(height, LEVEL)?;
+    }
+    Ok(())
+}
+
+/// A sealed record of a request, from the node at `first` or one that gives the right one; `first` is then that one's place.
+pub(crate) fn envelope_of(
+    nodes: &[Remote],
+    first: &mut usize,
+    request: &RequestId,
+    record: &RecordId,
+    expected: &Expected,
+) -> Option<Envelope> {
+    let (request, record, expected) = (*request, *record, *expected);
+    let found = ask_in_turn(nodes, *first, GRACE, move |node| {
+        let given = node.envelope(&request, &record).ok();
+        given.filter(|given| expected.is(given)).ok_or(())
+    });
+    let (place, found) = found.ok()?;
+    *first = place;
+    Some(found)
+}
+
+fn is_one_good<T>(came: &[(usize, Result<T, ClientError>)]) -> bool {
+    came.iter().any(|(_, answer)| answer.is_ok())
+}
+
+/// The first answer that is good; else why not, where a refusal says more than silence.
+fn first_good<T>(answers: Vec<(usize, Result<T, ClientError>)>) -> Result<T, Error> {
+    let mut failed = None;
+    for (_, answer) in answers {
+        match answer {
+            Ok(good) => return Ok(good),
+            Err(error @ ClientError::Refused { .. }) => failed = Some(error),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    Err(failed.map_or(Error::NobodyThere, Error::from))
 }
 
 /// What a custodian in another process took, as one in this process would say it.
