@@ -167,6 +167,19 @@ impl<'a> State<'a> {
         self.read(&table::key(key))
     }
 
+    /// The key that another one took the place of, by a rotation, a recovery or a reinstatement.
+    pub fn former_key(&self, key: &PublicKey) -> Option<PublicKey> {
+        self.read(&table::former_key(key))
+    }
+
+    /// The keys that an author of records has had, the newest first: what any of them signed while it counted is the author's.
+    pub fn author_keys(&self, author: &ActorId) -> impl Iterator<Item = PublicKey> {
+        let practitioner = self.actor(author).map(|actor| actor.key);
+        let patient = || self.patient(&PatientId(author.0)).map(|it| it.key);
+        // No key has two lives, so this ends.
+        core::iter::successors(practitioner.or_else(patient), |key| self.former_key(key))
+    }
+
     /// The last sequence number that a key used; 0 before its first transaction.
     pub fn sequence(&self, key: &PublicKey) -> u64 {
         self.key(key).map_or(0, |key| key.seq)

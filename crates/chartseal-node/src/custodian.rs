@@ -14,7 +14,7 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::State;
 use chartseal_ledger::state::RecordState;
-use chartseal_wire::{HeaderDigest, OrgId, PatientId};
+use chartseal_wire::{HeaderDigest, OrgId};
 
 use crate::error::NodeError;
 
@@ -26,11 +26,21 @@ pub(crate) use release::with_body;
 /// final without this node knowing.
 pub const MAX_LAG_MS: u64 = 60_000;
 
-/// The signing key of a record's author.
-pub fn author_key(state: State<'_>, record: &RecordState) -> Option<VerifyingKey> {
-    let practitioner = state.actor(&record.author).map(|actor| actor.key);
-    let patient = || state.patient(&PatientId(record.author.0)).map(|it| it.key);
-    VerifyingKey::from_bytes(&practitioner.or_else(patient)?.0).ok()
+/// How many of an author's keys are looked at, the newest ones: so many are a key for each month of a long life.
+const MAX_AUTHOR_KEYS: usize = 1_024;
+
+/// The signing keys that a record's author has had, the newest first. A key that was rotated since, or lost and recovered,
+/// still says whose its records are.
+pub fn author_keys(state: State<'_>, record: &RecordState) -> Vec<VerifyingKey> {
+    let keys = state.author_keys(&record.author).take(MAX_AUTHOR_KEYS);
+    keys.filter_map(|key| VerifyingKey::from_bytes(&key.0).ok())
+        .collect()
+}
+
+/// Which of an author's keys a header names: the newest, if it names none of them.
+pub fn author_key<'a>(keys: &'a [VerifyingKey], header: &Header) -> Option<&'a VerifyingKey> {
+    let named = keys.iter().find(|key| key.key_id() == header.author());
+    named.or_else(|| keys.first())
 }
 
 /// An organization's index, from 1, among the custodians to whom an epoch's records are dealt.

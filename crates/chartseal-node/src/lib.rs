@@ -48,7 +48,8 @@ pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
 pub use conduct::Conduct;
 pub use custodian::{
-    Deposited, MAX_LAG_MS, author_key, custodian_set, dealing_of, dealt_in, share_index,
+    Deposited, MAX_LAG_MS, author_key, author_keys, custodian_set, dealing_of, dealt_in,
+    share_index,
 };
 pub use error::{DepositFault, NodeError};
 pub use export::ExportRequest;

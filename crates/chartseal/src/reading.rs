@@ -12,7 +12,7 @@ use chartseal_fhir::Tag;
 use chartseal_ledger::State;
 use chartseal_ledger::body::AccessRequested;
 use chartseal_node::{
-    Envelope, EnvelopeFront, NodeError, author_key, dealing_of, dealt_in, share_index,
+    Envelope, EnvelopeFront, NodeError, author_key, author_keys, dealing_of, dealt_in, share_index,
 };
 use chartseal_policy::{Action, Obligation, Purpose};
 use chartseal_vault::BlobId;
@@ -273,14 +273,14 @@ impl Request {
     }
 
     /// What the permitted records' envelopes have to be.
-    fn expected(&self, network: &Network) -> Result<Vec<(RecordId, Expected)>, Error> {
+    pub(crate) fn expected(&self, network: &Network) -> Result<Vec<(RecordId, Expected)>, Error> {
         let state = network.state()?;
         let decided = state.request(&self.id);
         let decided = decided.ok_or(Error::Malformed("a request"))?;
         let expected = decided.permits.iter().map(|permit| {
             let anchored = state.record(&permit.record)?;
-            let (header, author) = (permit.header, author_key(state, &anchored)?);
-            Some((permit.record, Expected { header, author }))
+            let (header, authors) = (permit.header, author_keys(state, &anchored));
+            Some((permit.record, Expected { header, authors }))
         });
         Ok(expected.flatten().collect())
     }
@@ -313,9 +313,10 @@ impl Request {
             faults.push((dealing, combined.faults));
             let state = network.state()?;
             let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
-            let author_key = author_key(state, &anchored).ok_or(Error::NoRecord(*record))?;
             let EnvelopeFront { header, seal } = envelope.front;
-            let opened = open(&header, &envelope.body, &seal, &author_key, &combined.key);
+            let authors = author_keys(state, &anchored);
+            let author = author_key(&authors, &header).ok_or(Error::NoRecord(*record))?;
+            let opened = open(&header, &envelope.body, &seal, author, &combined.key);
             let opened = opened.map_err(|why| Error::NotOpened {
                 record: *record,
                 why,
@@ -341,18 +342,25 @@ impl Request {
 
 /// What a sealed record has to be: the version that was permitted, as its author signed it. Which copy is served does not
 /// matter then, and one that is none is passed over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Expected {
     header: HeaderDigest,
-    author: VerifyingKey,
+    authors: Vec<VerifyingKey>,
 }
 
 impl Expected {
     pub(crate) fn is(&self, Envelope { front, body }: &Envelope) -> bool {
-        let EnvelopeFront { header, seal } = front;
-        header.digest().0 == self.header.0
-            && seal.verify_signature(header, &self.author).is_ok()
-            && BlobId::of(body).0 == seal.body_digest().0
+        self.is_front(front) && BlobId::of(body).0 == front.seal.body_digest().0
+    }
+
+    pub(crate) fn is_front(&self, EnvelopeFront { header, seal }: &EnvelopeFront) -> bool {
+        let is_signed = |author| seal.verify_signature(header, author).is_ok();
+        header.digest().0 == self.header.0 && self.author(header).is_some_and(is_signed)
+    }
+
+    /// The key with which its author signed it.
+    pub(crate) fn author(&self, header: &Header) -> Option<&VerifyingKey> {
+        author_key(&self.authors, header)
     }
 }
 

@@ -553,7 +553,7 @@ pub(crate) fn envelope_of(
     record: &RecordId,
     expected: &Expected,
 ) -> Option<Envelope> {
-    let (request, record, expected) = (*request, *record, *expected);
+    let (request, record, expected) = (*request, *record, expected.clone());
     let found = ask_in_turn(nodes, *first, GRACE, move |node| {
         let given = node.envelope(&request, &record).ok();
         given.filter(|given| expected.is(given)).ok_or(())

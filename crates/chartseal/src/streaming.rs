@@ -9,7 +9,6 @@ use chartseal_envelope::{
     ContentInfo, Fault, Header, OpenError, OpenedInfo, RecordOpener, RecordSealer, RecordVersion,
     SealedStream, deal,
 };
-use chartseal_node::author_key;
 use chartseal_vault::Outboard;
 use chartseal_wire::{ActorId, OrgId, RecordId, RequestId};
 
@@ -232,13 +231,13 @@ impl Request {
         let record = *wanted.first().ok_or(Error::Denied(self.id()))?;
         let state = network.state()?;
         let anchored = state.record(&record).ok_or(Error::NoRecord(record))?;
-        let author = author_key(state, &anchored).ok_or(Error::NoRecord(record))?;
-        let is_it = |front: &EnvelopeFront| {
-            let EnvelopeFront { header, seal } = front;
-            header.digest().0 == anchored.header.0 && seal.verify_signature(header, &author).is_ok()
-        };
+        let mut expected = self.expected(network)?.into_iter();
+        let expected = expected.find(|(expected, _)| *expected == record);
+        let (_, expected) = expected.ok_or(Error::NoRecord(record))?;
+        let is_it = |front: &EnvelopeFront| expected.is_front(front);
         let (front, outboard) = network.outline(&self.id(), &record, is_it)?;
         let EnvelopeFront { header, seal } = front;
+        let author = expected.author(&header).ok_or(Error::NoRecord(record))?;
         let combined = self.combine(network, &[&header], &releases)?;
         let (dealing, combined) = combined.into_iter().next().ok_or(Error::NoRecord(record))?;
         let combined = combined.map_err(|why| Error::NotCombined { record, why })?;
@@ -248,7 +247,7 @@ impl Request {
             Stopped::Write(why) => Error::Write { record, why },
         };
         let mut put = |some: &[u8]| content.write_all(some).map_err(Stopped::Write);
-        let opener = RecordOpener::new(&header, &seal, &author, &combined.key);
+        let opener = RecordOpener::new(&header, &seal, author, &combined.key);
         let mut opener = opener.map_err(|why| Error::NotOpened { record, why })?;
         for groups in parts(&outboard) {
             let part = network.body_part(&self.id(), &record, &outboard, groups)?;

@@ -25,7 +25,7 @@ use chartseal_ledger::{Block, Body, Genesis, SignedTransaction, TRANSACTION_VERS
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::TxOutcome;
 use chartseal_node::{
-    Clock, EnvelopeFront, ExportRequest, Node, NodeError, NodeKeys, Stores, author_key,
+    Clock, EnvelopeFront, ExportRequest, Node, NodeError, NodeKeys, Stores, author_key, author_keys,
 };
 use chartseal_policy::{Grant, Grantee, Scope, Set, Symbol, Terms, Window};
 use chartseal_testkit::leaks::{Found, Kind, Search};
@@ -193,8 +193,9 @@ fn opened(stolen: &[Stolen]) -> Vec<String> {
         let Some(key) = key else { continue };
         let state = stolen[0].node.state();
         let record = state.record(&RecordId(front.header.record_id().0)).unwrap();
-        let author = author_key(state, &record).unwrap();
-        let content = open(&front.header, body, &front.seal, &author, &key).unwrap();
+        let authors = author_keys(state, &record);
+        let author = author_key(&authors, &front.header).unwrap();
+        let content = open(&front.header, body, &front.seal, author, &key).unwrap();
         opened.push(String::from_utf8(content.content().to_vec()).unwrap());
     }
     opened

@@ -2,7 +2,7 @@ use chartseal_wire::history::KeyChanged;
 use chartseal_wire::{Event, PublicKey, Subject};
 
 use super::context::{Context, wrong_signer};
-use super::enrolment::{check_key, put_key};
+use super::enrolment::{check_key, replace_key};
 use crate::admission::AdmissionError;
 use crate::body::{KeyRevoked, KeyRotated};
 use crate::state::{Holder, table};
@@ -41,7 +41,7 @@ pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), 
             cx.scratch.put(table::patient(&id), &patient);
         }
     }
-    put_key(cx, &body.key, cx.holder);
+    replace_key(cx, &{ cx.key }, &body.key, cx.holder);
     end(cx, cx.key, cx.holder, Some(body.key))
 }
 

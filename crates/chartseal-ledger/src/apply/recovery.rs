@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use chartseal_wire::{ActorId, Event, PatientId, PublicKey, history};
 
 use super::context::Context;
-use super::enrolment::{check_key, put_key};
+use super::enrolment::{check_key, replace_key};
 use super::guardian::check_person;
 use super::key;
 use crate::admission::AdmissionError;
@@ -146,7 +146,7 @@ pub(super) fn complete(
     cx.scratch.put(table::patient(&body.patient), &patient);
     cx.scratch.put(table::recovery(&body.patient), &plan);
     let holder = Holder::Patient(body.patient);
-    put_key(cx, &pending.key, holder);
+    replace_key(cx, &old, &pending.key, holder);
     key::end(cx, old, holder, Some(pending.key))?;
     let event = Event::RecoveryCompleted(history::RecoveryCompleted {
         recovery: pending.tx,

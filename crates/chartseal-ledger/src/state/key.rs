@@ -121,6 +121,10 @@ pub(crate) mod table {
         state_key("key", &key.0)
     }
 
+    pub(crate) fn former_key(key: &PublicKey) -> MapKey {
+        state_key("former-key", &key.0)
+    }
+
     pub(crate) fn record(id: &RecordId) -> MapKey {
         state_key("record", &id.0)
     }

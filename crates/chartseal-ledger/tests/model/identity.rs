@@ -116,6 +116,7 @@ impl Plain {
         let old = std::mem::replace(&mut patient.key, key);
         patient.kem = pending.kem;
         self.keys.insert(key, fresh(Holder::Patient(body.patient)));
+        self.former_keys.insert(key, old);
         let mut entered = self.end_key(by, old, Some(key));
         let recovery = pending.tx;
         let event = Event::RecoveryCompleted(history::RecoveryCompleted { recovery, bundle });

@@ -54,6 +54,7 @@ impl Plain {
         refuse(103, before.org != org || before.suspended_from.is_none())?;
         let old = before.key;
         self.put_practitioner(by, body)?;
+        self.former_keys.insert(body.key, old);
         let (subject, new) = (body.actor, Some(body.key));
         let event = Event::KeyChanged(history::KeyChanged { subject, old, new });
         Ok(vec![
@@ -154,6 +155,7 @@ impl Plain {
             }
         }
         self.keys.insert(body.key, fresh(by.holder));
+        self.former_keys.insert(body.key, by.key);
         Ok(self.end_key(by, by.key, Some(body.key)))
     }
 

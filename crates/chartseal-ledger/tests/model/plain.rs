@@ -62,6 +62,7 @@ pub struct Plain {
     pub care: BTreeMap<PatientId, CareState>,
     pub recoveries: BTreeMap<PatientId, RecoveryState>,
     pub keys: BTreeMap<PublicKey, KeyState>,
+    pub former_keys: BTreeMap<PublicKey, PublicKey>,
     pub records: BTreeMap<RecordId, RecordState>,
     pub deposits: BTreeMap<HeaderDigest, DepositState>,
     pub deals: BTreeMap<HeaderDigest, Deals>,
@@ -112,6 +113,7 @@ impl Plain {
             next: None,
             former: BTreeMap::new(),
             keys: keys.collect(),
+            former_keys: BTreeMap::new(),
             orgs: orgs.map(|org| (org.id, *org)).collect(),
             actors: BTreeMap::new(),
             patients: BTreeMap::new(),
@@ -337,6 +339,7 @@ impl Plain {
         all.put("care", &self.care, |id| id.0.to_vec());
         all.put("recovery", &self.recoveries, |id| id.0.to_vec());
         all.put("key", &self.keys, |key| key.0.to_vec());
+        all.put("former-key", &self.former_keys, |key| key.0.to_vec());
         all.put("record", &self.records, |id| id.0.to_vec());
         all.put("deposit", &self.deposits, |header| header.0.to_vec());
         all.put("deals", &self.deals, |header| header.0.to_vec());

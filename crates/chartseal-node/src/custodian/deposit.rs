@@ -13,7 +13,7 @@ use chartseal_ledger::body::DepositAcknowledged;
 use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId};
 
-use super::{author_key, custodian_set};
+use super::{author_key, author_keys, custodian_set};
 use crate::error::{DepositFault, NodeError};
 use crate::node::Node;
 
@@ -284,7 +284,9 @@ impl Node {
         if seal.body_digest().0 != anchored.body || seal.body_len() != anchored.length {
             return Err(differs("the body"));
         }
-        author_key(state, &anchored).ok_or_else(|| differs("the author"))
+        let keys = author_keys(state, &anchored);
+        let author = author_key(&keys, header);
+        author.copied().ok_or_else(|| differs("the author"))
     }
 
     /// The same, with the author's signature.

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod author_keys;
 mod deliveries;
 mod emergency;
 mod epochs;
