@@ -35,6 +35,7 @@ mod consents;
 mod contract;
 mod demo;
 mod directory;
+mod emergency;
 mod evidence;
 mod faults;
 mod golden;
