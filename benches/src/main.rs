@@ -46,6 +46,11 @@ const MEASURES: [Measure; 24] = [
     }),
 ];
 
+/// As in the program that is measured. Replaying and executing allocate a lot, on several threads.
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [verb, dir, transactions, kind] = args.as_slice()

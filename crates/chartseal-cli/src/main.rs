@@ -40,6 +40,11 @@ mod text;
 use args::{Args, Command};
 use exit::Exit;
 
+/// Replaying and executing allocate a lot, on several threads.
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,

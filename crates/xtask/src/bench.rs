@@ -16,10 +16,16 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     let is_peer = args.only.as_ref().map(|only| only.starts_with(PEERS));
     let mut entries = Vec::new();
     if is_peer != Some(true) {
-        let run = cargo(
+        let mut run = cargo(
             root,
             &["run", "--release", "--quiet", "-p", "chartseal-benches"],
         );
+        // With the allocator that docs/operations.md advises, where it can be built.
+        if Command::new("make").arg("--version").output().is_ok() {
+            run.args(["--features", "jemalloc"]);
+        } else {
+            eprintln!("without `make` the system's allocator is measured");
+        }
         entries.extend(figures(run, args)?);
     }
     let is_policy = args
