@@ -1,8 +1,9 @@
 //! What an author has signed is read after their key is another one.
 
+use chartseal::{Ask, Purpose};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::KeyRotated;
-use chartseal_ledger::{TRANSACTION_VERSION, Transaction};
+use chartseal_ledger::{Body, TRANSACTION_VERSION, Transaction};
 use chartseal_node::keys::{public, sign};
 
 use crate::fixture::*;
@@ -23,7 +24,7 @@ fn rotate(visit: &mut Visit, old: &SigningKeyPair) -> SigningKeyPair {
         actor_key: public(old),
         seq: head.state().sequence(&public(old)) + 1,
         expires: head.height() + 10,
-        body: rotation.into(),
+        body: Body::from(rotation),
     };
     let signed = transaction.sign(|message| sign(old, message));
     visit.network.submit(signed, &[]).unwrap();
@@ -33,7 +34,7 @@ fn rotate(visit: &mut Visit, old: &SigningKeyPair) -> SigningKeyPair {
 #[test]
 fn records_are_opened_after_their_authors_key_was_rotated_twice() {
     let mut visit = Visit::new();
-    let record = visit.file_result("HbA1c 6.1 %");
+    let records = [visit.file_result("HbA1c 6.1 %")];
     visit.grant();
     let first = visit.author.person().seed().signing_key();
     let second = rotate(&mut visit, &first);
@@ -43,15 +44,15 @@ fn records_are_opened_after_their_authors_key_was_rotated_twice() {
     let keys: Vec<_> = state.author_keys(&visit.author.id()).collect();
     assert_eq!(keys, [&third, &second, &first].map(public));
 
-    let opening = visit.read(&[record]).unwrap();
+    let opening = visit.read(&records).unwrap();
     assert_eq!(opening.records[0].content(), b"HbA1c 6.1 %");
     let mut content = Vec::new();
-    let ask = chartseal::Ask::read(visit.patient.id(), &[record], chartseal::Purpose::Treat);
+    let ask = Ask::read(visit.patient.id(), &records, Purpose::Treat);
     let streamed = visit
         .doctor
         .read_stream(&mut visit.network, &ask, &mut content);
     assert_eq!(
         (streamed.unwrap().record, content),
-        (record, b"HbA1c 6.1 %".to_vec())
+        (records[0], b"HbA1c 6.1 %".to_vec())
     );
 }
