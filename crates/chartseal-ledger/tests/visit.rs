@@ -504,4 +504,10 @@ fn a_rotated_key_signs_no_more_and_the_new_one_is_the_same_person() {
     chain.ok(&new, again);
     let state = chain.head.state().patient(&patient(1)).unwrap();
     assert_eq!((state.key, state.kem), (new.public(), [3; 32]));
+    // What the old one signed is still theirs.
+    let old = patient_key(1).public();
+    let state = chain.head.state();
+    assert_eq!(state.former_key(&new.public()), Some(old));
+    let keys: Vec<_> = state.author_keys(&patient(1).into()).collect();
+    assert_eq!(keys, [new.public(), old]);
 }

@@ -249,7 +249,7 @@ impl Network {
             return Ok(found);
         }
         // One that is too long for a message, or damaged in a part of each copy.
-        let (front, outboard) = self.outline(request, record, |_| true)?;
+        let (front, outboard) = self.outline(request, record, |front| expected.is_front(front))?;
         let mut body = Vec::new();
         for groups in parts(&outboard) {
             body.extend(self.body_part(request, record, &outboard, groups)?);

@@ -470,3 +470,49 @@ pub(crate) fn still_released(
         .filter(is_released)
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+    use crate::{Class, Offer};
+
+    #[test]
+    fn a_sealed_record_is_the_one_that_was_permitted_whole_and_of_its_author() {
+        let mut network = Network::in_memory().unwrap();
+        let hospital = network.enrol_organization().unwrap();
+        let mut enrol = || {
+            network
+                .enrol_practitioner(&hospital, &["physician"])
+                .unwrap()
+        };
+        let (mut author, mut doctor) = (enrol(), enrol());
+        let mut patient = network.enrol_patient(&hospital).unwrap();
+        let documents = [&b"HbA1c 6.1 %"[..], b"HbA1c 6.0 %"];
+        let documents = documents.map(|it| Document::new(Class::LABORATORY, "text/plain", it));
+        let kit = patient.filing_kit();
+        let filed = author.file(&mut network, &kit, &documents, |_| ());
+        let records: Vec<RecordId> = filed.unwrap().iter().map(|filed| filed.record).collect();
+        let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(60_000));
+        patient.grant(&mut network, &doctor, &offer).unwrap();
+        let ask = Ask::read(patient.id(), &records, Purpose::Treat);
+        let request = doctor.request(&mut network, &ask).unwrap();
+
+        let expected = request.expected(&network).unwrap();
+        let [(first, one), (second, other)] = &expected[..] else {
+            panic!("{expected:?}");
+        };
+        let given = |record| network.envelope(&request.id, record, one);
+        let envelope = given(first).unwrap();
+        assert!(one.is(&envelope) && !other.is(&envelope));
+        assert!(given(second).is_err(), "every node gives another record");
+        let mut damaged = envelope.clone();
+        damaged.body[0] ^= 1;
+        assert!(!one.is(&damaged));
+        let stranger = Expected {
+            authors: vec![doctor.person().signing().verifying_key()],
+            ..one.clone()
+        };
+        assert!(!stranger.is(&envelope));
+    }
+}

@@ -5,8 +5,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_client::Remote;
-
 /// How long a node may take before another one is asked too, and how long others may take once enough have answered.
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
 
@@ -24,7 +22,10 @@ pub(crate) struct Answers<T> {
 
 impl<T: Send + 'static> Answers<T> {
     /// Asks all at a time.
-    pub(crate) fn of(nodes: &[Remote], ask: impl Fn(&Remote) -> T + Send + Sync + 'static) -> Self {
+    pub(crate) fn of<N: Clone + Send + 'static>(
+        nodes: &[N],
+        ask: impl Fn(&N) -> T + Send + Sync + 'static,
+    ) -> Self {
         let (answered, coming) = channel();
         let ask = Arc::new(ask);
         for place in 0..nodes.len() {
@@ -78,11 +79,11 @@ impl<T: Send + 'static> Answers<T> {
 
 /// The first good answer, with its node's place. They are asked in turn, beginning with `first`: the next one once a node
 /// fails, or takes longer than `within`. Why each failed, if none has one.
-pub(crate) fn ask_in_turn<T: Send + 'static, E: Send + 'static>(
-    nodes: &[Remote],
+pub(crate) fn ask_in_turn<N: Clone + Send + 'static, T: Send + 'static, E: Send + 'static>(
+    nodes: &[N],
     first: usize,
     within: Duration,
-    ask: impl Fn(&Remote) -> Result<T, E> + Send + Sync + 'static,
+    ask: impl Fn(&N) -> Result<T, E> + Send + Sync + 'static,
 ) -> Result<Answer<T>, Vec<E>> {
     let (answered, coming) = channel();
     let ask = Arc::new(ask);
@@ -106,10 +107,10 @@ pub(crate) fn ask_in_turn<T: Send + 'static, E: Send + 'static>(
 }
 
 /// Asks a node on a thread of its own, which ends with its answer, whether anybody waits for it or not.
-fn begin<T: Send + 'static>(
-    nodes: &[Remote],
+fn begin<N: Clone + Send + 'static, T: Send + 'static>(
+    nodes: &[N],
     place: usize,
-    ask: &Arc<impl Fn(&Remote) -> T + Send + Sync + 'static>,
+    ask: &Arc<impl Fn(&N) -> T + Send + Sync + 'static>,
     answered: &Sender<Answer<T>>,
 ) {
     let Some(node) = nodes.get(place).cloned() else {
@@ -120,4 +121,58 @@ fn begin<T: Send + 'static>(
         // Who has what it needs does not listen any more.
         let _ = answered.send((place, ask(&node)));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a node does with a question.
+    #[derive(Clone, Copy)]
+    enum Does {
+        Answer(u8),
+        Fail(u8),
+        Hang,
+    }
+
+    fn ask(does: &Does) -> Result<u8, u8> {
+        match does {
+            Does::Answer(answer) => Ok(*answer),
+            Does::Fail(why) => Err(*why),
+            Does::Hang => loop {
+                thread::park();
+            },
+        }
+    }
+
+    fn in_turn(nodes: &[Does], first: usize) -> Result<(usize, u8), Vec<u8>> {
+        ask_in_turn(nodes, first, Duration::from_millis(5), ask)
+    }
+
+    #[test]
+    fn the_first_good_answer_counts_whoever_fails_or_hangs_before() {
+        use Does::{Answer, Fail, Hang};
+        let patient = |nodes: &[Does], first| ask_in_turn(nodes, first, Duration::MAX, ask);
+        assert_eq!(patient(&[Answer(1), Answer(2)], 1), Ok((1, 2)));
+        assert_eq!(patient(&[Answer(1), Fail(2)], 1), Ok((0, 1)));
+        assert_eq!(in_turn(&[Hang, Hang, Fail(3), Answer(4)], 0), Ok((3, 4)));
+        assert_eq!(in_turn(&[Answer(1), Hang], 1), Ok((0, 1)));
+        assert_eq!(in_turn(&[Fail(1), Fail(2), Fail(3)], 2), Err(vec![3, 1, 2]));
+        assert_eq!(in_turn(&[], 0), Err(Vec::new()));
+    }
+
+    #[test]
+    fn once_there_are_enough_nobody_waits_for_one_that_hangs() {
+        use Does::{Answer, Fail, Hang};
+        let two = |came: &[(usize, Result<u8, u8>)]| {
+            came.iter().filter(|(_, answer)| answer.is_ok()).count() >= 2
+        };
+        let answers = Answers::of(&[Answer(1), Hang, Fail(3), Answer(4)], ask).gather(two);
+        assert_eq!(answers, [(0, Ok(1)), (2, Err(3)), (3, Ok(4))]);
+        // Of those that answer at all, all are heard, enough or not.
+        let answers = Answers::of(&[Fail(1), Fail(2), Answer(3)], ask).gather(two);
+        assert_eq!(answers, [(0, Err(1)), (1, Err(2)), (2, Ok(3))]);
+        let nobody: [Does; 0] = [];
+        assert_eq!(Answers::of(&nobody, ask).gather(two), []);
+    }
 }
