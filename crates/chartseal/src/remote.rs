@@ -166,7 +166,7 @@ impl There {
             return self.ask(GRACE, submit);
         }
         let answers = Answers::of(&self.nodes, submit).gather(is_one_good);
-        first_good(answers).map(|_| ())
+        first_good(answers)
     }
 
     fn settle(&mut self, mut open: Vec<TxId>) -> Result<(), Error> {
@@ -207,7 +207,7 @@ impl There {
         let height = self.follower.height();
         let put = move |node: &Remote| level(node, height).and_then(|()| node.put_kem_key(&key));
         // One node that has it is enough for whoever asks all.
-        first_good(Answers::of(&self.nodes, put).gather(is_one_good)).map(|_| ())
+        first_good(Answers::of(&self.nodes, put).gather(is_one_good))
     }
 
     pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, Error> {

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     /// What a node does with a question.
-    #[derive(Clone, Copy)]
+    #[derive(Clone)]
     enum Does {
         Answer(u8),
         Fail(u8),

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use chartseal::{Ask, Class, Document, Network, Purpose};
+use chartseal::{Ask, Class, Document, Network, OpenedRecord, Purpose};
 use chartseal_cluster::Serves;
 
-use crate::service::made;
+use crate::service::serving;
 
 /// How long the client waits for a node that takes a question and says nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn an_emergency_waits_for_no_node_that_hangs() {
-    let mut cluster = made(Serves::Encrypted);
+    let mut cluster = serving(Serves::Encrypted);
     let mut network = Network::connect(&cluster.place()).unwrap();
     let hospital = network.organizations()[0];
     let enrolled = network.enrol_practitioner(&hospital, &["physician"]);
@@ -38,7 +38,7 @@ fn an_emergency_waits_for_no_node_that_hangs() {
     let ask = Ask::read(patient.id(), &records, Purpose::Btg);
     let opening = doctor.read(&mut network, &ask).unwrap();
     let took = begun.elapsed();
-    let opened: Vec<_> = opening.records.iter().map(|it| it.content()).collect();
+    let opened: Vec<_> = opening.records.iter().map(OpenedRecord::content).collect();
     assert_eq!(opened, contents);
     assert_eq!(opening.liars, []);
     // It still hangs, and nothing above waited for it to be given up.
