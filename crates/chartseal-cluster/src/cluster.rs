@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -104,6 +105,8 @@ const BLOCK: u16 = 16;
 #[derive(Debug)]
 pub struct Cluster {
     program: Program,
+    /// Nodes that are another program by now.
+    replaced: BTreeMap<usize, PathBuf>,
     validators: usize,
     nodes: Vec<Option<Child>>,
     environment: Vec<(String, String)>,
@@ -138,6 +141,7 @@ impl Cluster {
         found(&place, plan, Clock::System.now()).unwrap();
         let mut cluster = Self {
             program,
+            replaced: BTreeMap::new(),
             validators: setting.validators,
             // There is room for a newcomer.
             nodes: (0..=setting.validators).map(|_| None).collect(),
@@ -252,14 +256,15 @@ impl Cluster {
             .append(true)
             .open(self.log_file(number))
             .unwrap();
+        let path = self.replaced.get(&number).unwrap_or(&self.program.path);
         let mut command = match &self.spaces {
             Some(spaces) => {
                 let mut command = Command::new("ip");
                 command.args(["netns", "exec", &spaces.of(number).name]);
-                command.arg(&self.program.path);
+                command.arg(path);
                 command
             }
-            None => Command::new(&self.program.path),
+            None => Command::new(path),
         };
         let environment = self.environment.iter().map(|(key, value)| (key, value));
         let command = command
@@ -342,14 +347,23 @@ impl Cluster {
         }
         for number in 0..self.nodes.len() {
             if self.nodes[number].is_some() {
-                let ended = self.await_end(number);
-                assert!(
-                    ended.success(),
-                    "node {number}: {ended}: {}",
-                    self.log(number)
-                );
+                self.await_success(number);
             }
         }
+    }
+
+    /// Has a node end gracefully and start again as the program at `path`, of another version perhaps.
+    pub fn replace(&mut self, number: usize, path: PathBuf) {
+        self.control(number).unwrap().stop().unwrap();
+        self.await_success(number);
+        self.replaced.insert(number, path);
+        self.start(number);
+    }
+
+    fn await_success(&mut self, number: usize) {
+        let ended = self.await_end(number);
+        let log = self.log(number);
+        assert!(ended.success(), "node {number}: {ended}: {log}");
     }
 
     /// A connection to a node's control socket.

@@ -7,6 +7,7 @@ pub(crate) struct Args {
     pub(crate) list: bool,
     pub(crate) json: bool,
     pub(crate) only: Option<String>,
+    pub(crate) from: Option<String>,
 }
 
 impl Args {
@@ -23,6 +24,9 @@ impl Args {
                 "--peers" => args.peers = true,
                 "--list" => args.list = true,
                 "--json" => args.json = true,
+                "--from" => {
+                    args.from = Some(words.next().ok_or("--from needs a revision")?.clone());
+                }
                 _ => args.only = Some(words.next().ok_or("--only needs a name")?.clone()),
             }
         }

@@ -1,4 +1,4 @@
-//! Chartseal's tasks: `cargo xtask test`, `graph`, `no-std`, `bench`, `sabotage`.
+//! Chartseal's tasks: `cargo xtask test`, `graph`, `no-std`, `bench`, `sabotage`, `upgrade`.
 
 mod args;
 mod bench;
@@ -9,6 +9,7 @@ mod layers;
 mod no_std;
 mod sabotage;
 mod test;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +21,8 @@ usage: cargo xtask TASK
   graph [--check]                          the crates' graph in docs/architecture.md, and their order
   no-std                                   the envelope in a program without std: links, runs
   bench [--peers] [--only ID] [--json]     the figures, ours and the other in turns
-  sabotage [--only NAME] [--list] [--json] the checks that tests would miss if they were gone";
+  sabotage [--only NAME] [--list] [--json] the checks that tests would miss if they were gone
+  upgrade --from REVISION                  a network of that revision's nodes becomes this one's, node by node";
 
 /// Exit codes as the program's: 0 done, 1 something does not hold, 3 misuse or no way to find out.
 fn main() -> ExitCode {
@@ -58,6 +60,7 @@ fn run() -> Result<bool, String> {
             let args = args::Args::parse(&rest, &["--only", "--list", "--json"])?;
             sabotage::run(&root, &args)
         }
+        Some("upgrade") => upgrade::run(&root, &args::Args::parse(&rest, &["--from"])?),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             Ok(true)

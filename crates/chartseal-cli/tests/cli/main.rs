@@ -56,4 +56,5 @@ mod s3;
 mod schema;
 mod service;
 mod support;
+mod upgrade;
 mod witness;
