@@ -5,7 +5,8 @@
 mod server;
 
 use std::env;
-use std::process::Command;
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore, S3, VaultError, conformance};
@@ -59,25 +60,122 @@ fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
         return;
     };
     let port = server.port();
-    let child = |test: &str| {
-        let ran = Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", test])
-            .env("AWS_ACCESS_KEY_ID", "a key")
-            .env("AWS_SECRET_ACCESS_KEY", "its secret")
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("CHARTSEAL_S3", format!("http://127.0.0.1:{port}"))
-            .output()
-            .unwrap();
-        let said = [ran.stdout, ran.stderr].concat();
-        let said = String::from_utf8(said).unwrap();
-        assert!(ran.status.success(), "{said}");
-        assert!(!said.contains("its secret"), "{said}");
-    };
     // The bucket is the operator's to make.
     server.make_bucket("ciphertext");
-    child("s3_child");
+    run(port, "s3_child");
     server.stop();
-    child("gone_child");
+    run(port, "gone_child");
+}
+
+#[test]
+fn an_upload_that_ends_in_its_middle_leaves_nothing_and_is_made_again() {
+    let Some(mut server) = Server::start() else {
+        return;
+    };
+    let port = server.port();
+    server.make_bucket("ciphertext");
+    // The client is gone; the server has some of the parts.
+    let mut client = half_way(port);
+    client.kill().unwrap();
+    client.wait().unwrap();
+    run(port, "whole_child");
+    // The server is gone.
+    let mut client = half_way(port);
+    server.stop();
+    client.stdin.take().unwrap().write_all(b"\n").unwrap();
+    succeeded(client.wait_with_output().unwrap());
+}
+
+/// A process that puts a blob and waits, when half of it is read, to be told to go on.
+fn half_way(port: u16) -> Child {
+    let mut client = child(port, "half_child");
+    client.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut client = client.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(client.stdout.as_mut().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains(HALF)));
+    client
+}
+
+fn child(port: u16, test: &str) -> Command {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child
+        .args(["--ignored", "--exact", "--nocapture", test])
+        .env("AWS_ACCESS_KEY_ID", "a key")
+        .env("AWS_SECRET_ACCESS_KEY", "its secret")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("CHARTSEAL_S3", format!("http://127.0.0.1:{port}"));
+    child
+}
+
+fn run(port: u16, test: &str) {
+    succeeded(child(port, test).output().unwrap());
+}
+
+fn succeeded(ran: Output) {
+    let said = [ran.stdout, ran.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    assert!(ran.status.success(), "{said}");
+    assert!(!said.contains("its secret"), "{said}");
+}
+
+const HALF: &str = "half of it is read";
+/// Several parts of a multipart upload.
+const LONG: usize = 32 << 20;
+
+fn long() -> (BlobId, Vec<u8>) {
+    let bytes: Vec<u8> = (0..LONG).map(|at| (at % 251) as u8).collect();
+    (BlobId::of(&bytes), bytes)
+}
+
+/// Gives the first half, says so, and the second half only when it is told to.
+struct Halting<'a> {
+    first: &'a [u8],
+    second: &'a [u8],
+    waited: bool,
+}
+
+impl Read for Halting<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if !self.first.is_empty() {
+            return self.first.read(to);
+        }
+        if !self.waited {
+            self.waited = true;
+            println!("{HALF}");
+            io::stdin().read_line(&mut String::new())?;
+        }
+        self.second.read(to)
+    }
+}
+
+#[test]
+#[ignore = "a child of a test above"]
+fn half_child() {
+    let store = ObjectBlobStore::s3(&place()).unwrap();
+    let (id, bytes) = long();
+    let (first, second) = bytes.split_at(LONG / 2);
+    let mut halting = Halting {
+        first,
+        second,
+        waited: false,
+    };
+    let refused = store.put_stream(&id, &mut halting).unwrap_err();
+    assert!(halting.waited);
+    let said = refused.to_string();
+    assert!(said.contains("the object store"), "{said}");
+}
+
+#[test]
+#[ignore = "a child of a test above"]
+fn whole_child() {
+    let store = ObjectBlobStore::s3(&place()).unwrap();
+    let (id, bytes) = long();
+    assert_eq!(store.ids().unwrap(), []);
+    assert_eq!(store.get(&id).unwrap(), None);
+    store.put_stream(&id, &mut &bytes[..]).unwrap();
+    assert_eq!(store.get(&id).unwrap().unwrap(), bytes);
+    // What is there is not sent again, so the next test begins without it.
+    store.delete(&[id]).unwrap();
 }
 
 fn place() -> S3 {

@@ -28,9 +28,9 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         needed(&mut git(&["worktree", "add", "--detach", SOURCES, from]))?;
     }
     let built = root.join(BUILT);
-    let mut build = cargo(&sources, &["build", "--release", "--locked"]);
-    build.args(["--package", "chartseal-cli"]);
-    needed(build.env("CARGO_TARGET_DIR", &built))?;
+    let mut compile = cargo(&sources, &["build", "--release", "--locked"]);
+    compile.args(["--package", "chartseal-cli"]);
+    needed(compile.env("CARGO_TARGET_DIR", &built))?;
     let mut test = cargo(root, &["test", "--release", "--workspace", "--test", "cli"]);
     test.args(["--", "upgrade::", "--nocapture"]);
     succeeds(test.env("CHARTSEAL_OLDER", built.join("release/chartseal")))
