@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::ops::Range;
 use std::thread;
+use std::time::Duration;
 
 use chartseal_api::{MAX_PART, Outline, Redeal};
 use chartseal_consensus::Replica as _;
@@ -19,6 +20,7 @@ use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::reading::Expected;
 use crate::remote::envelope_of;
+use crate::several::LONG_GRACE;
 use crate::watch::Watch;
 
 /// How many groups of a body are asked for at a time: 4 MiB.
@@ -81,10 +83,7 @@ impl Network {
             Place::Here(_) => self
                 .running()
                 .find_map(|node| node.outline(request, record).ok().and_then(checked)),
-            Place::There(there) => there.nodes().iter().find_map(|node| {
-                let outline = node.outline(request, record);
-                outline.ok().and_then(checked)
-            }),
+            Place::There(there) => there.outline(request, record, checked),
         };
         found.ok_or(Error::NoCiphertext(*record))
     }
@@ -104,10 +103,7 @@ impl Network {
                 let given = node.body_part(request, record, outboard, part.clone());
                 given.ok().filter(is_it)
             }),
-            Place::There(there) => there.nodes().iter().find_map(|node| {
-                let given = node.body_part(request, record, part.clone());
-                given.ok().filter(is_it)
-            }),
+            Place::There(there) => there.body_part(request, record, part, is_it),
         };
         found.ok_or(Error::NoCiphertext(*record))
     }
@@ -182,9 +178,19 @@ impl Network {
         request: &RequestId,
         reader: &KemPublicKey,
     ) -> Result<Vec<Given>, Error> {
+        self.releases_within(request, reader, LONG_GRACE)
+    }
+
+    /// The same; custodians in other processes may take so long once enough others have answered.
+    pub(crate) fn releases_within(
+        &mut self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+        grace: Duration,
+    ) -> Result<Vec<Given>, Error> {
         let ordering = match &mut self.place {
             Place::Here(ordering) => ordering,
-            Place::There(there) => return Ok(there.releases(request, reader)),
+            Place::There(there) => return Ok(there.releases(request, reader, grace)),
         };
         let nodes = ordering.replicas_mut().iter_mut();
         // Who refuses has none, and says why when it is asked for its shares.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use chartseal_codec::from_bytes;
 use chartseal_envelope::{
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::patient::Patient;
 use crate::person::Person;
+use crate::several::{GRACE, LONG_GRACE};
 use crate::texts::{reason_text, token};
 
 /// What a clinician asks for, and why.
@@ -76,6 +78,8 @@ pub struct Request {
     height: u64,
     reader: KemKeyPair,
     permitted: Vec<RecordId>,
+    /// How long custodians may take once enough others gave their shares.
+    grace: Duration,
 }
 
 impl Request {
@@ -226,6 +230,12 @@ impl Person {
             height: decided.position.height,
             reader,
             permitted,
+            // Receipts belong on the chain, but a life does not wait for a node that hangs.
+            grace: if ask.purpose == Purpose::Btg {
+                GRACE
+            } else {
+                LONG_GRACE
+            },
         })
     }
 }
@@ -389,7 +399,9 @@ type Collected = (Vec<(OrgId, Release)>, Option<NodeError>);
 
 fn collect_releases(network: &mut Network, request: &Request) -> Result<Collected, Error> {
     let (mut releases, mut refusal) = (Vec::new(), None);
-    for (org, given) in network.releases(&request.id, request.reader.public_key())? {
+    for (org, given) in
+        network.releases_within(&request.id, request.reader.public_key(), request.grace)?
+    {
         match given {
             Ok(given) => {
                 let state = network.state()?;

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
@@ -39,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_millis(300);
 /// The same while custodians wait for their receipts.
 const SHORT_WAIT: Duration = Duration::from_millis(20);
+/// How long a node may take over a part of a body, which is 4 MiB at most, before another one is asked too.
+const PART_GRACE: Duration = Duration::from_secs(2);
 /// How long a node may take to get as far as this process.
 const LEVEL: Duration = Duration::from_secs(10);
 /// How many transactions wait at a time: fewer than a pool takes of one key.
@@ -50,8 +54,8 @@ pub(crate) struct There {
     nodes: Vec<Remote>,
     log_keys: Vec<String>,
     follower: Follower,
-    /// Which node is asked for blocks.
-    source: usize,
+    /// Which node is asked first: who answered last.
+    source: AtomicUsize,
 }
 
 impl There {
@@ -74,7 +78,7 @@ impl There {
             nodes,
             log_keys: Vec::new(),
             follower: Follower::new(genesis),
-            source: 0,
+            source: AtomicUsize::new(0),
         };
         while there.follow(Duration::ZERO)? {}
         // A node that is down now has no key in the trust policy: its exports are not asked for.
@@ -107,23 +111,68 @@ impl There {
                 // Lying: another one may do better.
                 Err(error) => {
                     failed = Some(error);
-                    self.source = (self.source + 1) % self.nodes.len();
+                    self.source.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
         Err(failed.map_or(Error::NobodyThere, Error::from))
     }
 
+    fn first_asked(&self) -> usize {
+        self.source.load(Ordering::Relaxed) % self.nodes.len().max(1)
+    }
+
     /// The answer of the node that answered last, or of the next one if it is down or hangs.
     fn ask<T: Send + 'static>(
-        &mut self,
+        &self,
         within: Duration,
         ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        let (source, found) = ask_in_turn(&self.nodes, self.source, within, ask)
+        let (source, found) = ask_in_turn(&self.nodes, self.first_asked(), within, ask)
             .map_err(|mut why| why.pop().map_or(Error::NobodyThere, Error::from))?;
-        self.source = source;
+        self.source.store(source, Ordering::Relaxed);
         Ok(found)
+    }
+
+    /// The same, of the first node whose answer is what was asked for.
+    fn ask_for<T: Send + 'static, U>(
+        &self,
+        within: Duration,
+        ask: impl Fn(&Remote) -> Result<T, ClientError> + Clone + Send + Sync + 'static,
+        checked: impl Fn(T) -> Option<U>,
+    ) -> Option<U> {
+        for _ in 0..self.nodes.len() {
+            if let Some(found) = checked(self.ask(within, ask.clone()).ok()?) {
+                return Some(found);
+            }
+            self.source.fetch_add(1, Ordering::Relaxed);
+        }
+        None
+    }
+
+    /// What a sealed record's body is made of, from the first node that gives the right one.
+    pub(crate) fn outline<T>(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        checked: impl Fn(Outline) -> Option<T>,
+    ) -> Option<T> {
+        let (request, record) = (*request, *record);
+        let ask = move |node: &Remote| node.outline(&request, &record);
+        self.ask_for(PART_GRACE, ask, checked)
+    }
+
+    /// A part of a body, from the first node that gives the right bytes.
+    pub(crate) fn body_part(
+        &self,
+        request: &RequestId,
+        record: &RecordId,
+        part: Range<u64>,
+        is_it: impl Fn(&Vec<u8>) -> bool,
+    ) -> Option<Vec<u8>> {
+        let (request, record) = (*request, *record);
+        let ask = move |node: &Remote| node.body_part(&request, &record, part.clone());
+        self.ask_for(PART_GRACE, ask, |bytes| Some(bytes).filter(&is_it))
     }
 
     /// Follows the chain until something holds, or not for long.
@@ -159,7 +208,7 @@ impl There {
     }
 
     /// Texts go to every node; a transaction alone to one that takes it, for nodes pass it on.
-    fn hand_in(&mut self, submission: Submission) -> Result<(), Error> {
+    fn hand_in(&self, submission: Submission) -> Result<(), Error> {
         let is_alone = submission.texts.is_empty();
         let submit = move |node: &Remote| node.submit(&submission);
         if is_alone {
@@ -186,7 +235,7 @@ impl There {
     }
 
     /// Which of these are final, at heights that are followed.
-    fn final_ids(&mut self, ids: &[TxId]) -> Result<Vec<TxId>, Error> {
+    fn final_ids(&self, ids: &[TxId]) -> Result<Vec<TxId>, Error> {
         let mut known = Vec::new();
         for id in ids {
             let asked = *id;
@@ -226,7 +275,7 @@ impl There {
         ask: impl Fn(&Remote) -> Result<Option<T>, ClientError> + Send + Sync + 'static,
     ) -> Result<Option<T>, Error> {
         // Who has none gives no answer, so that the next one is asked.
-        let found = ask_in_turn(&self.nodes, self.source, GRACE, move |node| {
+        let found = ask_in_turn(&self.nodes, self.first_asked(), GRACE, move |node| {
             ask(node).map_err(Some)?.ok_or(None::<ClientError>)
         });
         match found {
@@ -299,20 +348,25 @@ impl There {
         Some(taken(to, done.and_then(|()| node.redeal(redeal))))
     }
 
-    /// Every custodian's answer; once enough are there, of those that answer without delay. Their receipts are on the chain
-    /// when this ends, as far as it is followed here.
-    pub(crate) fn releases(&mut self, request: &RequestId, reader: &KemPublicKey) -> Vec<Given> {
+    /// Every custodian's answer; once enough are there, of those that take no longer than `grace`. Their receipts are on the
+    /// chain when this ends, as far as it is followed here.
+    pub(crate) fn releases(
+        &mut self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+        grace: Duration,
+    ) -> Vec<Given> {
         let ask = ReleaseAsk {
             request: *request,
             reader: reader.clone(),
         };
         let height = self.follower.height();
         let mut answers = Answers::of(&self.nodes, move |node| {
-            // Most nodes are as far as this process.
-            let done = node.release(&ask);
-            let done = done.or_else(|_| level(node, height).and_then(|()| node.release(&ask)));
+            // One that is behind might not know yet that the permit was revoked, and would file a receipt for nothing.
+            let done = level(node, height).and_then(|()| node.release(&ask));
             (node.org(), done.map_err(node_error))
-        });
+        })
+        .with_grace(grace);
         let needed = self.needed(request);
         let are_enough = |came: &[(usize, Given)]| {
             came.iter().filter(|(_, (_, given))| given.is_ok()).count() >= needed

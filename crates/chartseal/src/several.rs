@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How long a node may take before another one is asked too, and how long others may take once enough have answered.
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
+/// How long others may take where what they do should be done, but need not be waited for.
+pub(crate) const LONG_GRACE: Duration = Duration::from_secs(5);
 
 /// A node's place among those that were asked, and its answer.
 type Answer<T> = (usize, T);
@@ -17,6 +19,7 @@ pub(crate) struct Answers<T> {
     coming: Receiver<Answer<T>>,
     asked: usize,
     came: Vec<Answer<T>>,
+    grace: Duration,
     enough_since: Option<Instant>,
 }
 
@@ -35,8 +38,14 @@ impl<T: Send + 'static> Answers<T> {
             coming,
             asked: nodes.len(),
             came: Vec::new(),
+            grace: GRACE,
             enough_since: None,
         }
+    }
+
+    /// As much time for those that are late, once there are enough, in the place of [`GRACE`].
+    pub(crate) fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// Takes what came within `wait`. Whether more is worth waiting for: not all have answered, and those that did are not
@@ -55,7 +64,7 @@ impl<T: Send + 'static> Answers<T> {
         }
         let is_late = self
             .enough_since
-            .is_some_and(|since| since.elapsed() >= GRACE);
+            .is_some_and(|since| since.elapsed() >= self.grace);
         self.came.len() < self.asked && !is_late
     }
 

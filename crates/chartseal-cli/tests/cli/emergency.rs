@@ -1,5 +1,6 @@
 //! An emergency while a node hangs: it keeps its connections, and answers nobody.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal::{Ask, Class, Document, Network, OpenedRecord, Purpose};
@@ -29,6 +30,10 @@ fn an_emergency_waits_for_no_node_that_hangs() {
         .restrict(&mut network, &[Class::ALLERGY], &[])
         .unwrap();
 
+    // An emergency role counts only some time after a second organization agreed to it.
+    let delay = network.head().unwrap().params().emergency_role_delay_ms;
+    thread::sleep(Duration::from_millis(delay));
+
     // It is the first that is asked for everything: for blocks, for texts, for sealed records.
     cluster.stop(0);
     let begun = Instant::now();
@@ -37,7 +42,15 @@ fn an_emergency_waits_for_no_node_that_hangs() {
         .unwrap();
     let ask = Ask::read(patient.id(), &records, Purpose::Btg);
     let opening = doctor.read(&mut network, &ask).unwrap();
+    // Nor does who comes only now.
+    let mut another = Network::connect(&cluster.place()).unwrap();
+    let mut content = Vec::new();
+    let ask = Ask::read(patient.id(), &records[..1], Purpose::Btg);
+    doctor
+        .read_stream(&mut another, &ask, &mut content)
+        .unwrap();
     let took = begun.elapsed();
+    assert_eq!(content, contents[0]);
     let opened: Vec<_> = opening.records.iter().map(OpenedRecord::content).collect();
     assert_eq!(opened, contents);
     assert_eq!(opening.liars, []);

@@ -4,9 +4,10 @@
 //! this one, and nodes are restarted in turn.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chartseal::{Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId};
-use chartseal_cluster::{Cluster, Program, Serves, Setting};
+use chartseal_cluster::{Cluster, Load, Program, Serves, Setting};
 
 use crate::net::program;
 
@@ -22,7 +23,7 @@ struct Visit {
 impl Visit {
     fn at(cluster: &Cluster) -> Self {
         let mut network = Network::connect(&cluster.place()).unwrap();
-        let hospital = network.organizations()[0];
+        let hospital = cluster.config(0).organization;
         let mut enrol = || {
             let enrolled = network.enrol_practitioner(&hospital, &["physician"]);
             enrolled.unwrap()
@@ -76,7 +77,9 @@ fn nodes_are_replaced_one_after_the_other_under_load_and_back() {
     cluster.up();
     let mut visit = Visit::at(&cluster);
     visit.go_on();
-    let load = cluster.load();
+    // The first one's office signs for the visit.
+    let offices = cluster.authors().split_off(1);
+    let load = Load::start(cluster.directories(), offices, 0, Duration::from_millis(2));
     load.settle(20);
     // Each alone, as an operator does it: the next one only when this one is as far as the others.
     for (number, program) in [(0, &this), (1, &this), (2, &this), (3, &this), (0, &older)] {
