@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chartseal::{Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId};
+use chartseal::{
+    Ask, Class, Clinician, Document, Network, Offer, OpenedRecord, Patient, Purpose, RecordId,
+};
 use chartseal_cluster::{Cluster, Load, Program, Serves, Setting};
 
 use crate::net::program;
@@ -53,7 +55,7 @@ impl Visit {
         let records: Vec<RecordId> = self.filed.iter().map(|(record, _)| *record).collect();
         let ask = Ask::read(self.patient.id(), &records, Purpose::Treat);
         let opening = self.doctor.read(&mut self.network, &ask).unwrap();
-        let opened = opening.records.iter().map(|opened| opened.content());
+        let opened = opening.records.iter().map(OpenedRecord::content);
         let filed = self.filed.iter().map(|(_, content)| content.as_bytes());
         assert!(opened.eq(filed), "{:?}", self.filed);
         assert_eq!(opening.liars, []);
