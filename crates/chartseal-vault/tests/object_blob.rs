@@ -123,7 +123,7 @@ const HALF: &str = "half of it is read";
 const LONG: usize = 32 << 20;
 
 fn long() -> (BlobId, Vec<u8>) {
-    let bytes: Vec<u8> = (0..LONG).map(|at| (at % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..251_u8).cycle().take(LONG).collect();
     (BlobId::of(&bytes), bytes)
 }
 
