@@ -243,13 +243,21 @@ impl Person {
 impl Request {
     /// What custodians release, one at least.
     pub(crate) fn releases(&self, network: &mut Network) -> Result<Vec<(OrgId, Release)>, Error> {
+        self.releases_within(network, self.grace)
+    }
+
+    fn releases_within(
+        &self,
+        network: &mut Network,
+        grace: Duration,
+    ) -> Result<Vec<(OrgId, Release)>, Error> {
         if self.permitted.is_empty() {
             return Err(Error::Denied(self.id));
         }
-        let (mut releases, mut refusal) = collect_releases(network, self)?;
+        let (mut releases, mut refusal) = collect_releases(network, self, grace)?;
         if are_mixed(&releases) {
             // Custodians learn at different moments that a key was dealt anew; by now all know.
-            (releases, refusal) = collect_releases(network, self)?;
+            (releases, refusal) = collect_releases(network, self, grace)?;
         }
         if releases.is_empty() {
             let why = Box::new(refusal.ok_or(Error::NobodyThere)?);
@@ -259,6 +267,21 @@ impl Request {
             });
         }
         Ok(releases)
+    }
+
+    /// As [`combine`](Self::combine). If some shares were wrong, those that came too late are waited for after all.
+    pub(crate) fn unlock(
+        &self,
+        network: &mut Network,
+        headers: &[&Header],
+        releases: &mut Vec<(OrgId, Release)>,
+    ) -> Result<Vec<Unlocked>, Error> {
+        let unlocked = self.combine(network, headers, releases)?;
+        if self.grace == LONG_GRACE || unlocked.iter().all(|(_, key)| key.is_ok()) {
+            return Ok(unlocked);
+        }
+        *releases = self.releases_within(network, LONG_GRACE)?;
+        self.combine(network, headers, releases)
     }
 
     /// The keys of records with these headers, each with the deal whose shares gave it.
@@ -299,7 +322,7 @@ impl Request {
         let expected = self.expected(network)?;
         let (releases, mut fetched) =
             network.fetch_during(&self.id, &expected, |network| self.releases(network));
-        let releases = releases?;
+        let mut releases = releases?;
         let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
         let wanted = still_released(network, self, &releases)?;
         let envelopes = wanted.iter().map(|record| {
@@ -310,7 +333,8 @@ impl Request {
         });
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
         let headers = envelopes.iter().map(|envelope| &envelope.front.header);
-        let combined = self.combine(network, &headers.collect::<Vec<_>>(), &releases)?;
+        let headers: Vec<&Header> = headers.collect();
+        let combined = self.unlock(network, &headers, &mut releases)?;
 
         let mut faults = Vec::new();
         let mut records = Vec::with_capacity(envelopes.len());
@@ -397,11 +421,13 @@ pub(crate) fn name_liars(
 /// Every running custodian's releases, with who sent each, and the last refusal.
 type Collected = (Vec<(OrgId, Release)>, Option<NodeError>);
 
-fn collect_releases(network: &mut Network, request: &Request) -> Result<Collected, Error> {
+fn collect_releases(
+    network: &mut Network,
+    request: &Request,
+    grace: Duration,
+) -> Result<Collected, Error> {
     let (mut releases, mut refusal) = (Vec::new(), None);
-    for (org, given) in
-        network.releases_within(&request.id, request.reader.public_key(), request.grace)?
-    {
+    for (org, given) in network.releases_within(&request.id, request.reader.public_key(), grace)? {
         match given {
             Ok(given) => {
                 let state = network.state()?;

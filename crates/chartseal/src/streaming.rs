@@ -226,7 +226,7 @@ impl Request {
         network: &mut Network,
         mut content: impl Write,
     ) -> Result<StreamedRecord, Error> {
-        let releases = self.releases(network)?;
+        let mut releases = self.releases(network)?;
         let wanted = still_released(network, self, &releases)?;
         let record = *wanted.first().ok_or(Error::Denied(self.id()))?;
         let state = network.state()?;
@@ -238,7 +238,7 @@ impl Request {
         let (front, outboard) = network.outline(&self.id(), &record, is_it)?;
         let EnvelopeFront { header, seal } = front;
         let author = expected.author(&header).ok_or(Error::NoRecord(record))?;
-        let combined = self.combine(network, &[&header], &releases)?;
+        let combined = self.unlock(network, &[&header], &mut releases)?;
         let (dealing, combined) = combined.into_iter().next().ok_or(Error::NoRecord(record))?;
         let combined = combined.map_err(|why| Error::NotCombined { record, why })?;
 
