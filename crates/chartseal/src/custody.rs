@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
-use crate::reading::Expected;
+use crate::reading::{Expected, ExpectedRecords};
 use crate::remote::envelope_of;
 use crate::several::LONG_GRACE;
 use crate::watch::Watch;
@@ -210,7 +210,7 @@ impl Network {
     pub(crate) fn fetch_during<T>(
         &mut self,
         request: &RequestId,
-        records: &[(RecordId, Expected)],
+        records: &ExpectedRecords,
         work: impl FnOnce(&mut Self) -> T,
     ) -> (T, BTreeMap<RecordId, Envelope>) {
         let nodes = match &self.place {

@@ -160,6 +160,9 @@ pub struct Opening {
     pub liars: Vec<(OrgId, Fault)>,
 }
 
+/// What the sealed records of a request have to be.
+pub(crate) type ExpectedRecords = BTreeMap<RecordId, Expected>;
+
 /// A deal, and the key that its shares give.
 type Unlocked = (Dealing, Result<Combined, CombineError>);
 
@@ -306,7 +309,7 @@ impl Request {
     }
 
     /// What the permitted records' envelopes have to be.
-    pub(crate) fn expected(&self, network: &Network) -> Result<Vec<(RecordId, Expected)>, Error> {
+    pub(crate) fn expected(&self, network: &Network) -> Result<ExpectedRecords, Error> {
         let state = network.state()?;
         let decided = state.request(&self.id);
         let decided = decided.ok_or(Error::Malformed("a request"))?;
@@ -327,8 +330,7 @@ impl Request {
         let wanted = still_released(network, self, &releases)?;
         let envelopes = wanted.iter().map(|record| {
             let fetched = fetched.remove(record).map(Ok);
-            let expected = expected.iter().find(|(expected, _)| expected == record);
-            let (_, expected) = expected.ok_or(Error::NoRecord(*record))?;
+            let expected = expected.get(record).ok_or(Error::NoRecord(*record))?;
             fetched.unwrap_or_else(|| network.envelope(&self.id, record, expected))
         });
         let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
@@ -348,8 +350,8 @@ impl Request {
             let state = network.state()?;
             let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
             let EnvelopeFront { header, seal } = envelope.front;
-            let authors = author_keys(state, &anchored);
-            let author = author_key(&authors, &header).ok_or(Error::NoRecord(*record))?;
+            let expected = expected.get(record).ok_or(Error::NoRecord(*record))?;
+            let author = expected.author(&header).ok_or(Error::NoRecord(*record))?;
             let opened = open(&header, &envelope.body, &seal, author, &combined.key);
             let opened = opened.map_err(|why| Error::NotOpened {
                 record: *record,
@@ -537,7 +539,7 @@ mod tests {
         let request = doctor.request(&mut network, &ask).unwrap();
 
         let expected = request.expected(&network).unwrap();
-        let [(first, one), (second, other)] = &expected[..] else {
+        let [(first, one), (second, other)] = Vec::from_iter(&expected)[..] else {
             panic!("{expected:?}");
         };
         let given = |record| network.envelope(&request.id, record, one);

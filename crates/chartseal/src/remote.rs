@@ -15,6 +15,7 @@ use chartseal_api::{
 };
 use chartseal_client::{ClientError, Follower, Remote};
 use chartseal_envelope::{KemPublicKey, RecordId as RandomId};
+use chartseal_ledger::state::Permit;
 use chartseal_ledger::{Genesis, SignedTransaction, State};
 use chartseal_merkle::Frontier;
 use chartseal_node::serve::Config;
@@ -361,7 +362,8 @@ impl There {
             reader: reader.clone(),
         };
         let height = self.follower.height();
-        let decided = self.follower.head().state().request(request);
+        let state = self.follower.head().state();
+        let decided = state.request(request);
         // Who knows a request of the newest block is as far as this process.
         let is_new = decided.is_some_and(|it| it.position.height == height);
         let mut answers = Answers::of(&self.nodes, move |node| {
@@ -375,17 +377,19 @@ impl There {
             (node.org(), done.map_err(node_error))
         })
         .with_grace(grace);
-        let needed = self.needed(request);
+        let needed = needed(state, request).unwrap_or(self.nodes.len());
         let are_enough = |came: &[(usize, Given)]| {
             came.iter().filter(|(_, (_, given))| given.is_ok()).count() >= needed
         };
         // Each waits for its receipt. What is final meanwhile is followed, so that nothing is left to follow afterwards.
         let mut wait = Duration::ZERO;
         while answers.are_open(wait, are_enough) {
-            let waits =
-                |place: usize, org: &OrgId| !answers.has(place) && !self.is_receipted(request, org);
+            let state = self.follower.head().state();
+            let permits = permits(state, request);
             let mut nodes = self.nodes.iter().enumerate();
-            let is_some_due = nodes.any(|(place, node)| waits(place, &node.org()));
+            let is_some_due = nodes.any(|(place, node)| {
+                !answers.has(place) && !is_receipted(state, &permits, &node.org())
+            });
             let is_followed = is_some_due && self.follow(SHORT_WAIT).is_ok();
             wait = if is_followed {
                 Duration::ZERO
@@ -403,37 +407,13 @@ impl There {
         let released: BTreeSet<([u8; 32], u64)> = released.collect();
         // Who gives shares without one is for the patient's verifier to find, not a reason to open nothing.
         let _ = self.until(|state| {
-            let permits = state.request(request).map(|asked| asked.permits);
-            let permits = permits.unwrap_or_default();
+            let permits = permits(state, request);
             released.iter().all(|(header, bit)| {
                 let mut of_it = permits.iter().filter(|permit| permit.header.0 == *header);
                 of_it.any(|permit| permit.released & bit != 0)
             })
         });
         given
-    }
-
-    /// How many custodians' shares open every record of a request; all that there are, if it is not known.
-    fn needed(&self, request: &RequestId) -> usize {
-        let state = self.follower.head().state();
-        let permits = state.request(request).map(|asked| asked.permits);
-        let records = permits
-            .into_iter()
-            .flatten()
-            .map(|permit| state.record(&permit.record));
-        let needed = records.map(|record| record.map(|record| record.custodians.t));
-        let most = needed.max().flatten().and_then(|t| usize::try_from(t).ok());
-        most.unwrap_or(self.nodes.len())
-    }
-
-    /// Whether the chain has a custodian's receipt for some record of a request, as far as it is followed.
-    fn is_receipted(&self, request: &RequestId, org: &OrgId) -> bool {
-        let state = self.follower.head().state();
-        let permits = state.request(request).map(|asked| asked.permits);
-        permits.into_iter().flatten().any(|permit| {
-            let index = index_for(state, org, &permit.record);
-            index.is_some_and(|index| permit.released & (1 << (index.get() - 1)) != 0)
-        })
     }
 
     /// A history's entries up to the state that is followed, which says whether they are all.
@@ -623,6 +603,28 @@ pub(crate) fn envelope_of(
     let (place, found) = found.ok()?;
     *first = place;
     Some(found)
+}
+
+/// What a request was permitted.
+fn permits(state: State<'_>, request: &RequestId) -> Vec<Permit> {
+    let asked = state.request(request);
+    asked.map(|asked| asked.permits).unwrap_or_default()
+}
+
+/// How many custodians' shares open every record of a request; `None` if nothing is known of one.
+fn needed(state: State<'_>, request: &RequestId) -> Option<usize> {
+    let permits = permits(state, request);
+    let records = permits.iter().map(|permit| state.record(&permit.record));
+    let needed = records.map(|record| record.map(|record| record.custodians.t));
+    needed.max().flatten().and_then(|t| usize::try_from(t).ok())
+}
+
+/// Whether there is a custodian's receipt for some record of a request.
+fn is_receipted(state: State<'_>, permits: &[Permit], org: &OrgId) -> bool {
+    permits.iter().any(|permit| {
+        let index = index_for(state, org, &permit.record);
+        index.is_some_and(|index| permit.released & (1 << (index.get() - 1)) != 0)
+    })
 }
 
 fn is_one_good<T>(came: &[(usize, Result<T, ClientError>)]) -> bool {

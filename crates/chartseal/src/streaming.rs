@@ -231,9 +231,8 @@ impl Request {
         let record = *wanted.first().ok_or(Error::Denied(self.id()))?;
         let state = network.state()?;
         let anchored = state.record(&record).ok_or(Error::NoRecord(record))?;
-        let mut expected = self.expected(network)?.into_iter();
-        let expected = expected.find(|(expected, _)| *expected == record);
-        let (_, expected) = expected.ok_or(Error::NoRecord(record))?;
+        let expected = self.expected(network)?.remove(&record);
+        let expected = expected.ok_or(Error::NoRecord(record))?;
         let is_it = |front: &EnvelopeFront| expected.is_front(front);
         let (front, outboard) = network.outline(&self.id(), &record, is_it)?;
         let EnvelopeFront { header, seal } = front;

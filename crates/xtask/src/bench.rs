@@ -4,7 +4,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::command::{captured_out, cargo, succeeds, typed};
+use crate::command::{captured_out, cargo, is_installed, must_succeed, typed};
 
 /// What the peers' figures are called.
 const PEERS: &str = "peers/";
@@ -21,7 +21,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
             &["run", "--release", "--quiet", "-p", "chartseal-benches"],
         );
         // With the allocator that docs/operations.md advises, where it can be built.
-        if Command::new("make").arg("--version").output().is_ok() {
+        if is_installed("make", &[]) {
             run.args(["--features", "jemalloc"]);
         } else {
             eprintln!("without `make` the system's allocator is measured");
@@ -70,9 +70,7 @@ fn build_age(root: &Path) -> Result<PathBuf, String> {
     let manifest = ["--manifest-path", "benches/peers-age/Cargo.toml"];
     let mut build = cargo(root, &["build", "--release", "--quiet"]);
     build.args(manifest).env("CARGO_TARGET_DIR", &target);
-    if !succeeds(&mut build)? {
-        return Err(format!("`{}` failed", typed(&build)));
-    }
+    must_succeed(&mut build)?;
     Ok(target.join("release/chartseal-peer-age"))
 }
 

@@ -25,6 +25,15 @@ pub(crate) fn succeeds(command: &mut Command) -> Result<bool, String> {
     Ok(status.success())
 }
 
+/// Runs it so; an error that names it if it fails.
+pub(crate) fn must_succeed(command: &mut Command) -> Result<(), String> {
+    if succeeds(command)? {
+        Ok(())
+    } else {
+        Err(format!("`{}` failed", typed(command)))
+    }
+}
+
 /// Runs it, shows its output line by line as it comes, and gives those lines too.
 pub(crate) fn succeeds_shown(command: &mut Command) -> Result<(bool, Vec<String>), String> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

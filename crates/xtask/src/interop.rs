@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::command::{is_installed, succeeds, typed};
+use crate::command::{is_installed, must_succeed, typed};
 
 /// One of them.
 struct Peer {
@@ -130,9 +130,5 @@ impl Peer {
 
 fn run(command: &mut Command) -> Result<(), String> {
     eprintln!("installing: {}", typed(command));
-    if succeeds(command)? {
-        Ok(())
-    } else {
-        Err(format!("`{}` failed", typed(command)))
-    }
+    must_succeed(command)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::args::Args;
-use crate::command::{cargo, succeeds, typed};
+use crate::command::{cargo, must_succeed, succeeds};
 
 /// The older version's sources and what is built of them, under the target folder.
 const SOURCES: &str = "target/upgrade/sources";
@@ -22,24 +22,16 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         git
     };
     if sources.exists() {
-        needed(&mut git(&["-C", SOURCES, "checkout", "--quiet", from]))?;
+        must_succeed(&mut git(&["-C", SOURCES, "checkout", "--quiet", from]))?;
     } else {
-        needed(&mut git(&["worktree", "prune"]))?;
-        needed(&mut git(&["worktree", "add", "--detach", SOURCES, from]))?;
+        must_succeed(&mut git(&["worktree", "prune"]))?;
+        must_succeed(&mut git(&["worktree", "add", "--detach", SOURCES, from]))?;
     }
     let built = root.join(BUILT);
     let mut compile = cargo(&sources, &["build", "--release", "--locked"]);
     compile.args(["--package", "chartseal-cli"]);
-    needed(compile.env("CARGO_TARGET_DIR", &built))?;
+    must_succeed(compile.env("CARGO_TARGET_DIR", &built))?;
     let mut test = cargo(root, &["test", "--release", "--workspace", "--test", "cli"]);
     test.args(["--", "upgrade::", "--nocapture"]);
     succeeds(test.env("CHARTSEAL_OLDER", built.join("release/chartseal")))
-}
-
-fn needed(command: &mut Command) -> Result<(), String> {
-    if succeeds(command)? {
-        Ok(())
-    } else {
-        Err(format!("`{}` failed", typed(command)))
-    }
 }
