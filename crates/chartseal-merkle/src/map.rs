@@ -1,3 +1,5 @@
+mod node;
+
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -6,6 +8,7 @@ use chartseal_codec::{byte_newtype, canonical_struct};
 
 use crate::hash::{Hash, map_leaf_hash, map_node_hash, map_value_hash};
 use crate::proof::ProofError;
+use node::{Change, LEVELS, Leaf, Node, hash_of};
 
 byte_newtype! {
     /// A key of a [`Map`]: a hash, so that its bits are spread.
@@ -33,33 +36,8 @@ pub struct Map {
     len: usize,
 }
 
-// Two allocations, as large as each needs: half of all nodes are inner ones, and to find a key is to
-// wait for them.
-#[derive(Clone, Debug)]
-enum Node {
-    Leaf(Arc<Leaf>),
-    Inner(Arc<Inner>),
-}
-
-#[derive(Debug)]
-struct Leaf {
-    key: MapKey,
-    value: Arc<[u8]>,
-    hash: Hash,
-}
-
-#[derive(Debug)]
-struct Inner {
-    left: Option<Node>,
-    right: Option<Node>,
-    hash: Hash,
-}
-
 /// Changes to a [`Map`]: a new value for a key, or `None` to take the key out. The map shares the values.
 pub type MapChanges = BTreeMap<MapKey, Option<Arc<[u8]>>>;
-
-/// The same to the tree: a new leaf.
-type Change = (MapKey, Option<Arc<Leaf>>);
 
 impl Map {
     /// A map without entries.
@@ -90,12 +68,8 @@ impl Map {
             match node {
                 Node::Leaf(leaf) => return (leaf.key == *key).then_some(&leaf.value),
                 Node::Inner(inner) => {
-                    node = if key.bit(depth) {
-                        inner.right.as_ref()?
-                    } else {
-                        inner.left.as_ref()?
-                    };
-                    depth += 1;
+                    node = inner.below(key, depth)?;
+                    depth += LEVELS;
                 }
             }
         }
@@ -122,7 +96,7 @@ impl Map {
             .map(|(key, value)| (key, value.map(|value| Leaf::new(key, value))))
             .collect();
         let mut len = self.len;
-        let root = update_subtree(self.root.as_ref(), 0, &changes, &mut len);
+        let root = node::updated(self.root.as_ref(), 0, &changes, &mut len);
         Self { root, len }
     }
 
@@ -133,10 +107,7 @@ impl Map {
             loop {
                 match stack.pop()? {
                     Node::Leaf(leaf) => return Some((&leaf.key, leaf.value.as_ref())),
-                    Node::Inner(inner) => {
-                        stack.extend(&inner.right);
-                        stack.extend(&inner.left);
-                    }
+                    Node::Inner(inner) => stack.extend(inner.children().rev()),
                 }
             }
         })
@@ -146,36 +117,22 @@ impl Map {
     pub fn prove(&self, key: &MapKey) -> MapProof {
         let mut siblings = Vec::new();
         let mut next = self.root.as_ref();
-        while let Some(node) = next {
-            match node {
-                Node::Leaf(leaf) => {
-                    return MapProof {
-                        siblings,
-                        leaf: Some((leaf.key, map_value_hash(&leaf.value))),
-                    };
-                }
-                Node::Inner(inner) => {
-                    let (on, off) = if key.bit(siblings.len()) {
-                        (&inner.right, &inner.left)
-                    } else {
-                        (&inner.left, &inner.right)
-                    };
-                    siblings.push(hash_of(off.as_ref()));
-                    next = on.as_ref();
-                }
-            }
+        let mut depth = 0;
+        while let Some(Node::Inner(inner)) = next {
+            let (half, beside) = inner.half(key, depth);
+            siblings.push(beside);
+            next = half.alone().unwrap_or_else(|| {
+                let (child, beside) = half.child(key, depth + 1);
+                siblings.push(beside);
+                child
+            });
+            depth += LEVELS;
         }
-        MapProof {
-            siblings,
-            leaf: None,
-        }
-    }
-}
-
-impl Leaf {
-    fn new(key: MapKey, value: Arc<[u8]>) -> Arc<Self> {
-        let hash = map_leaf_hash(&key.0, map_value_hash(&value));
-        Arc::new(Self { key, value, hash })
+        let leaf = match next {
+            Some(Node::Leaf(leaf)) => Some((leaf.key, map_value_hash(&leaf.value))),
+            _ => None,
+        };
+        MapProof { siblings, leaf }
     }
 }
 
@@ -241,76 +198,4 @@ impl MapProof {
             Err(ProofError::RootMismatch)
         }
     }
-}
-
-fn hash_of(node: Option<&Node>) -> Hash {
-    match node {
-        None => Hash::ZERO,
-        Some(Node::Leaf(leaf)) => leaf.hash,
-        Some(Node::Inner(inner)) => inner.hash,
-    }
-}
-
-/// Applies sorted `changes` below one node. The depth is that of a key's bits: at most 256.
-fn update_subtree(
-    node: Option<&Node>,
-    depth: usize,
-    changes: &[Change],
-    len: &mut usize,
-) -> Option<Node> {
-    if changes.is_empty() {
-        return node.cloned();
-    }
-    let new = changes.iter().filter_map(|(_, leaf)| leaf.clone());
-    match node {
-        Some(Node::Inner(inner)) => {
-            let middle = changes.partition_point(|(key, _)| !key.bit(depth));
-            let (to_left, to_right) = changes.split_at_checked(middle)?;
-            let left = update_subtree(inner.left.as_ref(), depth + 1, to_left, len);
-            let right = update_subtree(inner.right.as_ref(), depth + 1, to_right, len);
-            join(left, right)
-        }
-        Some(Node::Leaf(leaf)) => {
-            let mut leaves = Vec::with_capacity(changes.len() + 1);
-            leaves.extend(new);
-            if changes
-                .binary_search_by_key(&leaf.key, |(key, _)| *key)
-                .is_err()
-            {
-                let at = leaves.partition_point(|one| one.key < leaf.key);
-                leaves.insert(at, Arc::clone(leaf));
-            }
-            *len = *len - 1 + leaves.len();
-            build(depth, &leaves)
-        }
-        None => {
-            let leaves: Vec<_> = new.collect();
-            *len += leaves.len();
-            build(depth, &leaves)
-        }
-    }
-}
-
-/// The subtree of sorted, distinct leaves.
-fn build(depth: usize, leaves: &[Arc<Leaf>]) -> Option<Node> {
-    if let [] | [_] = leaves {
-        return leaves.first().map(|leaf| Node::Leaf(Arc::clone(leaf)));
-    }
-    let middle = leaves.partition_point(|leaf| !leaf.key.bit(depth));
-    let (left, right) = leaves.split_at_checked(middle)?;
-    Some(inner(build(depth + 1, left), build(depth + 1, right)))
-}
-
-/// Two subtrees under one node, unless together they are one leaf or nothing.
-fn join(left: Option<Node>, right: Option<Node>) -> Option<Node> {
-    match (left, right) {
-        (None, None) => None,
-        (Some(Node::Leaf(leaf)), None) | (None, Some(Node::Leaf(leaf))) => Some(Node::Leaf(leaf)),
-        (left, right) => Some(inner(left, right)),
-    }
-}
-
-fn inner(left: Option<Node>, right: Option<Node>) -> Node {
-    let hash = map_node_hash(hash_of(left.as_ref()), hash_of(right.as_ref()));
-    Node::Inner(Arc::new(Inner { left, right, hash }))
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Hash, Map, MapKey, MapProof, leaf_hash};
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 /// Few distinct keys that share long prefixes, so that paths collide, split and collapse.
 fn key() -> impl Strategy<Value = MapKey> {
@@ -17,6 +18,24 @@ fn key() -> impl Strategy<Value = MapKey> {
         key[31] = c;
         MapKey(key)
     })
+}
+
+/// The root, as docs/formats.md has it: level by level, whatever a node is in memory.
+fn root_of(entries: &[(MapKey, Vec<u8>)], depth: usize) -> [u8; 32] {
+    let pair = |tag: u8, left: [u8; 32], right: [u8; 32]| {
+        let hasher = Sha256::new().chain_update([tag]).chain_update(left);
+        hasher.chain_update(right).finalize().into()
+    };
+    match entries {
+        [] => [0; 32],
+        [(key, value)] => pair(2, key.0, Sha256::digest(value).into()),
+        _ => {
+            let is_left = |key: &MapKey| key.0[depth / 8] & (0x80 >> (depth % 8)) == 0;
+            let middle = entries.partition_point(|(key, _)| is_left(key));
+            let (left, right) = entries.split_at(middle);
+            pair(3, root_of(left, depth + 1), root_of(right, depth + 1))
+        }
+    }
 }
 
 type Changes = BTreeMap<MapKey, Option<Vec<u8>>>;
@@ -43,7 +62,8 @@ proptest! {
         }
         prop_assert_eq!(map.len(), plain.len());
         let entries: Vec<_> = map.iter().map(|(key, value)| (*key, value.to_vec())).collect();
-        prop_assert_eq!(entries, plain.clone().into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(&entries, &plain.clone().into_iter().collect::<Vec<_>>());
+        prop_assert_eq!(map.root(), Hash(root_of(&entries, 0)));
         let at_once = Map::new().update(plain.iter().map(|(k, v)| (*k, Some(v.clone()))).collect());
         prop_assert_eq!(map.root(), at_once.root());
 
