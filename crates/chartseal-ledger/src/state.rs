@@ -25,6 +25,7 @@ pub use flood::{Counted, Denials, OpenFlood, OrgDenials};
 pub(crate) use key::table;
 pub use key::{Holder, KeyState};
 pub use person::{ActorState, PatientState};
+pub(crate) use record::bit;
 pub use record::{DepositState, Deposited, RecordState};
 pub use request::{OpenEmergency, Permit, RequestState};
 pub use standing::{DisputeState, HoldState};
@@ -212,7 +213,7 @@ impl<'a> State<'a> {
         };
         let first = self.committee_of(state.custodians.epoch);
         match first.and_then(|committee| committee.index_of(org)) {
-            Some(index) => state.destroyed & (1 << (index - 1)) != 0,
+            Some(index) => state.destroyed & bit(index) != 0,
             None => self.read::<u64>(&table::destroyed(record, org)).is_some(),
         }
     }

@@ -121,11 +121,13 @@ impl Map {
         while let Some(Node::Inner(inner)) = next {
             let (half, beside) = inner.half(key, depth);
             siblings.push(beside);
-            next = half.alone().unwrap_or_else(|| {
+            next = if half.is_node() {
                 let (child, beside) = half.child(key, depth + 1);
                 siblings.push(beside);
                 child
-            });
+            } else {
+                half.only()
+            };
             depth += LEVELS;
         }
         let leaf = match next {

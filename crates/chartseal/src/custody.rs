@@ -159,11 +159,13 @@ impl Network {
                 let record = front.record();
                 let header = HeaderDigest(front.header.digest().0);
                 let index = index_for(state, of, &record);
-                let bit = index.map_or(0, |index| 1 << (index.get() - 1));
                 // One that was amended or erased meanwhile is not acknowledged any more.
                 let is_newest = state.record(&record).is_some_and(|it| it.header == header);
                 let deposit = state.deposit(&header);
-                !is_newest || deposit.is_some_and(|it| it.acknowledged & bit == bit)
+                let is_acknowledged = |index: ShareIndex| {
+                    deposit.is_some_and(|it| it.is_acknowledged_by(index.get().into()))
+                };
+                !is_newest || index.map_or(deposit.is_some(), is_acknowledged)
             })
         })?;
         Ok(())

@@ -401,16 +401,16 @@ impl There {
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
         // Which index released which version.
         let released = released.flatten().flat_map(|release| {
-            let bit = 1 << (release.index().get() - 1);
-            release.items().map(move |item| (item.header.0, bit))
+            let index = u64::from(release.index().get());
+            release.items().map(move |item| (item.header.0, index))
         });
         let released: BTreeSet<([u8; 32], u64)> = released.collect();
         // Who gives shares without one is for the patient's verifier to find, not a reason to open nothing.
         let _ = self.until(|state| {
             let permits = permits(state, request);
-            released.iter().all(|(header, bit)| {
+            released.iter().all(|(header, index)| {
                 let mut of_it = permits.iter().filter(|permit| permit.header.0 == *header);
-                of_it.any(|permit| permit.released & bit != 0)
+                of_it.any(|permit| permit.is_released_by(*index))
             })
         });
         given
@@ -623,7 +623,7 @@ fn needed(state: State<'_>, request: &RequestId) -> Option<usize> {
 fn is_receipted(state: State<'_>, permits: &[Permit], org: &OrgId) -> bool {
     permits.iter().any(|permit| {
         let index = index_for(state, org, &permit.record);
-        index.is_some_and(|index| permit.released & (1 << (index.get() - 1)) != 0)
+        index.is_some_and(|index| permit.is_released_by(index.get().into()))
     })
 }
 

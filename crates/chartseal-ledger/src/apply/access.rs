@@ -6,13 +6,13 @@ use chartseal_policy::{Action, Code, Decision, Effect, Obligation, Request, Symb
 use chartseal_wire::history::{self, Outcome, OwnAccess, OwnOutcome, Token, outcome_commitment};
 use chartseal_wire::{DirectiveId, Event, PatientId, RecordId, Subject, Time, TxId};
 
-use super::context::{Context, bit, check_list};
+use super::context::{Context, check_list};
 use super::emergency::change_unreviewed;
 use super::flood;
 use crate::admission::AdmissionError;
 use crate::body::{AccessRequested, Released};
 use crate::receipt::Decided;
-use crate::state::{Permit, RequestState, State, table};
+use crate::state::{Permit, RequestState, State, bit, table};
 use crate::world::{LedgerWorld, policy_time, symbol};
 
 /// Decides a request, record by record. It is never refused for its answer.
@@ -78,7 +78,7 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             let found = custodian;
             return Err(AdmissionError::CustodianIndex { expected, found });
         }
-        if permit.released & bit(custodian) != 0 {
+        if permit.is_released_by(custodian) {
             return Err(AdmissionError::AlreadyReleased);
         }
         permit.released |= bit(custodian);

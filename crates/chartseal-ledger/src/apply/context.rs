@@ -199,14 +199,6 @@ pub(super) fn wrong_signer(expected: &'static str) -> AdmissionError {
     AdmissionError::WrongSigner { expected }
 }
 
-/// The bit of a custodian's index, from 1, in a set of custodians.
-pub(super) fn bit(index: u64) -> u64 {
-    u32::try_from(index.saturating_sub(1))
-        .ok()
-        .and_then(|by| 1u64.checked_shl(by))
-        .unwrap_or(0)
-}
-
 /// A list of records is 1 to 512 long, and none comes twice.
 pub(super) fn check_list<'a>(
     records: impl ExactSizeIterator<Item = &'a RecordId>,

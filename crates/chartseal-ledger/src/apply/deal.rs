@@ -1,9 +1,9 @@
 use chartseal_wire::{Event, HeaderDigest, RecordId, RequestId, history};
 
-use super::context::{Context, bit};
+use super::context::Context;
 use crate::admission::AdmissionError;
 use crate::body::{RedealAcknowledged, Redealt, SlotAdded, SlotRemoved};
-use crate::state::{DealState, Deposited, Holder, RecordState, SlotState, table};
+use crate::state::{DealState, Deposited, Holder, RecordState, SlotState, bit, table};
 
 pub(super) fn add_slot(cx: &mut Context<'_, '_>, body: &SlotAdded) -> Result<(), AdmissionError> {
     let record = newest_version(cx, &body.record, &body.header)?;
@@ -128,7 +128,7 @@ pub(super) fn acknowledge(
     if record.is_none_or(|record| record.erased) {
         return Err(AdmissionError::ErasedRecord);
     }
-    if deal.acknowledged & bit(expected) != 0 {
+    if deal.is_acknowledged_by(expected) {
         return Err(AdmissionError::AlreadyAcknowledged);
     }
     deal.acknowledged |= bit(expected);

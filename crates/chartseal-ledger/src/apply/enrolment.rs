@@ -57,7 +57,7 @@ pub(super) fn reinstate(
     let old = before.ok_or(AdmissionError::NotSuspended)?.key;
     let actor = enrolled(cx, org, body)?;
     cx.scratch.put(table::actor(&body.actor), &actor);
-    replace_key(cx, &old, &body.key, Holder::Practitioner(body.actor));
+    replace_key(cx, old, body.key, Holder::Practitioner(body.actor));
     let (subject, new) = (body.actor, Some(body.key));
     let event = Event::KeyChanged(KeyChanged { subject, old, new });
     cx.enter(Subject::Actor(subject), event.clone());
@@ -142,12 +142,12 @@ pub(super) fn check_key(cx: &Context<'_, '_>, key: &PublicKey) -> Result<(), Adm
 /// A key in another one's place. The chain still knows which one that was, for what it has signed is still read.
 pub(super) fn replace_key(
     cx: &mut Context<'_, '_>,
-    old: &PublicKey,
-    key: &PublicKey,
+    old: PublicKey,
+    key: PublicKey,
     holder: Holder,
 ) {
-    put_key(cx, key, holder);
-    cx.scratch.put(table::former_key(key), old);
+    put_key(cx, &key, holder);
+    cx.scratch.put(table::former_key(&key), &old);
 }
 
 fn put_key(cx: &mut Context<'_, '_>, key: &PublicKey, holder: Holder) {

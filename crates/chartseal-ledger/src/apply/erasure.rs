@@ -1,10 +1,10 @@
 use chartseal_wire::Event;
 use chartseal_wire::history;
 
-use super::context::{Context, bit};
+use super::context::Context;
 use crate::admission::AdmissionError;
 use crate::body::{Destroyed, Erased};
-use crate::state::table;
+use crate::state::{bit, table};
 
 pub(super) fn erase(cx: &mut Context<'_, '_>, body: &Erased) -> Result<(), AdmissionError> {
     let patient = cx.capable()?;

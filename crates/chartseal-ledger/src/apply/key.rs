@@ -41,7 +41,7 @@ pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), 
             cx.scratch.put(table::patient(&id), &patient);
         }
     }
-    replace_key(cx, &{ cx.key }, &body.key, cx.holder);
+    replace_key(cx, cx.key, body.key, cx.holder);
     end(cx, cx.key, cx.holder, Some(body.key))
 }
 

@@ -1,10 +1,10 @@
 use chartseal_wire::Event;
 use chartseal_wire::history;
 
-use super::context::{Context, bit, wrong_signer};
+use super::context::{Context, wrong_signer};
 use crate::admission::AdmissionError;
 use crate::body::{DepositAcknowledged, RecordAdded};
-use crate::state::{DepositState, Holder, RecordState, table};
+use crate::state::{DepositState, Holder, RecordState, bit, table};
 
 pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), AdmissionError> {
     check_author(cx, body)?;
@@ -95,7 +95,7 @@ pub(super) fn acknowledge(
             found: body.index,
         });
     }
-    if deposit.acknowledged & bit(expected) != 0 {
+    if deposit.is_acknowledged_by(expected) {
         return Err(AdmissionError::AlreadyAcknowledged);
     }
     deposit.acknowledged |= bit(expected);

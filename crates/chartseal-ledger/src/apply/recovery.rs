@@ -146,7 +146,7 @@ pub(super) fn complete(
     cx.scratch.put(table::patient(&body.patient), &patient);
     cx.scratch.put(table::recovery(&body.patient), &plan);
     let holder = Holder::Patient(body.patient);
-    replace_key(cx, &old, &pending.key, holder);
+    replace_key(cx, old, pending.key, holder);
     key::end(cx, old, holder, Some(pending.key))?;
     let event = Event::RecoveryCompleted(history::RecoveryCompleted {
         recovery: pending.tx,

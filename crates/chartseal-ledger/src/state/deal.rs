@@ -1,7 +1,7 @@
 use chartseal_codec::canonical_struct;
 use chartseal_wire::{ActorId, HeaderDigest, RecordId};
 
-use super::record::{Deposited, status};
+use super::record::{Deposited, bit, status};
 use crate::body::CustodianSet;
 
 /// A version's key, dealt anew.
@@ -28,6 +28,11 @@ canonical_struct!(DealState {
 });
 
 impl DealState {
+    /// Whether the custodian of this index acknowledged.
+    pub fn is_acknowledged_by(&self, index: u64) -> bool {
+        self.acknowledged & bit(index) != 0
+    }
+
     /// How safe the key is by this deal.
     pub fn status(&self) -> Deposited {
         status(self.acknowledged, self.custodians)

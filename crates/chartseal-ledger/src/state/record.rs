@@ -93,6 +93,11 @@ pub enum Deposited {
 }
 
 impl DepositState {
+    /// Whether the custodian of this index did.
+    pub fn is_acknowledged_by(&self, index: u64) -> bool {
+        self.acknowledged & bit(index) != 0
+    }
+
     /// How many custodians acknowledged.
     pub fn count(&self) -> u64 {
         u64::from(self.acknowledged.count_ones())
@@ -102,6 +107,14 @@ impl DepositState {
     pub fn status(&self) -> Deposited {
         status(self.acknowledged, self.custodians)
     }
+}
+
+/// The bit of a custodian's index, from 1, in a set of custodians.
+pub(crate) fn bit(index: u64) -> u64 {
+    u32::try_from(index.saturating_sub(1))
+        .ok()
+        .and_then(|by| 1u64.checked_shl(by))
+        .unwrap_or(0)
 }
 
 pub(super) fn status(acknowledged: u64, custodians: CustodianSet) -> Deposited {

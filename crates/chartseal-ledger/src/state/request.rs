@@ -5,6 +5,8 @@ use chartseal_policy::Position;
 use chartseal_wire::history::Token;
 use chartseal_wire::{ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, Time};
 
+use super::record::bit;
+
 /// An access request, as custodians and reviewers need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestState {
@@ -78,6 +80,13 @@ canonical_struct!(Permit {
     until,
     released
 });
+
+impl Permit {
+    /// Whether there is the receipt of the custodian with this index.
+    pub fn is_released_by(&self, index: u64) -> bool {
+        self.released & bit(index) != 0
+    }
+}
 
 /// An emergency that may still be open, or whose accesses wait for a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -85,15 +85,18 @@ impl Half {
         Self { children, hash }
     }
 
-    /// What it is if it is no node: a leaf, or nothing.
-    pub(super) fn alone(&self) -> Option<Option<&Node>> {
-        match &self.children {
-            [None, None] => Some(None),
-            [Some(leaf @ Node::Leaf(_)), None] | [None, Some(leaf @ Node::Leaf(_))] => {
-                Some(Some(leaf))
-            }
-            _ => None,
+    /// Whether it is a node of the binary tree, not a leaf nor nothing.
+    pub(super) fn is_node(&self) -> bool {
+        let [left, right] = &self.children;
+        match (left, right) {
+            (None, child) | (child, None) => matches!(child, Some(Node::Inner(_))),
+            _ => true,
         }
+    }
+
+    /// What there is, if it is no node: one leaf, or nothing.
+    pub(super) fn only(&self) -> Option<&Node> {
+        self.children.iter().flatten().next()
     }
 
     /// Where `key` leads, and the hash beside it.
@@ -157,11 +160,11 @@ fn joined(
         left.updated(depth + 1, to_left, len),
         right.updated(depth + 1, to_right, len),
     ];
-    match halves.each_ref().map(Half::alone) {
-        [Some(None), Some(None)] => None,
-        [Some(Some(leaf)), Some(None)] | [Some(None), Some(Some(leaf))] => Some(leaf.clone()),
+    let [left, right] = &halves;
+    match (left.only(), right.only()) {
+        (only, None) if !left.is_node() => only.cloned(),
+        (None, only) if !right.is_node() => only.cloned(),
         _ => {
-            let [left, right] = &halves;
             let hash = map_node_hash(left.hash, right.hash);
             Some(Node::Inner(Arc::new(Inner { halves, hash })))
         }

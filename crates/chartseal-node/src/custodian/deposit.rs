@@ -228,9 +228,8 @@ impl Node {
 
     fn has_acknowledged(&self, front: &EnvelopeFront, index: ShareIndex) -> bool {
         let header = HeaderDigest(front.header.digest().0);
-        let bit = 1 << (index.get() - 1);
         let deposit = self.state().deposit(&header);
-        deposit.is_some_and(|deposit| deposit.acknowledged & bit != 0)
+        deposit.is_some_and(|deposit| deposit.is_acknowledged_by(index.get().into()))
     }
 
     /// Keeps headers with their seals.

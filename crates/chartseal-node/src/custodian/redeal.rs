@@ -63,12 +63,11 @@ impl Node {
         self.put_fronts(taken.iter().map(|(front, _)| *front))?;
         self.put_shares(taken.iter().map(|(_, held)| *held))?;
 
-        let bit = 1 << (index.get() - 1);
         for (front, held) in taken {
             let header = HeaderDigest(held.dealing().header().0);
             let deal = held.dealing().epoch();
             let anchored = self.state().deal(&header, deal);
-            if anchored.is_some_and(|anchored| anchored.acknowledged & bit == 0) {
+            if anchored.is_some_and(|anchored| !anchored.is_acknowledged_by(index.get().into())) {
                 acknowledgements.push(self.transaction(RedealAcknowledged {
                     record: front.record(),
                     header,

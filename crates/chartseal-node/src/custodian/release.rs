@@ -214,5 +214,5 @@ impl Node {
 /// Whether the chain has the receipt of a custodian for a record of a request.
 fn is_receipted(asked: &RequestState, record: &RecordId, index: ShareIndex) -> bool {
     let permit = asked.permit(record);
-    permit.is_some_and(|permit| permit.released & (1 << (index.get() - 1)) != 0)
+    permit.is_some_and(|permit| permit.is_released_by(index.get().into()))
 }
