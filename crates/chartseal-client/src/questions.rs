@@ -100,9 +100,10 @@ questions! {
     /// Gives the custodian its shares of keys that were dealt anew.
     redeal(redeal: &Redeal) -> Deposited { Question::post("redeals", to_bytes(redeal)).decoded() }
 
-    /// Asks for this custodian's shares for a request: a release for each index that it has.
-    release(ask: &ReleaseAsk) -> Vec<Release> {
-        Question::post("releases", to_bytes(ask)).decoded().map(|told: Releases| told.releases)
+    /// Asks for this custodian's shares for a request: a release for each index that it has. It waits until it has the block
+    /// at `height`: one that is behind might not know yet that the permit was revoked.
+    release(ask: &ReleaseAsk, height: u64) -> Vec<Release> {
+        Question::post(format!("releases?height={height}"), to_bytes(ask)).decoded().map(|told: Releases| told.releases)
     }
 
     /// The sealed record of a request that was permitted.

@@ -138,6 +138,50 @@ struct Waiting {
     seen: bool,
 }
 
+/// A transaction that a final state admits, its signature not looked at: that takes longer than all else, and nobody
+/// should wait for it.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    transaction: SignedTransaction,
+    id: TxId,
+    key: PublicKey,
+    seq: u64,
+    expires: u64,
+    /// That state's.
+    height: u64,
+}
+
+/// A candidate whose signature verified.
+#[derive(Debug)]
+pub(crate) struct Verified(Candidate);
+
+impl Candidate {
+    /// # Errors
+    /// [`PoolError::Refused`], [`PoolError::Sudden`].
+    pub(crate) fn read(transaction: SignedTransaction, head: &Overlay) -> Result<Self, PoolError> {
+        let (key, seq, expires) = admit(&transaction, head)?;
+        Ok(Self {
+            id: transaction.id(),
+            transaction,
+            key,
+            seq,
+            expires,
+            height: head.height(),
+        })
+    }
+
+    /// # Errors
+    /// [`AdmissionError::Signature`].
+    pub(crate) fn verify(self) -> Result<Verified, PoolError> {
+        let SignedTransaction {
+            bytes, signature, ..
+        } = &self.transaction;
+        let verified = self.key.verify(TRANSACTION, bytes, signature);
+        verified.map_err(|_| AdmissionError::Signature)?;
+        Ok(Verified(self))
+    }
+}
+
 /// What left the pool because a block is final.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled {
@@ -202,31 +246,58 @@ impl Pool {
         head: &Overlay,
         own: bool,
     ) -> Result<TxId, PoolError> {
-        let id = transaction.id();
-        if let Some((key, seq)) = self.ids.get(&id) {
-            if let Some(waiting) = self.actors.get_mut(key).and_then(|of| of.get_mut(seq)) {
-                waiting.own |= own;
+        let candidate = Candidate::read(transaction, head)?;
+        // The costly check comes after everything that refuses without it, and before anybody else's
+        // transaction makes room.
+        self.check(&candidate, own)?;
+        self.take(candidate.verify()?, head, own)
+    }
+
+    /// Whether there is a place for a candidate, whatever its signature.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub(crate) fn check(&mut self, candidate: &Candidate, own: bool) -> Result<(), PoolError> {
+        let Candidate { id, key, seq, .. } = candidate;
+        let mine = self.actors.get_mut(key);
+        if let Some(first) = mine.and_then(|mine| mine.get_mut(seq)) {
+            if first.id != *id {
+                return Err(PoolError::Occupied { by: first.id });
             }
-            return Err(PoolError::Known(id));
+            first.own |= own;
+            return Err(PoolError::Known(*id));
         }
-        let (key, seq, expires) = admit(&transaction, head)?;
-        let mine = self.actors.get(&key);
-        if let Some(first) = mine.and_then(|mine| mine.get(&seq)) {
-            return Err(PoolError::Occupied { by: first.id });
-        }
-        if mine.is_some_and(|mine| mine.len() >= self.limits.per_actor) {
+        let waiting = self.actors.get(key).map_or(0, BTreeMap::len);
+        if waiting >= self.limits.per_actor {
             let max = self.limits.per_actor;
             return Err(PoolError::ActorFull { max });
         }
-        // The costly check comes after everything that refuses without it, and before anybody else's
-        // transaction makes room.
-        if key
-            .verify(TRANSACTION, &transaction.bytes, &transaction.signature)
-            .is_err()
-        {
-            return Err(AdmissionError::Signature.into());
+        Ok(())
+    }
+
+    /// Takes a candidate whose signature verified, if it still has a place at the newest final state.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub(crate) fn take(
+        &mut self,
+        Verified(candidate): Verified,
+        head: &Overlay,
+        own: bool,
+    ) -> Result<TxId, PoolError> {
+        if candidate.height != head.height() {
+            admit(&candidate.transaction, head)?;
         }
-        self.make_room(&key, transaction.bytes.len())?;
+        self.check(&candidate, own)?;
+        self.make_room(&candidate.key, candidate.transaction.bytes.len())?;
+        let Candidate {
+            transaction,
+            id,
+            key,
+            seq,
+            expires,
+            ..
+        } = candidate;
         self.add(
             key,
             seq,

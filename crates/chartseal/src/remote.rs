@@ -363,17 +363,9 @@ impl There {
         };
         let height = self.follower.height();
         let state = self.follower.head().state();
-        let decided = state.request(request);
-        // Who knows a request of the newest block is as far as this process.
-        let is_new = decided.is_some_and(|it| it.position.height == height);
         let mut answers = Answers::of(&self.nodes, move |node| {
             // One that is behind might not know yet that the permit was revoked, and would file a receipt for nothing.
-            let level_first = || level(node, height).and_then(|()| node.release(&ask));
-            let done = if is_new {
-                node.release(&ask).or_else(|_| level_first())
-            } else {
-                level_first()
-            };
+            let done = node.release(&ask, height);
             (node.org(), done.map_err(node_error))
         })
         .with_grace(grace);

@@ -389,12 +389,18 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         request: TxId([0; 32]),
         reader: reader.public_key().clone(),
     };
-    match first.release(&asked) {
-        Err(ClientError::Refused { problem, .. }) => {
-            assert_eq!(problem.code, NodeError::UNKNOWN_REQUEST);
-        }
+    let height = || cluster.status(0).unwrap().height;
+    let refused_at = |known| match first.release(&asked, known) {
+        Err(ClientError::Refused { problem, .. }) => problem.code,
         other => panic!("{other:?}"),
+    };
+    let newest = height();
+    for known in [0, newest, newest + 1] {
+        assert_eq!(refused_at(known), NodeError::UNKNOWN_REQUEST);
+        assert!(height() >= known, "it was waited for");
     }
+    // Nor does it judge by a state before one that the reader knows.
+    assert_eq!(refused_at(u64::MAX), "CS-API-28");
     assert_eq!(first.outcome(&TxId([0; 32])).unwrap(), TxOutcome::Unknown);
 
     // Connections that say nothing keep nobody else out.

@@ -79,18 +79,14 @@ fn take(shared: &Shared, bytes: &[u8]) -> Result<(), &'static str> {
         read_frame(bytes).map_err(|_| "a message that is no list of transactions")?;
     let mut arrived = false;
     for transaction in transactions {
-        let mut core = shared.core();
-        let head = core.speculation.head().clone();
-        match core.pool.insert(transaction, &head, false) {
+        match shared.pool(transaction, false) {
             Ok(_) => arrived = true,
             Err(error) if error.is_hostile() => return Err(error.rule()),
             Err(_) => {}
         }
     }
     if arrived {
-        shared
-            .arrivals
-            .send_modify(|count| *count = count.wrapping_add(1));
+        shared.arrived();
     }
     Ok(())
 }

@@ -92,14 +92,8 @@ impl Handle {
     /// # Errors
     /// [`PoolError`].
     pub fn submit(&self, transaction: SignedTransaction) -> Result<TxId, PoolError> {
-        let id = {
-            let mut core = self.shared.core();
-            let head = core.speculation.head().clone();
-            core.pool.insert(transaction.clone(), &head, true)?
-        };
-        self.shared
-            .arrivals
-            .send_modify(|count| *count = count.wrapping_add(1));
+        let id = self.shared.pool(transaction.clone(), true)?;
+        self.shared.arrived();
         // Without a task that gossips the validator is stopping; the client hears that another way.
         let _ = self.gossip.send(transaction);
         Ok(id)

@@ -16,7 +16,7 @@ use super::handle::Outcome;
 use super::votes::Votes;
 use crate::evidence::{Evidence, equivocated, is_provable, refused};
 use crate::keeper::Keeper;
-use crate::pool::{Limits, Pool, Settled};
+use crate::pool::{Candidate, Limits, Pool, PoolError, Settled};
 use crate::refusal::Refusal;
 use crate::speculation::Speculation;
 
@@ -223,6 +223,31 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Time {
         (self.settings.clock)()
+    }
+
+    /// Takes a transaction into the pool; `own`: a client handed it in here. Nothing is locked while its signature is verified,
+    /// which takes most of the time: whoever proposes, judges or votes does not wait for that.
+    ///
+    /// # Errors
+    /// [`PoolError`].
+    pub(crate) fn pool(
+        &self,
+        transaction: SignedTransaction,
+        own: bool,
+    ) -> Result<TxId, PoolError> {
+        let head = self.core().speculation.head().clone();
+        let candidate = Candidate::read(transaction, &head)?;
+        self.core().pool.check(&candidate, own)?;
+        let verified = candidate.verify()?;
+        let mut core = self.core();
+        let head = core.speculation.head().clone();
+        core.pool.take(verified, &head, own)
+    }
+
+    /// Tells a proposer who has nothing that there is something.
+    pub(crate) fn arrived(&self) {
+        self.arrivals
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Says that it is about to end.

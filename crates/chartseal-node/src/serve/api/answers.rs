@@ -397,19 +397,33 @@ pub(super) fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
     }
 }
 
+#[derive(Deserialize)]
+pub(super) struct Known {
+    #[serde(default)]
+    height: u64,
+}
+
 /// This custodian's shares for a request that the newest final state permits.
 #[utoipa::path(
     post,
     path = "/v1/releases",
     tag = "records",
+    params(
+        ("height" = Option<u64>, Query, format = "uint64", description = "a block that the reader knows: the node waits until it has it, 20 seconds at most"),
+    ),
     request_body(content = Cbor, description = "`ReleaseAsk` of chartseal-api", content_type = "application/cbor"),
     responses(
         (status = 200, description = "`Releases` of chartseal-api, sealed to the reader", body = Cbor, content_type = "application/cbor"),
         Failure,
     ),
 )]
-pub(super) async fn release(State(api): Asked, Sent(body): Sent) -> Answer {
+pub(super) async fn release(
+    State(api): Asked,
+    Queried(known): Queried<Known>,
+    Sent(body): Sent,
+) -> Answer {
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
+    reach(&api, known.height).await?;
     let key = reader.clone();
     let receipts = work(&api, move |api| {
         let receipts = api.keeper.node().receipts(&request, &key)?;
@@ -425,6 +439,16 @@ pub(super) async fn release(State(api): Asked, Sent(body): Sent) -> Answer {
         Ok(encoded(&Releases { releases }))
     })
     .await
+}
+
+/// Waits until the node has the block that somebody relies on, or not for long.
+async fn reach(api: &Api, height: u64) -> Result<(), Failure> {
+    let Some(below) = height.checked_sub(1) else {
+        return Ok(());
+    };
+    let reached = tokio::time::timeout(MAX_WAIT, api.handle.wait_above(below)).await;
+    // `None`: the validator stops.
+    reached.ok().flatten().map(drop).ok_or_else(Failure::behind)
 }
 
 /// Waits until it is known what became of a transaction, or not for long.

@@ -84,6 +84,13 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS-API-09", why)
     }
 
+    /// The node's chain does not come as far as what the question relies on.
+    pub(super) fn behind() -> Self {
+        let detail =
+            "this node's chain is not as far as the height that was named; another one's may be";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "CS-API-28", detail)
+    }
+
     /// The node itself fails: its disk, say. The log says more than the answer.
     fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request can't be answered");
