@@ -142,11 +142,9 @@ struct Waiting {
 /// should wait for it.
 #[derive(Debug)]
 pub(crate) struct Candidate {
-    transaction: SignedTransaction,
-    id: TxId,
     key: PublicKey,
     seq: u64,
-    expires: u64,
+    waiting: Waiting,
     /// That state's.
     height: u64,
 }
@@ -156,16 +154,27 @@ pub(crate) struct Candidate {
 pub(crate) struct Verified(Candidate);
 
 impl Candidate {
+    /// Reads a transaction; `own`: a client handed it in here.
+    ///
     /// # Errors
     /// [`PoolError::Refused`], [`PoolError::Sudden`].
-    pub(crate) fn read(transaction: SignedTransaction, head: &Overlay) -> Result<Self, PoolError> {
+    pub(crate) fn read(
+        transaction: SignedTransaction,
+        head: &Overlay,
+        own: bool,
+    ) -> Result<Self, PoolError> {
         let (key, seq, expires) = admit(&transaction, head)?;
-        Ok(Self {
+        let waiting = Waiting {
             id: transaction.id(),
             transaction,
+            expires,
+            own,
+            seen: false,
+        };
+        Ok(Self {
             key,
             seq,
-            expires,
+            waiting,
             height: head.height(),
         })
     }
@@ -173,9 +182,7 @@ impl Candidate {
     /// # Errors
     /// [`AdmissionError::Signature`].
     pub(crate) fn verify(self) -> Result<Verified, PoolError> {
-        let SignedTransaction {
-            bytes, signature, ..
-        } = &self.transaction;
+        let SignedTransaction { bytes, signature } = &self.waiting.transaction;
         let verified = self.key.verify(TRANSACTION, bytes, signature);
         verified.map_err(|_| AdmissionError::Signature)?;
         Ok(Verified(self))
@@ -246,29 +253,29 @@ impl Pool {
         head: &Overlay,
         own: bool,
     ) -> Result<TxId, PoolError> {
-        let candidate = Candidate::read(transaction, head)?;
+        let candidate = Candidate::read(transaction, head, own)?;
         // The costly check comes after everything that refuses without it, and before anybody else's
         // transaction makes room.
-        self.check(&candidate, own)?;
-        self.take(candidate.verify()?, head, own)
+        self.check(&candidate)?;
+        self.take(candidate.verify()?, head)
     }
 
     /// Whether there is a place for a candidate, whatever its signature.
     ///
     /// # Errors
     /// [`PoolError`].
-    pub(crate) fn check(&mut self, candidate: &Candidate, own: bool) -> Result<(), PoolError> {
-        let Candidate { id, key, seq, .. } = candidate;
-        let mine = self.actors.get_mut(key);
-        if let Some(first) = mine.and_then(|mine| mine.get_mut(seq)) {
-            if first.id != *id {
+    pub(crate) fn check(&mut self, candidate: &Candidate) -> Result<(), PoolError> {
+        let Some(mine) = self.actors.get_mut(&candidate.key) else {
+            return Ok(());
+        };
+        if let Some(first) = mine.get_mut(&candidate.seq) {
+            if first.id != candidate.waiting.id {
                 return Err(PoolError::Occupied { by: first.id });
             }
-            first.own |= own;
-            return Err(PoolError::Known(*id));
+            first.own |= candidate.waiting.own;
+            return Err(PoolError::Known(first.id));
         }
-        let waiting = self.actors.get(key).map_or(0, BTreeMap::len);
-        if waiting >= self.limits.per_actor {
+        if mine.len() >= self.limits.per_actor {
             let max = self.limits.per_actor;
             return Err(PoolError::ActorFull { max });
         }
@@ -283,32 +290,17 @@ impl Pool {
         &mut self,
         Verified(candidate): Verified,
         head: &Overlay,
-        own: bool,
     ) -> Result<TxId, PoolError> {
         if candidate.height != head.height() {
-            admit(&candidate.transaction, head)?;
+            admit(&candidate.waiting.transaction, head)?;
         }
-        self.check(&candidate, own)?;
-        self.make_room(&candidate.key, candidate.transaction.bytes.len())?;
+        self.check(&candidate)?;
         let Candidate {
-            transaction,
-            id,
-            key,
-            seq,
-            expires,
-            ..
+            key, seq, waiting, ..
         } = candidate;
-        self.add(
-            key,
-            seq,
-            Waiting {
-                transaction,
-                id,
-                expires,
-                own,
-                seen: false,
-            },
-        );
+        self.make_room(&key, waiting.transaction.bytes.len())?;
+        let id = waiting.id;
+        self.add(key, seq, waiting);
         Ok(id)
     }
 

@@ -236,12 +236,12 @@ impl Shared {
         own: bool,
     ) -> Result<TxId, PoolError> {
         let head = self.core().speculation.head().clone();
-        let candidate = Candidate::read(transaction, &head)?;
-        self.core().pool.check(&candidate, own)?;
+        let candidate = Candidate::read(transaction, &head, own)?;
+        self.core().pool.check(&candidate)?;
         let verified = candidate.verify()?;
         let mut core = self.core();
         let head = core.speculation.head().clone();
-        core.pool.take(verified, &head, own)
+        core.pool.take(verified, &head)
     }
 
     /// Tells a proposer who has nothing that there is something.
