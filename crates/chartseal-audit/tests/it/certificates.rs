@@ -1,7 +1,9 @@
 //! The engine's certificates: what they prove alone, and across changes of the committee.
 
-use chartseal_audit::{Contradiction, Doubt, Equivocation, Kept, Report, Rule, Verdict};
-use chartseal_wire::{Hash, OrgId, Signature};
+use chartseal_audit::{
+    Contradiction, Doubt, Equivocation, Kept, Report, Rule, Verdict, verify_certificate,
+};
+use chartseal_wire::{Certificate, Hash, OrgId, Signature};
 use curve25519_dalek::constants::EIGHT_TORSION;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
@@ -380,7 +382,7 @@ fn a_quorum_is_counted_of_the_right_committee() {
         .map(|(at, signature)| (at as u64, *signature))
         .collect();
     let views = (signed.epoch, signed.view, signed.parent_view);
-    let other = chartseal_wire::Certificate::new(views, signed.block, 7, &signatures).unwrap();
+    let other = Certificate::new(views, signed.block, 7, &signatures).unwrap();
     assert_breaks(judged(other), Rule::CertificateQuorum);
     // One bad signature of four is no detail.
     let mut all: Vec<_> = certify(newest, &[0, 1, 2, 3])
@@ -388,8 +390,33 @@ fn a_quorum_is_counted_of_the_right_committee() {
         .map(|(at, signature)| (at as u64, *signature))
         .collect();
     all[3].1 = all[2].1;
-    let other = chartseal_wire::Certificate::new(views, signed.block, 4, &all).unwrap();
+    let other = Certificate::new(views, signed.block, 4, &all).unwrap();
     assert_breaks(judged(other), Rule::CertificateSignature);
+}
+
+/// What a client asks that follows the chain itself.
+#[test]
+fn a_followed_header_is_taken_on_its_committees_certificate_alone() {
+    let net = Network::certified(1);
+    let newest = net.headers.last().unwrap();
+    let judged = |certificate: &Certificate, epoch| {
+        verify_certificate(certificate, newest, &committee(epoch))
+    };
+    let good = certify(newest, &[0, 1, 2]);
+    assert_eq!(judged(&good, 1), Ok(()));
+    assert_eq!(judged(&good, 0), Err("a certificate of another epoch"));
+    let few = certify(newest, &[0, 1]);
+    assert_eq!(judged(&few, 1), Err("fewer than a quorum signed"));
+    let other = certify(net.headers.first().unwrap(), &[0, 1, 2]);
+    assert_eq!(judged(&other, 1), Err("the certificate of another block"));
+    let mut signatures: Vec<(u64, Signature)> = good
+        .signed()
+        .map(|(at, signature)| (at as u64, *signature))
+        .collect();
+    signatures[0].1 = signatures[1].1;
+    let views = (good.epoch, good.view, good.parent_view);
+    let forged = Certificate::new(views, good.block, 4, &signatures).unwrap();
+    assert!(judged(&forged, 1).is_err());
 }
 
 #[test]
@@ -452,7 +479,7 @@ fn a_certificate_valid_under_zip_215_alone_is_valid_and_a_cosignature_is_not() {
     let views = (plain.epoch, plain.view, plain.parent_view);
     let signed: Vec<_> = signed.collect();
     let mut parts = net.certified_export();
-    let certificate = chartseal_wire::Certificate::new(views, plain.block, 4, &signed).unwrap();
+    let certificate = Certificate::new(views, plain.block, 4, &signed).unwrap();
     parts.export.finality.as_mut().unwrap().certificate = certificate;
     // The engine counts it, so whoever does not would refute what is final.
     proved(ask(&net, 0, &parts, None));
