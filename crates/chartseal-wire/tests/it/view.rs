@@ -1,8 +1,8 @@
 //! Entries read in place: what is taken, refused and seen is what decoding takes, refuses and gives.
 
 use chartseal_codec::{check, from_bytes, to_bytes};
-use chartseal_wire::history::EntryView;
-use chartseal_wire::{ActorId, Entry, OrgId, Time, TxId};
+use chartseal_wire::history::{Access, EntryView, Released, Token};
+use chartseal_wire::{ActorId, Entry, Event, OrgId, Time, TxId};
 use proptest::prelude::*;
 
 use crate::binary::{changed, entry};
@@ -66,6 +66,72 @@ fn a_view_is_of_its_own_entry_alone() {
             let (view, entry) = (EntryView::read(bytes), from_bytes::<Entry>(entry));
             let is_same = view.unwrap() == entry.unwrap();
             assert_eq!(is_same, one == other, "{one} and {other}");
+        }
+    }
+}
+
+/// Entries that differ from one in a single thing that a view of it sees.
+fn others(entry: &Entry) -> Vec<Entry> {
+    let mut others = vec![entry.clone(); 4];
+    others[0].height += 1;
+    others[1].time.0 += 1;
+    others[2].tx.0[31] ^= 1;
+    others[3].actor.0[0] ^= 1;
+    let with = |event| Entry {
+        event,
+        ..entry.clone()
+    };
+    match &entry.event {
+        Event::Access(access) => {
+            let changes: [fn(&mut Access); 9] = [
+                |access| access.reason.0[0] ^= 1,
+                |access| access.foreign_claim ^= true,
+                |access| access.release_until = None,
+                |access| drop(access.records.pop()),
+                |access| access.records[0].record.0[0] ^= 1,
+                |access| access.records[0].permitted ^= true,
+                |access| access.records[0].code = Token::new("another").unwrap(),
+                |access| drop(access.records[0].basis.pop()),
+                |access| access.records[0].basis.push(Token::new("more").unwrap()),
+            ];
+            others.extend(changes.map(|change| {
+                let mut access = access.clone();
+                change(&mut access);
+                with(Event::Access(access))
+            }));
+        }
+        Event::Released(released) => {
+            let changes: [fn(&mut Released); 3] = [
+                |released| released.request.0[0] ^= 1,
+                |released| released.custodian += 1,
+                |released| released.records[0].0[0] ^= 1,
+            ];
+            others.extend(changes.map(|change| {
+                let mut released = released.clone();
+                change(&mut released);
+                with(Event::Released(released))
+            }));
+        }
+        Event::RecordAdded(added) => {
+            let mut added = added.clone();
+            added.header.0[0] ^= 1;
+            others.push(with(Event::RecordAdded(added)));
+        }
+        _ => {}
+    }
+    others
+}
+
+#[test]
+fn a_view_of_an_entry_is_of_none_that_differs_in_one_thing() {
+    for (name, bytes) in samples() {
+        let (view, entry) = (
+            EntryView::read(&bytes).unwrap(),
+            from_bytes(&bytes).unwrap(),
+        );
+        for (at, other) in others(&entry).iter().enumerate() {
+            assert_ne!(entry, *other, "{name}, {at}: nothing was changed");
+            assert!(view != *other, "{name}, {at}");
         }
     }
 }
