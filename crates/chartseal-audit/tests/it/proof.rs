@@ -1,6 +1,7 @@
 //! What an honest export proves.
 
 use chartseal_audit::{Doubt, Rule, Verdict, verify};
+use chartseal_codec::to_bytes;
 use chartseal_wire::{Subject, Time};
 
 use crate::fixture::*;
@@ -48,8 +49,28 @@ fn a_history_that_is_proved_empty_says_so() {
     let net = Network::visit();
     let nobody = Subject::Actor(DOCTOR);
     let report = net.report(&net.export_of(&[(nobody, 0)], net.headers.len() - 1));
-    assert_eq!(report.histories[0].total(), 0);
+    let history = &report.histories[0];
+    assert_eq!((history.total(), history.entries.len()), (0, 0));
+    assert!(history.entries.is_empty() && history.entries.iter().next().is_none());
     assert!(report.to_string().contains("empty: nothing has happened"));
+}
+
+#[test]
+fn a_reports_entries_are_those_of_the_export_and_equal_to_no_others() {
+    let net = Network::visit();
+    let mut parts = net.export();
+    let exported: Vec<Vec<u8>> = parts.entries().iter().map(|one| one.0.clone()).collect();
+    let report = net.report(&parts);
+    let entries = &report.histories[0].entries;
+    assert!(!entries.is_empty() && entries.bytes().eq(&exported));
+    assert!(entries.iter().map(|entry| to_bytes(&entry)).eq(exported));
+
+    let again = net.report(&parts);
+    assert_eq!(*entries, again.histories[0].entries);
+    let mut longer = Network::visit();
+    longer.event(subject(), DOCTOR, added(NOTE));
+    let longer = longer.report(&longer.export());
+    assert_ne!(*entries, longer.histories[0].entries);
 }
 
 #[test]
