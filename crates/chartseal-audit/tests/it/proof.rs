@@ -65,6 +65,8 @@ fn a_reports_entries_are_those_of_the_export_and_equal_to_no_others() {
     assert!(!entries.is_empty() && entries.bytes().eq(&exported));
     assert!(entries.iter().map(|entry| to_bytes(&entry)).eq(exported));
 
+    assert!(format!("{entries:?}").starts_with("[Entry {"));
+
     let again = net.report(&parts);
     assert_eq!(*entries, again.histories[0].entries);
     let mut longer = Network::visit();
