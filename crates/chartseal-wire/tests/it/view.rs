@@ -1,7 +1,7 @@
 //! Entries read in place: what is taken, refused and seen is what decoding takes, refuses and gives.
 
 use chartseal_codec::{check, from_bytes, to_bytes};
-use chartseal_wire::history::{Access, EntryView, Released, Token};
+use chartseal_wire::history::{Access, EntryView, EventView, Released, Token};
 use chartseal_wire::{ActorId, Entry, Event, OrgId, Time, TxId};
 use proptest::prelude::*;
 
@@ -67,6 +67,25 @@ fn a_view_is_of_its_own_entry_alone() {
             let is_same = view.unwrap() == entry.unwrap();
             assert_eq!(is_same, one == other, "{one} and {other}");
         }
+    }
+}
+
+#[test]
+fn what_a_verifier_looks_at_is_seen_and_the_rest_left_as_bytes() {
+    for (name, bytes) in samples() {
+        let view = EntryView::read(&bytes).unwrap();
+        let is_seen = match (view.event, from_bytes::<Entry>(&bytes).unwrap().event) {
+            (EventView::Access(_), Event::Access(_))
+            | (EventView::Released(_), Event::Released(_))
+            | (EventView::RecordAdded(_), Event::RecordAdded(_)) => true,
+            (EventView::Other(bytes), event) => {
+                assert_eq!(bytes, to_bytes(&event), "{name}");
+                false
+            }
+            _ => panic!("{name} is seen as something else"),
+        };
+        let looked_at = ["access", "released", "record_added"];
+        assert_eq!(is_seen, looked_at.contains(&name), "{name}");
     }
 }
 
