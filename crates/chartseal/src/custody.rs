@@ -162,10 +162,10 @@ impl Network {
                 // One that was amended or erased meanwhile is not acknowledged any more.
                 let is_newest = state.record(&record).is_some_and(|it| it.header == header);
                 let deposit = state.deposit(&header);
-                let is_acknowledged = |index: ShareIndex| {
-                    deposit.is_some_and(|it| it.is_acknowledged_by(index.get().into()))
-                };
-                !is_newest || index.map_or(deposit.is_some(), is_acknowledged)
+                let is_acknowledged = deposit.is_some_and(|it| {
+                    index.is_none_or(|index| it.is_acknowledged_by(index.get().into()))
+                });
+                !is_newest || is_acknowledged
             })
         })?;
         Ok(())

@@ -358,6 +358,21 @@ fn every_part_of_a_handover_is_checked() {
     assert_breaks(ask(&net, 0, &parts, None), Rule::Handover);
 }
 
+/// A certificate as one is, but of so many members and with its signatures changed.
+fn resigned(
+    one: &Certificate,
+    members: u64,
+    change: impl FnOnce(&mut Vec<(u64, Signature)>),
+) -> Certificate {
+    let signed = one.signed();
+    let mut signed = signed
+        .map(|(at, signature)| (at as u64, *signature))
+        .collect();
+    change(&mut signed);
+    let views = (one.epoch, one.view, one.parent_view);
+    Certificate::new(views, one.block, members, &signed).unwrap()
+}
+
 #[test]
 fn a_quorum_is_counted_of_the_right_committee() {
     let net = Network::certified(1);
@@ -376,21 +391,11 @@ fn a_quorum_is_counted_of_the_right_committee() {
         assert_breaks(judged(certify(newest, by)), Rule::CertificateQuorum);
     }
     // A larger committee that nobody named.
-    let signed = certify(newest, &[0, 1, 2]);
-    let signatures: Vec<(u64, Signature)> = signed
-        .signed()
-        .map(|(at, signature)| (at as u64, *signature))
-        .collect();
-    let views = (signed.epoch, signed.view, signed.parent_view);
-    let other = Certificate::new(views, signed.block, 7, &signatures).unwrap();
+    let other = resigned(&certify(newest, &[0, 1, 2]), 7, |_| ());
     assert_breaks(judged(other), Rule::CertificateQuorum);
     // One bad signature of four is no detail.
-    let mut all: Vec<_> = certify(newest, &[0, 1, 2, 3])
-        .signed()
-        .map(|(at, signature)| (at as u64, *signature))
-        .collect();
-    all[3].1 = all[2].1;
-    let other = Certificate::new(views, signed.block, 4, &all).unwrap();
+    let all = certify(newest, &[0, 1, 2, 3]);
+    let other = resigned(&all, 4, |all| all[3].1 = all[2].1);
     assert_breaks(judged(other), Rule::CertificateSignature);
 }
 
@@ -409,13 +414,7 @@ fn a_followed_header_is_taken_on_its_committees_certificate_alone() {
     assert_eq!(judged(&few, 1), Err("fewer than a quorum signed"));
     let other = certify(net.headers.first().unwrap(), &[0, 1, 2]);
     assert_eq!(judged(&other, 1), Err("the certificate of another block"));
-    let mut signatures: Vec<(u64, Signature)> = good
-        .signed()
-        .map(|(at, signature)| (at as u64, *signature))
-        .collect();
-    signatures[0].1 = signatures[1].1;
-    let views = (good.epoch, good.view, good.parent_view);
-    let forged = Certificate::new(views, good.block, 4, &signatures).unwrap();
+    let forged = resigned(&good, 4, |all| all[0].1 = all[1].1);
     assert!(judged(&forged, 1).is_err());
 }
 
@@ -472,14 +471,8 @@ fn a_certificate_valid_under_zip_215_alone_is_valid_and_a_cosignature_is_not() {
     let first = committee(0).validators()[0];
     let odd = with_torsion(0x90 + first.org.0[0], &message);
     assert!(first.validator.verify_raw(&message, &odd).is_err());
-    let signed = plain.signed().map(|(at, signature)| match at {
-        0 => (0, odd),
-        _ => (at as u64, *signature),
-    });
-    let views = (plain.epoch, plain.view, plain.parent_view);
-    let signed: Vec<_> = signed.collect();
     let mut parts = net.certified_export();
-    let certificate = Certificate::new(views, plain.block, 4, &signed).unwrap();
+    let certificate = resigned(&plain, 4, |all| all[0].1 = odd);
     parts.export.finality.as_mut().unwrap().certificate = certificate;
     // The engine counts it, so whoever does not would refute what is final.
     proved(ask(&net, 0, &parts, None));

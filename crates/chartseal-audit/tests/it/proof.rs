@@ -64,7 +64,6 @@ fn a_reports_entries_are_those_of_the_export_and_equal_to_no_others() {
     let entries = &report.histories[0].entries;
     assert!(!entries.is_empty() && entries.bytes().eq(&exported));
     assert!(entries.iter().map(|entry| to_bytes(&entry)).eq(exported));
-
     assert!(format!("{entries:?}").starts_with("[Entry {"));
 
     let again = net.report(&parts);

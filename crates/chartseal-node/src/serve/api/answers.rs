@@ -100,9 +100,7 @@ pub(super) struct From {
 pub(super) async fn blocks(State(api): Asked, Queried(ask): Queried<From>) -> Answer {
     let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
     // Nothing new within that time is an empty answer.
-    if let Some(below) = ask.from.checked_sub(1) {
-        let _ = tokio::time::timeout(wait, api.handle.wait_above(below)).await;
-    }
+    reached(&api, ask.from, wait).await;
     work(&api, move |api| {
         let node = api.keeper.node();
         let head = node.head().height();
@@ -423,7 +421,9 @@ pub(super) async fn release(
     Sent(body): Sent,
 ) -> Answer {
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
-    reach(&api, known.height).await?;
+    if !reached(&api, known.height, MAX_WAIT).await {
+        return Err(Failure::behind());
+    }
     let key = reader.clone();
     let receipts = work(&api, move |api| {
         let receipts = api.keeper.node().receipts(&request, &key)?;
@@ -441,14 +441,14 @@ pub(super) async fn release(
     .await
 }
 
-/// Waits until the node has the block that somebody relies on, or not for long.
-async fn reach(api: &Api, height: u64) -> Result<(), Failure> {
+/// Waits so long for the block at a height. Whether the node has it.
+async fn reached(api: &Api, height: u64, within: Duration) -> bool {
     let Some(below) = height.checked_sub(1) else {
-        return Ok(());
+        return true;
     };
-    let reached = tokio::time::timeout(MAX_WAIT, api.handle.wait_above(below)).await;
+    let reached = tokio::time::timeout(within, api.handle.wait_above(below));
     // `None`: the validator stops.
-    reached.ok().flatten().map(drop).ok_or_else(Failure::behind)
+    matches!(reached.await, Ok(Some(_)))
 }
 
 /// Waits until it is known what became of a transaction, or not for long.
