@@ -240,8 +240,10 @@ impl Shared {
         self.core().pool.check(&candidate)?;
         let verified = candidate.verify()?;
         let mut core = self.core();
-        let head = core.speculation.head().clone();
-        core.pool.take(verified, &head)
+        let Core {
+            speculation, pool, ..
+        } = &mut *core;
+        pool.take(verified, speculation.head())
     }
 
     /// Tells a proposer who has nothing that there is something.

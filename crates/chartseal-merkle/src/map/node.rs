@@ -77,12 +77,17 @@ impl Half {
     };
 
     fn new(children: [Option<Node>; 2]) -> Self {
-        let hash = match &children {
-            [None, None] => Hash::ZERO,
-            [Some(Node::Leaf(leaf)), None] | [None, Some(Node::Leaf(leaf))] => leaf.hash,
-            [left, right] => map_node_hash(hash_of(left.as_ref()), hash_of(right.as_ref())),
+        let mut half = Self {
+            children,
+            ..Self::EMPTY
         };
-        Self { children, hash }
+        half.hash = if half.is_node() {
+            let [left, right] = half.children.each_ref().map(Option::as_ref);
+            map_node_hash(hash_of(left), hash_of(right))
+        } else {
+            hash_of(half.only())
+        };
+        half
     }
 
     /// Whether it is a node of the binary tree, not a leaf nor nothing.
