@@ -25,7 +25,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::patient::Patient;
 use crate::person::Person;
-use crate::several::{GRACE, LONG_GRACE};
+use crate::several::{LONG_GRACE, TOGETHER};
 use crate::texts::{reason_text, token};
 
 /// What a clinician asks for, and why.
@@ -78,8 +78,6 @@ pub struct Request {
     height: u64,
     reader: KemKeyPair,
     permitted: Vec<RecordId>,
-    /// How long custodians may take once enough others gave their shares.
-    grace: Duration,
 }
 
 impl Request {
@@ -233,20 +231,14 @@ impl Person {
             height: decided.position.height,
             reader,
             permitted,
-            // Receipts belong on the chain, but a life does not wait for a node that hangs.
-            grace: if ask.purpose == Purpose::Btg {
-                GRACE
-            } else {
-                LONG_GRACE
-            },
         })
     }
 }
 
 impl Request {
-    /// What custodians release, one at least.
+    /// What custodians release, one at least, and as many as it takes if they do.
     pub(crate) fn releases(&self, network: &mut Network) -> Result<Vec<(OrgId, Release)>, Error> {
-        self.releases_within(network, self.grace)
+        self.releases_within(network, TOGETHER)
     }
 
     fn releases_within(
@@ -280,7 +272,7 @@ impl Request {
         releases: &mut Vec<(OrgId, Release)>,
     ) -> Result<Vec<Unlocked>, Error> {
         let unlocked = self.combine(network, headers, releases)?;
-        if self.grace == LONG_GRACE || unlocked.iter().all(|(_, key)| key.is_ok()) {
+        if unlocked.iter().all(|(_, key)| key.is_ok()) {
             return Ok(unlocked);
         }
         *releases = self.releases_within(network, LONG_GRACE)?;

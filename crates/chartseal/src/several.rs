@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 /// How long a node may take before another one is asked too, and how long others may take once enough have answered.
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
-/// How long others may take where what they do should be done, but need not be waited for.
+/// How long others may take to give their shares, once there are enough: those whose receipts are in the same block do so
+/// at about the same time. Whoever needs another block files its receipt all the same, and nobody waits for it.
+pub(crate) const TOGETHER: Duration = Duration::from_millis(20);
+/// How long others may take if all that come are wanted.
 pub(crate) const LONG_GRACE: Duration = Duration::from_secs(5);
 
 /// A node's place among those that were asked, and its answer.
