@@ -145,12 +145,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let now = move || -> Time { clock.now() };
     let mut settings = Settings::recommended(Arc::new(now));
     if let Some(ms) = config.heartbeat_ms {
-        // Everybody waits as long for a leader as a leader may wait for work, and then some.
         settings.heartbeat = Duration::from_millis(ms);
-        settings.leader_timeout = Duration::from_millis(ms + 1_000);
-        settings.certification_timeout = Duration::from_millis(ms + 2_000);
-        settings.retry = Duration::from_secs(1);
-        settings.skip_after = Duration::from_millis(2 * ms + 4_000);
     }
     // A client needs the custodian's KEM key to seal shares to it.
     node.put_kem_key(node.keys().kem.public_key())?;

@@ -32,7 +32,7 @@ impl Application {
 
     /// The state after `block`: known, or executed from the nearest known ancestor. Never returns while
     /// the block can't descend from what is final here: to wait is not to vote.
-    async fn overlay_after<E: Spawner>(
+    async fn overlay_after<E: Clock + Spawner>(
         &self,
         context: &E,
         block: &EngineBlock,
@@ -61,7 +61,7 @@ impl Application {
                         match self.execute(context, &overlay, block.block(), view).await {
                             Ok(executed) => {
                                 overlay = executed.overlay.clone();
-                                self.keep(block, executed);
+                                self.keep(context, block, executed);
                             }
                             // A certified ancestor that this node refuses: it has no state to go on from.
                             Err(_) => failed = true,
@@ -118,18 +118,19 @@ impl Application {
         }
     }
 
-    fn keep(&self, block: &EngineBlock, executed: Executed) {
+    fn keep<E: Clock>(&self, context: &E, block: &EngineBlock, executed: Executed) {
         self.shared.epochs.guess(&executed.overlay);
-        let mut core = self.shared.core();
-        core.speculation
-            .keep(block.leaf(), Arc::clone(block.block()), executed);
+        let now = context.current();
+        self.shared.core().keep(block, executed, now);
     }
 
-    /// Waits until there is something to propose, or until the heartbeat: a chain without work is quiet.
+    /// Waits until there is something to propose, or until the heartbeat: a chain without work is quiet. If the view ends
+    /// before, the engine drops this, and the next leader waits for the rest of the time.
     async fn build<E: Clock>(&self, context: &E, parent: &Overlay) -> EngineBlock {
         let settings = &self.shared.settings;
         let mut arrivals = self.shared.arrivals.subscribe();
-        let heartbeat = context.current() + settings.heartbeat;
+        let now = context.current();
+        let heartbeat = self.shared.core().known_since(parent.height(), now) + settings.heartbeat;
         loop {
             arrivals.mark_unchanged();
             let candidates = {
@@ -158,10 +159,8 @@ impl Application {
                 let mut core = self.shared.core();
                 core.pool
                     .suspect(proposed.rejected.into_iter().map(|(id, _)| id));
-                let shared = Arc::clone(block.block());
                 self.shared.epochs.guess(&proposed.executed.overlay);
-                core.speculation
-                    .keep(block.leaf(), shared, proposed.executed);
+                core.keep(&block, proposed.executed, context.current());
                 return block;
             }
             select! {
@@ -253,7 +252,7 @@ impl<E: Clock + Spawner + Metrics> EngineApplication<E> for Application {
         };
         match judged {
             Ok(executed) => {
-                self.keep(&block, executed);
+                self.keep(&context, &block, executed);
                 true
             }
             Err(refusal) => {

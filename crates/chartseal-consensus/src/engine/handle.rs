@@ -30,7 +30,7 @@ pub struct Status {
     pub view: u64,
     /// The newest view that is known to be final.
     pub final_view: u64,
-    /// Views that were skipped since this validator started.
+    /// Views that were skipped since this validator started, while transactions waited here.
     pub skipped: u64,
     /// How often a validator was seen to vote twice in one view, since this one started.
     pub double_votes: u64,

@@ -1,16 +1,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chartseal_ledger::{Block, Overlay, Proposed, SignedTransaction, propose_verified};
+use chartseal_ledger::{Block, Executed, Overlay, Proposed, SignedTransaction, propose_verified};
 use chartseal_wire::{Hash, PublicKey, Time, TxId};
 use commonware_consensus::Viewable as _;
 use tokio::sync::watch;
 
 use super::Notarize;
+use super::block::EngineBlock;
 use super::epochs::Epochs;
 use super::handle::Outcome;
 use super::votes::Votes;
@@ -28,10 +29,10 @@ const MAX_EVIDENCE: usize = 256;
 /// How one validator runs.
 #[derive(Clone)]
 pub struct Settings {
-    /// How long a leader without transactions holds its proposal: an idle chain makes one block in this
-    /// time. It must be below `leader_timeout`, or an idle leader would count as a dead one.
+    /// How long after the last block a chain without transactions makes another one.
     pub heartbeat: Duration,
-    /// How long the others wait for a leader's proposal.
+    /// How long the others wait for a leader's proposal: the most that a leader costs that is down, hangs, or proposes late
+    /// on purpose. One without transactions that holds its proposal for so long is followed by the next one.
     pub leader_timeout: Duration,
     /// How long they wait for a view to be certified, before they vote to skip it.
     pub certification_timeout: Duration,
@@ -68,14 +69,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What a node on a real network runs with: a heartbeat every 8 s, leaders given up after 10 s.
+    /// What a node on a real network runs with: a heartbeat every 8 s, leaders given up after 2 s.
     pub fn recommended(clock: Arc<dyn Fn() -> Time + Send + Sync>) -> Self {
         Self {
             heartbeat: Duration::from_secs(8),
-            leader_timeout: Duration::from_secs(10),
-            certification_timeout: Duration::from_secs(12),
-            retry: Duration::from_secs(5),
-            skip_after: Duration::from_secs(15),
+            leader_timeout: Duration::from_secs(2),
+            certification_timeout: Duration::from_secs(3),
+            retry: Duration::from_secs(1),
+            skip_after: Duration::from_secs(6),
             fetch_timeout: Duration::from_secs(2),
             gossip_again: Duration::from_secs(1),
             build_budget: Duration::from_millis(500),
@@ -90,6 +91,15 @@ impl Settings {
             clock,
             builder: Arc::new(Honest),
         }
+    }
+
+    /// Over how many views without a final block a leader without a sign of life is skipped at once, of so many validators: as
+    /// many as there are, as the engine recommends, and those that an idle chain has between two blocks, twice.
+    pub(crate) fn skips(&self, validators: usize) -> NonZeroU64 {
+        let idle = self.heartbeat.as_millis() / self.leader_timeout.as_millis().max(1) + 1;
+        let idle = u64::try_from(idle).unwrap_or(u64::MAX);
+        let skips = idle.saturating_mul(2).saturating_add(validators as u64);
+        NonZeroU64::MIN.saturating_add(skips)
     }
 }
 
@@ -146,6 +156,8 @@ pub(crate) struct Shared {
 /// What changes from block to block.
 pub(crate) struct Core {
     pub(crate) speculation: Speculation,
+    /// The height of the newest block that was executed here, final or not, and since when it is known.
+    newest: (u64, Option<SystemTime>),
     pub(crate) pool: Pool,
     /// Blocks that this validator refused, by the view and their leaf hash, until their proposers' votes come.
     refused: BTreeMap<(u64, Hash), Refused>,
@@ -163,7 +175,7 @@ pub(crate) struct Core {
     pub(crate) view: u64,
     /// The newest view with a certificate of finality.
     pub(crate) final_view: u64,
-    /// Views that were skipped.
+    /// Views that were skipped while transactions waited here.
     pub(crate) skipped: u64,
     /// How many blocks this validator refused, by the rule.
     pub(crate) refusals: BTreeMap<&'static str, u64>,
@@ -186,6 +198,7 @@ impl Shared {
         let height = head.height();
         let core = Core {
             speculation: Speculation::new(head),
+            newest: (height, None),
             pool: Pool::new(settings.pool),
             refused: BTreeMap::new(),
             votes: BTreeMap::new(),
@@ -289,6 +302,22 @@ impl Core {
         let key = (view, block.header.leaf());
         self.refused.insert(key, Refused { block, refusal });
         self.match_up(key);
+    }
+
+    /// Keeps what executing a block gave.
+    pub(crate) fn keep(&mut self, block: &EngineBlock, executed: Executed, now: SystemTime) {
+        self.known_since(block.block().header.height, now);
+        self.speculation
+            .keep(block.leaf(), Arc::clone(block.block()), executed);
+    }
+
+    /// Since when a block of a height, or of a greater one, is known here; since now, if none is.
+    pub(crate) fn known_since(&mut self, height: u64, now: SystemTime) -> SystemTime {
+        let (newest, since) = &mut self.newest;
+        if height > *newest {
+            (*newest, *since) = (height, None);
+        }
+        *since.get_or_insert(now)
     }
 
     /// Notes a leader's verified vote for its own proposal.

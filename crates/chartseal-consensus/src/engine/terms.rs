@@ -16,6 +16,7 @@ use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::types::{Epoch, Height, ViewDelta};
 use commonware_consensus::{Epochable as _, Viewable as _};
 use commonware_cryptography::Sha256;
+use commonware_cryptography::certificate::Scheme as _;
 use commonware_cryptography::ed25519::PublicKey as EngineKey;
 use commonware_cryptography::sha256::Digest;
 use commonware_macros::select;
@@ -284,6 +285,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         }
         let shared = Arc::clone(&self.shared);
         let settings = &shared.settings;
+        let validators = scheme.participants().len();
         let engine = Engine::new(
             context.child("consensus"),
             Config {
@@ -308,7 +310,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                 view_retention: ViewDelta::new(VIEWS_KEPT),
                 skip: SkipPolicy::Enabled {
                     timeout: settings.skip_after,
-                    budget: SkipBudget::Participants,
+                    budget: SkipBudget::Fixed(settings.skips(validators)),
                 },
                 fetch_timeout: non_zero(settings.fetch_timeout),
                 fetch_retry_delay: Duration::from_millis(100),

@@ -96,7 +96,9 @@ impl Reporter for Watch {
                 let mut core = self.shared.core();
                 if certificate.view().get() > core.view {
                     core.view = certificate.view().get();
-                    core.skipped = core.skipped.saturating_add(1);
+                    // A leader that has nothing to propose holds its view until it ends.
+                    let waited = u64::from(!core.pool.is_empty());
+                    core.skipped = core.skipped.saturating_add(waited);
                 }
             }
             // The engine saw two votes itself.

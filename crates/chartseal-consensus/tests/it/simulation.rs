@@ -23,28 +23,54 @@ fn one_number_gives_the_same_run_again() {
     assert_eq!(run(&plan), run(&plan));
 }
 
-/// Trap 1: a leader without work waits, and is woken by work.
+/// Trap 1: a leader without work waits, and is woken by work. If the heartbeat is longer than a leader may take, they
+/// wait in turn.
 #[test]
 fn an_idle_chain_makes_one_block_a_heartbeat_and_then_is_quick() {
-    let plan = Plan {
-        clients: 0,
-        phases: vec![30_000],
-        ..Plan::quiet(1)
-    };
-    let idle = run(&plan);
-    // 30 s and the seconds of recovery, with a heartbeat of 1 s and a view's messages.
-    assert!((25..=40).contains(&idle.height), "{}", idle.height);
-    assert_eq!(idle.skipped, 0);
-    let plan = Plan {
-        clients: 1,
-        pause: 3_000,
-        faithful: true,
-        ..plan
-    };
-    let quick = run(&plan);
-    assert!(quick.done[0] > 5, "{quick:?}");
-    // One hop to the leader and three for the block, of 20 ms each, with jitter; nobody waits for a heartbeat.
-    assert!(quick.slowest_ms[0] < 250, "{quick:?}");
+    // 30 s and the seconds of recovery, with a view's messages for each block.
+    for (heartbeat, heights) in [(1_000, 25..=40), (8_000, 3..=5)] {
+        let plan = Plan {
+            clients: 0,
+            phases: vec![30_000],
+            heartbeat,
+            ..Plan::quiet(1)
+        };
+        let idle = run(&plan);
+        assert!(heights.contains(&idle.height), "{heartbeat}: {idle:?}");
+        assert_eq!(idle.skipped, 0, "no transaction waited");
+        let plan = Plan {
+            clients: 1,
+            pause: 3_000,
+            faithful: true,
+            ..plan
+        };
+        let quick = run(&plan);
+        assert!(quick.done[0] > 5, "{quick:?}");
+        // One hop to the leader and three for the block, of 20 ms each, with jitter; at most as much again if the leader
+        // changes just then. Nobody waits for a heartbeat.
+        assert!(quick.slowest_ms[0] < 250, "{quick:?}");
+    }
+}
+
+/// What a leader costs that is down, or hangs, or holds its view on purpose: its timeout of 1.6 s, however quiet the chain may
+/// be otherwise.
+#[test]
+fn a_silent_leader_costs_its_timeout_and_not_a_heartbeat() {
+    let mut slowest = 0;
+    for seed in 1..=6 {
+        let report = run(&Plan {
+            clients: 1,
+            pause: 2_000,
+            faithful: true,
+            phases: vec![30_000],
+            heartbeat: 8_000,
+            ..Plan::with(seed, Malice::Silent)
+        });
+        assert!(report.done[0] > 5, "seed {seed}: {report:?}");
+        assert!(report.slowest_ms[0] < 2_000, "seed {seed}: {report:?}");
+        slowest = slowest.max(report.slowest_ms[0]);
+    }
+    assert!(slowest > 250, "it leads views too: {slowest}");
 }
 
 /// Trap 2: each client hands its transaction in once. Its validator may be cut off with it, lead a view in

@@ -76,7 +76,7 @@ pub struct NodeStatus {
     pub clock: Time,
     /// The newest view that ended.
     pub view: u64,
-    /// Views that were skipped since the node started.
+    /// Views that were skipped since the node started, while transactions waited there.
     pub skipped: u64,
     /// Transactions that wait.
     pub waiting: u64,

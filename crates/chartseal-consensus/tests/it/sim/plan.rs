@@ -71,6 +71,8 @@ pub struct Plan {
     pub loses_votes: Option<usize>,
     /// Whether the committee changes three times. Then the first four of six validators are the first committee.
     pub handovers: bool,
+    /// How often an idle chain makes a block, in ms. A leader's timeout is 1.6 s.
+    pub heartbeat: u64,
 }
 
 impl Plan {
@@ -94,6 +96,7 @@ impl Plan {
             forgets: None,
             loses_votes: None,
             handovers: false,
+            heartbeat: 1_000,
         }
     }
 
@@ -147,11 +150,13 @@ impl Plan {
             forgets: None,
             loses_votes: None,
             handovers: false,
+            heartbeat: 1_000,
         };
         // Well within the half minute of drift that the network's parameters allow.
         plan.skews = (0..validators)
             .map(|_| rng.range(0, 16_000).cast_signed() - 8_000)
             .collect();
+        plan.heartbeat = *rng.choose(&[1_000, 5_000]);
         plan
     }
 

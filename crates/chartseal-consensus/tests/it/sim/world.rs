@@ -482,7 +482,10 @@ impl World {
                 old: Mutex::default(),
             }),
         };
-        let settings = settings(&context, number, self.plan.skews[number], builder);
+        let settings = Settings {
+            heartbeat: Duration::from_millis(self.plan.heartbeat),
+            ..settings(&context, number, self.plan.skews[number], builder)
+        };
         let (genesis, oracle) = (self.genesis.clone(), oracle.clone());
         let (send, receive) = tokio::sync::oneshot::channel();
         let task = context.spawn(move |context| async move {
@@ -555,7 +558,6 @@ fn settings(
         Time(u64::try_from(ms).unwrap().saturating_add_signed(skew))
     };
     Settings {
-        heartbeat: Duration::from_secs(1),
         leader_timeout: Duration::from_millis(1_600),
         certification_timeout: Duration::from_millis(2_400),
         retry: Duration::from_secs(1),
