@@ -17,6 +17,7 @@ pub mod figure;
 pub mod ledger;
 mod made;
 pub mod merkle;
+pub mod nation;
 #[allow(clippy::indexing_slicing, reason = "numbers of nodes that were made")]
 pub mod network;
 pub mod policy;

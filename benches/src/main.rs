@@ -1,11 +1,13 @@
 //! Prints each figure as one line of JSON: all but the largest, or the one that is named, or all of `network/`, say. `leave-chain DIR N
 //! visits|relabellings` leaves a chain of N transactions, for `chartseal audit replay DIR`; `node FILE` runs a node of the
-//! networks that are measured.
+//! networks that are measured; `nation [FILE]` prints the tables of `docs/nation.md`, or puts them into it.
 
 use std::error::Error;
+use std::fs;
+use std::path::Path;
 
 use chartseal_benches::{
-    Figure, audit, codec, custody, envelope, ledger, merkle, network, policy, vault, visit,
+    Figure, audit, codec, custody, envelope, ledger, merkle, nation, network, policy, vault, visit,
 };
 
 /// What is measured together, by the figures' names; whether it is unless another is named; and how.
@@ -64,6 +66,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         return network::node(config.as_ref());
     }
+    if let [verb, files @ ..] = args.as_slice()
+        && verb == "nation"
+    {
+        return print_nation(files.first().map(Path::new));
+    }
     let only = args.into_iter().next();
     let is_wanted = |id: &str, by_default| match only.as_deref() {
         Some(only) if only.ends_with('/') => id.starts_with(only),
@@ -82,4 +89,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// The simulated nation's tables, to the terminal or in the places of a document.
+fn print_nation(document: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let plan = nation::plan(nation::SEED);
+    let Some(document) = document else {
+        print!("{plan}");
+        return Ok(());
+    };
+    let text = fs::read_to_string(document)?;
+    let text = plan.put_into(&text);
+    let text = text.ok_or("the document has not one place for each table")?;
+    Ok(fs::write(document, text)?)
 }

@@ -240,9 +240,9 @@ impl<'a> Chain<'a> {
         let notarized = now + self.quorum_delay(rng) + self.quorum_delay(rng) + work;
         // Until it is final four delays go by, as was measured; the fixed part overlaps with them.
         let beside = whole(INTERVAL_S * self.slowed * TICKS);
-        let durable = notarized + self.quorum_delay(rng) + self.delay(rng) - beside;
+        let settled = notarized + self.quorum_delay(rng) + self.delay(rng) - beside;
         self.blocks.push(taken);
-        self.at(durable, Event::Final(self.blocks.len() - 1));
+        self.at(settled, Event::Final(self.blocks.len() - 1));
         self.at(notarized, Event::Proposes);
     }
 
