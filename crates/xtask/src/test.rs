@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 
@@ -116,9 +117,13 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         }
         stages.push(lints);
     }
+    // Tests of networks of processes wait for heartbeats and timeouts half of the time: one more than there are cores keeps
+    // these busy.
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 1;
+    let threads = format!("--test-threads={threads}");
     let mut runner = vec!["test", "--lib", "--bins", "--tests"];
     if is_installed("cargo", &["nextest"]) {
-        runner = vec!["nextest", "run"];
+        runner = vec!["nextest", "run", &threads];
     }
     for (name, what) in [
         ("tests", "--workspace"),

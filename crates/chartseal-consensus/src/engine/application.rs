@@ -14,6 +14,7 @@ use futures::StreamExt as _;
 use super::Context;
 use super::block::EngineBlock;
 use super::shared::Shared;
+use super::terms::sleep_until;
 use crate::refusal::{Refusal, Timeliness, is_sudden, judge, timeliness};
 
 /// How many ancestors that are not final a proposal may have here, before it waits for finality.
@@ -131,6 +132,8 @@ impl Application {
         let mut arrivals = self.shared.arrivals.subscribe();
         let now = context.current();
         let heartbeat = self.shared.core().known_since(parent.height(), now) + settings.heartbeat;
+        // What is due so late that the others may give this leader up is the next one's.
+        let heartbeat = Some(heartbeat).filter(|at| *at <= now + settings.leader_timeout * 3 / 4);
         loop {
             arrivals.mark_unchanged();
             let candidates = {
@@ -146,7 +149,7 @@ impl Application {
                 core.pool.suspect(sudden);
                 candidates
             };
-            let is_due = context.current() >= heartbeat;
+            let is_due = heartbeat.is_some_and(|at| context.current() >= at);
             if !candidates.is_empty() || is_due {
                 let until = context.current() + settings.build_budget;
                 let mut candidates = candidates
@@ -169,7 +172,7 @@ impl Application {
                         return pending().await;
                     }
                 },
-                () = context.sleep_until(heartbeat) => {},
+                () = sleep_until(context, heartbeat) => {},
             }
         }
     }

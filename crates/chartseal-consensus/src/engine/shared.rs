@@ -93,6 +93,11 @@ impl Settings {
         }
     }
 
+    /// After how long without a block a validator asks whether the others have some: a quiet chain makes one sooner.
+    pub(crate) fn silence(&self) -> Duration {
+        self.heartbeat + self.skip_after
+    }
+
     /// Over how many views without a final block a leader without a sign of life is skipped at once, of so many validators: as
     /// many as there are, as the engine recommends, and those that an idle chain has between two blocks, twice.
     pub(crate) fn skips(&self, validators: usize) -> NonZeroU64 {

@@ -122,7 +122,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         let mut asking = Some(asking);
         let mut ask_at = context.current();
         let mut asked = context.current();
-        let mut silent_at = context.current() + settings.skip_after;
+        let mut silent_at = context.current() + settings.silence();
         loop {
             finals.mark_unchanged();
             let term = self
@@ -164,7 +164,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    silent_at = context.current() + settings.skip_after;
+                    silent_at = context.current() + settings.silence();
                 },
                 stray = strays.recv() => {
                     let Some((epoch, (peer, _))) = stray else {
@@ -188,7 +188,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     }
                 },
                 () = context.sleep_until(silent_at) => {
-                    silent_at = context.current() + settings.skip_after;
+                    silent_at = context.current() + settings.silence();
                     self.ask(self.shared.epochs.others());
                 },
             }
@@ -323,7 +323,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
 }
 
 /// Waits until a time, if there is one.
-async fn sleep_until(context: &impl Clock, at: Option<SystemTime>) {
+pub(super) async fn sleep_until(context: &impl Clock, at: Option<SystemTime>) {
     match at {
         Some(at) => context.sleep_until(at).await,
         None => pending().await,
