@@ -18,7 +18,7 @@ use chartseal_envelope::{
 use chartseal_vault::{BlobId, GROUP};
 use chartseal_wire::HeaderDigest;
 
-use crate::service::{remote, serving};
+use crate::service::{remote, remote_with, serving};
 use crate::support::run;
 
 /// Bytes without a pattern.
@@ -114,10 +114,9 @@ fn an_image_travels_in_parts_that_are_each_verified() {
     assert_eq!(opened.header, filed.header.unwrap());
     assert_eq!(opened.liars, []);
 
-    let request = doctor.request(&mut network, &ask).unwrap().id();
-    let outline = remote(&cluster, 1)
-        .outline(&request, &filed.record)
-        .unwrap();
+    let request = doctor.request(&mut network, &ask).unwrap();
+    let node = remote_with(&cluster, 1, request.height());
+    let outline = node.outline(&request.id(), &filed.record).unwrap();
     let id = BlobId(outline.front.seal.body_digest().0);
     let sealed = fs::read(copy(&cluster, 1, &id)).unwrap();
     for number in [0, 2, 3] {
@@ -125,7 +124,7 @@ fn an_image_travels_in_parts_that_are_each_verified() {
     }
     ranges(
         &cluster,
-        &format!("/v1/envelopes/{request}/{}/body", filed.record),
+        &format!("/v1/envelopes/{}/{}/body", request.id(), filed.record),
         &sealed,
     );
 
@@ -326,7 +325,8 @@ fn a_body_that_no_custodian_can_take_is_sent_once_they_can() {
         .unwrap();
     assert!(content == image);
     let request = doctor.request(&mut network, &ask).unwrap();
-    let whole = remote(&cluster, 1).envelope(&request.id(), &record);
+    let node = remote_with(&cluster, 1, request.height());
+    let whole = node.envelope(&request.id(), &record);
     assert_eq!(code(whole), "CS-API-27");
     let opening = doctor.open(&mut network, &request).unwrap();
     assert!(opening.records[0].content() == image);

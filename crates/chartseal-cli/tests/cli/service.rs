@@ -116,6 +116,13 @@ fn erased_record(node: &Remote) -> chartseal_wire::RecordId {
     }
 }
 
+/// The service of a node that has the block of a height: others may have had it before.
+pub(crate) fn remote_with(cluster: &Cluster, number: usize, height: u64) -> Remote {
+    let node = remote(cluster, number);
+    node.blocks(height, Duration::from_secs(10)).unwrap();
+    node
+}
+
 pub(crate) fn remote(cluster: &Cluster, number: usize) -> Remote {
     let config = cluster.config(number);
     let asking = config.asking(Duration::from_secs(60)).unwrap();
