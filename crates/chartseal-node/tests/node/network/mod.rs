@@ -69,8 +69,9 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
     for seed in from..from + worlds {
         // If it fails, this is the number that gives the same run again.
         println!("world {seed}");
+        let begun = std::time::Instant::now();
         let report = run(seed);
-        println!("{report:?}");
+        println!("{:?} {report:?}", begun.elapsed());
         total.requests += report.tally.requests;
         total.released += report.tally.released;
         total.opened += report.tally.opened;
@@ -92,5 +93,5 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
 
 #[test]
 fn one_number_gives_the_same_run_again() {
-    assert_eq!(run(3), run(3));
+    assert_eq!(run(9), run(9));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartseal_envelope::{
     ContentKey, Deal, Dealing, HeldShare, KemKeyPair, Release, RequestId as EnvelopeRequest,
 };
-use chartseal_ledger::{Block, Body};
+use chartseal_ledger::{Block, Body, State};
 use chartseal_node::keys::public;
 use chartseal_node::{Envelope, MAX_LAG_MS};
 use chartseal_wire::{RecordId, TxId};
@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub(super) tx: TxId,
     pub(super) reader: KemKeyPair,
     pub(super) records: Vec<RecordId>,
+    /// Whether the chain's decision was looked at.
+    pub(super) is_decided: bool,
     pub(super) releases: BTreeMap<usize, Release>,
     /// Keys that reached the reader.
     pub(super) keys: BTreeMap<RecordId, ContentKey>,
@@ -114,13 +116,43 @@ impl Model {
 
     /// Whether somebody may read a category, as of a height and a time.
     fn may_read(&self, doctor: usize, label: u8, height: u64, now: u64) -> bool {
+        self.allows(doctor, label, (height, height), now)
+    }
+
+    /// The same, by grants up to one height and revocations up to another.
+    fn allows(&self, doctor: usize, label: u8, (granted, revoked): (u64, u64), now: u64) -> bool {
         self.grants.iter().any(|grant| {
             grant.doctor == doctor
                 && grant.labels.contains(&label)
-                && self.is_final(Some(grant.tx), height)
-                && !self.is_final(grant.revoked_by, height)
+                && self.is_final(Some(grant.tx), granted)
+                && !self.is_final(grant.revoked_by, revoked)
                 && now < grant.until
         })
+    }
+
+    /// The chain decided a request as this model would. What shares its block may count or not.
+    pub(super) fn check_decision(&mut self, which: usize, state: State<'_>) {
+        let asked = &self.asked[which];
+        let Some(Place { height, time, .. }) = self.places.get(&asked.tx).copied() else {
+            return;
+        };
+        let decided = state.request(&asked.tx);
+        for record in &asked.records {
+            let filed = &self.filed[record];
+            let is_permitted = decided
+                .as_ref()
+                .is_some_and(|it| it.permit(record).is_some());
+            let allowed = |granted, revoked| {
+                self.is_final(Some(filed.tx), granted)
+                    && !self.is_final(filed.erased_by, revoked)
+                    && self.allows(asked.doctor, filed.label, (granted, revoked), time)
+            };
+            let is_possible = allowed(height, height - 1);
+            assert!(is_possible || !is_permitted, "{record} is permitted");
+            let is_certain = allowed(height - 1, height);
+            assert!(is_permitted || !is_certain, "{record} is not permitted");
+        }
+        self.asked[which].is_decided = true;
     }
 
     /// The record that a header is of.

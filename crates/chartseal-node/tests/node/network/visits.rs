@@ -176,7 +176,7 @@ impl World {
         self.people[PATIENT_AT].sends(self.genesis.chain_id(), body)
     }
 
-    /// The patient revokes a grant. Its doctor asks for the newest requests again and again.
+    /// The patient revokes a grant.
     fn revoke(&mut self) {
         let height = self.model.height;
         let grants = self.model.grants.iter().enumerate();
@@ -184,10 +184,31 @@ impl World {
             grant.revoked_by.is_none() && self.model.is_final(Some(grant.tx), height)
         });
         let live: Vec<usize> = live.map(|(at, _)| at).collect();
-        if live.is_empty() || self.people[PATIENT_AT].waiting.len() > 2 {
-            return;
+        if !live.is_empty() && self.people[PATIENT_AT].waiting.len() <= 2 {
+            let at = *self.rng.choose(&live);
+            self.revoke_grant(at);
         }
-        let at = *self.rng.choose(&live);
+    }
+
+    /// The patient revokes everything of a doctor whom a custodian gave something that hears of nothing any more.
+    pub(super) fn revoke_behind(&mut self, alone: usize) {
+        let mut asked = self.model.asked.iter().rev();
+        let served = asked.find(|asked| asked.releases.contains_key(&alone));
+        let Some(to) = served.map(|asked| asked.doctor) else {
+            return;
+        };
+        for at in 0..self.model.grants.len() {
+            let grant = &self.model.grants[at];
+            if grant.doctor == to && grant.revoked_by.is_none() {
+                self.revoke_grant(at);
+            }
+        }
+        let served = |at: &usize| self.model.asked[*at].releases.contains_key(&alone);
+        self.revoked.retain(served);
+    }
+
+    /// Its doctor asks for the newest requests again and again.
+    fn revoke_grant(&mut self, at: usize) {
         let target = Symbol::new(self.model.grants[at].tx).unwrap();
         let tx = self.direct(Terms::Revoke(Revocation { target }));
         let grant = &mut self.model.grants[at];
@@ -195,7 +216,7 @@ impl World {
         let to = grant.doctor;
         let theirs = self.model.asked.iter().enumerate().rev();
         let theirs = theirs.filter(|(_, asked)| asked.doctor == to);
-        self.revoked = theirs.map(|(at, _)| at).take(3).collect();
+        self.revoked = theirs.map(|(at, _)| at).take(5).collect();
     }
 
     fn erase(&mut self) {
@@ -243,6 +264,7 @@ impl World {
             tx,
             reader,
             records,
+            is_decided: false,
             releases: BTreeMap::new(),
             keys: BTreeMap::new(),
             read: BTreeSet::new(),
@@ -266,6 +288,11 @@ impl World {
                 continue;
             }
             self.ask_of(which, at);
+        }
+        // Who is alone may not know of a revocation.
+        if let Some((alone, _)) = self.alone.filter(|_| !self.revoked.is_empty()) {
+            let which = *self.rng.choose(&self.revoked);
+            self.ask_of(which, alone);
         }
         self.fetch(which);
     }
@@ -372,8 +399,10 @@ impl World {
         };
         let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
         for receipt in receipts {
-            // Whether the pool takes it is another matter: without it nothing is given.
-            let _ = up.handle.submit(receipt);
+            // Receipts get lost, and the pool may refuse one: without it nothing is given.
+            if !self.rng.one_in(12) {
+                let _ = up.handle.submit(receipt);
+            }
         }
         if self.kills_the_next && !ids.is_empty() {
             self.kills_the_next = false;
@@ -569,26 +598,28 @@ impl World {
         }
     }
 
-    /// Custodians destroy what is erased in their chain, and attest it until that is final.
+    /// Custodians destroy what is erased in their chain when they have another block, and attest it until that is final.
     pub(super) fn destroy(&mut self) {
-        for (record, filed) in &self.model.filed {
-            if !self.model.is_final(filed.erased_by, self.model.height) {
+        for at in 0..VALIDATORS {
+            let Some(up) = &self.up[at] else {
+                continue;
+            };
+            let height = up.process.height();
+            if self.looked[at] == (up.start, height) {
                 continue;
             }
-            for at in 0..VALIDATORS {
-                let Some(up) = &self.up[at] else {
-                    continue;
-                };
+            self.looked[at] = (up.start, height);
+            for record in self.model.filed.keys() {
                 let last = self.attested.get(&(at, *record)).copied();
                 let attestation = up.process.ask(|node| {
-                    let (state, height) = (node.state(), node.head().height());
+                    let state = node.state();
                     let is_erased = state.record(record).is_some_and(|it| it.erased);
                     let is_attested = state.has_destroyed(record, &org(at));
-                    let is_due = last.is_none_or(|last| height >= last + AGAIN);
-                    let is_due = is_due && !is_attested || node.holds_anything_of(record).unwrap();
-                    (is_erased && is_due).then(|| (height, node.destroy(record).unwrap()))
+                    let is_due = !is_attested && last.is_none_or(|last| height >= last + AGAIN);
+                    let is_due = is_due || is_erased && node.holds_anything_of(record).unwrap();
+                    (is_erased && is_due).then(|| node.destroy(record).unwrap())
                 });
-                if let Some((height, attestation)) = attestation.unwrap() {
+                if let Some(attestation) = attestation.unwrap() {
                     let _ = up.handle.submit(attestation);
                     self.attested.insert((at, *record), height);
                 }

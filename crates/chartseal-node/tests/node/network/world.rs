@@ -1,5 +1,6 @@
 //! A run: validators that are nodes, on simulated links, and what befalls them.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use chartseal_consensus::simulation::start;
 use chartseal_consensus::{Keeper, KeeperError, Limits, Replica as _, Validating as _};
 use chartseal_ledger::{Block, Executed, Genesis, LedgerStore as _, Overlay};
 use chartseal_node::{Clock, Node, Stores};
-use chartseal_wire::{Certificate, Hash, Time, TxId};
+use chartseal_wire::{Certificate, Hash, RecordId, Time, TxId};
 use commonware_p2p::simulated::{self, Network};
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
@@ -135,11 +136,13 @@ pub(super) struct World {
     /// Requests of somebody whose grant was revoked: they are asked for again.
     pub(super) revoked: Vec<usize>,
     /// When a custodian last attested that it destroyed a record, by height.
-    pub(super) attested: std::collections::BTreeMap<(usize, chartseal_wire::RecordId), u64>,
+    pub(super) attested: BTreeMap<(usize, RecordId), u64>,
+    /// The start and the height at which it last looked whether there is something to destroy.
+    pub(super) looked: [(u64, u64); VALIDATORS],
     /// Whether the next custodian that files a receipt is killed.
     pub(super) kills_the_next: bool,
     /// A validator that nobody reaches but readers, and until when.
-    alone: Option<(usize, u64)>,
+    pub(super) alone: Option<(usize, u64)>,
     starts: u64,
     pub(super) tally: Tally,
     dir: TempDir,
@@ -162,6 +165,7 @@ pub(super) fn run(seed: u64) -> Report {
     config = config.with_start_time(UNIX_EPOCH + Duration::from_millis(START.0 + 1_000));
     let mut runner = deterministic::Runner::new(config);
     let phases = world.plan.phases.clone();
+    println!("{:?} {:?}", world.liar, world.plan);
     for (at, length) in phases.iter().enumerate() {
         let is_last = at + 1 == phases.len();
         let (report, checkpoint) =
@@ -190,10 +194,10 @@ impl World {
             plan.malice = Malice::None;
         }
         // Long enough to be cut off for more than a minute.
-        if plan.malice == Malice::None && rng.one_in(2) {
-            plan.phases.push(100_000);
+        if plan.malice == Malice::None && !rng.one_in(3) {
+            plan.phases.push(120_000);
         }
-        let most = if rng.one_in(2) { 2_000 } else { 8_000 };
+        let most = *rng.choose(&[500, 2_000, 2_000, 8_000]);
         let skew = |rng: &mut Rng| rng.range(0, 2 * most).cast_signed() - most.cast_signed();
         plan.skews = (0..VALIDATORS).map(|_| skew(&mut rng)).collect();
         let people: Vec<_> = (0..=OFFICE_AT).map(|_| Person::new(&mut rng)).collect();
@@ -223,7 +227,8 @@ impl World {
             model,
             asks: Vec::new(),
             revoked: Vec::new(),
-            attested: std::collections::BTreeMap::new(),
+            attested: BTreeMap::new(),
+            looked: [(0, 0); VALIDATORS],
             kills_the_next: false,
             alone: None,
             starts: 0,
@@ -287,10 +292,9 @@ impl World {
         while self.now < end {
             self.step(context).await;
             self.act();
-            if let Some((at, _)) = self.alone.filter(|(_, until)| *until <= self.now) {
+            if self.alone.is_some_and(|(_, until)| until <= self.now) {
                 self.alone = None;
                 self.link(wires).await;
-                self.unreachable.iter_mut().for_each(|of| of[at] = false);
             }
             if heals.is_some_and(|heals| heals <= self.now) {
                 heals = None;
@@ -300,7 +304,10 @@ impl World {
                 continue;
             }
             next = self.now + self.rng.range(300, 4_000);
+            // Two of four are enough trouble: then nothing becomes final.
+            let is_enough = self.alone.is_some() && !self.rng.one_in(4);
             match self.rng.range(0, 12) {
+                0..=4 if is_enough => {}
                 0..=2 if self.plan.crashes => {
                     let victim = self.node();
                     let is_alone = self.alone.is_some_and(|(at, _)| at == victim);
@@ -317,18 +324,23 @@ impl World {
                     heals = Some(self.now + self.rng.range(500, 8_000));
                     self.tally.partitions += 1;
                 }
-                5 if self.alone.is_none() && end > self.now + 50_000 => {
+                5 if self.alone.is_none() && end > self.now + 60_000 => {
                     let at = self.node();
-                    self.alone = Some((at, self.now + self.rng.range(70_000, 90_000)));
+                    self.alone = Some((at, self.now + self.rng.range(70_000, 110_000)));
                     self.tally.partitions += 1;
                     self.link(wires).await;
+                    // What it does not hear of any more.
+                    self.revoke_behind(at);
                 }
                 6 | 7 => {
                     for of in &mut self.unreachable {
                         *of = std::array::from_fn(|_| self.rng.one_in(5));
+                        if let Some((alone, _)) = self.alone {
+                            of[alone] = false;
+                        }
                     }
                 }
-                8 => self.kills_the_next = self.plan.crashes,
+                8 => self.kills_the_next = self.plan.crashes && self.alone.is_none(),
                 9 | 10 => {
                     for at in 0..VALIDATORS {
                         self.start(context, wires, at).await;
@@ -417,6 +429,11 @@ impl World {
             }
             if height > self.newest.height() {
                 self.newest = up.process.ask(|node| node.head().clone()).unwrap();
+                for which in 0..self.model.asked.len() {
+                    if !self.model.asked[which].is_decided {
+                        self.model.check_decision(which, self.newest.state());
+                    }
+                }
             }
         }
     }
