@@ -16,7 +16,7 @@
 //! where one custodian is a liar. At the end everything heals: what was acknowledged is there, what was erased is gone and
 //! attested, and whoever is granted something reads it.
 //!
-//! `CHARTSEAL_LONG=N` runs so many worlds, `CHARTSEAL_SEED=S` begins with that one.
+//! `CHARTSEAL_LONG=N` runs so many worlds, `CHARTSEAL_SEED=S` the one.
 
 mod model;
 mod people;
@@ -37,10 +37,10 @@ mod links;
 #[path = "../../../../chartseal-consensus/tests/it/sim/plan.rs"]
 mod plan;
 
-use world::run;
+use world::{Report, run};
 
 /// Worlds in an ordinary run.
-const WORLDS: u64 = 8;
+const WORLDS: u64 = 12;
 
 /// What happened in a world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,39 +56,47 @@ struct Tally {
     partitions: usize,
     /// Releases by a custodian that did not know of a final revocation or erasure yet.
     late: usize,
-    /// Transactions that were refused everywhere.
-    given_up: usize,
 }
 
 #[test]
 fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
     let number = |name| std::env::var(name).ok().map(|it| it.parse().unwrap());
-    let from = number("CHARTSEAL_SEED").unwrap_or(0);
-    let worlds = number("CHARTSEAL_LONG").unwrap_or(WORLDS);
-    let (mut total, mut height, mut transactions) = (Tally::default(), 0, 0);
-    for seed in from..from + worlds {
-        // If it fails, this is the number that gives the same run again.
-        println!("world {seed}");
-        let begun = std::time::Instant::now();
-        let report = run(seed);
-        println!("{:?} {report:?}", begun.elapsed());
-        total.requests += report.tally.requests;
-        total.released += report.tally.released;
-        total.opened += report.tally.opened;
-        total.read += report.tally.read;
-        total.refused += report.tally.refused;
-        total.crashes += report.tally.crashes;
-        total.partitions += report.tally.partitions;
-        total.late += report.tally.late;
-        total.given_up += report.tally.given_up;
-        height += report.height;
-        transactions += report.transactions;
+    let worlds = match (number("CHARTSEAL_SEED"), number("CHARTSEAL_LONG")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, many) => 0..many.unwrap_or(WORLDS),
+    };
+    let is_one = worlds.end - worlds.start == 1;
+    let (mut total, mut blocks, mut transactions) = (Tally::default(), 0, 0);
+    for seed in worlds.clone() {
+        let Report {
+            tally,
+            height,
+            transactions: many,
+            ..
+        } = run(seed);
+        println!("  {height} blocks, {many} transactions, {tally:?}");
+        total.requests += tally.requests;
+        total.released += tally.released;
+        total.opened += tally.opened;
+        total.read += tally.read;
+        total.refused += tally.refused;
+        total.crashes += tally.crashes;
+        total.partitions += tally.partitions;
+        total.late += tally.late;
+        blocks += height;
+        transactions += many;
     }
-    println!("{worlds} worlds, {height} blocks, {transactions} transactions: {total:?}");
+    println!("{worlds:?}: {blocks} blocks, {transactions} transactions, {total:?}");
     // It does happen, all of it.
-    let each = usize::try_from(worlds).unwrap();
-    assert!(total.requests > 5 * each && total.opened > each && total.refused > 5 * each);
-    assert!(total.read > each && total.crashes > each && total.partitions > each);
+    let each = usize::try_from(worlds.end - worlds.start).unwrap();
+    let is_rich = total.requests > 20 * each
+        && total.opened > 5 * each
+        && total.read > 4 * each
+        && total.refused > 20 * each
+        && total.crashes > each
+        && total.partitions > each
+        && total.late > 0;
+    assert!(is_one || is_rich);
 }
 
 #[test]

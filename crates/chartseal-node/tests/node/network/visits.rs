@@ -1,6 +1,7 @@
 //! What people do, and what custodians do for them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use chartseal_codec::from_bytes;
 use chartseal_consensus::PoolError;
@@ -20,7 +21,7 @@ use commonware_runtime::deterministic;
 
 use super::agreed::Kept as _;
 use super::model::{Asked, Filed, Given, Moment};
-use super::people::{Coins, DOCTORS, PATIENT_AT, VALIDATORS, doctor, node_keys};
+use super::people::{Coins, DOCTORS, OFFICE_AT, PATIENT_AT, VALIDATORS, doctor, node_keys};
 use super::world::World;
 use crate::fixture::{PATIENT, START, digest, info_of, org};
 
@@ -57,7 +58,7 @@ impl World {
     /// What people do of their own accord.
     pub(super) fn act(&mut self) {
         // Nobody has a chart before they are enrolled.
-        if self.model.height == 0 || !self.people[super::people::OFFICE_AT].waiting.is_empty() {
+        if !self.people[OFFICE_AT].waiting.is_empty() {
             return;
         }
         match self.rng.range(0, 1_000) {
@@ -241,8 +242,17 @@ impl World {
             let at = self.rng.range(0, records.len() as u64);
             records.swap_remove(usize::try_from(at).unwrap());
         }
-        if !records.is_empty() && self.people[by].waiting.len() < 3 {
-            self.request_of(by, records);
+        if records.is_empty() || self.people[by].waiting.len() > 2 {
+            return;
+        }
+        self.request_of(by, records);
+        // A revocation races it.
+        let grants = self.model.grants.iter();
+        let mut live = grants.map(|grant| grant.doctor == by && grant.revoked_by.is_none());
+        if self.rng.one_in(6)
+            && let Some(at) = live.position(|is_live| is_live)
+        {
+            self.revoke_grant(at);
         }
     }
 
@@ -451,7 +461,7 @@ impl World {
         let process = &self.up[at].as_ref().unwrap().process;
         let head = process.ask(|node| (node.head().height(), node.head().head().time.0));
         let (height, time) = head.unwrap();
-        let clock = self.clocks[at].load(std::sync::atomic::Ordering::SeqCst);
+        let clock = self.clocks[at].load(Ordering::SeqCst);
         Moment {
             at,
             height,
@@ -463,6 +473,9 @@ impl World {
     /// Combines what a reader has. What opens has a final permit, and the receipts of those who gave its shares.
     fn combine(&mut self, which: usize) {
         let asked = &self.model.asked[which];
+        if asked.keys.len() == asked.records.len() {
+            return;
+        }
         let releases: Vec<Release> = asked.releases.values().cloned().collect();
         // All of a request at once: items of a release open in their order.
         let dealings = asked
@@ -550,12 +563,8 @@ impl World {
             if let Some(Err(PoolError::Refused(_))) = submitted {
                 self.people[who].refusals += 1;
             }
-            // It may depend on what this node does not know yet. Else it is given up, and final all the same
-            // if a validator took it.
-            if self.people[who].refusals > 20 {
-                self.tally.given_up += 1;
-                self.people[who].settled();
-            }
+            // It may depend on what this node does not know yet.
+            assert!(self.people[who].refusals <= 40, "{who} is refused");
         }
     }
 

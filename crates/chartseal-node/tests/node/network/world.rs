@@ -165,7 +165,8 @@ pub(super) fn run(seed: u64) -> Report {
     config = config.with_start_time(UNIX_EPOCH + Duration::from_millis(START.0 + 1_000));
     let mut runner = deterministic::Runner::new(config);
     let phases = world.plan.phases.clone();
-    println!("{:?} {:?}", world.liar, world.plan);
+    // If it fails, this number gives the same run again.
+    println!("world {seed}: liar {:?}, {:?}", world.liar, world.plan);
     for (at, length) in phases.iter().enumerate() {
         let is_last = at + 1 == phases.len();
         let (report, checkpoint) =
