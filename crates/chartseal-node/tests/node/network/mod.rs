@@ -18,8 +18,11 @@
 //!
 //! `CHARTSEAL_LONG=N` runs so many worlds, `CHARTSEAL_SEED=S` the one.
 
+mod custody;
+mod ending;
 mod model;
 mod people;
+mod process;
 mod visits;
 mod world;
 

@@ -108,6 +108,15 @@ impl Model {
         }
     }
 
+    /// The records that are filed, and which nobody is about to erase.
+    pub(super) fn live(&self) -> Vec<RecordId> {
+        let filed = self.filed.iter();
+        let live = filed.filter(|(_, filed)| {
+            filed.erased_by.is_none() && self.is_final(Some(filed.tx), self.height)
+        });
+        live.map(|(record, _)| *record).collect()
+    }
+
     /// Whether a transaction is final at a height.
     pub(super) fn is_final(&self, tx: Option<TxId>, height: u64) -> bool {
         let place = tx.and_then(|tx| self.places.get(&tx));

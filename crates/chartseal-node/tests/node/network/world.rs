@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
+use chartseal_consensus::Limits;
 use chartseal_consensus::engine::{Builder, Handle, Honest, Settings, max_message_bytes};
 use chartseal_consensus::simulation::start;
-use chartseal_consensus::{Keeper, KeeperError, Limits, Replica as _, Validating as _};
-use chartseal_ledger::{Block, Executed, Genesis, LedgerStore as _, Overlay};
+use chartseal_ledger::{Genesis, Overlay};
 use chartseal_node::{Clock, Node, Stores};
-use chartseal_wire::{Certificate, Hash, RecordId, Time, TxId};
+use chartseal_wire::{RecordId, Time};
 use commonware_p2p::simulated::{self, Network};
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
@@ -19,7 +19,8 @@ use commonware_runtime::{
 use tempfile::TempDir;
 
 use super::Tally;
-use super::agreed::{Agreed, Kept};
+use super::agreed::{Agreed, Kept as _};
+use super::custody::Ask;
 use super::faults::{Liar, Malice};
 use super::links::{self, Wires};
 use super::model::Model;
@@ -27,84 +28,8 @@ use super::people::{
     DOCTORS, OFFICE_AT, PATIENT_AT, Person, VALIDATORS, doctor, genesis, node_keys, validator,
 };
 use super::plan::{Plan, Rng};
-use super::visits::Ask;
+use super::process::{Disk, Process};
 use crate::fixture::{START, org, patient, physician};
-
-/// After everything heals, within how long everybody is served, in ms.
-const RECOVERY_MS: u64 = 60_000;
-
-/// A node's process: killed, it has no node any more, whoever of the engine still holds it.
-#[derive(Clone)]
-pub(super) struct Process(Arc<Mutex<Option<Node>>>);
-
-impl Process {
-    /// What the node says; `None` if it was killed.
-    pub(super) fn ask<T>(&self, ask: impl FnOnce(&mut Node) -> T) -> Option<T> {
-        self.0.lock().unwrap().as_mut().map(ask)
-    }
-
-    fn kill(&self) {
-        *self.0.lock().unwrap() = None;
-    }
-
-    fn keep<T>(&self, ask: impl FnOnce(&mut Node) -> T) -> Result<T, KeeperError> {
-        self.ask(ask).ok_or_else(|| "the process was killed".into())
-    }
-}
-
-impl Kept for Process {
-    fn height(&self) -> u64 {
-        self.ask(|node| node.head().height()).unwrap()
-    }
-
-    fn block(&self, height: u64) -> Block {
-        let block = self.ask(|node| node.ledger().block(height).unwrap());
-        block.unwrap().unwrap()
-    }
-
-    fn root(&self) -> Hash {
-        self.ask(|node| node.head().map().root()).unwrap()
-    }
-
-    fn place(&self, id: &TxId) -> Option<u64> {
-        let place = self.ask(|node| node.ledger().transaction(id).unwrap());
-        place.flatten().map(|place| place.height)
-    }
-}
-
-/// A node's ledger as its validator's disk.
-struct Disk {
-    process: Process,
-    head: Overlay,
-}
-
-impl Keeper for Disk {
-    fn head(&self) -> Overlay {
-        self.head.clone()
-    }
-
-    fn commit(
-        &mut self,
-        block: &Block,
-        executed: &Executed,
-        certificate: Option<&Certificate>,
-    ) -> Result<(), KeeperError> {
-        let kept = self
-            .process
-            .keep(|node| node.keep(block, executed, certificate));
-        kept??;
-        self.head = executed.overlay.clone();
-        Ok(())
-    }
-
-    fn header(&self, height: u64) -> Result<Option<Vec<u8>>, KeeperError> {
-        Ok(self.process.keep(|node| node.header(height))??)
-    }
-
-    fn block(&self, height: u64) -> Result<Option<Block>, KeeperError> {
-        Ok(self.process.keep(|node| node.block(height))??)
-    }
-}
 
 /// A validator that runs.
 pub(super) struct Up {
@@ -366,40 +291,6 @@ impl World {
         }
     }
 
-    /// Everything heals. Then everybody is served within a bound, and everything that was promised is there.
-    async fn recover(&mut self, context: &deterministic::Context, wires: &mut Wires) {
-        links::link_all(&self.plan, wires, 0).await;
-        for at in 0..VALIDATORS {
-            self.start(context, wires, at).await;
-        }
-        for of in &mut self.unreachable {
-            *of = [false; VALIDATORS];
-        }
-        self.kills_the_next = false;
-        let healed = self.now;
-        let target = self.agreed.height() + 2;
-        loop {
-            self.step(context).await;
-            let open = self.open();
-            let heights: Vec<_> = self.honest().map(|up| up.process.height()).collect();
-            if open.is_empty() && heights.iter().all(|height| *height >= target) {
-                break;
-            }
-            assert!(
-                self.now <= healed + RECOVERY_MS,
-                "no progress: heights {heights:?} of {target}; open: {open:?}"
-            );
-        }
-        self.visit_at_last(context).await;
-        // What the fastest has, all have a moment later.
-        context.sleep(Duration::from_secs(5)).await;
-        self.step(context).await;
-        for up in self.honest() {
-            self.agreed.check_acknowledged(&up.process);
-        }
-        self.check_history();
-    }
-
     /// A moment passes; what was asked goes on; and everything that always holds is looked at.
     pub(super) async fn step(&mut self, context: &deterministic::Context) {
         let ms = self.rng.range(5, 40);
@@ -467,16 +358,16 @@ impl World {
         let stores = Stores::open(&place, &keys.store).unwrap();
         let clock = Clock::Manual(Arc::clone(&self.clocks[at]));
         let node = Node::open(&self.genesis, org(at), keys, stores, clock).unwrap();
-        let head = node.head().clone();
-        let process = Process(Arc::new(Mutex::new(Some(node))));
-        let disk = Disk {
-            process: process.clone(),
-            head,
-        };
-        (process, Box::new(disk))
+        let disk = Disk::new(node);
+        (disk.process(), Box::new(disk))
     }
 
-    async fn start(&mut self, context: &deterministic::Context, wires: &Wires, at: usize) {
+    pub(super) async fn start(
+        &mut self,
+        context: &deterministic::Context,
+        wires: &Wires,
+        at: usize,
+    ) {
         if self.up[at].is_some() {
             return;
         }
