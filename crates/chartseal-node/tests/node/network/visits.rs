@@ -80,7 +80,12 @@ impl World {
         let to = usize::try_from(self.rng.range(0, DOCTORS as u64)).unwrap();
         let mut labels: BTreeSet<u8> = (0..LABELS).collect();
         labels.retain(|_| !self.rng.one_in(4));
-        let until = self.now + self.rng.range(20_000, 300_000);
+        let until = self.now + self.rng.range(20_000, 600_000);
+        // Else nobody is late who does not know of the revocation.
+        let mut behind = self.behind.iter();
+        if behind.any(|which| self.model.asked[*which].doctor == to) {
+            return;
+        }
         if !labels.is_empty() {
             self.give(to, labels, until);
         }
@@ -127,21 +132,25 @@ impl World {
         }
     }
 
-    /// The patient revokes everything of a doctor whom a custodian gave something that hears of nothing any more.
-    pub(super) fn revoke_behind(&mut self, alone: usize) {
-        let mut asked = self.model.asked.iter().rev();
-        let served = asked.find(|asked| asked.releases.contains_key(&alone));
-        let Some(to) = served.map(|asked| asked.doctor) else {
-            return;
-        };
+    /// The patient revokes everything of a doctor who was served lately. Gives a custodian that served them: if it hears of
+    /// nothing any more, it does not know.
+    pub(super) fn revoke_behind(&mut self) -> Option<usize> {
+        let asked = self.model.asked.iter().rev();
+        let mut served = asked.flat_map(|asked| {
+            let honest = asked.releases.keys().filter(|at| Some(**at) != self.liar);
+            honest.map(|at| (asked.doctor, *at))
+        });
+        let (to, alone) = served.next()?;
         for at in 0..self.model.grants.len() {
             let grant = &self.model.grants[at];
             if grant.doctor == to && grant.revoked_by.is_none() {
                 self.revoke_grant(at);
             }
         }
-        let served = |at: &usize| self.model.asked[*at].releases.contains_key(&alone);
-        self.revoked.retain(served);
+        let asked = self.model.asked.iter().enumerate().rev();
+        let served = asked.filter(|(_, it)| it.doctor == to && it.releases.contains_key(&alone));
+        self.behind = served.map(|(which, _)| which).take(5).collect();
+        Some(alone)
     }
 
     /// Its doctor asks for the newest requests again and again.
@@ -231,8 +240,8 @@ impl World {
             self.ask_of(which, at);
         }
         // Who is alone may not know of a revocation.
-        if let Some((alone, _)) = self.alone.filter(|_| !self.revoked.is_empty()) {
-            let which = *self.rng.choose(&self.revoked);
+        if let Some((alone, _)) = self.alone.filter(|_| !self.behind.is_empty()) {
+            let which = *self.rng.choose(&self.behind);
             self.ask_of(which, alone);
         }
         self.fetch(which);

@@ -66,6 +66,8 @@ pub(super) struct World {
     pub(super) looked: [(u64, u64); VALIDATORS],
     /// Whether the next custodian that files a receipt is killed.
     pub(super) kills_the_next: bool,
+    /// Requests of somebody from whom everything was revoked, which who is alone has served.
+    pub(super) behind: Vec<usize>,
     /// A validator that nobody reaches but readers, and until when.
     pub(super) alone: Option<(usize, u64)>,
     starts: u64,
@@ -153,6 +155,7 @@ impl World {
             model,
             asks: Vec::new(),
             revoked: Vec::new(),
+            behind: Vec::new(),
             attested: BTreeMap::new(),
             looked: [(0, 0); VALIDATORS],
             kills_the_next: false,
@@ -212,7 +215,7 @@ impl World {
 
     /// What befalls the network, until the phase is over.
     async fn trouble(&mut self, context: &deterministic::Context, wires: &mut Wires, length: u64) {
-        self.tick(context).await;
+        self.tick(context);
         let end = self.now + length;
         let (mut next, mut heals) = (self.now + 3_000, None);
         while self.now < end {
@@ -220,6 +223,7 @@ impl World {
             self.act();
             if self.alone.is_some_and(|(_, until)| until <= self.now) {
                 self.alone = None;
+                self.behind.clear();
                 self.link(wires).await;
             }
             if heals.is_some_and(|heals| heals <= self.now) {
@@ -251,12 +255,11 @@ impl World {
                     self.tally.partitions += 1;
                 }
                 5 if self.alone.is_none() && end > self.now + 60_000 => {
-                    let at = self.node();
+                    let at = self.revoke_behind().unwrap_or(0);
                     self.alone = Some((at, self.now + self.rng.range(70_000, 110_000)));
+                    self.unreachable.iter_mut().for_each(|of| of[at] = false);
                     self.tally.partitions += 1;
                     self.link(wires).await;
-                    // What it does not hear of any more.
-                    self.revoke_behind(at);
                 }
                 6 | 7 => {
                     for of in &mut self.unreachable {
@@ -276,6 +279,7 @@ impl World {
             }
         }
         self.alone = None;
+        self.behind.clear();
     }
 
     /// Links everybody, but for who is alone.
@@ -295,7 +299,7 @@ impl World {
     pub(super) async fn step(&mut self, context: &deterministic::Context) {
         let ms = self.rng.range(5, 40);
         context.sleep(Duration::from_millis(ms)).await;
-        self.tick(context).await;
+        self.tick(context);
         self.hand_in();
         self.answer();
         self.deposit();
@@ -303,7 +307,7 @@ impl World {
     }
 
     /// Clocks are set, and histories compared.
-    async fn tick(&mut self, context: &deterministic::Context) {
+    fn tick(&mut self, context: &deterministic::Context) {
         let since = context.current().duration_since(UNIX_EPOCH).unwrap();
         self.now = u64::try_from(since.as_millis()).unwrap();
         for (clock, skew) in self.clocks.iter().zip(&self.plan.skews) {
