@@ -43,7 +43,7 @@ mod plan;
 use world::{Report, run};
 
 /// Worlds in an ordinary run.
-const WORLDS: u64 = 12;
+const WORLDS: u64 = 11;
 
 /// What happened in a world.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
