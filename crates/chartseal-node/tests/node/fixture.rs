@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use chartseal_consensus::{Ordering, Sequencer};
+use chartseal_envelope::rand_core::CryptoRng;
 use chartseal_envelope::{
     Content, CustodianSet as EnvelopeSet, Deal, Dealer, Header, KemKeyPair, KemPublicKey,
-    RecordInfo, RecordVersion, Release, SetId, SigningKeyPair, SubjectId, Suite, Threshold, deal,
-    seal,
+    RecordInfo, RecordVersion, Release, SetId, SigningKeyPair, SubjectId, Suite, SystemRng,
+    Threshold, deal, seal_with_rng,
 };
 use chartseal_ledger::body::{
     AccessRequested, CustodianSet, DirectiveIssued, Erased, PatientEnrolled, PractitionerEnrolled,
@@ -28,6 +29,8 @@ use chartseal_wire::{
 pub(crate) const START: Time = Time(1_772_442_000_000);
 pub(crate) const PATIENT: PatientId = PatientId([0x50; 16]);
 pub(crate) const AUTHOR: ActorId = ActorId([0x41; 16]);
+/// What every record says.
+pub(crate) const TEXT: &[u8] = b"HbA1c 6.1 %";
 
 pub(crate) struct Chain {
     pub(crate) genesis: Genesis,
@@ -169,12 +172,20 @@ impl Chain {
     }
 
     pub(crate) fn seal_as(info: &RecordInfo, author: &SigningKeyPair) -> Sealed {
+        Self::seal_with(info, author, &mut SystemRng::new().unwrap())
+    }
+
+    pub(crate) fn seal_with(
+        info: &RecordInfo,
+        author: &SigningKeyPair,
+        rng: &mut impl CryptoRng,
+    ) -> Sealed {
         let content = Content {
             media_type: "text/plain",
             attributes: &[],
-            bytes: b"HbA1c 6.1 %",
+            bytes: TEXT,
         };
-        let sealed = seal(info, &content, author).unwrap();
+        let sealed = seal_with_rng(info, &content, author, rng).unwrap();
         let anchor = RecordAdded {
             record: RecordId(info.record_id.0),
             patient: PATIENT,

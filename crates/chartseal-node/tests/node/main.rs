@@ -14,6 +14,7 @@ mod deposit;
 mod exports;
 mod fixture;
 mod metrics;
+mod network;
 mod old_directory;
 mod pruned;
 mod release;

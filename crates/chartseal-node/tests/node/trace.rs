@@ -5,16 +5,16 @@
 //! again, with the right and the wrong key, while the patient grants, revokes and erases. Whatever a custodian
 //! releases and whatever a reader combines is held against a plain model of who may read what, and against the chain.
 //!
-//! `CHARTSEAL_LONG=N` runs so many worlds. How blocks become final is not simulated here: that is
-//! `chartseal-consensus`' simulation.
+//! Blocks are taken as final here, so that many worlds are cheap; `network` has validators make them final on links that
+//! fail. `CHARTSEAL_LONG=N` runs so many worlds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_codec::from_bytes;
 use chartseal_consensus::Replica as _;
 use chartseal_envelope::{
-    CombineError, Deal, Dealing, HeldShare, KemKeyPair, Release, SigningKeyPair, accept, combine,
-    deal, release,
+    CombineError, Deal, Dealing, HeldShare, KemKeyPair, Release, SigningKeyPair, accept,
+    combine_all, deal, release,
 };
 use chartseal_ledger::body::{AccessRequested, DirectiveIssued, Erased};
 use chartseal_ledger::{
@@ -557,14 +557,14 @@ impl World {
         let asked = &self.asked[which];
         let releases: Vec<Release> = asked.releases.values().cloned().collect();
         let id = chartseal_envelope::RequestId(asked.tx.0);
+        // All of a request at once: the items of a release open in their order.
+        let dealings = asked.records.iter().map(|it| &self.filed[it].dealing);
+        let dealings: Vec<&Dealing> = dealings.collect();
+        let combined = combine_all(&asked.reader, id, &dealings, &releases);
         let mut opened = Vec::new();
-        for record in asked.records.iter().filter(|it| !asked.opened.contains(it)) {
-            let dealing = &self.filed[record].dealing;
-            let has_it = |it: &&Release| it.items().any(|item| item == dealing.item());
-            if releases.iter().filter(has_it).count() < T {
-                continue;
-            }
-            match combine(&asked.reader, id, dealing, &releases) {
+        for (record, combined) in asked.records.iter().zip(combined) {
+            match combined {
+                Ok(_) if asked.opened.contains(record) => {}
                 Ok(_) => opened.push(*record),
                 Err(CombineError::NotEnough(_)) => {}
                 Err(error) => panic!("seed {}: {error}", self.seed),

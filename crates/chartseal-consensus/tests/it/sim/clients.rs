@@ -8,7 +8,7 @@ use chartseal_ledger::{AdmissionError, SignedTransaction};
 use chartseal_wire::ChainId;
 use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _, deterministic};
 
-use super::disk::Agreed;
+use super::agreed::Agreed;
 use super::people::{Person, next_committee};
 use super::plan::Rng;
 

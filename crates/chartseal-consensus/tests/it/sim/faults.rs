@@ -78,7 +78,7 @@ impl Builder for Liar {
         let time = match self.malice {
             Malice::FromTheFuture => time.plus_ms(600_000),
             // Where the parent's time is ahead of all clocks, an honest leader would make the same header, with its body.
-            Malice::OtherBody => time.plus_ms(7),
+            Malice::OtherBody => time.max(parent.head().time).plus_ms(7),
             _ => time,
         };
         let candidates: Vec<_> = candidates

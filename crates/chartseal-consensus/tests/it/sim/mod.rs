@@ -5,6 +5,7 @@
 //! are off, and one validator may be Byzantine. A phase ends with all of them killed at once: what was not
 //! synced to their disks is lost. In the last one everything heals; then what was promised must hold.
 
+mod agreed;
 mod clients;
 mod disk;
 mod faults;

@@ -15,8 +15,9 @@ use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Storage as _, Supervisor as _, deterministic,
 };
 
+use super::agreed::{Agreed, Kept as _};
 use super::clients::{Client, Handles, Progress, change_committees};
-use super::disk::{Agreed, Disk};
+use super::disk::Disk;
 use super::faults::{Liar, Malice};
 use super::links::{self, Wires};
 use super::people::{self, START_MS};
