@@ -404,7 +404,10 @@ impl World {
         };
         let (process, disk) = self.process(at, &at.to_string());
         let twin = is_twin.then(|| self.process(at, &format!("{at}-twin")));
-        let settings = settings(&context, at, self.plan.skews[at], builder);
+        let settings = Settings {
+            heartbeat: Duration::from_millis(self.plan.heartbeat),
+            ..settings(&context, at, self.plan.skews[at], builder)
+        };
         let mut validators = vec![(settings.clone(), disk, links::channels(first))];
         let mut twins = None;
         if let Some((process, disk)) = twin {
@@ -462,7 +465,6 @@ fn settings(
         Time(ms.saturating_add_signed(skew))
     };
     Settings {
-        heartbeat: Duration::from_secs(1),
         leader_timeout: Duration::from_millis(1_600),
         certification_timeout: Duration::from_millis(2_400),
         retry: Duration::from_secs(1),
