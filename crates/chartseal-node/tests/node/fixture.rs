@@ -23,7 +23,7 @@ use chartseal_policy::{Confidentiality, Grant, Grantee, Purpose, Set, Symbol, Te
 use chartseal_vault::StoreKey;
 use chartseal_wire::history::Token;
 use chartseal_wire::{
-    ActorId, Committee, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId,
+    ActorId, Committee, Entry, Event, Hash, HeaderDigest, OrgId, PatientId, RecordId, Time, TxId,
 };
 
 pub(crate) const START: Time = Time(1_772_442_000_000);
@@ -291,19 +291,9 @@ impl Chain {
 
     pub(crate) fn request(&mut self, records: &[u8]) -> (TxId, KemKeyPair) {
         let reader = KemKeyPair::generate().unwrap();
-        let body = AccessRequested {
-            patient: PATIENT,
-            records: records
-                .iter()
-                .map(|record| RecordId([*record; 16]))
-                .collect(),
-            action: Token::new("read").unwrap(),
-            purpose: Token::new("TREAT").unwrap(),
-            reason_code: Token::new("visit").unwrap(),
-            reason: Hash([1; 32]),
-            reader: reader.key_id().0,
-        };
-        (self.by_author(body), reader)
+        let records = records.iter().map(|record| RecordId([*record; 16]));
+        let records: Vec<RecordId> = records.collect();
+        (self.by_author(reading(&records, &reader)), reader)
     }
 
     pub(crate) fn erase(&mut self, record: u8) {
@@ -363,4 +353,31 @@ pub(crate) fn digest(header: &Header) -> HeaderDigest {
 /// The same key pair again.
 pub(crate) fn copy(keys: &SigningKeyPair) -> SigningKeyPair {
     SigningKeyPair::from_secret_bytes(keys.expose_secret_bytes())
+}
+
+/// Asks to read some records of the patient, for a visit.
+pub(crate) fn reading(records: &[RecordId], reader: &KemKeyPair) -> AccessRequested {
+    AccessRequested {
+        patient: PATIENT,
+        records: records.to_vec(),
+        action: Token::new("read").unwrap(),
+        purpose: Token::new("TREAT").unwrap(),
+        reason_code: Token::new("visit").unwrap(),
+        reason: Hash([1; 32]),
+        reader: reader.key_id().0,
+    }
+}
+
+/// Whether a history has a request's permit for a record, and how many receipts.
+pub(crate) fn trace_of(entries: &[Entry], request: &TxId, record: &RecordId) -> (bool, usize) {
+    let permitted = entries.iter().any(|entry| {
+        entry.tx == *request
+            && matches!(&entry.event, Event::Access(access)
+                if access.records.iter().any(|one| one.record == *record))
+    });
+    let receipts = entries.iter().filter(|entry| {
+        matches!(&entry.event, Event::Released(released)
+            if released.request == *request && released.records.contains(record))
+    });
+    (permitted, receipts.count())
 }

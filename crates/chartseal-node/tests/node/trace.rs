@@ -16,7 +16,7 @@ use chartseal_envelope::{
     CombineError, Deal, Dealing, HeldShare, KemKeyPair, Release, SigningKeyPair, accept,
     combine_all, deal, release,
 };
-use chartseal_ledger::body::{AccessRequested, DirectiveIssued, Erased};
+use chartseal_ledger::body::{DirectiveIssued, Erased};
 use chartseal_ledger::{
     Block, Body, Genesis, Overlay, SignedTransaction, TRANSACTION_VERSION, Transaction, execute,
     propose,
@@ -24,8 +24,7 @@ use chartseal_ledger::{
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Envelope, MAX_LAG_MS, Node, NodeError, NodeKeys, Stores};
 use chartseal_policy::{Grant, Grantee, Purpose, Revocation, Set, Symbol, Terms};
-use chartseal_wire::history::Token;
-use chartseal_wire::{ActorId, Entry, Event, Hash, RecordId, Subject, Time, TxId};
+use chartseal_wire::{ActorId, Entry, RecordId, Subject, Time, TxId};
 use tempfile::TempDir;
 
 use crate::fixture::*;
@@ -421,15 +420,7 @@ impl World {
         }
         let at = self.numbers.below(DOCTORS);
         let reader = KemKeyPair::generate().unwrap();
-        let body = AccessRequested {
-            patient: PATIENT,
-            records: records.clone(),
-            action: Token::new("read").unwrap(),
-            purpose: Token::new("TREAT").unwrap(),
-            reason_code: Token::new("visit").unwrap(),
-            reason: Hash([1; 32]),
-            reader: reader.key_id().0,
-        };
+        let body = reading(&records, &reader);
         let tx = self.send(&copy(&self.people[at]), body);
         self.tally.requests += 1;
         self.asked.push(Asked {
@@ -662,16 +653,7 @@ impl World {
         let entries: Vec<Entry> = entries.iter().map(|it| from_bytes(it).unwrap()).collect();
         for asked in &self.asked {
             for record in &asked.opened {
-                let permitted = entries.iter().any(|entry| {
-                    entry.tx == asked.tx
-                        && matches!(&entry.event, Event::Access(access)
-                            if access.records.iter().any(|one| one.record == *record))
-                });
-                let receipts = entries.iter().filter(|entry| {
-                    matches!(&entry.event, Event::Released(released)
-                        if released.request == asked.tx && released.records.contains(record))
-                });
-                let receipts = receipts.count();
+                let (permitted, receipts) = trace_of(&entries, &asked.tx, record);
                 let silent = usize::from(self.liar.is_some());
                 assert!(permitted && receipts >= T - silent, "seed {}", self.seed);
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chartseal_codec::from_bytes;
 use chartseal_node::share_index;
-use chartseal_wire::{Entry, Event, RecordId, Subject};
+use chartseal_wire::{Entry, RecordId, Subject};
 use commonware_runtime::{Clock as _, deterministic};
 
 use super::agreed::Kept as _;
@@ -12,7 +12,7 @@ use super::links::{self, Wires};
 use super::people::{PATIENT_AT, VALIDATORS};
 use super::visits::{LABELS, T};
 use super::world::World;
-use crate::fixture::{PATIENT, digest, org};
+use crate::fixture::{PATIENT, digest, org, trace_of};
 
 /// After everything heals, within how long everybody is served, in ms.
 const RECOVERY_MS: u64 = 60_000;
@@ -125,17 +125,9 @@ impl World {
             let entries: Vec<Entry> = entries.iter().map(|it| from_bytes(it).unwrap()).collect();
             for asked in &self.model.asked {
                 for record in asked.keys.keys() {
-                    let permitted = entries.iter().any(|entry| {
-                        entry.tx == asked.tx
-                            && matches!(&entry.event, Event::Access(access)
-                                if access.records.iter().any(|one| one.record == *record))
-                    });
-                    let receipts = entries.iter().filter(|entry| {
-                        matches!(&entry.event, Event::Released(released)
-                            if released.request == asked.tx && released.records.contains(record))
-                    });
+                    let (permitted, receipts) = trace_of(&entries, &asked.tx, record);
                     let silent = usize::from(self.liar.is_some());
-                    assert!(permitted && receipts.count() >= T - silent);
+                    assert!(permitted && receipts >= T - silent);
                 }
             }
         }

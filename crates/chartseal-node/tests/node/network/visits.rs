@@ -6,17 +6,16 @@ use chartseal_consensus::PoolError;
 use chartseal_envelope::{
     CombineError, Dealing, KemKeyPair, Release, Suite, accept, combine_all, deal_with_rng, open,
 };
-use chartseal_ledger::body::{AccessRequested, DirectiveIssued, Erased};
+use chartseal_ledger::body::{DirectiveIssued, Erased};
 use chartseal_node::Envelope;
 use chartseal_policy::{Grant, Grantee, Purpose, Revocation, Set, Symbol, Terms};
-use chartseal_wire::history::Token;
-use chartseal_wire::{Hash, RecordId, TxId};
+use chartseal_wire::{RecordId, TxId};
 
 use super::agreed::Kept as _;
 use super::model::{Asked, Filed, Given};
 use super::people::{Coins, DOCTORS, OFFICE_AT, PATIENT_AT, VALIDATORS, doctor, node_keys};
 use super::world::World;
-use crate::fixture::{Chain, PATIENT, TEXT, info_of};
+use crate::fixture::{Chain, PATIENT, TEXT, info_of, reading};
 
 /// Categories of records.
 pub(super) const LABELS: u8 = 3;
@@ -198,15 +197,7 @@ impl World {
 
     pub(super) fn request_of(&mut self, by: usize, records: Vec<RecordId>) -> usize {
         let reader = KemKeyPair::generate_with_rng(Suite::XWing, &mut Coins(&mut self.rng));
-        let body = AccessRequested {
-            patient: PATIENT,
-            records: records.clone(),
-            action: Token::new("read").unwrap(),
-            purpose: Token::new("TREAT").unwrap(),
-            reason_code: Token::new("visit").unwrap(),
-            reason: Hash([1; 32]),
-            reader: reader.key_id().0,
-        };
+        let body = reading(&records, &reader);
         let tx = self.people[by].sends(self.genesis.chain_id(), body);
         self.tally.requests += 1;
         self.model.asked.push(Asked {
