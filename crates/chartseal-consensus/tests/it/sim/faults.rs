@@ -1,8 +1,8 @@
 //! What a Byzantine validator does.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use chartseal_consensus::engine::Builder;
+use chartseal_consensus::engine::{Builder, Honest};
 use chartseal_ledger::{Overlay, Proposed, SignedTransaction, propose, tx_root};
 use chartseal_wire::{Hash, PublicKey, Time};
 
@@ -48,6 +48,18 @@ impl Malice {
         Self::Silent,
     ];
 
+    /// What makes its proposals; whom it censors, if it does.
+    pub fn builder(self, victim: PublicKey) -> Arc<dyn Builder> {
+        match self {
+            Self::None | Self::TwoBlocks => Arc::new(Honest),
+            malice => Arc::new(Liar {
+                malice,
+                victim,
+                old: Mutex::default(),
+            }),
+        }
+    }
+
     /// The rule by which honest validators refuse its blocks, if they do.
     pub fn rule(self) -> Option<&'static str> {
         match self {
@@ -60,12 +72,12 @@ impl Malice {
 }
 
 /// A dishonest proposer.
-pub struct Liar {
-    pub malice: Malice,
+struct Liar {
+    malice: Malice,
     /// Whom it censors.
-    pub victim: PublicKey,
+    victim: PublicKey,
     /// What it has proposed, to propose it again.
-    pub old: Mutex<Vec<SignedTransaction>>,
+    old: Mutex<Vec<SignedTransaction>>,
 }
 
 impl Builder for Liar {

@@ -1,14 +1,15 @@
 //! Links between validators, what is cut, and where the messages of twins go.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use chartseal_consensus::engine::Channels;
+use chartseal_consensus::engine::{Channels, max_message_bytes};
 use chartseal_consensus::simulation::{Forward, SimulatedReceiver, SimulatedSender};
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519::PublicKey;
-use commonware_p2p::simulated::{Link, Oracle, SplitOrigin, SplitTarget};
+use commonware_p2p::simulated::{self, Link, Network, Oracle, SplitOrigin, SplitTarget};
 use commonware_p2p::{Recipients, Sender as _};
 use commonware_runtime::{Clock as _, IoBuf, Quota, Spawner as _, Supervisor as _, deterministic};
 use commonware_utils::Probability;
@@ -31,7 +32,7 @@ pub fn name(number: usize) -> PublicKey {
     PublicKey::decode(Copying(key.0.as_slice())).unwrap()
 }
 
-pub fn names(plan: &Plan) -> Vec<PublicKey> {
+fn names(plan: &Plan) -> Vec<PublicKey> {
     (0..plan.validators).map(name).collect()
 }
 
@@ -41,6 +42,21 @@ fn link(plan: &Plan, loss: u64) -> Link {
         jitter: Duration::from_millis(plan.latency.1),
         success_rate: Probability::new(1_000 - loss, 1_000).unwrap(),
     }
+}
+
+/// A network of a plan's validators, all linked.
+pub async fn lay(context: &deterministic::Context, plan: &Plan) -> Wires {
+    let config = simulated::Config {
+        max_size: max_message_bytes(u32::try_from(plan.validators).unwrap()),
+        max_peers_per_set: NonZeroUsize::new(16).unwrap(),
+        disconnect_on_block: true,
+        tracked_peer_sets: NonZeroUsize::MIN,
+    };
+    let network = context.child("network");
+    let (network, mut wires) = Network::new_with_peers(network, config, names(plan)).await;
+    network.start();
+    link_all(plan, &mut wires, plan.loss).await;
+    wires
 }
 
 /// Everybody reaches everybody, but for those that the plan holds apart.

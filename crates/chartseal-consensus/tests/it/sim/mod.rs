@@ -12,6 +12,7 @@ mod faults;
 mod links;
 pub mod people;
 mod plan;
+mod settings;
 mod world;
 
 pub use faults::Malice;

@@ -164,4 +164,13 @@ impl Plan {
     pub fn honest(&self) -> impl Iterator<Item = usize> + use<> {
         self.byzantine..self.validators
     }
+
+    /// What a validator does wrong.
+    pub fn malice_of(&self, number: usize) -> Malice {
+        if number < self.byzantine {
+            self.malice
+        } else {
+            Malice::None
+        }
+    }
 }

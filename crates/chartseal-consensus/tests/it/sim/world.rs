@@ -1,16 +1,13 @@
 //! A run: validators on simulated disks and links, what befalls them, and what must hold all the while.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use chartseal_consensus::engine::{Builder, Handle, Honest, Settings, Status, max_message_bytes};
+use chartseal_consensus::engine::{Handle, Status};
 use chartseal_consensus::simulation::start;
 use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits, verified_certificate};
 use chartseal_ledger::{Block, Genesis, execute};
-use chartseal_wire::Time;
-use commonware_p2p::simulated::{self, Network};
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Storage as _, Supervisor as _, deterministic,
 };
@@ -18,10 +15,11 @@ use commonware_runtime::{
 use super::agreed::{Agreed, Kept as _};
 use super::clients::{Client, Handles, Progress, change_committees};
 use super::disk::Disk;
-use super::faults::{Liar, Malice};
+use super::faults::Malice;
 use super::links::{self, Wires};
 use super::people::{self, START_MS};
 use super::plan::{Plan, Rng};
+use super::settings::settings;
 
 /// After everything heals, within how long every honest validator has new blocks, and every client's
 /// transaction is final; in ms.
@@ -137,18 +135,7 @@ impl World {
         length: u64,
         is_last: bool,
     ) -> Option<Report> {
-        let validators = u32::try_from(self.plan.validators).unwrap();
-        let config = simulated::Config {
-            max_size: max_message_bytes(validators),
-            max_peers_per_set: NonZeroUsize::new(16).unwrap(),
-            disconnect_on_block: true,
-            tracked_peer_sets: NonZeroUsize::new(1).unwrap(),
-        };
-        let (network, mut oracle) =
-            Network::new_with_peers(context.child("network"), config, links::names(&self.plan))
-                .await;
-        network.start();
-        links::link_all(&self.plan, &mut oracle, self.plan.loss).await;
+        let mut oracle = links::lay(&context, &self.plan).await;
 
         let handles: Handles = Arc::new(Mutex::new(vec![None; self.plan.validators]));
         let mut up: Vec<Option<Up>> = (0..self.plan.validators).map(|_| None).collect();
@@ -449,12 +436,7 @@ impl World {
         handles: &Handles,
     ) {
         self.starts += 1;
-        let is_honest = self.plan.honest().any(|honest| honest == number);
-        let malice = if is_honest {
-            Malice::None
-        } else {
-            self.plan.malice
-        };
+        let malice = self.plan.malice_of(number);
         let context = context
             .child("validator")
             .with_attribute("start", self.starts);
@@ -475,18 +457,8 @@ impl World {
             let _ = context.remove(&votes, None).await;
         }
         let twin = (malice == Malice::TwoBlocks).then(|| self.twins[number].clone());
-        let builder: Arc<dyn Builder> = match malice {
-            Malice::None | Malice::TwoBlocks => Arc::new(Honest),
-            malice => Arc::new(Liar {
-                malice,
-                victim: people::actors(1)[0].public(),
-                old: Mutex::default(),
-            }),
-        };
-        let settings = Settings {
-            heartbeat: Duration::from_millis(self.plan.heartbeat),
-            ..settings(&context, number, self.plan.skews[number], builder)
-        };
+        let builder = malice.builder(people::actors(1)[0].public());
+        let settings = settings(&context, &self.plan, number, builder, limits());
         let (genesis, oracle) = (self.genesis.clone(), oracle.clone());
         let (send, receive) = tokio::sync::oneshot::channel();
         let task = context.spawn(move |context| async move {
@@ -530,7 +502,7 @@ impl World {
             }
         });
         let handle = receive.await.unwrap();
-        if is_honest {
+        if self.plan.honest().any(|honest| honest == number) {
             handles.lock().unwrap()[number] = Some(handle.clone());
         }
         up[number] = Some(Up { task, handle });
@@ -543,34 +515,5 @@ fn limits() -> Limits {
         per_actor: 16,
         transactions: 100,
         bytes: 64 * 1024,
-    }
-}
-
-fn settings(
-    context: &deterministic::Context,
-    number: usize,
-    skew: i64,
-    builder: Arc<dyn Builder>,
-) -> Settings {
-    let clock = context.child("clock");
-    let clock = move || {
-        let now: SystemTime = clock.current();
-        let ms = now.duration_since(UNIX_EPOCH).unwrap().as_millis();
-        Time(u64::try_from(ms).unwrap().saturating_add_signed(skew))
-    };
-    Settings {
-        leader_timeout: Duration::from_millis(1_600),
-        certification_timeout: Duration::from_millis(2_400),
-        retry: Duration::from_secs(1),
-        skip_after: Duration::from_secs(4),
-        fetch_timeout: Duration::from_millis(500),
-        gossip_again: Duration::from_millis(500),
-        pool: limits(),
-        threads: NonZeroUsize::MIN,
-        cached_pages: NonZeroUsize::new(64).unwrap(),
-        table_size: 64,
-        partition: format!("validator-{number}"),
-        builder,
-        ..Settings::recommended(Arc::new(clock))
     }
 }

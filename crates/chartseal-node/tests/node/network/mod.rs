@@ -39,6 +39,9 @@ mod links;
 #[allow(unreachable_pub, dead_code, reason = "of another test")]
 #[path = "../../../../chartseal-consensus/tests/it/sim/plan.rs"]
 mod plan;
+#[allow(unreachable_pub, reason = "of another test")]
+#[path = "../../../../chartseal-consensus/tests/it/sim/settings.rs"]
+mod settings;
 
 use world::{Report, run};
 

@@ -1,18 +1,16 @@
 //! A run: validators that are nodes, on simulated links, and what befalls them.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use chartseal_consensus::Limits;
-use chartseal_consensus::engine::{Builder, Handle, Honest, Settings, max_message_bytes};
+use chartseal_consensus::engine::Handle;
 use chartseal_consensus::simulation::start;
 use chartseal_ledger::{Genesis, Overlay};
 use chartseal_node::{Clock, Node, Stores};
-use chartseal_wire::{RecordId, Time};
-use commonware_p2p::simulated::{self, Network};
+use chartseal_wire::RecordId;
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Supervisor as _, deterministic,
 };
@@ -21,7 +19,7 @@ use tempfile::TempDir;
 use super::Tally;
 use super::agreed::{Agreed, Kept as _};
 use super::custody::Ask;
-use super::faults::{Liar, Malice};
+use super::faults::Malice;
 use super::links::{self, Wires};
 use super::model::Model;
 use super::people::{
@@ -29,6 +27,7 @@ use super::people::{
 };
 use super::plan::{Plan, Rng};
 use super::process::{Disk, Process};
+use super::settings::settings;
 use crate::fixture::{START, org, patient, physician};
 
 /// A validator that runs.
@@ -183,17 +182,7 @@ impl World {
         length: u64,
         is_last: bool,
     ) -> Option<Report> {
-        let config = simulated::Config {
-            max_size: max_message_bytes(u32::try_from(VALIDATORS).unwrap()),
-            max_peers_per_set: NonZeroUsize::new(16).unwrap(),
-            disconnect_on_block: true,
-            tracked_peer_sets: NonZeroUsize::MIN,
-        };
-        let network = context.child("network");
-        let (network, mut wires) =
-            Network::new_with_peers(network, config, links::names(&self.plan)).await;
-        network.start();
-        links::link_all(&self.plan, &mut wires, self.plan.loss).await;
+        let mut wires = links::lay(&context, &self.plan).await;
         for at in 0..VALIDATORS {
             self.start(&context, &wires, at).await;
         }
@@ -376,12 +365,7 @@ impl World {
             return;
         }
         self.starts += 1;
-        let is_honest = self.plan.honest().any(|honest| honest == at);
-        let malice = if is_honest {
-            Malice::None
-        } else {
-            self.plan.malice
-        };
+        let malice = self.plan.malice_of(at);
         let context = context.child("validator");
         let context = context.with_attribute("start", self.starts);
         let is_twin = malice == Malice::TwoBlocks;
@@ -394,20 +378,11 @@ impl World {
             }
             _ => {}
         }
-        let builder: Arc<dyn Builder> = match malice {
-            Malice::None | Malice::TwoBlocks => Arc::new(Honest),
-            malice => Arc::new(Liar {
-                malice,
-                victim: chartseal_node::keys::public(&self.people[PATIENT_AT].keys),
-                old: Mutex::default(),
-            }),
-        };
+        let victim = chartseal_node::keys::public(&self.people[PATIENT_AT].keys);
+        let builder = malice.builder(victim);
         let (process, disk) = self.process(at, &at.to_string());
         let twin = is_twin.then(|| self.process(at, &format!("{at}-twin")));
-        let settings = Settings {
-            heartbeat: Duration::from_millis(self.plan.heartbeat),
-            ..settings(&context, at, self.plan.skews[at], builder)
-        };
+        let settings = settings(&context, &self.plan, at, builder, limits());
         let mut validators = vec![(settings.clone(), disk, links::channels(first))];
         let mut twins = None;
         if let Some((process, disk)) = twin {
@@ -452,35 +427,11 @@ impl World {
     }
 }
 
-fn settings(
-    context: &deterministic::Context,
-    at: usize,
-    skew: i64,
-    builder: Arc<dyn Builder>,
-) -> Settings {
-    let clock = context.child("clock");
-    let clock = move || {
-        let since = clock.current().duration_since(UNIX_EPOCH).unwrap();
-        let ms = u64::try_from(since.as_millis()).unwrap();
-        Time(ms.saturating_add_signed(skew))
-    };
-    Settings {
-        leader_timeout: Duration::from_millis(1_600),
-        certification_timeout: Duration::from_millis(2_400),
-        retry: Duration::from_secs(1),
-        skip_after: Duration::from_secs(4),
-        fetch_timeout: Duration::from_millis(500),
-        gossip_again: Duration::from_millis(500),
-        pool: Limits {
-            per_actor: 32,
-            transactions: 200,
-            bytes: 256 * 1024,
-        },
-        threads: NonZeroUsize::MIN,
-        cached_pages: NonZeroUsize::new(64).unwrap(),
-        table_size: 64,
-        partition: format!("validator-{at}"),
-        builder,
-        ..Settings::recommended(Arc::new(clock))
+/// The pools' bounds.
+fn limits() -> Limits {
+    Limits {
+        per_actor: 32,
+        transactions: 200,
+        bytes: 256 * 1024,
     }
 }
