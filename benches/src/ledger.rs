@@ -1,6 +1,7 @@
 //! Blocks of visits, executed and kept durably, beside the signature checks that nobody can do without;
 //! what a larger state costs; what patients and transactions take in memory and on disk.
 
+mod scale;
 mod workload;
 
 use std::error::Error;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 
 use crate::policy::resident;
 use crate::{Figure, Required, median, time};
+pub use scale::{DECADES, scale};
 use workload::{VISIT, Workload};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;

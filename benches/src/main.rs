@@ -1,6 +1,7 @@
 //! Prints each figure as one line of JSON: all but the largest, or the one that is named, or all of `network/`, say. `leave-chain DIR N
 //! visits|relabellings` leaves a chain of N transactions, for `chartseal audit replay DIR`; `node FILE` runs a node of the
-//! networks that are measured; `nation [FILE]` prints the tables of `docs/nation.md`, or puts them into it.
+//! networks that are measured; `nation [FILE]` prints the tables of `docs/nation.md`, or puts them into it; `scale [PATIENTS]` what each operation
+//! costs at every decade of patients, up to so many.
 
 use std::error::Error;
 use std::fs;
@@ -70,6 +71,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         && verb == "nation"
     {
         return print_nation(files.first().map(Path::new));
+    }
+    if let [verb, most @ ..] = args.as_slice()
+        && verb == "scale"
+    {
+        let most = most.first().map(|most| most.parse()).transpose()?;
+        let is_wanted = |patients: &u64| most.is_none_or(|most: u64| *patients <= most);
+        let decades: Vec<u64> = ledger::DECADES.into_iter().filter(is_wanted).collect();
+        print!("{}", ledger::scale(&decades)?);
+        return Ok(());
     }
     let only = args.into_iter().next();
     let is_wanted = |id: &str, by_default| match only.as_deref() {

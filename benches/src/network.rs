@@ -353,7 +353,7 @@ fn disk(cluster: &Cluster) -> Result<f64> {
 pub fn caught_up() -> Result<Figure> {
     const AWAY: Duration = Duration::from_secs(60);
     const RATE: f64 = 200.0;
-    let mut cluster = network(HEARTBEAT_MS, Wiring::Direct)?;
+    let mut cluster = network_for(HEARTBEAT_MS, Wiring::Direct, Serves::Encrypted)?;
     let mut workload = Workload::new(&cluster)?;
     workload.enrol(&mut cluster)?;
     let signed = workload.records(16_000);

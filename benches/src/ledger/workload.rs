@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use chartseal_envelope::{Header, SealedRecord, SigningKeyPair};
 use chartseal_ledger::body::{
     AccessRequested, DepositAcknowledged, DirectiveIssued, Organization, Relabelled, Relabelling,
     Released,
@@ -9,21 +10,25 @@ use chartseal_ledger::{
     Block, Body, Executed, Genesis, Overlay, Params, SignedTransaction, TRANSACTION_VERSION,
     Transaction, propose,
 };
+use chartseal_node::NodeKeys;
 use chartseal_policy::{Grant, Grantee, Purpose, Set, Symbol, Terms};
 use chartseal_wire::history::Token;
-use chartseal_wire::{Hash, OrgId, PatientId, PublicKey, RecordId, Signature, Time};
+use chartseal_wire::{
+    Hash, HeaderDigest, OrgId, PatientId, PublicKey, RecordId, RequestId, Signature, Time,
+};
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::made::{self, ORGANIZATIONS, PATIENT, PRACTITIONER, hash, id16, labels};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Keys = BTreeMap<(&'static str, u64), SigningKey>;
 
 const OFFICE: &str = "office";
 const CUSTODIAN: &str = "custodian";
 
 /// Practitioners of all organizations.
 const PRACTITIONERS: u64 = 64;
-/// Patients who come to be treated; the others are there.
+/// Patients who come to be treated, unless all do; the others are there.
 const ACTIVE: u64 = 4_096;
 /// Records of one visit.
 const RECORDS: u64 = 2;
@@ -36,8 +41,10 @@ const START: u64 = 1_700_000_000_000;
 pub(super) struct Workload {
     /// The chain's beginning.
     pub(super) genesis: Genesis,
-    keys: BTreeMap<(&'static str, u64), SigningKey>,
+    keys: Keys,
     seqs: BTreeMap<(&'static str, u64), u64>,
+    /// How many patients at most come to be treated.
+    active: u64,
     patients: u64,
     visits: u64,
     relabelled: u64,
@@ -47,21 +54,30 @@ pub(super) struct Workload {
 impl Workload {
     /// A network without people.
     pub(super) fn new() -> Result<Self> {
-        let org = |id| Organization {
-            id: OrgId(id16("org", id)),
-            enrolment_key: public(&signing_key(OFFICE, id)),
-            custodian_key: public(&signing_key(CUSTODIAN, id)),
-            custodian_kem: hash("kem", id),
-            validator: public(&signing_key("validator", id)),
-        };
-        let organizations: Vec<_> = (0..ORGANIZATIONS).map(org).collect();
+        let organizations = (0..ORGANIZATIONS).map(organization).collect();
+        Self::of(organizations, BTreeMap::new(), ACTIVE)
+    }
+
+    /// The same with the first organization's node, where all patients come to be treated.
+    pub(super) fn for_node(node: &NodeKeys) -> Result<Self> {
+        let mut organizations: Vec<_> = (0..ORGANIZATIONS).map(organization).collect();
+        if let Some(own) = organizations.first_mut() {
+            *own = node.organization(own.id, own.enrolment_key);
+        }
+        let custodian = SigningKey::from_bytes(node.custodian.expose_secret_bytes());
+        let keys = BTreeMap::from([((CUSTODIAN, 0), custodian)]);
+        Self::of(organizations, keys, u64::MAX)
+    }
+
+    fn of(organizations: Vec<Organization>, keys: Keys, active: u64) -> Result<Self> {
         let committee: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
         let params = Params::default();
         let genesis = Genesis::new(Time(START), [7; 32], params, organizations, &committee)?;
         Ok(Self {
             genesis,
-            keys: BTreeMap::new(),
+            keys,
             seqs: BTreeMap::new(),
+            active,
             patients: 0,
             visits: 0,
             relabelled: 0,
@@ -98,9 +114,8 @@ impl Workload {
     /// The next block: so many times that a patient gives a record of theirs its labels again. Only histories
     /// grow by it, and the sequence numbers.
     pub(super) fn relabellings(&mut self, parent: &Overlay, n: u64) -> Result<(Block, Executed)> {
-        let visited = self.visits.min(ACTIVE.min(self.patients));
         let signed = (0..n).map(|_| {
-            let patient = self.relabelled % visited;
+            let patient = self.next_relabelled();
             self.relabelled += 1;
             let record = RecordId(id16("record", patient * RECORDS));
             let labels = labels(patient);
@@ -137,7 +152,7 @@ impl Workload {
     /// The active ones agree; of the others, who never sign, nobody derives a key.
     fn patient(&mut self, id: u64) -> SignedTransaction {
         let mut body = made::patient(id, PublicKey(hash("key", id)));
-        if id < ACTIVE {
+        if id < self.active {
             let key = self.key(PATIENT, id);
             body.key = public(&key);
             body.agreement = Some(signature(&key, &body.to_agree(&self.genesis.chain_id())));
@@ -149,21 +164,9 @@ impl Workload {
     fn visit(&mut self) -> Result<Vec<SignedTransaction>> {
         let visit = self.visits;
         self.visits += 1;
-        let patient = visit % ACTIVE.min(self.patients);
+        let patient = visit % self.active.min(self.patients);
         let (author, reader) = (visit % PRACTITIONERS, (visit + 1) % PRACTITIONERS);
-        let id = PatientId(id16(PATIENT, patient));
-
-        let mut grant = Grant::to(Grantee::actor(id16(PRACTITIONER, reader))?, Purpose::Treat);
-        let tags = labels(patient).as_slice().to_vec();
-        let tags: Result<Vec<_>, _> = tags.iter().map(|tag| Symbol::new(tag.0)).collect();
-        grant.scope.tags = Some(Set::new(tags?)?);
-        let directive = DirectiveIssued {
-            patient: id,
-            terms: Terms::Grant(grant),
-            sealed: None,
-        };
-        let mut signed = vec![self.sign(PATIENT, patient, directive)];
-
+        let mut signed = vec![self.grant(patient, reader)?];
         let records: Vec<RecordId> = (0..RECORDS)
             .map(|n| RecordId(id16("record", visit * RECORDS + n)))
             .collect();
@@ -171,33 +174,128 @@ impl Workload {
             let added = made::record(patient, n, Time(self.time));
             let header = added.header;
             signed.push(self.sign(PRACTITIONER, author, added));
-            for index in 1..=ORGANIZATIONS {
-                let record = *record;
-                let body = DepositAcknowledged {
-                    record,
-                    header,
-                    index,
-                };
-                signed.push(self.sign(CUSTODIAN, index - 1, body));
-            }
+            signed.extend(self.acknowledgements(*record, header));
         }
+        let key = hash("reader", visit);
+        signed.extend(self.reading(patient, &records, reader, key)?);
+        Ok(signed)
+    }
+
+    /// Lets a practitioner read a patient's records.
+    fn grant(&mut self, patient: u64, reader: u64) -> Result<SignedTransaction> {
+        let mut grant = Grant::to(Grantee::actor(id16(PRACTITIONER, reader))?, Purpose::Treat);
+        let tags = labels(patient).as_slice().to_vec();
+        let tags: Result<Vec<_>, _> = tags.iter().map(|tag| Symbol::new(tag.0)).collect();
+        grant.scope.tags = Some(Set::new(tags?)?);
+        let directive = DirectiveIssued {
+            patient: PatientId(id16(PATIENT, patient)),
+            terms: Terms::Grant(grant),
+            sealed: None,
+        };
+        Ok(self.sign(PATIENT, patient, directive))
+    }
+
+    /// Of all custodians.
+    fn acknowledgements(
+        &mut self,
+        record: RecordId,
+        header: HeaderDigest,
+    ) -> Vec<SignedTransaction> {
+        let indexes = 1..=ORGANIZATIONS;
+        let bodies = indexes.map(|index| DepositAcknowledged {
+            record,
+            header,
+            index,
+        });
+        bodies
+            .map(|body| self.sign(CUSTODIAN, body.index - 1, body))
+            .collect()
+    }
+
+    /// A request for records by a practitioner with this key, and all custodians' receipts.
+    fn reading(
+        &mut self,
+        patient: u64,
+        records: &[RecordId],
+        reader: u64,
+        key: [u8; 32],
+    ) -> Result<Vec<SignedTransaction>> {
         let asked = AccessRequested {
-            patient: id,
-            records: records.clone(),
+            patient: PatientId(id16(PATIENT, patient)),
+            records: records.to_vec(),
             action: token("read")?,
             purpose: token("TREAT")?,
             reason_code: token("care")?,
-            reason: Hash(hash("reason", visit)),
-            reader: hash("reader", visit),
+            reason: Hash(hash("reason", self.visits)),
+            reader: key,
         };
         let asked = self.sign(PRACTITIONER, reader, asked);
         let request = asked.id();
-        signed.push(asked);
+        let mut signed = vec![asked];
         for custodian in 0..ORGANIZATIONS {
-            let records = records.clone();
+            let records = records.to_vec();
             signed.push(self.sign(CUSTODIAN, custodian, Released { request, records }));
         }
         Ok(signed)
+    }
+
+    /// The next block: a record that was really sealed, by the first practitioner.
+    pub(super) fn anchor(
+        &mut self,
+        parent: &Overlay,
+        patient: u64,
+        sealed: &SealedRecord,
+    ) -> Result<Block> {
+        let mut added = made::record(patient, 0, Time(self.time));
+        added.record = RecordId(sealed.header.record_id().0);
+        added.header = HeaderDigest(sealed.header.digest().0);
+        added.body = sealed.seal.body_digest().0;
+        added.length = sealed.seal.body_len();
+        added.fingerprint = added.body;
+        let signed = self.sign(PRACTITIONER, 0, added);
+        Ok(self.block(parent, vec![signed])?.0)
+    }
+
+    /// The next block: that record acknowledged, and read by the next practitioner with this key; and the request.
+    pub(super) fn read(
+        &mut self,
+        parent: &Overlay,
+        patient: u64,
+        header: &Header,
+        key: [u8; 32],
+    ) -> Result<(Block, RequestId)> {
+        let record = RecordId(header.record_id().0);
+        let mut signed = self.acknowledgements(record, HeaderDigest(header.digest().0));
+        signed.push(self.grant(patient, 1)?);
+        let reading = self.reading(patient, &[record], 1, key)?;
+        let request = reading.first().ok_or("no request")?.id();
+        signed.extend(reading);
+        Ok((self.block(parent, signed)?.0, request))
+    }
+
+    /// The first practitioner's key.
+    pub(super) fn author(&mut self) -> SigningKeyPair {
+        SigningKeyPair::from_secret_bytes(self.key(PRACTITIONER, 0).as_bytes())
+    }
+
+    /// The time of the newest block.
+    pub(super) fn now(&self) -> Time {
+        Time(self.time)
+    }
+
+    /// How many are enrolled.
+    pub(super) fn patients(&self) -> u64 {
+        self.patients
+    }
+
+    /// How many records visits left.
+    pub(super) fn records(&self) -> u64 {
+        self.visits * RECORDS
+    }
+
+    /// Whose record is relabelled next.
+    pub(super) fn next_relabelled(&self) -> u64 {
+        self.relabelled % self.visits.min(self.active.min(self.patients))
     }
 
     fn sign(&mut self, role: &'static str, id: u64, body: impl Into<Body>) -> SignedTransaction {
@@ -218,6 +316,16 @@ impl Workload {
     fn key(&mut self, role: &'static str, id: u64) -> SigningKey {
         let key = self.keys.entry((role, id));
         key.or_insert_with(|| signing_key(role, id)).clone()
+    }
+}
+
+fn organization(id: u64) -> Organization {
+    Organization {
+        id: OrgId(id16("org", id)),
+        enrolment_key: public(&signing_key(OFFICE, id)),
+        custodian_key: public(&signing_key(CUSTODIAN, id)),
+        custodian_kem: hash("kem", id),
+        validator: public(&signing_key("validator", id)),
     }
 }
 

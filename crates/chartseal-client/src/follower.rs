@@ -1,10 +1,62 @@
 use std::num::NonZeroUsize;
 
-use chartseal_api::Blocks;
+use chartseal_api::{Blocks, FinalBlock};
 use chartseal_audit::verify_certificate;
-use chartseal_ledger::{Block, BlockError, Genesis, Overlay, execute_on};
+use chartseal_ledger::{Block, BlockError, Executed, Genesis, Overlay, execute_on};
 use chartseal_wire::{Certificate, TxId};
 use thiserror::Error;
+
+/// A block as a node gave it, executed on the state before it.
+#[derive(Clone, Debug)]
+pub struct NextBlock {
+    /// The block.
+    pub block: Block,
+    /// What it brings.
+    pub executed: Executed,
+    /// The certificate that came with it, verified: it vouches for the blocks before it too.
+    pub certificate: Option<Certificate>,
+}
+
+impl NextBlock {
+    /// Executes what a node says is the next block after a state, and verifies the certificate that it gives with it.
+    /// `None`: the state has it already. A block without a certificate is only what somebody says.
+    ///
+    /// # Errors
+    /// [`FollowError`].
+    pub fn after(
+        state: &Overlay,
+        found: &FinalBlock,
+        threads: NonZeroUsize,
+    ) -> Result<Option<Self>, FollowError> {
+        let height = state.height() + 1;
+        let block = Block::from_bytes(&found.block.0);
+        let block = block.map_err(|_| FollowError::Malformed { height })?;
+        if block.header.height < height {
+            return Ok(None);
+        }
+        let executed = execute_on(state, &block, threads);
+        let executed = executed.map_err(|why| FollowError::Block {
+            height,
+            why: Box::new(why),
+        })?;
+        let failed = |why: String| FollowError::Certificate { height, why };
+        let certificate = found.certificate.as_ref();
+        let certificate = certificate
+            .map(|certificate| Certificate::parse(&certificate.0))
+            .transpose()
+            .map_err(|why| failed(why.to_string()))?;
+        if let Some(certificate) = &certificate {
+            // The committee is that of the state before the block.
+            verify_certificate(certificate, &block.header, state.committee())
+                .map_err(|why| failed(why.to_owned()))?;
+        }
+        Ok(Some(Self {
+            block,
+            executed,
+            certificate,
+        }))
+    }
+}
 
 /// The chain as its committees certified it: every block is executed here, and counts once its certificate, or that of a
 /// block after it, is verified.
@@ -120,31 +172,16 @@ impl Follower {
         let mut certified = None;
         for found in &blocks.blocks {
             let Pending { tip, settled } = &mut pending;
-            let height = tip.state.height() + 1;
-            let block = Block::from_bytes(&found.block.0);
-            let block = block.map_err(|_| FollowError::Malformed { height })?;
-            if block.header.height < height {
+            let Some(next) = NextBlock::after(&tip.state, found, threads)? else {
                 continue;
-            }
-            let executed = execute_on(&tip.state, &block, threads);
-            let executed = executed.map_err(|why| FollowError::Block {
-                height,
-                why: Box::new(why),
-            })?;
-            if let Some(certificate) = &found.certificate {
-                let failed = |why: String| FollowError::Certificate { height, why };
-                let certificate = Certificate::parse(&certificate.0);
-                let certificate = certificate.map_err(|why| failed(why.to_string()))?;
-                // The committee is that of the state before the block.
-                verify_certificate(&certificate, &block.header, tip.state.committee())
-                    .map_err(|why| failed(why.to_owned()))?;
-            }
-            tip.state = executed.overlay;
+            };
+            let height = next.block.header.height;
+            tip.state = next.executed.overlay;
             tip.bytes += found.block.0.len() as u64;
             settled.blocks += 1;
-            let ids = block.transactions.iter().map(|it| (it.id(), height));
-            settled.transactions.extend(ids);
-            if found.certificate.is_some() {
+            let ids = next.block.transactions.iter();
+            settled.transactions.extend(ids.map(|it| (it.id(), height)));
+            if next.certificate.is_some() {
                 certified = Some(pending.clone());
             } else if height - self.height() > MAX_PENDING {
                 return Err(FollowError::Uncertified { height });

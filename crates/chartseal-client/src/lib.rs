@@ -46,7 +46,7 @@ pub use asking::{Asking, Roots, RootsError};
 pub use asynchronous::AsyncRemote;
 pub use entries::{AsyncEntries, Entries};
 pub use error::ClientError;
-pub use follower::{FollowError, Follower, MAX_PENDING, Settled};
+pub use follower::{FollowError, Follower, MAX_PENDING, NextBlock, Settled};
 pub use light::{FinalTransaction, Light, LightError, NodeFault};
 pub use nodes::{NobodyProves, Nodes, Told};
 pub use remote::Remote;

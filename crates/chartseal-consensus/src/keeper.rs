@@ -43,8 +43,8 @@ pub trait Keeper: Send + 'static {
     /// A failure to read.
     fn block(&self, height: u64) -> Result<Option<Block>, KeeperError>;
 
-    /// The head's certificate, if it is kept, and its block, if that is: from there a validator without the engine's
-    /// files goes on. Without a certificate it fetches every block from the others.
+    /// The head's certificate, if it is kept, and its block, if that is: from there a validator goes on whose engine has no
+    /// files, or older ones than the ledger. Without a certificate it fetches every block from the others.
     ///
     /// # Errors
     /// A failure to read: the validator does not start.

@@ -12,6 +12,7 @@
 //! | `duties` | what a custodian does by itself when a block is final |
 //! | `found` | [`found`]: keys, genesis and configurations of a new network |
 //! | `keeper` | the node's ledger as the validator's disk |
+//! | `missed` | blocks that it missed, fetched from them before its validator starts |
 //! | `others` | what it asks other organizations' services |
 //! | `texts` | sealed texts that did not come: others are asked for them |
 //! | `scrub` | the vault looked at, mended, cleared of garbage |
@@ -27,6 +28,7 @@ mod doctor;
 mod duties;
 mod found;
 mod keeper;
+mod missed;
 mod others;
 mod reload;
 mod scrub;
@@ -36,6 +38,7 @@ mod uploads;
 
 use std::future::poll_fn;
 use std::net::TcpListener;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,7 +125,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     config.check_port()?;
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
     let stores = config.stores(&keys)?;
-    let node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
+    let mut node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
     others.check_clock(&clock, &genesis)?;
@@ -149,7 +152,16 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     }
     // A client needs the custodian's KEM key to seal shares to it.
     node.put_kem_key(node.keys().kem.public_key())?;
+    let threads = NonZeroUsize::new(config.threads).unwrap_or(NonZeroUsize::MIN);
+    let fetched = missed::fetch(&mut node, &others.all(), threads)?;
     let height = node.head().height();
+    if fetched > 0 {
+        tracing::info!(
+            blocks = fetched,
+            height,
+            "fetched what became final meanwhile"
+        );
+    }
     let keeper = NodeKeeper::new(node);
     let services = Services::start(&config, &genesis, others)?;
     let uploads = Uploads::open(keeper.clone(), config.directory.join("uploads"));

@@ -839,3 +839,76 @@ fn an_address_that_asks_too_often_is_told_to_wait_and_the_client_does() {
     // The client waits by itself.
     assert!(remote(&cluster, 0).checkpoint().is_ok());
 }
+
+/// What became final while a node was away comes from others' services before its validator starts, whatever one of them
+/// gives; it goes on from there, and where another one is down nothing is final without it.
+#[test]
+fn a_node_that_was_away_fetches_what_it_missed_and_is_counted_on_again() {
+    let mut cluster = serving(Serves::Plain);
+    cluster.kill(3);
+    let away = cluster.height();
+    let load = cluster.load();
+    load.settle(200);
+    let (mut acknowledged, _) = load.end();
+    let height = cluster.height();
+
+    // The service that it asks first is no node's, and has a transaction less.
+    let mut found = remote(&cluster, 1).blocks(1, Duration::ZERO).unwrap();
+    for found in &mut found.blocks {
+        let mut block = Block::from_bytes(&found.block.0).unwrap();
+        block.transactions.pop();
+        found.block.0 = block.bytes();
+    }
+    let liar = answering(chartseal_codec::to_bytes(&found));
+    let file = cluster.config_file(3);
+    let honest = cluster.config(0).own_service().unwrap().url.clone();
+    let config = fs::read_to_string(&file).unwrap();
+    fs::write(&file, config.replace(&honest, &format!("http://{liar}"))).unwrap();
+
+    cluster.start(3);
+    cluster.await_height_of(&[3], height);
+    let log = cluster.log(3);
+    assert!(
+        log.contains("gives blocks that are not the chain's"),
+        "{log}"
+    );
+    let fetched = log
+        .lines()
+        .find(|line| line.contains("fetched what became final"));
+    let reached = fetched.and_then(|line| line.split("height=").nth(1));
+    let reached: u64 = reached
+        .unwrap_or_else(|| panic!("{log}"))
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(
+        reached > away && reached + 64 > height,
+        "from {away}, {reached} of {height}"
+    );
+
+    cluster.kill(0);
+    let load = cluster.load();
+    load.settle(20);
+    let (later, _) = load.end();
+    cluster.start(0);
+    acknowledged.extend(later);
+    cluster.assert_nothing_is_lost(&acknowledged);
+}
+
+/// The address of a service that gives one answer to whatever it is asked.
+fn answering(body: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4_096]);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    address
+}

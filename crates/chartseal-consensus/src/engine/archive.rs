@@ -26,9 +26,9 @@ impl<E: Storage + Metrics + Clock> Archive<E> {
         Self { recent, shared }
     }
 
-    /// Whether the engine never kept a block here.
-    pub(crate) fn is_empty(&self) -> bool {
-        Blocks::last_index(&self.recent).is_none()
+    /// The newest block that the engine kept here; `None` if it never kept one.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        Blocks::last_index(&self.recent).map(Height::get)
     }
 }
 

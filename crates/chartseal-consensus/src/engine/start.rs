@@ -252,8 +252,9 @@ where
         (finalizations, blocks)
     };
 
-    // A validator without the engine's files goes on from the block that its ledger has a certificate of.
-    let anchor = anchor.filter(|_| blocks.is_empty());
+    // The engine keeps a block before the ledger does. So a ledger with a later one got it elsewhere: a snapshot, or what was
+    // fetched before this start. The validator goes on from there, and the engine fetches none of what is before.
+    let anchor = anchor.filter(|_| blocks.newest().is_none_or(|newest| newest < ledger));
     let floor = anchor
         .as_ref()
         .and_then(|(_, certificate)| to_engine(certificate));
@@ -264,7 +265,7 @@ where
         Start::Floor(floor.clone())
     } else {
         let first = EngineBlock::new(genesis.block());
-        if blocks.is_empty() {
+        if blocks.newest().is_none() {
             blocks = put(blocks, first.clone()).await?;
         }
         let leaf = first.digest();

@@ -51,7 +51,7 @@ pub(crate) struct Terms<B> {
     pub(crate) marshal: Marshal,
     pub(crate) blocker: B,
     pub(crate) cache: CacheRef,
-    /// The certified block from which this validator goes on without the engine's files.
+    /// The certified block from which this validator goes on, if its ledger is ahead of the engine's files.
     pub(crate) floor: Option<Finalization>,
     /// How often an engine was to be started: each time under another name in the metrics.
     pub(crate) attempts: u64,
@@ -210,8 +210,8 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         format!("{}-votes-{epoch}", self.shared.settings.partition)
     }
 
-    /// Where a term's engine starts from, if it has no files: a certified block of the term that the ledger was
-    /// given, or else the last block of the term before.
+    /// Where a term's engine starts from: a certified block of the term that the ledger was given, if it was; without
+    /// files else the last block of the term before.
     fn floor(&self, term: &Term) -> Result<Floor<Scheme, Digest>, String> {
         if let Some(floor) = self
             .floor

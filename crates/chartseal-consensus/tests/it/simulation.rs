@@ -124,6 +124,25 @@ fn who_lost_the_record_of_its_votes_votes_no_second_time() {
     assert!(skipped > 0);
 }
 
+/// A node that was away fetches what became final from others' services, before its validator starts. The validator goes on
+/// from there, though the engine's files are older: when another one crashes, there is no quorum without it.
+#[test]
+fn a_ledger_that_fetched_what_it_missed_is_gone_on_from() {
+    let mut fetched = 0;
+    for seed in 1..=12 {
+        let report = run(&Plan {
+            crashes: true,
+            fetches: true,
+            phases: vec![15_000, 15_000],
+            ..Plan::quiet(seed)
+        });
+        assert!(report.transactions > 20, "seed {seed}: {report:?}");
+        assert_eq!(report.double_votes, 0, "seed {seed}: {report:?}");
+        fetched += report.fetched;
+    }
+    assert!(fetched > 100, "{fetched}");
+}
+
 /// Trap 7: what is sent never exceeds what the network admits.
 #[test]
 fn every_message_fits_the_network() {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use chartseal_consensus::{Keeper, KeeperError, StoreKeeper};
+use chartseal_consensus::{Anchor, Keeper, KeeperError, StoreKeeper};
 use chartseal_ledger::{
-    Block, Committee, Executed, Genesis, LedgerStore as _, MemoryStore, Overlay,
+    Block, Committee, Executed, Genesis, LedgerStore as _, MemoryStore, Overlay, execute,
 };
 use chartseal_wire::{Certificate, Hash, TxId};
 
@@ -29,6 +29,23 @@ impl Disk {
         let mut keeper = self.0.lock().unwrap();
         let store = keeper.store().clone();
         *keeper = StoreKeeper::open(genesis, store).unwrap();
+    }
+
+    /// Takes the blocks of another disk up to its newest certificate, as a node does by others' services before its
+    /// validator starts. Gives how many.
+    pub fn fetch(&mut self, other: &Self) -> u64 {
+        let own = self.height();
+        let Some(newest) = other.1.lock().unwrap().last_entry().map(|it| *it.key()) else {
+            return 0;
+        };
+        for height in own + 1..=newest {
+            let block = Kept::block(other, height);
+            let executed = execute(&self.head(), &block).unwrap();
+            let certificate = other.certificate(height);
+            self.commit(&block, &executed, certificate.as_ref())
+                .unwrap();
+        }
+        newest.saturating_sub(own)
     }
 
     /// The certificate that came with a block.
@@ -87,5 +104,11 @@ impl Keeper for Disk {
 
     fn block(&self, height: u64) -> Result<Option<Block>, KeeperError> {
         Keeper::block(&*self.0.lock().unwrap(), height)
+    }
+
+    fn anchor(&self) -> Result<Option<Anchor>, KeeperError> {
+        let height = self.height();
+        let certificate = self.certificate(height);
+        Ok(certificate.map(|certificate| (Some(Kept::block(self, height)), certificate)))
     }
 }

@@ -69,6 +69,8 @@ pub struct Plan {
     pub forgets: Option<usize>,
     /// Who finds nothing of the engine's votes on its disk at each start, as after a copy of an older day.
     pub loses_votes: Option<usize>,
+    /// Whether a validator that starts has its ledger take what another one has, before the engine does.
+    pub fetches: bool,
     /// Whether the committee changes three times. Then the first four of six validators are the first committee.
     pub handovers: bool,
     /// How often an idle chain makes a block, in ms. A leader's timeout is 1.6 s.
@@ -95,6 +97,7 @@ impl Plan {
             faithful: false,
             forgets: None,
             loses_votes: None,
+            fetches: false,
             handovers: false,
             heartbeat: 1_000,
         }
@@ -149,6 +152,7 @@ impl Plan {
             faithful: false,
             forgets: None,
             loses_votes: None,
+            fetches: false,
             handovers: false,
             heartbeat: 1_000,
         };
@@ -157,6 +161,7 @@ impl Plan {
             .map(|_| rng.range(0, 16_000).cast_signed() - 8_000)
             .collect();
         plan.heartbeat = *rng.choose(&[1_000, 5_000]);
+        plan.fetches = rng.one_in(2);
         plan
     }
 

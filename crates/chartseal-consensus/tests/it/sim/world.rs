@@ -42,6 +42,8 @@ pub struct Report {
     pub evidence: Vec<Evidence>,
     /// How often honest validators saw somebody vote twice in one view.
     pub double_votes: u64,
+    /// Blocks that ledgers took from others before their validators started.
+    pub fetched: u64,
     /// Who is accused by it: each piece was checked by somebody who has the final blocks alone.
     pub faults: Vec<Fault>,
     /// The slowest transaction of an honest client, in views.
@@ -68,6 +70,8 @@ struct World {
     refused: BTreeMap<&'static str, u64>,
     evidence: Vec<Evidence>,
     double_votes: u64,
+    /// Blocks that ledgers took before their validators started.
+    fetched: u64,
     /// Counts starts, so that each has its own names.
     starts: u64,
     /// Whether every step is told: `CHARTSEAL_TRACE`.
@@ -99,6 +103,7 @@ pub fn run(plan: &Plan) -> Report {
         refused: BTreeMap::new(),
         evidence: Vec::new(),
         double_votes: 0,
+        fetched: 0,
         starts: 0,
         trace: std::env::var_os("CHARTSEAL_TRACE").is_some(),
         plan: plan.clone(),
@@ -281,6 +286,7 @@ impl World {
             faults: self.faults(),
             evidence: self.evidence.clone(),
             double_votes: self.double_votes,
+            fetched: self.fetched,
             slowest_views: self.progress(|client| client.slowest_views),
             slowest_ms: self.progress(|client| client.slowest_ms),
             done: self.progress(|client| client.done),
@@ -450,8 +456,13 @@ impl World {
             }
             _ => {}
         }
-        let disk = self.disks[number].clone();
+        let mut disk = self.disks[number].clone();
         disk.reopen(&self.genesis);
+        if self.plan.fetches && malice == Malice::None {
+            let others = self.plan.honest().map(|other| &self.disks[other]);
+            let furthest = others.max_by_key(|other| other.height());
+            self.fetched += furthest.map_or(0, |other| disk.fetch(other));
+        }
         if self.plan.loses_votes == Some(number) {
             let votes = format!("validator-{number}-votes-0");
             let _ = context.remove(&votes, None).await;
