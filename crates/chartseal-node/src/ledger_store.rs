@@ -159,7 +159,35 @@ impl RedbLedger {
         commit: &Commit<'_>,
         certificate: Option<&Certificate>,
     ) -> Result<(), LedgerStoreError> {
-        self.write(commit, certificate)
+        self.commit_all(&[(*commit, certificate)])
+    }
+
+    /// The same of blocks that follow one another, with one durable commit: all of them or none.
+    ///
+    /// # Errors
+    /// [`LedgerStoreError`] as [`commit`](LedgerStore::commit).
+    pub fn commit_all(
+        &mut self,
+        commits: &[(Commit<'_>, Option<&Certificate>)],
+    ) -> Result<(), LedgerStoreError> {
+        let write = self.begin()?;
+        // An early return drops the transaction, which undoes it; and what it read, which may be half changed.
+        let mut newest = match self.newest.take() {
+            Some(newest) => newest,
+            None => Newest {
+                pending: state::Pending::of(&write)?,
+                runs: places::Runs::of(&write)?,
+            },
+        };
+        let mut is_changed = false;
+        for (commit, certificate) in commits {
+            is_changed |= add(&write, &mut newest, commit, *certificate)?;
+        }
+        if is_changed {
+            write.commit()?;
+        }
+        self.newest = Some(newest);
+        Ok(())
     }
 
     /// Keeps a snapshot as [`keep`](LedgerStore::keep) does, with certificates of its newest block and of each epoch's
@@ -271,56 +299,6 @@ impl RedbLedger {
         Ok(write)
     }
 
-    fn write(
-        &mut self,
-        commit: &Commit<'_>,
-        certificate: Option<&Certificate>,
-    ) -> Result<(), LedgerStoreError> {
-        let height = commit.block.header.height;
-        let write = self.begin()?;
-        {
-            let mut headers = write.open_table(HEADERS)?;
-            let mut bodies = write.open_table(BODIES)?;
-            let expected = headers.len()?;
-            let header = commit.block.header.bytes();
-            let body = body_row(&commit.block.transactions);
-            if height.checked_add(1) == Some(expected) {
-                let same_header = headers
-                    .get(height)?
-                    .is_some_and(|kept| kept.value() == header);
-                let same_body = bodies.get(height)?.is_none_or(|kept| kept.value() == body);
-                return if same_header && same_body {
-                    Ok(())
-                } else {
-                    Err(LedgerStoreError::Refused(Refused::OtherBlock { height }))
-                };
-            }
-            if height != expected {
-                return Err(LedgerStoreError::Refused(Refused::Height {
-                    expected,
-                    found: height,
-                }));
-            }
-            headers.insert(height, header.as_slice())?;
-            bodies.insert(height, body.as_slice())?;
-        }
-        // An early return drops the transaction, which undoes it; and what it read, which may be half changed.
-        let mut newest = match self.newest.take() {
-            Some(newest) => newest,
-            None => Newest {
-                pending: state::Pending::of(&write)?,
-                runs: places::Runs::of(&write)?,
-            },
-        };
-        histories::write(&write, commit.entries)?;
-        newest.pending.write(&write, height, commit.changes)?;
-        newest.runs.write(&write, height, commit.ids())?;
-        certify(&write, &commit.block.header, certificate)?;
-        write.commit()?;
-        self.newest = Some(newest);
-        Ok(())
-    }
-
     fn write_snapshot(
         &self,
         snapshot: &Imported,
@@ -404,7 +382,7 @@ impl LedgerStore for RedbLedger {
     type Error = LedgerStoreError;
 
     fn commit(&mut self, commit: &Commit<'_>) -> Result<(), LedgerStoreError> {
-        self.write(commit, None)
+        self.commit_certified(commit, None)
     }
 
     fn keep(&mut self, snapshot: &Imported) -> Result<(), LedgerStoreError> {
@@ -512,6 +490,47 @@ impl LedgerStore for RedbLedger {
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, LedgerStoreError> {
         places::find(&self.db.begin_read()?, id)
     }
+}
+
+/// Adds a block with its effect to what is written; `false`: it is the newest one again.
+fn add(
+    write: &WriteTransaction,
+    newest: &mut Newest,
+    commit: &Commit<'_>,
+    certificate: Option<&Certificate>,
+) -> Result<bool, LedgerStoreError> {
+    let height = commit.block.header.height;
+    {
+        let mut headers = write.open_table(HEADERS)?;
+        let mut bodies = write.open_table(BODIES)?;
+        let expected = headers.len()?;
+        let header = commit.block.header.bytes();
+        let body = body_row(&commit.block.transactions);
+        if height.checked_add(1) == Some(expected) {
+            let same_header = headers
+                .get(height)?
+                .is_some_and(|kept| kept.value() == header);
+            let same_body = bodies.get(height)?.is_none_or(|kept| kept.value() == body);
+            return if same_header && same_body {
+                Ok(false)
+            } else {
+                Err(LedgerStoreError::Refused(Refused::OtherBlock { height }))
+            };
+        }
+        if height != expected {
+            return Err(LedgerStoreError::Refused(Refused::Height {
+                expected,
+                found: height,
+            }));
+        }
+        headers.insert(height, header.as_slice())?;
+        bodies.insert(height, body.as_slice())?;
+    }
+    histories::write(write, commit.entries)?;
+    newest.pending.write(write, height, commit.changes)?;
+    newest.runs.write(write, height, commit.ids())?;
+    certify(write, &commit.block.header, certificate)?;
+    Ok(true)
 }
 
 /// Keeps the newest block's certificate, and lets the one before go, unless that ended an epoch, or is the first of its

@@ -280,11 +280,24 @@ impl Node {
         executed: &Executed,
         certificate: Option<&Certificate>,
     ) -> Result<(), NodeError> {
+        self.keep_all_final(&[(block, executed, certificate)])
+    }
+
+    /// The same of blocks that follow one another: all of them or none.
+    pub(crate) fn keep_all_final(
+        &mut self,
+        blocks: &[(&Block, &Executed, Option<&Certificate>)],
+    ) -> Result<(), NodeError> {
         self.check_running()?;
-        let commit = Commit::new(block, executed);
-        self.stores.ledger.commit_certified(&commit, certificate)?;
-        self.headers.append(block.header.leaf());
-        self.head = executed.overlay.clone();
+        let commits = blocks.iter();
+        let commits = commits
+            .map(|(block, executed, certificate)| (Commit::new(block, executed), *certificate));
+        let commits: Vec<_> = commits.collect();
+        self.stores.ledger.commit_all(&commits)?;
+        for (block, executed, _) in blocks {
+            self.headers.append(block.header.leaf());
+            self.head = executed.overlay.clone();
+        }
         self.executed.clear();
         Ok(())
     }

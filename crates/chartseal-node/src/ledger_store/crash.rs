@@ -364,6 +364,34 @@ fn a_failure_while_keeping_a_snapshot_leaves_all_or_nothing_of_it_and_the_chain_
     assert_eq!(reload(&ledger).unwrap().overlay.head(), &block.header);
 }
 
+/// Blocks of [`chain`] behind the first two, kept with one commit.
+fn keep_at_once(ledger: &mut RedbLedger, which: &[usize]) -> Result<(), LedgerStoreError> {
+    let chain = chain_of_snapshot();
+    let commits = which.iter().map(|at| &chain[*at]);
+    let commits = commits.map(|(block, executed)| (Commit::new(block, executed), None));
+    ledger.commit_all(&commits.collect::<Vec<_>>())
+}
+
+#[test]
+fn a_failure_while_several_blocks_are_kept_at_once_leaves_all_or_none_of_them() {
+    let chain = chain_of_snapshot();
+    let (_, image) = files(&chain[..2].to_vec());
+    let (steps, old) = all_or_nothing(&image, |ledger| keep_at_once(ledger, &[2, 3, 4]));
+    assert!(steps > 5 && old > 5, "{steps} {old}");
+
+    let mut ledger = open(&FaultyDisk::new(image)).unwrap();
+    let before = Whole::of(&ledger);
+    let refused = keep_at_once(&mut ledger, &[2, 4]).unwrap_err();
+    assert_eq!(refused.rule(), "CS-STO-01");
+    assert_eq!(Whole::of(&ledger), before);
+    keep_at_once(&mut ledger, &[2, 3, 4]).unwrap();
+    // The newest once more, as blocks are delivered at least once.
+    keep_at_once(&mut ledger, &[4]).unwrap();
+    let (_, one_by_one) = files(&chain);
+    let one_by_one = open(&FaultyDisk::new(one_by_one)).unwrap();
+    assert_eq!(Whole::of(&ledger), Whole::of(&one_by_one));
+}
+
 /// The kept files of earlier versions.
 const OLD: [&[u8]; 2] = [
     include_bytes!("../../tests/directories/v1/ledger.redb"),

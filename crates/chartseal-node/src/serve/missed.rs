@@ -1,20 +1,24 @@
 //! Blocks that became final while this node was away, fetched from other organizations' services before its validator starts.
 //!
 //! The engine fetches them too, but one by one, backwards from the newest, each with the engine's own bookkeeping. Here they
-//! come by the hundred, in order, and each is executed and kept as it comes. Nobody is believed: a block counts once its
-//! certificate, or that of a block after it, is verified. What is left then, or all of it if no service answers, is for the
-//! engine.
+//! come by the hundred, in order, and are executed and kept while the next ones come. Nobody is believed: a block counts once
+//! its certificate, or that of a block after it, is verified. What is left then, or all of it if no service answers, is for
+//! the engine.
 
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_client::{MAX_PENDING, NextBlock, Remote};
+use chartseal_api::FinalBlock;
+use chartseal_client::{NextBlock, Remote};
 
 use crate::error::NodeError;
 use crate::node::Node;
 
 /// For how long at most: meanwhile nobody can ask the node anything.
 const LONGEST: Duration = Duration::from_secs(60);
+/// The most blocks that are executed without a certificate, all of which are in memory: nodes keep one for every 64 or so.
+const MAX_PENDING: usize = 128;
 
 /// Takes what others have and the node lacks. Gives how many blocks that were.
 ///
@@ -27,46 +31,63 @@ pub(super) fn fetch(
 ) -> Result<u64, NodeError> {
     let (before, begun) = (node.head().height(), Instant::now());
     for other in others {
+        let mut from = node.head().height() + 1;
         let mut pending = Vec::new();
-        while begun.elapsed() < LONGEST && fetch_some(node, other, &mut pending, threads)? {}
+        let mut found = ask(other, from);
+        while !found.is_empty() && begun.elapsed() < LONGEST {
+            from += found.len() as u64;
+            let (next, goes_on) = thread::scope(|scope| {
+                let next = scope.spawn(|| ask(other, from));
+                let goes_on = take(node, other, &found, &mut pending, threads);
+                (next.join().unwrap_or_default(), goes_on)
+            });
+            if !goes_on? {
+                break;
+            }
+            found = next;
+        }
     }
     Ok(node.head().height() - before)
 }
 
-/// Takes some of one node's blocks; those for which no certificate vouches yet are `pending`. Whether there may be more.
-fn fetch_some(
+/// The next blocks that a node has; none if it does not answer.
+fn ask(other: &Remote, from: u64) -> Vec<FinalBlock> {
+    let found = other.blocks(from, Duration::ZERO);
+    found.map(|found| found.blocks).unwrap_or_default()
+}
+
+/// Executes a node's blocks, and keeps those for which a certificate vouches; the later ones are `pending`. Whether more of
+/// that node's are wanted.
+fn take(
     node: &mut Node,
     other: &Remote,
+    found: &[FinalBlock],
     pending: &mut Vec<NextBlock>,
     threads: NonZeroUsize,
 ) -> Result<bool, NodeError> {
-    let tip = |node: &Node, pending: &[NextBlock]| {
-        let last = pending.last().map(|last| last.executed.overlay.clone());
-        last.unwrap_or_else(|| node.head().clone())
-    };
-    let from = tip(node, pending).height() + 1;
-    let Ok(found) = other.blocks(from, Duration::ZERO) else {
-        return Ok(false);
-    };
-    for found in &found.blocks {
-        let next = match NextBlock::after(&tip(node, pending), found, threads) {
+    let organization = other.org();
+    for found in found {
+        let tip = pending.last().map(|last| &last.executed.overlay);
+        let next = match NextBlock::after(tip.unwrap_or(node.head()), found, threads) {
             Ok(Some(next)) => next,
             Ok(None) => continue,
             Err(why) => {
-                tracing::warn!(organization = %other.org(), %why, "another node gives blocks that are not the chain's");
+                tracing::warn!(%organization, %why, "another node gives blocks that are not the chain's");
                 return Ok(false);
             }
         };
         let is_certified = next.certificate.is_some();
         pending.push(next);
         if is_certified {
-            for next in pending.drain(..) {
-                node.keep_final(&next.block, &next.executed, next.certificate.as_ref())?;
-            }
-        } else if pending.len() as u64 > MAX_PENDING {
-            tracing::warn!(organization = %other.org(), "another node gives blocks for which no certificate vouches");
+            let certified = pending.iter();
+            let certified =
+                certified.map(|next| (&next.block, &next.executed, next.certificate.as_ref()));
+            node.keep_all_final(&certified.collect::<Vec<_>>())?;
+            pending.clear();
+        } else if pending.len() > MAX_PENDING {
+            tracing::warn!(%organization, "another node gives blocks for which no certificate vouches");
             return Ok(false);
         }
     }
-    Ok(tip(node, pending).height() >= from)
+    Ok(true)
 }
