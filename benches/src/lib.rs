@@ -23,5 +23,6 @@ pub mod network;
 pub mod policy;
 pub mod vault;
 pub mod visit;
+mod written;
 
 pub use figure::{Figure, Required, in_turns, median, time};

@@ -7,7 +7,8 @@ use super::measured::{
     BLOCK, CPU_PER_BLOCK_S, CPU_PER_CHECK_S, CPU_PER_RELEASE_S, CPU_PER_TRANSACTION_S, EXECUTE_S,
     INTERVAL_S, RECORDS, VALIDATORS, visit,
 };
-use super::number::{Rng, quantile, real, sorted, whole};
+use super::number::{Rng, quantile, sorted};
+use crate::written::{real, whole};
 
 /// What a chain is given to carry.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use super::measured::{
     DISK_PER_TRANSACTION, IDLE_CPU, IDLE_DISK, MEMORY_PER_PATIENT, MEMORY_PER_TRANSACTION, RECORDS,
     VALIDATORS, VISIT, visit,
 };
-use super::number::real;
+use crate::written::real;
 
 /// Assumed: one-way delay between two hospitals of a region, in seconds.
 pub(super) const WITHIN_REGION_S: f64 = 0.008;

@@ -2,7 +2,7 @@
 
 use super::country::{Calendar, EMERGENCIES_EACH, Region, UNCONSCIOUS, WEEK};
 use super::measured::{CATCH_UP, THROUGHPUT, visit};
-use super::number::real;
+use crate::written::real;
 
 /// Monday at eight.
 const BEGIN_MINUTE: u64 = 8 * 60;

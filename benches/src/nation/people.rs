@@ -2,7 +2,8 @@
 
 use super::country::{MOVES_EACH, Region};
 use super::measured::{ENTRY, RECORDS, VERIFY_PER_ENTRY_S};
-use super::number::{Rng, quantile, real, sorted, whole};
+use super::number::{Rng, quantile, sorted};
+use crate::written::{real, whole};
 
 /// Assumed: the share of people who make half of the visits elsewhere (they live near a border, or work beyond it), all in one other
 /// region.

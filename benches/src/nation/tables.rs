@@ -7,10 +7,11 @@ use super::chain::{self, Load, Outcome};
 use super::country::{Calendar, EMERGENCIES_EACH, Region, Size, UNCONSCIOUS, regions};
 use super::growth::{self, CORES, Growth, WATTS_PER_CORE, WITHIN_REGION_S};
 use super::measured::{THROUGHPUT, visit};
-use super::number::{Rng, bytes, commas, figure, percent, span, whole};
+use super::number::Rng;
 use super::outage;
 use super::people::{self, Found};
 use super::table::Table;
+use crate::written::{bytes, commas, figure, percent, span, whole};
 
 /// Witnesses that a patient's policy asks for.
 const NEEDED: u64 = 11;

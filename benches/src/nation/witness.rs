@@ -5,7 +5,8 @@ use std::collections::BinaryHeap;
 
 use super::country::Region;
 use super::growth::ACROSS_S;
-use super::number::{Rng, quantile, real, sorted, whole};
+use super::number::{Rng, quantile, sorted};
+use crate::written::{real, whole};
 
 /// Assumed: the share of patients whose app verifies, and how often it does.
 const ACTIVE: f64 = 0.3;

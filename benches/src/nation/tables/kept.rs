@@ -3,9 +3,9 @@
 use super::super::country::Size;
 use super::super::growth::{self, Growth, WATTS_IDLE, WATTS_PER_CORE};
 use super::super::measured::{ENTRY, THROUGHPUT};
-use super::super::number::{bytes, commas, figure, percent, real, span};
 use super::super::table::Table;
 use super::{Effort, GB, MEMORY, Nation, YEAR_S, YEARS, chains, joules, pair, two};
+use crate::written::{bytes, commas, figure, percent, real, span};
 
 impl Nation {
     pub(super) fn keeps(&self) -> Table {

@@ -4,11 +4,12 @@ use super::super::chain::Outcome;
 use super::super::country::{EMERGENCIES_EACH, Region, UNCONSCIOUS};
 use super::super::growth::{self, ACROSS_S};
 use super::super::measured::{MOST_EMERGENCIES, REVIEW_HOURS};
-use super::super::number::{Rng, bytes, commas, figure, percent, real, span, whole};
+use super::super::number::Rng;
 use super::super::people::{self, Found};
 use super::super::table::Table;
 use super::super::witness::{self, COMPARE_EVERY_S, Fork, Noticed};
 use super::{Effort, MEMORY, NEEDED, Nation, YEAR_S, YEARS, chains, pair};
+use crate::written::{bytes, commas, figure, percent, real, span, whole};
 
 /// Between how many seconds a chain asks its witnesses.
 const CHECKPOINT_S: f64 = 60.0;

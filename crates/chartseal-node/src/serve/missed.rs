@@ -1,7 +1,8 @@
 //! Blocks that became final while this node was away, fetched from other organizations' services before its validator starts.
 //!
 //! The engine fetches them too, but one by one, backwards from the newest, each with the engine's own bookkeeping. Here they
-//! come by the hundred, in order, and are executed and kept while the next ones come. Nobody is believed: a block counts once
+//! come by the hundred, in order, and are executed and kept while the next ones come; the node can be asked for nothing
+//! meanwhile. Nobody is believed: a block counts once
 //! its certificate, or that of a block after it, is verified. What is left then, or all of it if no service answers, is for
 //! the engine.
 
@@ -15,8 +16,11 @@ use chartseal_client::{NextBlock, Remote};
 use crate::error::NodeError;
 use crate::node::Node;
 
-/// For how long at most: meanwhile nobody can ask the node anything.
-const LONGEST: Duration = Duration::from_secs(60);
+/// How long others may be waited for in all while there is nothing to execute: whoever gives its blocks slowly on purpose keeps
+/// a validator from starting.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is said how far it is.
+const SAID: Duration = Duration::from_secs(10);
 /// The most blocks that are executed without a certificate, all of which are in memory: nodes keep one for every 64 or so.
 const MAX_PENDING: usize = 128;
 
@@ -29,22 +33,35 @@ pub(super) fn fetch(
     others: &[Remote],
     threads: NonZeroUsize,
 ) -> Result<u64, NodeError> {
-    let (before, begun) = (node.head().height(), Instant::now());
+    let (before, mut said) = (node.head().height(), Instant::now());
+    let mut waited = Duration::ZERO;
     for other in others {
+        if waited >= PATIENCE {
+            break;
+        }
         let mut from = node.head().height() + 1;
         let mut pending = Vec::new();
+        let begun = Instant::now();
         let mut found = ask(other, from);
-        while !found.is_empty() && begun.elapsed() < LONGEST {
+        waited += begun.elapsed();
+        while !found.is_empty() && waited < PATIENCE {
             from += found.len() as u64;
-            let (next, goes_on) = thread::scope(|scope| {
+            let (next, taken, goes_on) = thread::scope(|scope| {
                 let next = scope.spawn(|| ask(other, from));
                 let goes_on = take(node, other, &found, &mut pending, threads);
-                (next.join().unwrap_or_default(), goes_on)
+                let taken = Instant::now();
+                (next.join().unwrap_or_default(), taken, goes_on)
             });
             if !goes_on? {
                 break;
             }
+            waited += taken.elapsed();
             found = next;
+            if said.elapsed() > SAID {
+                said = Instant::now();
+                let height = node.head().height();
+                tracing::info!(height, "fetching what became final meanwhile");
+            }
         }
     }
     Ok(node.head().height() - before)
