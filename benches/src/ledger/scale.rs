@@ -3,7 +3,7 @@
 //!
 //! The chain's blocks are made by [`Workload`] and kept by the store; at each decade a [`Node`] is opened on the folder, as
 //! after a restart, and everything is asked of it. Its shares are as many as the records; those of the workload's records
-//! are random bytes of a share's size, as nobody sealed them.
+//! are all one share, as nobody sealed them.
 
 mod custody;
 mod histories;
@@ -176,11 +176,11 @@ impl Growing {
         );
         clock.advance_ms(self.workload.now().0 - clock.now().0);
         let policy = policy(&node)?;
-        let lone = self.lone(&mut node, &policy)?;
+        let (lone, newer) = self.lone(&mut node, &policy)?;
         clock.advance_ms(self.workload.now().0 - clock.now().0);
-        say("a block of one transaction: the same", span(lone.block));
+        say("a block of one transaction: the same", span(lone));
 
-        let whole = self.whole(&node, &policy)?;
+        let (entries, whole) = self.whole(&node, &policy)?;
         say(
             "a value of the state with its proof",
             span(self.values(&node)),
@@ -189,16 +189,13 @@ impl Growing {
             "a transaction of such a block with its proof",
             span(transactions(&node)?),
         );
-        say(
-            "a patient's history, entries (median)",
-            commas(whole.entries),
-        );
+        say("a patient's history, entries (median)", commas(entries));
         say("exported", span(whole.export));
         say("verified by the patient", span(whole.verify));
         say("its file", bytes(real(whole.bytes)));
-        say("one new entry exported", span(lone.export));
-        say("verified", span(lone.verify));
-        say("its file (one entry)", bytes(real(lone.bytes)));
+        say("one new entry exported", span(newer.export));
+        say("verified", span(newer.verify));
+        say("its file (one entry)", bytes(real(newer.bytes)));
 
         let (deposited, released) = self.custody(&mut node, &clock)?;
         say("a record of 1 KiB deposited", span(deposited));
@@ -278,7 +275,6 @@ fn transactions(node: &Node) -> Result<f64> {
     Ok(middle_s(times))
 }
 
-/// Whoever trusts this node alone.
 fn snapshot(node: &Node) -> Result<(Duration, u64)> {
     let mut size = 0;
     let sink = |chunk: &[u8]| {

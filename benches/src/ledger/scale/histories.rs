@@ -10,21 +10,19 @@ use super::{Growing, Result, TIMES, middle_s, organization, patient, take, timed
 /// The witness in the verifier's policy, which is the node itself.
 const WITNESS: &str = "node";
 
-/// Medians, in seconds and bytes.
+/// What an export takes: medians, in seconds and bytes.
 pub(super) struct Cost {
-    pub(super) block: f64,
     pub(super) export: f64,
     pub(super) verify: f64,
     pub(super) bytes: u64,
-    pub(super) entries: u64,
 }
 
 impl Growing {
-    /// Blocks of one transaction, each of which adds an entry to a patient's history; what is new in it for the patient who
-    /// verified the history before.
-    pub(super) fn lone(&mut self, node: &mut Node, policy: &TrustPolicy) -> Result<Cost> {
+    /// Blocks of one transaction, in seconds, each of which adds an entry to a patient's history; and what is new in it for
+    /// the patient who verified the history before.
+    pub(super) fn lone(&mut self, node: &mut Node, policy: &TrustPolicy) -> Result<(f64, Cost)> {
         let (mut blocks, mut exports, mut verified) = (Vec::new(), Vec::new(), Vec::new());
-        let mut size = 0;
+        let mut sizes = Vec::new();
         for _ in 0..TIMES / 3 {
             let patient = patient(self.workload.next_relabelled());
             let file = export(node, &request(patient, 0, None))?;
@@ -34,24 +32,23 @@ impl Growing {
             drop(executed);
             blocks.push(timed(|| take(node, &block))?.1);
             let seen = kept.histories().map(|(_, seen)| seen).sum();
-            let since = || request(patient, seen, Some(kept.log_size()));
-            let (file, took) = timed(|| export(node, &since()))?;
+            let newer = request(patient, seen, Some(kept.log_size()));
+            let (file, took) = timed(|| export(node, &newer))?;
             exports.push(took);
             let file = file.to_string();
-            size = file.len() as u64;
+            sizes.push(file.len() as u64);
             verified.push(timed(|| proved(&file, policy, Some(&kept)))?.1);
         }
-        Ok(Cost {
-            block: middle_s(blocks),
+        let cost = Cost {
             export: middle_s(exports),
             verify: middle_s(verified),
-            bytes: size,
-            entries: 1,
-        })
+            bytes: middle(sizes),
+        };
+        Ok((middle_s(blocks), cost))
     }
 
-    /// Whole histories of patients who came with this decade.
-    pub(super) fn whole(&self, node: &Node, policy: &TrustPolicy) -> Result<Cost> {
+    /// Whole histories of patients who came with this decade, and how many entries they have.
+    pub(super) fn whole(&self, node: &Node, policy: &TrustPolicy) -> Result<(u64, Cost)> {
         let (mut exports, mut verified) = (Vec::new(), Vec::new());
         let (mut sizes, mut entries) = (Vec::new(), Vec::new());
         for patient in self.some_patients(TIMES as u64) {
@@ -63,13 +60,12 @@ impl Growing {
             verified.push(took);
             entries.push(kept.histories().map(|(_, seen)| seen).sum());
         }
-        Ok(Cost {
-            block: f64::NAN,
+        let cost = Cost {
             export: middle_s(exports),
             verify: middle_s(verified),
             bytes: middle(sizes),
-            entries: middle(entries),
-        })
+        };
+        Ok((middle(entries), cost))
     }
 
     pub(super) fn some_patients(&self, n: u64) -> impl Iterator<Item = Subject> {
@@ -90,6 +86,7 @@ pub(super) fn export(node: &Node, request: &ExportRequest) -> Result<ProofFile> 
     Ok(node.export(request, SignedNote { text, signatures })?)
 }
 
+/// Whoever trusts this node alone.
 pub(super) fn policy(node: &Node) -> Result<TrustPolicy> {
     let origin = origin(&node.chain());
     let log = node.keys().log_vkey(&origin).ok_or("no log key")?;

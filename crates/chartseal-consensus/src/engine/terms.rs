@@ -210,8 +210,8 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         format!("{}-votes-{epoch}", self.shared.settings.partition)
     }
 
-    /// Where a term's engine starts from: a certified block of the term that the ledger was given, if it was; without
-    /// files else the last block of the term before.
+    /// Where a term's engine starts from, unless its files know a later view: a certified block of the term that the ledger
+    /// was given, or else the last block of the term before.
     fn floor(&self, term: &Term) -> Result<Floor<Scheme, Digest>, String> {
         if let Some(floor) = self
             .floor
