@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
-use chartseal_api::{HistoryAsk, Signed, Submission, ValueProof};
+use chartseal_api::{FinalBlock, HistoryAsk, Signed, Submission, ValueProof};
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{
     Asking, AsyncRemote, ClientError, Follower, Light, LightError, NodeFault, Nodes, Remote,
@@ -852,18 +852,12 @@ fn a_node_that_was_away_fetches_what_it_missed_and_is_counted_on_again() {
     let (mut acknowledged, _) = load.end();
     let height = cluster.height();
 
-    // The service that it asks first is no node's, and has a transaction less.
-    let mut found = remote(&cluster, 1).blocks(1, Duration::ZERO).unwrap();
-    for found in &mut found.blocks {
+    // The service that it asks first is no node's, and has a transaction less in each block.
+    pretend(&cluster, &[0], |found| {
         let mut block = Block::from_bytes(&found.block.0).unwrap();
         block.transactions.pop();
         found.block.0 = block.bytes();
-    }
-    let liar = answering(chartseal_codec::to_bytes(&found));
-    let file = cluster.config_file(3);
-    let honest = cluster.config(0).own_service().unwrap().url.clone();
-    let config = fs::read_to_string(&file).unwrap();
-    fs::write(&file, config.replace(&honest, &format!("http://{liar}"))).unwrap();
+    });
 
     cluster.start(3);
     cluster.await_height_of(&[3], height);
@@ -893,6 +887,38 @@ fn a_node_that_was_away_fetches_what_it_missed_and_is_counted_on_again() {
     cluster.start(0);
     acknowledged.extend(later);
     cluster.assert_nothing_is_lost(&acknowledged);
+}
+
+/// Blocks count by certificates: what no service can show one for is left to the engine.
+#[test]
+fn a_node_that_was_away_believes_nobody_without_a_certificate() {
+    let mut cluster = serving(Serves::Plain);
+    cluster.kill(3);
+    let load = cluster.load();
+    load.settle(40);
+    let (acknowledged, _) = load.end();
+    let height = cluster.height();
+    pretend(&cluster, &[0, 1, 2], |found| found.certificate = None);
+
+    cluster.start(3);
+    cluster.await_height_of(&[3], height);
+    let log = cluster.log(3);
+    assert!(!log.contains("fetched what became final"), "{log}");
+    cluster.assert_nothing_is_lost(&acknowledged);
+}
+
+/// Has node 3 take something else for the services of some nodes: what gives the chain's first blocks, each changed.
+fn pretend(cluster: &Cluster, of: &[usize], change: fn(&mut FinalBlock)) {
+    let mut found = remote(cluster, 1).blocks(1, Duration::ZERO).unwrap();
+    found.blocks.iter_mut().for_each(change);
+    let liar = answering(chartseal_codec::to_bytes(&found));
+    let file = cluster.config_file(3);
+    let mut config = fs::read_to_string(&file).unwrap();
+    for number in of {
+        let honest = cluster.config(*number).own_service().unwrap().url.clone();
+        config = config.replace(&honest, &format!("http://{liar}"));
+    }
+    fs::write(&file, config).unwrap();
 }
 
 /// The address of a service that gives one answer to whatever it is asked.

@@ -74,7 +74,7 @@ fn ask(other: &Remote, from: u64) -> Vec<FinalBlock> {
 }
 
 /// Executes a node's blocks, and keeps those for which a certificate vouches; the later ones are `pending`. Whether more of
-/// that node's are wanted.
+/// that node's are wanted: not if these are wrong, or known.
 fn take(
     node: &mut Node,
     other: &Remote,
@@ -83,6 +83,7 @@ fn take(
     threads: NonZeroUsize,
 ) -> Result<bool, NodeError> {
     let organization = other.org();
+    let mut is_new = false;
     for found in found {
         let tip = pending.last().map(|last| &last.executed.overlay);
         let next = match NextBlock::after(tip.unwrap_or(node.head()), found, threads) {
@@ -93,6 +94,7 @@ fn take(
                 return Ok(false);
             }
         };
+        is_new = true;
         let is_certified = next.certificate.is_some();
         pending.push(next);
         if is_certified {
@@ -106,5 +108,5 @@ fn take(
             return Ok(false);
         }
     }
-    Ok(true)
+    Ok(is_new)
 }
