@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chartseal_codec::to_bytes;
 use chartseal_ledger::store;
@@ -23,7 +23,7 @@ use ed25519_dalek::VerifyingKey;
 use tempfile::TempDir;
 
 use crate::policy::resident;
-use crate::{Figure, Required, median, time};
+use crate::{Figure, Required, median};
 pub use scale::{DECADES, scale};
 use workload::{VISIT, Workload};
 
@@ -70,10 +70,10 @@ pub fn apply() -> Result<Vec<Figure>> {
         let before = chain.head.clone();
         let blocks = chain.next(BLOCKS)?;
         let checks = checks(&blocks)?;
-        applied.ours.push(timed(|| chain.apply(&blocks))?);
-        applied.theirs.push(timed(|| check_all(&checks))?);
-        replayed.ours.push(timed(|| chain.replay(&before))?);
-        replayed.theirs.push(timed(|| check_all(&checks))?);
+        applied.ours.push(timed(|| chain.apply(&blocks))?.1);
+        applied.theirs.push(timed(|| check_all(&checks))?.1);
+        replayed.ours.push(timed(|| chain.replay(&before))?.1);
+        replayed.theirs.push(timed(|| check_all(&checks))?.1);
     }
     let [apply, replay] = APPLY;
     let other = "bare verify_strict";
@@ -108,10 +108,10 @@ pub fn audit_replay() -> Result<Vec<Figure>> {
             }
             chain.replay(&genesis)
         };
-        replayed.ours.push(timed(|| chain.replay(&genesis))?);
-        replayed.theirs.push(timed(|| check_all(&checks))?);
-        command.ours.push(timed(all)?);
-        command.theirs.push(timed(|| check_all(&checks))?);
+        replayed.ours.push(timed(|| chain.replay(&genesis))?.1);
+        replayed.theirs.push(timed(|| check_all(&checks))?.1);
+        command.ours.push(timed(all)?.1);
+        command.theirs.push(timed(|| check_all(&checks))?.1);
     }
     let (n, other) = (checks.len() as u64, "bare verify_strict");
     let [replay, whole] = AUDIT_REPLAY;
@@ -174,8 +174,8 @@ fn growth_to(patients: u64, most: f64, ids: [&'static str; 5]) -> Result<Vec<Fig
     let mut bytes = 0;
     for _ in 0..ROUNDS {
         let (of_large, of_small) = (large.next(BLOCKS)?, small.next(BLOCKS)?);
-        cost.ours.push(timed(|| large.apply(&of_large))?);
-        cost.theirs.push(timed(|| small.apply(&of_small))?);
+        cost.ours.push(timed(|| large.apply(&of_large))?.1);
+        cost.theirs.push(timed(|| small.apply(&of_small))?.1);
         bytes += of_large
             .iter()
             .map(|block| block.bytes().len())
@@ -273,17 +273,20 @@ fn each(bytes: u64, n: u64) -> f64 {
     bytes as f64 / n as f64
 }
 
-fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    let mut outcome = Ok(());
-    let took = time(|| outcome = work());
-    outcome.map(|()| took)
+/// What some work gives, and how long it takes.
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
+    let begun = Instant::now();
+    let outcome = work()?;
+    Ok((outcome, begun.elapsed()))
 }
 
-/// Keeps genesis and the blocks that enrol so many patients; gives the state after them.
+/// Keeps the blocks that enrol so many patients, behind those that the store has, or genesis; gives the state after them.
 fn enrol(workload: &mut Workload, store: &mut RedbLedger, patients: u64) -> Result<Overlay> {
-    let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
-    store.commit(&Commit::new(&block, &executed))?;
-    let mut head = executed.overlay;
+    if store.head()?.is_none() {
+        let (block, executed) = (workload.genesis.block(), workload.genesis.executed());
+        store.commit(&Commit::new(&block, &executed))?;
+    }
+    let mut head = store::reload(store)?.overlay;
     while let Some((block, executed)) = workload.enrolments(&head, patients)? {
         store.commit(&Commit::new(&block, &executed))?;
         head = executed.overlay;

@@ -11,12 +11,11 @@ mod histories;
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chartseal_consensus::Replica as _;
 use chartseal_envelope::{KemKeyPair, KemPublicKey};
-use chartseal_ledger::store::{Commit, LedgerStore as _, export_snapshot, reload};
+use chartseal_ledger::store::{Commit, LedgerStore as _, export_snapshot};
 use chartseal_ledger::{Block, SignedTransaction};
 use chartseal_node::{
     Certified, Clock, ExportRequest, LedgerStoreError, Node, NodeKeys, RedbLedger, Stores,
@@ -26,7 +25,7 @@ use chartseal_wire::{OrgId, PatientId, Subject};
 use tempfile::TempDir;
 
 use super::workload::{VISIT, Workload};
-use super::{Result, VISITS};
+use super::{Result, VISITS, enrol, timed};
 use crate::made::{ORGANIZATIONS, PATIENT, hash, id16};
 use crate::median;
 use crate::policy::resident;
@@ -82,7 +81,6 @@ struct Growing {
     /// The other custodians' keys, to whom nothing is given.
     others: Vec<KemPublicKey>,
     dir: TempDir,
-    entries: u64,
     shares: u64,
     /// Records that were sealed.
     sealed: u64,
@@ -97,7 +95,6 @@ impl Growing {
             keys,
             others: others.collect::<Result<_>>()?,
             dir: TempDir::new()?,
-            entries: 0,
             shares: 0,
             sealed: 0,
         })
@@ -106,19 +103,12 @@ impl Growing {
     /// Enrols so many patients, and lets them be treated until there are so many entries for each.
     fn grow(&mut self, patients: u64) -> Result<()> {
         let mut store = RedbLedger::open(&self.dir.path().join("ledger.redb"))?;
-        if store.head()?.is_none() {
-            let genesis = &self.workload.genesis;
-            store.commit(&Commit::new(&genesis.block(), &genesis.executed()))?;
-        }
-        let mut head = reload(&store)?.overlay;
-        while let Some((block, executed)) = self.workload.enrolments(&head, patients)? {
-            self.entries += executed.entries.len() as u64;
-            store.commit(&Commit::new(&block, &executed))?;
-            head = executed.overlay;
-        }
-        while self.entries < patients * ENTRIES_EACH {
+        let mut head = enrol(&mut self.workload, &mut store, patients)?;
+        // Of the whole store, to count takes a look at every value: once.
+        let mut entries = store.counts()?.entries;
+        while entries < patients * ENTRIES_EACH {
             let (block, executed) = self.workload.visits(&head, VISITS)?;
-            self.entries += executed.entries.len() as u64;
+            entries += executed.entries.len() as u64;
             store.commit(&Commit::new(&block, &executed))?;
             head = executed.overlay;
         }
@@ -128,7 +118,8 @@ impl Growing {
 
     /// Puts a share into the store for each record of the workload.
     fn fill_shares(&mut self) -> Result<()> {
-        let store = FileSecretStore::<ShareKey>::open(self.share_dir(), &self.keys.store)?;
+        let dir = self.dir.path().join("shares");
+        let store = FileSecretStore::<ShareKey>::open(dir, &self.keys.store)?;
         let share = self.own_share()?;
         while self.shares < self.workload.records() {
             let until = self.workload.records().min(self.shares + BATCH);
@@ -138,10 +129,6 @@ impl Growing {
             self.shares = until;
         }
         Ok(())
-    }
-
-    fn share_dir(&self) -> PathBuf {
-        self.dir.path().join("shares")
     }
 
     fn measure(&mut self) -> Result<Column> {
@@ -217,9 +204,7 @@ impl Growing {
     fn full_blocks(&mut self, node: &mut Node) -> Result<f64> {
         let mut times = Vec::new();
         for _ in 0..BLOCKS {
-            let (block, executed) = self.workload.visits(node.head(), VISITS)?;
-            self.entries += executed.entries.len() as u64;
-            drop(executed);
+            let (block, _) = self.workload.visits(node.head(), VISITS)?;
             times.push(timed(|| take(node, &block))?.1);
         }
         Ok(middle_s(times))
@@ -288,13 +273,6 @@ fn snapshot(node: &Node) -> Result<(Duration, u64)> {
 /// The median, in seconds.
 fn middle_s(times: Vec<Duration>) -> f64 {
     median(times) / 1e9
-}
-
-/// What some work gives, and how long it takes.
-fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
-    let begun = Instant::now();
-    let outcome = work()?;
-    Ok((outcome, begun.elapsed()))
 }
 
 #[cfg(test)]

@@ -911,30 +911,12 @@ fn a_node_that_was_away_believes_nobody_without_a_certificate() {
 fn pretend(cluster: &Cluster, of: &[usize], change: fn(&mut FinalBlock)) {
     let mut found = remote(cluster, 1).blocks(1, Duration::ZERO).unwrap();
     found.blocks.iter_mut().for_each(change);
-    let liar = answering(chartseal_codec::to_bytes(&found));
+    let liar = repeating(chartseal_codec::to_bytes(&found));
     let file = cluster.config_file(3);
     let mut config = fs::read_to_string(&file).unwrap();
     for number in of {
         let honest = cluster.config(*number).own_service().unwrap().url.clone();
-        config = config.replace(&honest, &format!("http://{liar}"));
+        config = config.replace(&honest, &liar);
     }
     fs::write(&file, config).unwrap();
-}
-
-/// The address of a service that gives one answer to whatever it is asked.
-fn answering(body: Vec<u8>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4_096]);
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                body.len()
-            );
-            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
-        }
-    });
-    address
 }
