@@ -12,6 +12,7 @@
 //! | `GET /v1/transactions/{id}` | | [`TxOutcome`] |
 //! | `GET /v1/transactions/{id}/proof` | | [`TransactionProof`] |
 //! | `GET /v1/state/{key}` | | [`ValueProof`] |
+//! | `POST /v1/state?height=H&wait_ms=W` | [`StateAsk`]; waits for a block of that height | [`StateProof`] |
 //! | `GET /v1/head` | | the newest block's header as the network certified it: an export file without histories |
 //! | `PUT /v1/kem-keys` | [`KemKey`] | nothing |
 //! | `GET /v1/kem-keys/{id}` | | a KEM public key |
@@ -56,7 +57,7 @@
 //! | `outline` | [`Outline`], [`Uploaded`]: bodies that travel in parts |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
 //! | `signed` | [`Signed`]: a question that only its subject may ask, for one node, once |
-//! | `proof` | [`ValueProof`], [`TransactionProof`]: single facts for who does not follow the chain |
+//! | `proof` | [`ValueProof`], [`StateAsk`], [`StateProof`], [`TransactionProof`]: single facts for who does not follow the chain |
 //! | `problem` | [`Problem`] |
 //! | [`domain`] | domain-separation strings |
 //!
@@ -82,7 +83,7 @@ pub use event::{BlockEvent, EntryDecoder, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};
 pub use outline::{Outline, Uploaded};
 pub use problem::Problem;
-pub use proof::{TransactionProof, ValueProof};
+pub use proof::{MAX_KEYS, ProvedValue, StateAsk, StateProof, TransactionProof, ValueProof};
 pub use signed::{Signed, SignedError};
 
 /// The most bytes of a body.

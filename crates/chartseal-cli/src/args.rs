@@ -83,6 +83,9 @@ pub struct Demo {
     /// Run the visit on this running network (`net init --for-demo --api-port PORT`, `net up`), not on one of its own.
     #[arg(long, value_name = "DIR")]
     pub network: Option<PathBuf>,
+    /// As apps on phones do: execute no block, and ask its nodes for the values that each step takes, with their proofs.
+    #[arg(long, requires = "network")]
+    pub light: bool,
     /// Print one JSON document (schema `chartseal.demo/1`) instead of a page.
     #[arg(long)]
     pub json: bool,

@@ -26,10 +26,11 @@
 //! | `asking` | [`Asking`], [`Roots`]: how nodes are asked, and whose certificates count |
 //! | `entries` | [`AsyncEntries`], [`Entries`]: a history's entries as they come |
 //! | `light` | [`Light`]: single facts with their proofs, without the chain |
+//! | `partial` | [`PartialState`]: as much of the state as is asked for, read like the whole |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
 //!
 //! # Limits
-//! A follower holds the whole state.
+//! A follower holds the whole state; who can't asks for the part that they need.
 
 mod asking;
 mod asynchronous;
@@ -38,6 +39,7 @@ mod error;
 mod follower;
 mod light;
 mod nodes;
+mod partial;
 mod question;
 mod questions;
 mod remote;
@@ -49,4 +51,5 @@ pub use error::ClientError;
 pub use follower::{FollowError, Follower, MAX_PENDING, NextBlock, Settled};
 pub use light::{FinalTransaction, Light, LightError, NodeFault};
 pub use nodes::{NobodyProves, Nodes, Told};
+pub use partial::{PartialState, ProvedValues, ReadError, Reading};
 pub use remote::Remote;

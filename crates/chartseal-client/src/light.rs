@@ -1,4 +1,7 @@
-use chartseal_api::{TransactionProof, ValueProof};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chartseal_api::{StateAsk, StateProof, TransactionProof, ValueProof};
 use chartseal_audit::{Doubt, Options, ProvedHeader, TrustPolicy, Verdict, verify_header};
 use chartseal_ledger::SignedTransaction;
 use chartseal_merkle::{MapKey, ProofError, verify_inclusion};
@@ -6,6 +9,7 @@ use chartseal_wire::{BlockHeader, TxId};
 use thiserror::Error;
 
 use crate::error::ClientError;
+use crate::partial::ProvedValues;
 use crate::remote::Remote;
 
 /// Asks single things, each with its proof, without following the chain: what an app on a phone does. It holds a trust
@@ -72,6 +76,14 @@ pub enum LightError {
     /// The answer is about something else.
     #[error("the answer is about another transaction")]
     Another,
+    /// Not so many values as keys that were asked for.
+    #[error("the answer has {found} values for {asked} keys")]
+    Count {
+        /// How many keys.
+        asked: usize,
+        /// How many values.
+        found: usize,
+    },
 }
 
 /// What an answer that is not believed says of its node.
@@ -97,7 +109,11 @@ impl LightError {
             }
             Self::Older { .. } | Self::Doubt(Doubt::Stale { .. }) => NodeFault::Behind,
             Self::Doubt(_) => NodeFault::Unknown,
-            Self::Client(_) | Self::Header(_) | Self::Proof(_) | Self::Another => NodeFault::Lying,
+            Self::Client(_)
+            | Self::Header(_)
+            | Self::Proof(_)
+            | Self::Another
+            | Self::Count { .. } => NodeFault::Lying,
         }
     }
 }
@@ -151,6 +167,47 @@ impl Light {
         newest.value(key, value.as_deref(), &proof)?;
         self.advance(&newest)?;
         Ok(value)
+    }
+
+    /// What the state has under some keys, at most [`MAX_KEYS`](chartseal_api::MAX_KEYS), after one and the same block: the
+    /// newest that the node has.
+    ///
+    /// # Errors
+    /// [`LightError`]; then nothing is known.
+    pub fn values(&mut self, node: &Remote, keys: &[MapKey]) -> Result<ProvedValues, LightError> {
+        let ask = StateAsk {
+            keys: keys.to_vec(),
+        };
+        let answer = node.state_proof(&ask, 0, Duration::ZERO)?;
+        self.judge_values(keys, answer)
+    }
+
+    /// The same for an answer that somebody fetched.
+    ///
+    /// # Errors
+    /// [`LightError`]; then nothing is known.
+    pub fn judge_values(
+        &mut self,
+        keys: &[MapKey],
+        answer: StateProof,
+    ) -> Result<ProvedValues, LightError> {
+        let StateProof { head, values } = answer;
+        let (asked, found) = (keys.len(), values.len());
+        if asked != found {
+            return Err(LightError::Count { asked, found });
+        }
+        let newest = self.header(&head)?;
+        let mut proved = ProvedValues {
+            header: newest.header.clone(),
+            values: BTreeMap::new(),
+        };
+        for (key, found) in keys.iter().zip(values) {
+            let value = found.value.map(|value| value.0);
+            newest.value(key, value.as_deref(), &found.proof)?;
+            proved.values.insert(*key, value);
+        }
+        self.advance(&newest)?;
+        Ok(proved)
     }
 
     /// A transaction, if it is final; `None`: the node does not say that it is, which nothing proves.

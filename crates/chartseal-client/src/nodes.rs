@@ -1,7 +1,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use chartseal_api::Submission;
+use chartseal_api::{StateAsk, Submission};
+use chartseal_ledger::State;
 use chartseal_merkle::MapKey;
 use chartseal_wire::{OrgId, TxId};
 use thiserror::Error;
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::asynchronous::AsyncRemote;
 use crate::error::ClientError;
 use crate::light::{FinalTransaction, Light, LightError};
+use crate::partial::{MAX_ROUNDS, PartialState, ProvedValues, Reading};
 
 /// For how long others are heard once one node's answer is good: one that is further counts more.
 const GRACE: Duration = Duration::from_millis(200);
@@ -58,6 +60,25 @@ pub struct Told<T> {
     pub faults: Vec<(OrgId, LightError)>,
 }
 
+impl<T> Told<Option<T>> {
+    /// What was found, if anything was.
+    fn found(self) -> Result<Told<T>, NobodyProves> {
+        let Self {
+            answer,
+            height,
+            faults,
+        } = self;
+        match answer {
+            Some(answer) => Ok(Told {
+                answer,
+                height,
+                faults,
+            }),
+            None => Err(NobodyProves { faults }),
+        }
+    }
+}
+
 /// Nobody proves anything.
 #[derive(Debug, Error)]
 #[error("no node proves it{}", whys(.faults))]
@@ -86,6 +107,49 @@ impl Nodes {
         let ask = move |node: AsyncRemote| async move { node.value_proof(&key).await };
         self.ask(ask, |light, answer| light.judge_value(&key, answer))
             .await
+    }
+
+    /// What the state has under some keys, at most [`MAX_KEYS`](chartseal_api::MAX_KEYS), after one and the same block.
+    ///
+    /// # Errors
+    /// [`NobodyProves`]; then nothing is known.
+    pub async fn values(&mut self, keys: &[MapKey]) -> Result<Told<ProvedValues>, NobodyProves> {
+        let ask = |node: AsyncRemote| {
+            let keys = keys.to_vec();
+            async move {
+                node.state_proof(&StateAsk { keys }, 0, Duration::ZERO)
+                    .await
+            }
+        };
+        let judge = |light: &mut Light, answer| light.judge_values(keys, answer).map(Some);
+        self.ask(ask, judge).await?.found()
+    }
+
+    /// Reads the state as of one block, and asks for what that takes: as [`PartialState::read_with`].
+    ///
+    /// # Errors
+    /// [`NobodyProves`] of some value that it takes.
+    pub async fn read<T>(
+        &mut self,
+        read: impl Fn(State<'_>) -> T,
+    ) -> Result<Told<T>, NobodyProves> {
+        let mut state = PartialState::default();
+        let mut faults = Vec::new();
+        for _ in 0..MAX_ROUNDS {
+            let Reading { answer, keys } = state.read(&read);
+            let height = self.height();
+            if let Some(answer) = answer {
+                return Ok(Told {
+                    answer,
+                    height,
+                    faults,
+                });
+            }
+            let told = self.values(&keys).await?;
+            faults = told.faults;
+            state.take(told.answer);
+        }
+        Err(NobodyProves { faults })
     }
 
     /// A transaction, if it is final; `None`: no node shows that it is, which nothing proves.
@@ -142,22 +206,12 @@ impl Nodes {
         let end = Instant::now() + patience;
         let mut faults = Vec::new();
         loop {
-            match timeout_at(end, self.transaction(id)).await {
-                Ok(Ok(Told {
-                    answer: Some(answer),
-                    height,
-                    faults,
-                })) => {
-                    return Ok(Told {
-                        answer,
-                        height,
-                        faults,
-                    });
+            // In the time that is left, perhaps nobody answers.
+            if let Ok(told) = timeout_at(end, self.transaction(id)).await {
+                match told.and_then(Told::found) {
+                    Ok(told) => return Ok(told),
+                    Err(nobody) => faults = nobody.faults,
                 }
-                Ok(Ok(told)) => faults = told.faults,
-                Ok(Err(nobody)) => faults = nobody.faults,
-                // Nobody answers in the time that is left.
-                Err(_) => {}
             }
             if Instant::now() + AGAIN > end {
                 return Err(NobodyProves { faults });

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, ExportAsk, History, HistoryAsk, KemKey, Outline,
-    Redeal, ReleaseAsk, Releases, Signed, Submission, TransactionProof, TxOutcome, Uploaded,
-    ValueProof,
+    Redeal, ReleaseAsk, Releases, Signed, StateAsk, StateProof, Submission, TransactionProof,
+    TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -64,6 +64,13 @@ questions! {
 
     /// What the state has under a key, with its proof; [`Light`](crate::Light) checks it.
     value_proof(key: &MapKey) -> ValueProof { Question::get(format!("state/{key}")).decoded() }
+
+    /// What the state has under some keys after one block, with proofs, for [`Light`](crate::Light): it waits so long for a
+    /// block of that height.
+    state_proof(ask: &StateAsk, height: u64, wait: Duration) -> StateProof {
+        let path = format!("state?height={height}&wait_ms={}", wait.as_millis());
+        Question::post(path, to_bytes(ask)).decoded()
+    }
 
     /// A final transaction with its proof; `None` if the node has none of this id.
     transaction_proof(id: &TxId) -> Option<TransactionProof> {

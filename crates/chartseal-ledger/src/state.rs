@@ -34,9 +34,9 @@ use crate::body::Organization;
 use crate::params::Params;
 use chartseal_wire::committee::Committee;
 
-/// What every block of an epoch has in common, read once.
+/// What every block of an epoch has in common, read once: the chain, its parameters, its committee.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shared {
+pub struct Shared {
     pub(crate) chain: ChainId,
     /// The salt of outcome commitments where no patient's is at hand.
     pub(crate) salt: [u8; 32],
@@ -71,8 +71,21 @@ canonical_struct!(NextCommittee {
     custodian_kems
 });
 
-/// Where values come from: a finished map, or one that a block is changing.
-pub(crate) trait Source: Sync {
+impl Shared {
+    /// Where the state has it.
+    pub fn key() -> MapKey {
+        table::shared()
+    }
+
+    /// It, as a source of values has it; `None` if that has none, or something else in its place.
+    pub fn of(source: &dyn Source) -> Option<Self> {
+        from_bytes(source.value(&Self::key())?).ok()
+    }
+}
+
+/// Where values come from: a finished map, one that a block is changing, or what somebody knows of one.
+pub trait Source: Sync {
+    /// The value under a key; `None`: nothing.
     fn value(&self, key: &MapKey) -> Option<&[u8]>;
 }
 
@@ -104,6 +117,30 @@ pub struct StoredDirective {
 canonical_struct!(StoredDirective { directive, sealed });
 
 impl<'a> State<'a> {
+    /// The state that these values make. Whoever has only some of them has to know which ones were asked for: what is missing
+    /// reads as absent.
+    ///
+    /// ```
+    /// use chartseal_ledger::{Genesis, Params, State};
+    /// use chartseal_ledger::state::Shared;
+    /// # use chartseal_ledger::body::Organization;
+    /// # use chartseal_wire::{OrgId, PublicKey, Time};
+    /// # let key = |seed: u8| PublicKey(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes());
+    /// # let id = OrgId([1; 16]);
+    /// # let hospital = Organization {
+    /// #     id, enrolment_key: key(1), custodian_key: key(2), custodian_kem: [3; 32], validator: key(4),
+    /// # };
+    /// let genesis = Genesis::new(Time(1_000), [7; 32], Params::default(), vec![hospital], &[id])?;
+    /// let overlay = genesis.overlay();
+    /// let shared = Shared::of(overlay.map()).expect("every state has it");
+    /// let state = State::of(overlay.map(), &shared);
+    /// assert_eq!(state.org(&id), overlay.state().org(&id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn of(source: &'a dyn Source, shared: &'a Shared) -> Self {
+        Self { source, shared }
+    }
+
     /// The chain.
     pub fn chain(&self) -> ChainId {
         self.shared.chain
@@ -134,8 +171,7 @@ impl<'a> State<'a> {
 
     /// What blocks have in common, with what this one changed of it.
     pub(crate) fn shared_now(&self) -> Shared {
-        let now = self.read(&table::shared());
-        now.unwrap_or_else(|| self.shared.clone())
+        Shared::of(self.source).unwrap_or_else(|| self.shared.clone())
     }
 
     /// An organization.

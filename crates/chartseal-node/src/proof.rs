@@ -1,6 +1,6 @@
 //! Single facts with their proofs, for who does not follow the chain.
 
-use chartseal_api::{TransactionProof, ValueProof};
+use chartseal_api::{ProvedValue, StateProof, TransactionProof, ValueProof};
 use chartseal_codec::Bytes;
 use chartseal_ledger::Overlay;
 use chartseal_ledger::store::LedgerStore as _;
@@ -88,9 +88,25 @@ impl Node {
 impl Certified {
     /// What the state has under a key, with its proof.
     pub fn prove_value(&self, key: &MapKey) -> ValueProof {
-        let state = self.state.map();
+        let ProvedValue { value, proof } = self.proved(key);
         ValueProof {
             head: self.file.clone(),
+            value,
+            proof,
+        }
+    }
+
+    /// What the state has under each of these keys, with its proof.
+    pub fn prove_values(&self, keys: &[MapKey]) -> StateProof {
+        StateProof {
+            head: self.file.clone(),
+            values: keys.iter().map(|key| self.proved(key)).collect(),
+        }
+    }
+
+    fn proved(&self, key: &MapKey) -> ProvedValue {
+        let state = self.state.map();
+        ProvedValue {
             value: state.get(key).map(|value| Bytes(value.to_vec())),
             proof: state.prove(key),
         }

@@ -97,6 +97,8 @@ targets! {
     api_outcome => canonical::<chartseal_api::TxOutcome>, "what became of a transaction";
     api_blocks => canonical::<chartseal_api::Blocks>, "final blocks with their certificates";
     api_value_proof => canonical::<chartseal_api::ValueProof>, "a value of the state with its proof";
+    api_state_ask => canonical::<chartseal_api::StateAsk>, "keys of the state";
+    api_state_proof => canonical::<chartseal_api::StateProof>, "values of the state with their proofs";
     api_transaction_proof => canonical::<chartseal_api::TransactionProof>, "a final transaction with its proof";
     api_blob_ask => canonical::<chartseal_api::Signed<chartseal_api::BlobAsk>>, "a signed question for a ciphertext";
     api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";

@@ -141,8 +141,7 @@ impl Network {
                 there.until(|state| deals.iter().all(|deal| is_durable(state, deal)))?;
             }
         }
-        let state = self.state()?;
-        Ok(deals.iter().filter(|deal| is_durable(state, deal)).count())
+        self.read(|state| deals.iter().filter(|deal| is_durable(state, deal)).count())
     }
 
     /// Waits until the chain has a custodian's acknowledgements of what it took, if it puts them there itself.
@@ -268,11 +267,14 @@ impl Network {
     /// Has every custodian destroy what it holds of an erased record, and attest it. Those in other processes do both by
     /// themselves; it is waited for, for a minute.
     pub(crate) fn destroy(&mut self, record: &RecordId) -> Result<(), Error> {
-        let state = self.state()?;
-        let mut missing = self.organizations();
-        missing.retain(|org| {
-            index_for(state, org, record).is_some() && !state.has_destroyed(record, org)
-        });
+        let orgs = self.organizations();
+        let missing = self.read(|state| {
+            let holds = |org: &&OrgId| {
+                index_for(state, org, record).is_some() && !state.has_destroyed(record, org)
+            };
+            let missing: Vec<OrgId> = orgs.iter().filter(holds).copied().collect();
+            missing
+        })?;
         match &mut self.place {
             Place::Here(ordering) => {
                 let mut attestations = Vec::new();

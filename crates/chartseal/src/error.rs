@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chartseal_client::{ClientError, FollowError};
+use chartseal_client::{ClientError, FollowError, LightError};
 use chartseal_consensus::{EmbeddedError, OrderingError};
 use chartseal_envelope::{
     CombineError, DealError, OpenError, RandomnessError, SealError, SealStreamError, TextError,
@@ -47,6 +47,14 @@ pub enum Error {
     /// A node without a service to clients.
     #[error("{}: `api` is missing; add a line `api IP:PORT`, and start the node again", .0.display())]
     NoService(PathBuf),
+    /// What a node says is not proved.
+    #[error(transparent)]
+    Light(Box<LightError>),
+    /// Who asks for values has no whole state.
+    #[error(
+        "the chain is not followed here, so there is no whole state: `read` asks for what it takes of it"
+    )]
+    NotFollowed,
     /// Nodes in other processes behave as they do.
     #[error("the nodes are processes of their own, which this one does not control")]
     OtherProcess,
@@ -199,4 +207,10 @@ fn is_local(error: &NodeError) -> bool {
             | NodeError::Damaged { .. }
             | NodeError::Randomness(_)
     )
+}
+
+impl From<LightError> for Error {
+    fn from(error: LightError) -> Self {
+        Self::Light(Box::new(error))
+    }
 }

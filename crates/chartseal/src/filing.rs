@@ -103,10 +103,8 @@ impl Clinician {
         let record = RecordId(previous.record_id().0);
         let version = RecordVersion::after(previous).map_err(|_| Error::Malformed("a version"))?;
         // The first version's labels stay, decoys included.
-        let old = network
-            .state()?
-            .record(&record)
-            .ok_or(Error::NoRecord(record))?;
+        let old = network.read(|state| state.record(&record))?;
+        let old = old.ok_or(Error::NoRecord(record))?;
         let fingerprint = self.fingerprint(kit, document);
         let plan = Plan {
             document,
@@ -194,10 +192,12 @@ impl Clinician {
     ) -> Result<Vec<Filed>, Error> {
         let mut plans: Vec<Plan<'_, '_>> = Vec::with_capacity(documents.len());
         let mut ids = Vec::with_capacity(documents.len());
-        for document in documents {
-            let fingerprint = self.fingerprint(kit, document);
-            let state = network.state()?;
-            let known = state.fingerprint(&self.id(), &kit.patient, &fingerprint);
+        let fingerprints = documents.iter().map(|it| self.fingerprint(kit, it));
+        let fingerprints: Vec<[u8; 32]> = fingerprints.collect();
+        let known = network.read_each(&fingerprints, |state, it| {
+            state.fingerprint(&self.id(), &kit.patient, it)
+        })?;
+        for ((document, fingerprint), known) in documents.iter().zip(fingerprints).zip(known) {
             let again = plans.iter().find(|plan| plan.fingerprint == fingerprint);
             if let Some(record) = known.or(again.map(|plan| plan.record)) {
                 ids.push((record, false));
@@ -359,20 +359,19 @@ pub(crate) struct Custodians {
 
 impl Custodians {
     pub(crate) fn of(network: &Network) -> Result<Self, Error> {
-        let state = network.state()?;
-        let committee = state.committee();
-        let envelope_set = custodian_set(state, committee.epoch());
+        let (committee, envelope_set, kems) = network.read(|state| {
+            let committee = state.committee();
+            let kem = |org: &OrgId| Some((*org, state.org(org)?.custodian_kem));
+            let kems = committee.members().iter().map(|member| kem(&member.org));
+            let envelope_set = custodian_set(state, committee.epoch());
+            let kems = kems.collect::<Option<Vec<(OrgId, [u8; 32])>>>();
+            (committee.clone(), envelope_set, kems)
+        })?;
         let envelope_set = envelope_set.ok_or(Error::Malformed("the committee"))?;
-        let orgs: Vec<OrgId> = committee
-            .members()
-            .iter()
-            .map(|member| member.org)
-            .collect();
-        let key = |org: &OrgId| {
-            let org = state.org(org).ok_or(Error::NoOffice(*org))?;
-            network.kem_key(&org.custodian_kem)
-        };
-        let kem_keys = orgs.iter().map(key).collect::<Result<_, _>>()?;
+        let kems = kems.ok_or(Error::Malformed("the committee"))?;
+        let kem_keys = kems.iter().map(|(_, kem)| network.kem_key(kem));
+        let kem_keys = kem_keys.collect::<Result<_, _>>()?;
+        let orgs = kems.into_iter().map(|(org, _)| org).collect();
         let ledger_set = CustodianSet {
             epoch: committee.epoch(),
             t: committee.quorum(),

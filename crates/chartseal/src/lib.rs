@@ -52,6 +52,7 @@
 //! | `redealing` | [`Patient::redeal`]: keys to the present committee, when it changed |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |
+//! | `asked` | the chain of who does not execute it: values with their proofs |
 //! | `invitation` | [`Invitation`]: what a grantee is told |
 //! | `watch` | [`Watch`]: a history as it grows |
 //! | `trust` | the trust policy, signed exports |
@@ -59,12 +60,14 @@
 //!
 //! # Limits
 //! - [`Network::in_memory`] and [`Network::create`] are one process: the organizations are separate in code, stores and
-//!   keys, not in machines. [`Network::connect`] speaks to nodes that are processes of their own.
+//!   keys, not in machines. [`Network::connect`] speaks to nodes that are processes of their own,
+//!   and executes every block; [`Network::light`] holds no state and asks for what it needs.
 //! - Not audited, no medical device: synthetic data only, for now. `docs/promises.md` says what is
 //!   promised, and while what holds.
 //! - People's keys are in memory; keep [`Person::seed`] in an encrypted keystore, and come back with
 //!   [`Network::patient`] or [`Network::clinician`].
 
+mod asked;
 mod clinician;
 mod custody;
 mod document;
@@ -86,6 +89,7 @@ mod trust;
 mod watch;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
+pub use chartseal_client::{Asking, Remote, Roots};
 pub use chartseal_envelope::KeySeed;
 pub use chartseal_fhir::{Class, Tag};
 pub use chartseal_policy::{Action, Confidentiality, Obligation, Purpose};

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
+use chartseal_client::{Follower, Remote};
 use chartseal_consensus::engine::Keys;
 use chartseal_consensus::{Embedded, Finalized, Ordering, Replica};
 use chartseal_envelope::{KemPublicKey, KeySeed, RecordId as RandomId, SigningKeyPair};
@@ -14,17 +15,21 @@ use chartseal_ledger::{
 use chartseal_node::keys::{public, sign};
 use chartseal_node::{Clock, Conduct, Node, NodeKeys, Stores};
 use chartseal_policy::{Set, Symbol, Window};
-use chartseal_wire::{ActorId, ChainId, Hash, OrgId, PatientId, SealedText, Time, TxId};
+use chartseal_wire::{
+    ActorId, BlockHeader, ChainId, Hash, OrgId, PatientId, SealedText, Time, TxId,
+};
 use zeroize::Zeroizing;
 
 use crate::clinician::Clinician;
 use crate::error::Error;
 use crate::patient::Patient;
 use crate::person::Person;
-use crate::remote::There;
+use crate::remote::{Knows, There};
 
 /// How many organizations found a network: *n* = 3*f* + 1 with *f* = 1.
 const ORGANIZATIONS: usize = 4;
+/// For how many things the state is read at a time.
+const READ_AT_ONCE: usize = 512;
 /// How many blocks a transaction stays valid.
 pub(crate) const EXPIRES_AFTER: u64 = 1_000;
 
@@ -155,9 +160,74 @@ impl Network {
     /// # Errors
     /// [`Error`] if something is missing, a node has no service, or none answers.
     pub fn connect(dir: &Path) -> Result<Self, Error> {
+        Self::connect_knowing(dir, Knows::Blocks)
+    }
+
+    /// The same without following the chain, as [`light`](Self::light).
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_light(dir: &Path) -> Result<Self, Error> {
+        Self::connect_knowing(dir, Knows::Values)
+    }
+
+    /// The network of a genesis by these nodes' services, for an app that holds no state and executes no block, as on a
+    /// phone: it asks for the values that it needs, and believes what is proved under a header that the committee
+    /// certified, the genesis' own or one to which it handed over. One honest node among them is enough. Nobody is enrolled
+    /// here: [`patient`](Self::patient) and [`clinician`](Self::clinician) come with their seeds.
+    ///
+    /// ```no_run
+    /// use chartseal::{Asking, Network, Remote};
+    /// use chartseal_ledger::Genesis;
+    ///
+    /// # fn example(
+    /// #     id: chartseal::PatientId, seed: chartseal::KeySeed, orgs: [chartseal::OrgId; 2],
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// // From the hospital, compared with the fingerprint on paper.
+    /// let genesis: Genesis = chartseal_codec::from_bytes(&std::fs::read("genesis")?).unwrap();
+    /// let asking = Asking::default();
+    /// let nodes = vec![
+    ///     Remote::new(orgs[0], "https://one.example:9100", &asking)?,
+    ///     Remote::new(orgs[1], "https://two.example:9100", &asking)?,
+    /// ];
+    /// let network = Network::light(genesis, nodes)?;
+    /// let patient = network.patient(id, seed)?;
+    /// for record in patient.records(&network)? {
+    ///     println!("{}, version {}", record.record, record.version);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error`] if no node proves what it says.
+    pub fn light(genesis: Genesis, nodes: Vec<Remote>) -> Result<Self, Error> {
+        let there = There::new(nodes, &genesis, Knows::Values)?;
+        Ok(Self::of(there, genesis, BTreeMap::new()))
+    }
+
+    /// The same for who executes every block, and so holds the whole state: what it reads needs no question.
+    ///
+    /// # Errors
+    /// [`Error`] if no node has blocks that are certified.
+    pub fn follow(genesis: Genesis, nodes: Vec<Remote>) -> Result<Self, Error> {
+        let there = There::new(nodes, &genesis, Knows::Blocks)?;
+        Ok(Self::of(there, genesis, BTreeMap::new()))
+    }
+
+    fn of(there: There, genesis: Genesis, offices: BTreeMap<OrgId, Office>) -> Self {
+        Self {
+            place: Place::There(Box::new(there)),
+            genesis,
+            offices,
+            clock: Clock::System,
+        }
+    }
+
+    fn connect_knowing(dir: &Path, knows: Knows) -> Result<Self, Error> {
         let genesis: Genesis = chartseal_codec::from_bytes(&read(&dir.join("genesis"))?)
             .map_err(|_| Error::Malformed("the genesis"))?;
-        let there = There::connect(dir, &genesis)?;
+        let there = There::connect(dir, &genesis, knows)?;
         let mut offices = BTreeMap::new();
         for (at, member) in (1..).zip(genesis.committee().members()) {
             let seed = read(&dir.join("offices").join(format!("{at}.key")))?;
@@ -166,15 +236,11 @@ impl Network {
                 Err(_) => return Err(Error::Malformed("an office's key")),
             };
             let keys = SigningKeyPair::from_secret_bytes(&seed);
-            let seq = there.follower().head().state().sequence(&public(&keys));
+            let key = public(&keys);
+            let seq = there.read(|state| state.sequence(&key))?;
             offices.insert(member.org, Office { keys, seq });
         }
-        Ok(Self {
-            place: Place::There(Box::new(there)),
-            genesis,
-            offices,
-            clock: Clock::System,
-        })
+        Ok(Self::of(there, genesis, offices))
     }
 
     fn found(
@@ -297,10 +363,11 @@ impl Network {
     /// The newest final state: as the first running node has it, or as this process followed it.
     ///
     /// # Errors
-    /// [`Error::NobodyThere`].
+    /// [`Error::NobodyThere`]; [`Error::NotFollowed`].
     pub fn head(&self) -> Result<&Overlay, Error> {
         if let Place::There(there) = &self.place {
-            return Ok(there.follower().head());
+            let follower = there.follower().ok_or(Error::NotFollowed)?;
+            return Ok(follower.head());
         }
         self.running()
             .next()
@@ -308,11 +375,61 @@ impl Network {
             .ok_or(Error::NobodyThere)
     }
 
-    /// The bytes of all blocks, as this process followed them; 0 where nodes of this process have them.
-    pub fn chain_bytes(&self) -> u64 {
+    /// The header of the newest final block, as [`read`](Self::read) knows it.
+    ///
+    /// # Errors
+    /// [`Error`] if no node shows one.
+    pub fn tip(&self) -> Result<BlockHeader, Error> {
         match &self.place {
-            Place::Here(_) => 0,
-            Place::There(there) => there.follower().chain_bytes(),
+            Place::Here(_) => Ok(self.head()?.head().clone()),
+            Place::There(there) => there.tip(),
+        }
+    }
+
+    /// Reads the newest final state that is known here. [`light`](Self::light) asks for the values that it takes, all of
+    /// one block: `read` may look at nothing else, and is called until it lacks none.
+    ///
+    /// ```
+    /// # use chartseal::Network;
+    /// # let mut network = Network::in_memory()?;
+    /// # let clinic = network.enrol_organization()?;
+    /// let epoch = network.read(|state| state.committee().epoch())?;
+    /// let is_enrolled = network.read(|state| state.org(&clinic).is_some())?;
+    /// assert!(is_enrolled && epoch == 0);
+    /// # Ok::<(), chartseal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error`] if no node shows a value.
+    pub fn read<T>(&self, read: impl Fn(State<'_>) -> T) -> Result<T, Error> {
+        match &self.place {
+            Place::Here(_) => Ok(read(self.head()?.state())),
+            Place::There(there) => there.read(read),
+        }
+    }
+
+    /// Reads the state for each of many things, some at a time: two of them may be read as of different blocks.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_each<I, T>(
+        &self,
+        of: &[I],
+        read: impl Fn(State<'_>, &I) -> T,
+    ) -> Result<Vec<T>, Error> {
+        let mut found = Vec::with_capacity(of.len());
+        for some in of.chunks(READ_AT_ONCE) {
+            let read = |state: State<'_>| some.iter().map(|it| read(state, it)).collect::<Vec<T>>();
+            found.extend(self.read(read)?);
+        }
+        Ok(found)
+    }
+
+    /// The bytes of all blocks, if this process follows them.
+    pub fn chain_bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Here(_) => None,
+            Place::There(there) => there.follower().map(Follower::chain_bytes),
         }
     }
 
@@ -402,11 +519,9 @@ impl Network {
     /// # Errors
     /// [`Error::NoPatient`] unless the chain has the seed's key as theirs.
     pub fn patient(&self, id: PatientId, seed: KeySeed) -> Result<Patient, Error> {
-        let state = self.state()?;
-        let person = person(state, id.into(), seed);
-        let known = state
-            .patient(&id)
-            .filter(|known| known.key == person.public_key());
+        let person = self.person(id.into(), seed)?;
+        let known = self.read(|state| state.patient(&id))?;
+        let known = known.filter(|known| known.key == person.public_key());
         known
             .map(|_| Patient::new(person))
             .ok_or(Error::NoPatient(id))
@@ -417,11 +532,9 @@ impl Network {
     /// # Errors
     /// [`Error::NoPractitioner`] unless the chain has the seed's key as theirs.
     pub fn clinician(&self, id: ActorId, seed: KeySeed) -> Result<Clinician, Error> {
-        let state = self.state()?;
-        let person = person(state, id, seed);
-        let known = state
-            .actor(&id)
-            .filter(|known| known.key == person.public_key());
+        let person = self.person(id, seed)?;
+        let known = self.read(|state| state.actor(&id))?;
+        let known = known.filter(|known| known.key == person.public_key());
         known
             .map(|known| Clinician::new(person, known.org))
             .ok_or(Error::NoPractitioner(id))
@@ -503,13 +616,16 @@ impl Network {
         self.nodes().iter().filter(|node| node.is_running())
     }
 
-    pub(crate) fn state(&self) -> Result<State<'_>, Error> {
-        Ok(self.head()?.state())
-    }
-
     /// The height up to which a transaction made now is valid.
     pub(crate) fn expiry(&self) -> Result<u64, Error> {
-        Ok(self.head()?.height().saturating_add(EXPIRES_AFTER))
+        Ok(self.tip()?.height.saturating_add(EXPIRES_AFTER))
+    }
+
+    /// A person who goes on after the last transaction that the chain has of them.
+    fn person(&self, id: ActorId, seed: KeySeed) -> Result<Person, Error> {
+        let key = public(&seed.signing_key());
+        let seq = self.read(|state| state.sequence(&key))?;
+        Ok(Person::from_seed(id, seed, seq))
     }
 
     fn founder(&self) -> Result<OrgId, Error> {
@@ -541,12 +657,6 @@ impl Network {
         self.running()
             .try_for_each(|node| Ok(node.put_kem_key(key)?))
     }
-}
-
-/// A person who goes on after the last transaction that the chain has of them.
-fn person(state: State<'_>, id: ActorId, seed: KeySeed) -> Person {
-    let key = public(&seed.signing_key());
-    Person::from_seed(id, seed, state.sequence(&key))
 }
 
 fn new_org() -> Result<OrgId, Error> {

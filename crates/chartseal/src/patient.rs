@@ -262,12 +262,8 @@ impl Patient {
     /// # Errors
     /// [`Error`].
     pub fn erase(&mut self, network: &mut Network, record: RecordId) -> Result<(), Error> {
-        let erased = network
-            .state()?
-            .record(&record)
-            .ok_or(Error::NoRecord(record))?
-            .erased;
-        if !erased {
+        let known = network.read(|state| state.record(&record))?;
+        if !known.ok_or(Error::NoRecord(record))?.erased {
             let body = Erased { record };
             let signed = self
                 .person
@@ -283,29 +279,26 @@ impl Patient {
     /// [`Error`].
     pub fn records(&self, network: &Network) -> Result<Vec<ListedRecord>, Error> {
         let mut seen = BTreeSet::new();
-        let mut listed = Vec::new();
-        let state = network.state()?;
-        for entry in self.history(network)? {
-            let Event::RecordAdded(added) = entry.event else {
-                continue;
-            };
-            if !seen.insert(added.record) {
-                continue;
-            }
-            let record = state
-                .record(&added.record)
-                .ok_or(Error::NoRecord(added.record))?;
+        let entries = self.history(network)?.into_iter();
+        let added = entries.filter_map(|entry| match entry.event {
+            Event::RecordAdded(added) => Some(added.record),
+            _ => None,
+        });
+        let ids: Vec<RecordId> = added.filter(|record| seen.insert(*record)).collect();
+        let records = network.read_each(&ids, |state, id| state.record(id))?;
+        let listed = ids.into_iter().zip(records).map(|(id, record)| {
+            let record = record.ok_or(Error::NoRecord(id))?;
             let (class, tags) = self.labels.read(record.labels.as_slice());
-            listed.push(ListedRecord {
-                record: added.record,
+            Ok(ListedRecord {
+                record: id,
                 version: record.version,
                 class,
                 tags,
                 authored: record.authored,
                 erased: record.erased,
-            });
-        }
-        Ok(listed)
+            })
+        });
+        listed.collect()
     }
 
     /// Every entry of the history, as the first running node has it: for an app's screen. To be sure
@@ -412,7 +405,7 @@ impl Patient {
             let mut known = kept.into_iter().flat_map(Kept::histories);
             known.find(|(known, _)| known == subject)
         };
-        let adopted = network.state()?.adopted(&self.id());
+        let adopted = network.read(|state| state.adopted(&self.id()))?;
         let subjects = std::iter::once(self.id()).chain(adopted);
         let histories = subjects.map(Subject::Patient).map(|subject| {
             let first = first(&subject).map_or(0, |(_, entries)| entries);

@@ -223,8 +223,8 @@ impl Person {
         };
         let signed = self.transaction(network.chain(), network.expiry()?, body);
         let id = network.submit(signed, &[reason])?;
-        let state = network.state()?;
-        let decided = state.request(&id).ok_or(Error::Malformed("a request"))?;
+        let decided = network.read(|state| state.request(&id))?;
+        let decided = decided.ok_or(Error::Malformed("a request"))?;
         let permitted = decided.permits.iter().map(|permit| permit.record).collect();
         Ok(Request {
             id,
@@ -286,10 +286,11 @@ impl Request {
         headers: &[&Header],
         releases: &[(OrgId, Release)],
     ) -> Result<Vec<Unlocked>, Error> {
-        let dealings = headers
-            .iter()
-            .map(|header| released_deal(network, header, releases));
-        let dealings = dealings.collect::<Result<Vec<Dealing>, Error>>()?;
+        let dealings = network.read_each(headers, |state, header| {
+            released_deal(state, header, releases)
+        })?;
+        let dealings = dealings.into_iter().collect::<Option<Vec<Dealing>>>();
+        let dealings = dealings.ok_or(Error::Malformed("a deal"))?;
         let named: Vec<&Dealing> = dealings.iter().collect();
         let by_custodian: Vec<Release> = releases
             .iter()
@@ -302,15 +303,20 @@ impl Request {
 
     /// What the permitted records' envelopes have to be.
     pub(crate) fn expected(&self, network: &Network) -> Result<ExpectedRecords, Error> {
-        let state = network.state()?;
-        let decided = state.request(&self.id);
-        let decided = decided.ok_or(Error::Malformed("a request"))?;
-        let expected = decided.permits.iter().map(|permit| {
-            let anchored = state.record(&permit.record)?;
-            let (header, authors) = (permit.header, author_keys(state, &anchored));
-            Some((permit.record, Expected { header, authors }))
-        });
-        Ok(expected.flatten().collect())
+        let expected = network.read(|state| {
+            let permits = state.request(&self.id)?.permits;
+            let expected = permits.iter().map(|permit| {
+                let anchored = state.record(&permit.record)?;
+                let expected = Expected {
+                    header: permit.header,
+                    author: anchored.author,
+                    authors: author_keys(state, &anchored),
+                };
+                Some((permit.record, expected))
+            });
+            Some(expected.flatten().collect())
+        })?;
+        expected.ok_or(Error::Malformed("a request"))
     }
 
     fn open(&self, network: &mut Network) -> Result<Opening, Error> {
@@ -339,12 +345,12 @@ impl Request {
                 why,
             })?;
             faults.push((dealing, combined.faults));
-            let state = network.state()?;
-            let anchored = state.record(record).ok_or(Error::NoRecord(*record))?;
             let EnvelopeFront { header, seal } = envelope.front;
             let expected = expected.get(record).ok_or(Error::NoRecord(*record))?;
-            let author = expected.author(&header).ok_or(Error::NoRecord(*record))?;
-            let opened = open(&header, &envelope.body, &seal, author, &combined.key);
+            let key = expected
+                .author_key(&header)
+                .ok_or(Error::NoRecord(*record))?;
+            let opened = open(&header, &envelope.body, &seal, key, &combined.key);
             let opened = opened.map_err(|why| Error::NotOpened {
                 record: *record,
                 why,
@@ -352,7 +358,7 @@ impl Request {
             records.push(OpenedRecord {
                 record: *record,
                 header,
-                author: anchored.author,
+                author: expected.author,
                 seal,
                 opened,
             });
@@ -373,6 +379,7 @@ impl Request {
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     header: HeaderDigest,
+    pub(crate) author: ActorId,
     authors: Vec<VerifyingKey>,
 }
 
@@ -383,11 +390,11 @@ impl Expected {
 
     pub(crate) fn is_front(&self, EnvelopeFront { header, seal }: &EnvelopeFront) -> bool {
         let is_signed = |author| seal.verify_signature(header, author).is_ok();
-        header.digest().0 == self.header.0 && self.author(header).is_some_and(is_signed)
+        header.digest().0 == self.header.0 && self.author_key(header).is_some_and(is_signed)
     }
 
     /// The key with which its author signed it.
-    pub(crate) fn author(&self, header: &Header) -> Option<&VerifyingKey> {
+    pub(crate) fn author_key(&self, header: &Header) -> Option<&VerifyingKey> {
         author_key(&self.authors, header)
     }
 }
@@ -423,16 +430,15 @@ fn collect_releases(
     let (mut releases, mut refusal) = (Vec::new(), None);
     for (org, given) in network.releases_within(&request.id, request.reader.public_key(), grace)? {
         match given {
-            Ok(given) => {
-                let state = network.state()?;
-                // A release is not signed: who sent it is known from whom it came.
-                let given = given.into_iter().filter(|one| is_of(state, &org, one));
-                releases.extend(given.map(|release| (org, release)));
-            }
+            Ok(given) => releases.extend(given.into_iter().map(|release| (org, release))),
             Err(NodeError::Stopped(_)) => {}
             Err(error) => refusal = Some(error),
         }
     }
+    // A release is not signed: who sent it is known from whom it came.
+    let are_theirs = network.read_each(&releases, |state, (org, one)| is_of(state, org, one))?;
+    let mut are_theirs = are_theirs.into_iter();
+    releases.retain(|_| are_theirs.next() == Some(true));
     Ok((releases, refusal))
 }
 
@@ -456,10 +462,10 @@ fn are_mixed(releases: &[(OrgId, Release)]) -> bool {
 
 /// The deal of a version of which most custodians gave shares.
 fn released_deal(
-    network: &Network,
+    state: State<'_>,
     header: &Header,
     releases: &[(OrgId, Release)],
-) -> Result<Dealing, Error> {
+) -> Option<Dealing> {
     let digest = header.digest();
     let items = releases.iter().flat_map(|(_, release)| release.items());
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
@@ -468,7 +474,7 @@ fn released_deal(
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
     let number = most.map_or(0, |(number, _)| number);
-    dealing_of(network.state()?, header, number).ok_or(Error::Malformed("a deal"))
+    dealing_of(state, header, number)
 }
 
 /// The permitted records that custodians still release. A record is withheld if so many leave it out
@@ -478,10 +484,10 @@ pub(crate) fn still_released(
     request: &Request,
     releases: &[(OrgId, Release)],
 ) -> Result<Vec<RecordId>, Error> {
-    let state = network.state()?;
-    let decided = state.request(&request.id);
+    let (decided, faulty) =
+        network.read(|state| (state.request(&request.id), state.committee().f()))?;
     let decided = decided.ok_or(Error::Malformed("a request"))?;
-    let faulty = usize::try_from(state.committee().f()).unwrap_or(usize::MAX);
+    let faulty = usize::try_from(faulty).unwrap_or(usize::MAX);
     let is_released = |record: &RecordId| {
         let permit = decided.permit(record);
         let gives = |release: &Release| {

@@ -37,14 +37,12 @@ impl Patient {
     /// # Errors
     /// [`Error`].
     pub fn resting_on_former(&self, network: &Network) -> Result<Vec<RecordId>, Error> {
-        let listed = self.records(network)?;
-        let state = network.state()?;
-        let present = state.committee().epoch();
-        let listed = listed.into_iter().filter(|listed| !listed.erased);
-        let records = listed.map(|listed| listed.record);
-        let rests =
-            |record: &RecordId| epoch_of(state, record).is_some_and(|epoch| epoch < present);
-        Ok(records.filter(rests).collect())
+        let listed = self.records(network)?.into_iter();
+        let listed = listed.filter(|listed| !listed.erased);
+        let records: Vec<RecordId> = listed.map(|listed| listed.record).collect();
+        let rest = network.read_each(&records, rests_on_former)?;
+        let resting = records.into_iter().zip(rest).filter(|(_, rests)| *rests);
+        Ok(resting.map(|(record, _)| record).collect())
     }
 
     /// Deals the keys of all records anew that rest on custodians of a former committee, to the present one. Until all of
@@ -64,7 +62,8 @@ impl Patient {
         let mut done = Redealing::default();
         let mut rest = due.as_slice();
         while !rest.is_empty() {
-            let (batch, later) = rest.split_at(batch_len(network.state()?, rest));
+            let len = network.read(|state| batch_len(state, rest))?;
+            let (batch, later) = rest.split_at(len);
             match self.read(network, batch) {
                 Ok(opening) => {
                     done.durable += self.person.redeal(network, None, &opening.records)?;
@@ -88,12 +87,10 @@ impl Clinician {
     /// # Errors
     /// [`Error`].
     pub fn redeal(&mut self, network: &mut Network, opening: &Opening) -> Result<Redealing, Error> {
-        let state = network.state()?;
-        let present = state.committee().epoch();
-        let records = opening.records.iter();
-        let due = records
-            .filter(|it| epoch_of(state, &it.record).is_some_and(|epoch| epoch < present))
-            .count();
+        let rest = network.read_each(&opening.records, |state, it| {
+            rests_on_former(state, &it.record)
+        })?;
+        let due = rest.into_iter().filter(|rests| *rests).count();
         let request = Some(opening.request);
         let durable = self.person.redeal(network, request, &opening.records)?;
         Ok(Redealing {
@@ -115,15 +112,16 @@ impl Person {
         let (chain, expires) = (network.chain(), network.expiry()?);
         let (mut anchors, mut deals) = (Vec::new(), Vec::new());
         let (mut fronts, mut dealers) = (Vec::new(), Vec::new());
-        for one in opened {
-            let state = network.state()?;
-            let present = state.committee().epoch();
-            if epoch_of(state, &one.record).is_none_or(|epoch| epoch >= present) {
-                continue;
-            }
+        let begun = network.read_each(opened, |state, one| {
             let header = HeaderDigest(one.header.digest().0);
-            let begun = begun(state, one, &custodians);
             let next = state.deals(&header).newest.saturating_add(1);
+            rests_on_former(state, &one.record).then(|| (begun(state, one, &custodians), next))
+        })?;
+        for (one, begun) in opened.iter().zip(begun) {
+            let Some((begun, next)) = begun else {
+                continue;
+            };
+            let header = HeaderDigest(one.header.digest().0);
             let next = NonZeroU64::new(next).ok_or(Error::Malformed("a deal's number"))?;
             let number = begun.unwrap_or(next);
             let dealer = one.redealer(number, custodians.envelope_set);
@@ -202,6 +200,11 @@ fn begun(state: State<'_>, one: &OpenedRecord, custodians: &Custodians) -> Optio
 fn epoch_of(state: State<'_>, record: &RecordId) -> Option<u64> {
     let header = state.record(record)?.header;
     dealt_in(state, &header, state.deals(&header).durable)
+}
+
+/// Whether it is a former one.
+fn rests_on_former(state: State<'_>, record: &RecordId) -> bool {
+    epoch_of(state, record).is_some_and(|epoch| epoch < state.committee().epoch())
 }
 
 /// How many of these records make the next batch: one at least.

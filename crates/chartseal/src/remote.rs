@@ -1,17 +1,18 @@
 //! A network whose nodes are processes of their own, reached over their service. Nobody's word is taken: this process
-//! follows the chain itself, by its committees' certificates.
+//! follows the chain itself, by its committees' certificates, or asks for what is proved under one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
     ExportAsk, HistoryAsk, KemKey, MAX_PART, Outline, Redeal, ReleaseAsk, Section, Signed,
-    Submission, TxOutcome,
+    StateAsk, Submission, TxOutcome,
 };
 use chartseal_client::{ClientError, Follower, Remote};
 use chartseal_envelope::{KemPublicKey, RecordId as RandomId};
@@ -21,11 +22,13 @@ use chartseal_merkle::Frontier;
 use chartseal_node::serve::Config;
 use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError};
 use chartseal_vault::GROUP;
+use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
-    ActorId, Entry, Hash, HeaderDigest, OrgId, RecordId, RequestId, SealedText, SignedNote,
-    Subject, Time, TxId,
+    ActorId, BlockHeader, ChainId, Entry, Hash, HeaderDigest, OrgId, RecordId, RequestId,
+    SealedText, SignedNote, Subject, Time, TxId, VerifierKey,
 };
 
+use crate::asked::{Asked, log_key_of};
 use crate::custody::{Given, index_for};
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
@@ -49,19 +52,39 @@ const LEVEL: Duration = Duration::from_secs(10);
 /// How many transactions wait at a time: fewer than a pool takes of one key.
 const AT_ONCE: usize = 128;
 
-/// The nodes of a network, and the chain as this process follows it.
+/// How long a transaction may wait before it is handed in again, to another node: who took it may have dropped it.
+const DROPPED: Duration = Duration::from_secs(3);
+
+/// The nodes of a network, and the chain as this process knows it.
 #[derive(Debug)]
 pub(crate) struct There {
     nodes: Vec<Remote>,
-    log_keys: Vec<String>,
-    follower: Follower,
-    /// Which node is asked first: who answered last.
+    id: ChainId,
+    log_keys: BTreeMap<OrgId, VerifierKey>,
+    chain: Chain,
+    /// Which node is asked first: who answered last, and had something new.
     source: AtomicUsize,
+}
+
+/// How a process knows what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Knows {
+    /// By executing every block.
+    Blocks,
+    /// By asking for values with their proofs.
+    Values,
+}
+
+/// The chain as a process knows it.
+#[derive(Debug)]
+enum Chain {
+    Followed(Box<Follower>),
+    Asked(Box<Mutex<Asked>>),
 }
 
 impl There {
     /// The nodes of the network that `net init` made in a directory, with the newest state.
-    pub(crate) fn connect(dir: &Path, genesis: &Genesis) -> Result<Self, Error> {
+    pub(crate) fn connect(dir: &Path, genesis: &Genesis, knows: Knows) -> Result<Self, Error> {
         let mut nodes = Vec::new();
         let founders = genesis.committee().members().len();
         for number in 1_usize.. {
@@ -75,48 +98,126 @@ impl There {
             let service = config.own_service().ok_or(Error::NoService(file))?;
             nodes.push(Remote::new(config.organization, &service.url, &asking)?);
         }
+        Self::new(nodes, genesis, knows)
+    }
+
+    /// These nodes, with the newest state.
+    pub(crate) fn new(nodes: Vec<Remote>, genesis: &Genesis, knows: Knows) -> Result<Self, Error> {
+        let id = genesis.chain_id();
+        let origin = origin(&id);
+        // A node that is down now has no key in the trust policy: its exports are not asked for.
+        let founders = genesis.committee();
+        let nodes_of_founders = nodes
+            .iter()
+            .filter(|node| founders.index_of(&node.org()).is_some());
+        let of_founders: Vec<Remote> = nodes_of_founders.cloned().collect();
+        let keys = Answers::of(&of_founders, Remote::log_key).gather(|came| {
+            let count = came.iter().filter(|(_, key)| key.is_ok()).count() as u64;
+            count >= founders.quorum()
+        });
+        let keys = keys.into_iter().filter_map(|(place, key)| {
+            let org = of_founders.get(place)?.org();
+            Some((org, log_key_of(&origin, &key.ok()?)?))
+        });
+        let log_keys: BTreeMap<OrgId, VerifierKey> = keys.collect();
+        let chain = match knows {
+            Knows::Blocks => Chain::Followed(Box::new(Follower::new(genesis))),
+            Knows::Values => {
+                let asked = Asked::new(genesis, log_keys.clone())?;
+                Chain::Asked(Box::new(Mutex::new(asked)))
+            }
+        };
         let mut there = Self {
             nodes,
-            log_keys: Vec::new(),
-            follower: Follower::new(genesis),
+            id,
+            log_keys,
+            chain,
             source: AtomicUsize::new(0),
         };
         while there.follow(Duration::ZERO)? {}
-        // A node that is down now has no key in the trust policy: its exports are not asked for.
-        let founders = there.nodes.get(..founders).unwrap_or_default();
-        let keys = Answers::of(founders, Remote::log_key).gather(|came| {
-            let known = came.iter().filter(|(_, key)| key.is_ok()).count() as u64;
-            known >= genesis.committee().quorum()
-        });
-        there.log_keys = keys.into_iter().filter_map(|(_, key)| key.ok()).collect();
         Ok(there)
     }
 
-    pub(crate) fn follower(&self) -> &Follower {
-        &self.follower
+    /// The chain, if it is followed.
+    pub(crate) fn follower(&self) -> Option<&Follower> {
+        match &self.chain {
+            Chain::Followed(follower) => Some(follower),
+            Chain::Asked(_) => None,
+        }
     }
 
-    pub(crate) fn log_keys(&self) -> &[String] {
+    pub(crate) fn log_keys(&self) -> &BTreeMap<OrgId, VerifierKey> {
         &self.log_keys
     }
 
-    /// Takes the next blocks, from the first node that has some that are certified. Whether there were any.
-    fn follow(&mut self, wait: Duration) -> Result<bool, Error> {
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let mut failed = None;
-        for _ in 0..self.nodes.len() {
-            let next = self.follower.next();
-            let blocks = self.ask(wait + GRACE, move |node| node.blocks(next, wait))?;
-            match self.follower.take(&blocks, threads) {
-                Ok(_) => return Ok(self.follower.next() > next),
-                // Lying: another one may do better.
-                Err(error) => {
-                    failed = Some(error);
-                    self.source.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+    /// The height of the newest block that is known.
+    fn height(&self) -> u64 {
+        match &self.chain {
+            Chain::Followed(follower) => follower.height(),
+            Chain::Asked(asked) => lock(asked).height(),
         }
-        Err(failed.map_or(Error::NobodyThere, Error::from))
+    }
+
+    /// Its header.
+    pub(crate) fn tip(&self) -> Result<BlockHeader, Error> {
+        match &self.chain {
+            Chain::Followed(follower) => Ok(follower.head().head().clone()),
+            Chain::Asked(asked) => self.asking(|first| lock(asked).head(&self.nodes, first)),
+        }
+    }
+
+    /// Reads the state after it. What is not known is asked for, so `read` may look at nothing else, and is called again.
+    pub(crate) fn read<T>(&self, read: impl Fn(State<'_>) -> T) -> Result<T, Error> {
+        match &self.chain {
+            Chain::Followed(follower) => Ok(read(follower.head().state())),
+            Chain::Asked(asked) => self.asking(|first| lock(asked).read(&self.nodes, first, read)),
+        }
+    }
+
+    /// Asks, beginning with the node that is asked first, and remembers which one that is now.
+    fn asking<T>(&self, ask: impl FnOnce(&mut usize) -> T) -> T {
+        let mut first = self.first_asked();
+        let told = ask(&mut first);
+        self.source.store(first, Ordering::Relaxed);
+        told
+    }
+
+    /// Gets to know what is newer, from the first node that has something that is certified. Whether there was anything.
+    fn follow(&mut self, wait: Duration) -> Result<bool, Error> {
+        Ok(self.follow_settling(wait, &[])?.0)
+    }
+
+    /// The same, with which of these transactions are final now.
+    fn follow_settling(
+        &mut self,
+        wait: Duration,
+        open: &[TxId],
+    ) -> Result<(bool, BTreeSet<TxId>), Error> {
+        let found = match &mut self.chain {
+            Chain::Followed(follower) => follow(&self.nodes, &self.source, follower, wait)?,
+            Chain::Asked(asked) => {
+                let mut asked = lock(asked);
+                let mut first = self.source.load(Ordering::Relaxed);
+                let is_new = asked.wait(&self.nodes, &mut first, wait)?;
+                let mut settled = BTreeSet::new();
+                for id in open {
+                    if asked.is_final(&self.nodes, &mut first, id)? {
+                        settled.insert(*id);
+                    }
+                }
+                self.source.store(first, Ordering::Relaxed);
+                (is_new, settled)
+            }
+        };
+        if !found.0 {
+            self.pass_over();
+        }
+        Ok(found)
+    }
+
+    /// Asks another node first from now on: this one has nothing new, or what it says is of no use.
+    fn pass_over(&self) {
+        self.source.fetch_add(1, Ordering::Relaxed);
     }
 
     fn first_asked(&self) -> usize {
@@ -129,10 +230,7 @@ impl There {
         within: Duration,
         ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
     ) -> Result<T, Error> {
-        let (source, found) = ask_in_turn(&self.nodes, self.first_asked(), within, ask)
-            .map_err(|mut why| why.pop().map_or(Error::NobodyThere, Error::from))?;
-        self.source.store(source, Ordering::Relaxed);
-        Ok(found)
+        ask_last(&self.nodes, &self.source, within, ask)
     }
 
     /// The same, of the first node whose answer is what was asked for.
@@ -176,16 +274,25 @@ impl There {
         self.ask_for(PART_GRACE, ask, |bytes| Some(bytes).filter(&is_it))
     }
 
-    /// Follows the chain until something holds, or not for long.
+    /// Waits until something holds, or not for long.
     pub(crate) fn until(&mut self, holds: impl Fn(State<'_>) -> bool) -> Result<bool, Error> {
         let end = Instant::now() + PATIENCE;
-        while !holds(self.follower.head().state()) {
-            if Instant::now() >= end {
-                return Ok(false);
+        loop {
+            let held = match &self.chain {
+                Chain::Followed(follower) => holds(follower.head().state()),
+                // What it looks at comes with the next block.
+                Chain::Asked(asked) => self.asking(|first| {
+                    let mut asked = lock(asked);
+                    asked.holds_or_wait(&self.nodes, first, &holds, WAIT)
+                })?,
+            };
+            if held || Instant::now() >= end {
+                return Ok(held);
             }
-            self.follow(WAIT)?;
+            if let Chain::Followed(_) = &self.chain {
+                self.follow(WAIT)?;
+            }
         }
-        Ok(true)
     }
 
     /// Hands transactions in and waits until all are final.
@@ -195,15 +302,15 @@ impl There {
         texts: &[SealedText],
     ) -> Result<(), Error> {
         for some in transactions.chunks(AT_ONCE) {
-            for transaction in some {
-                let submission = Submission {
-                    transaction: transaction.clone(),
-                    texts: texts.to_vec(),
-                };
-                self.hand_in(submission)?;
+            let submissions = some.iter().map(|transaction| Submission {
+                transaction: transaction.clone(),
+                texts: texts.to_vec(),
+            });
+            let submissions: Vec<Submission> = submissions.collect();
+            for submission in &submissions {
+                self.hand_in(submission.clone())?;
             }
-            let open = some.iter().map(SignedTransaction::id).collect();
-            self.settle(open)?;
+            self.settle(submissions)?;
         }
         Ok(())
     }
@@ -219,34 +326,37 @@ impl There {
         first_good(answers)
     }
 
-    fn settle(&mut self, mut open: Vec<TxId>) -> Result<(), Error> {
+    /// Waits until all are final, as is followed or proved here: nobody's word counts for it. Those that some node took and
+    /// does not pass on are handed in to another one.
+    fn settle(&mut self, mut open: Vec<Submission>) -> Result<(), Error> {
         let end = Instant::now() + PATIENCE;
+        let mut handed_in = Instant::now();
         loop {
-            // What is final is in the state that is followed: a transaction's own record of it.
-            let known = self.final_ids(&open)?;
-            open.retain(|id| !known.contains(id));
+            let ids: Vec<TxId> = open.iter().map(|it| it.transaction.id()).collect();
+            let (_, settled) = self.follow_settling(WAIT, &ids)?;
+            open.retain(|it| !settled.contains(&it.transaction.id()));
             if open.is_empty() {
                 return Ok(());
             }
             if Instant::now() >= end {
                 return Err(Error::NotFinal(open.len()));
             }
-            self.follow(WAIT)?;
-        }
-    }
-
-    /// Which of these are final, at heights that are followed.
-    fn final_ids(&self, ids: &[TxId]) -> Result<Vec<TxId>, Error> {
-        let mut known = Vec::new();
-        for id in ids {
-            let asked = *id;
-            match self.ask(GRACE, move |node| node.outcome(&asked))? {
-                TxOutcome::Final(height) if height <= self.follower.height() => known.push(*id),
-                TxOutcome::Refused(why) => return Err(Error::RefusedThere(why)),
-                _ => {}
+            for submission in &open {
+                let id = submission.transaction.id();
+                if let TxOutcome::Refused(why) = self.ask(GRACE, move |node| node.outcome(&id))? {
+                    self.pass_over();
+                    return Err(Error::RefusedThere(why));
+                }
+            }
+            if handed_in.elapsed() >= DROPPED {
+                self.pass_over();
+                for submission in &open {
+                    // One that is final by now is not taken once more.
+                    let _ = self.hand_in(submission.clone());
+                }
+                handed_in = Instant::now();
             }
         }
-        Ok(known)
     }
 
     pub(crate) fn put_kem_key(&self, of: ActorId, key: &KemPublicKey) -> Result<(), Error> {
@@ -254,7 +364,7 @@ impl There {
             of,
             key: key.clone(),
         };
-        let height = self.follower.height();
+        let height = self.height();
         let put = move |node: &Remote| level(node, height).and_then(|()| node.put_kem_key(&key));
         // One node that has it is enough for whoever asks all.
         first_good(Answers::of(&self.nodes, put).gather(is_one_good))
@@ -361,26 +471,29 @@ impl There {
             request: *request,
             reader: reader.clone(),
         };
-        let height = self.follower.height();
-        let state = self.follower.head().state();
+        let height = self.height();
         let mut answers = Answers::of(&self.nodes, move |node| {
             // One that is behind might not know yet that the permit was revoked, and would file a receipt for nothing.
             let done = node.release(&ask, height);
             (node.org(), done.map_err(node_error))
         })
         .with_grace(grace);
-        let needed = needed(state, request).unwrap_or(self.nodes.len());
+        let needed = self.read(|state| needed(state, request));
+        let needed = needed.ok().flatten().unwrap_or(self.nodes.len());
         let are_enough = |came: &[(usize, Given)]| {
             came.iter().filter(|(_, (_, given))| given.is_ok()).count() >= needed
         };
         // Each waits for its receipt. What is final meanwhile is followed, so that nothing is left to follow afterwards.
         let mut wait = Duration::ZERO;
         while answers.are_open(wait, are_enough) {
-            let state = self.follower.head().state();
-            let permits = permits(state, request);
-            let mut nodes = self.nodes.iter().enumerate();
-            let is_some_due = nodes.any(|(place, node)| {
-                !answers.has(place) && !is_receipted(state, &permits, &node.org())
+            // Who asks for values asks once, afterwards.
+            let is_some_due = self.follower().is_some_and(|follower| {
+                let state = follower.head().state();
+                let permits = permits(state, request);
+                let mut nodes = self.nodes.iter().enumerate();
+                nodes.any(|(place, node)| {
+                    !answers.has(place) && !is_receipted(state, &permits, &node.org())
+                })
             });
             let is_followed = is_some_due && self.follow(SHORT_WAIT).is_ok();
             wait = if is_followed {
@@ -415,7 +528,7 @@ impl There {
         subject: &Subject,
         now: Time,
     ) -> Result<Vec<Vec<u8>>, Error> {
-        let frontier = self.follower.head().state().frontier(subject);
+        let frontier = self.read(|state| state.frontier(subject))?;
         let mut failed = None;
         for node in &self.nodes {
             match self.history_of(node, person, subject, now, frontier.size()) {
@@ -552,7 +665,7 @@ impl There {
         now: Time,
         ask: T,
     ) -> Result<Signed<T>, Error> {
-        let chain = self.follower.head().head().chain;
+        let chain = self.id;
         let nonce = RandomId::random()?.0;
         let sign = |message: &[u8]| person.sign(message);
         let key = person.public_key();
@@ -567,14 +680,62 @@ impl There {
     }
 
     fn level(&self, node: &Remote) -> Result<(), ClientError> {
-        level(node, self.follower.height())
+        level(node, self.height())
     }
 }
 
-/// Waits until a node has the newest block that is followed here: before, it can't know what it is asked about.
+fn lock(asked: &Mutex<Asked>) -> MutexGuard<'_, Asked> {
+    asked.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the next blocks, from the first node that has some that are certified. Whether there were any, and the transactions
+/// that are final by them.
+fn follow(
+    nodes: &[Remote],
+    source: &AtomicUsize,
+    follower: &mut Follower,
+    wait: Duration,
+) -> Result<(bool, BTreeSet<TxId>), Error> {
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut failed = None;
+    for _ in 0..nodes.len() {
+        let next = follower.next();
+        let blocks = ask_last(nodes, source, wait + GRACE, move |node| {
+            node.blocks(next, wait)
+        })?;
+        match follower.take(&blocks, threads) {
+            Ok(settled) => {
+                let settled = settled.transactions.into_iter().map(|(id, _)| id);
+                return Ok((follower.next() > next, settled.collect()));
+            }
+            // Lying: another one may do better.
+            Err(error) => {
+                failed = Some(error);
+                source.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+    Err(failed.map_or(Error::NobodyThere, Error::from))
+}
+
+/// The answer of the node that answered last, or of the next one if it is down or hangs; that one answered last then.
+fn ask_last<T: Send + 'static>(
+    nodes: &[Remote],
+    source: &AtomicUsize,
+    within: Duration,
+    ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
+) -> Result<T, Error> {
+    let first = source.load(Ordering::Relaxed) % nodes.len().max(1);
+    let (place, found) = ask_in_turn(nodes, first, within, ask)
+        .map_err(|mut why| why.pop().map_or(Error::NobodyThere, Error::from))?;
+    source.store(place, Ordering::Relaxed);
+    Ok(found)
+}
+
+/// Waits until a node has the newest block that is known here: before, it can't know what it is asked about.
 fn level(node: &Remote, height: u64) -> Result<(), ClientError> {
     if height > 0 {
-        node.blocks(height, LEVEL)?;
+        node.state_proof(&StateAsk::default(), height, LEVEL)?;
     }
     Ok(())
 }

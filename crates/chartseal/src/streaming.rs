@@ -126,8 +126,9 @@ impl Clinician {
         } = RecordSealer::new(&record_info, &content_info, self.person.signing())?
             .seal_stream(&mut content, &mut scratch)?;
         plan.fingerprint = content.keyed.finish();
-        let state = network.state()?;
-        if let Some(known) = state.fingerprint(&self.id(), &kit.patient, &plan.fingerprint) {
+        let known =
+            network.read(|state| state.fingerprint(&self.id(), &kit.patient, &plan.fingerprint))?;
+        if let Some(known) = known {
             return Ok(Filed {
                 record: known,
                 header: None,
@@ -229,14 +230,14 @@ impl Request {
         let mut releases = self.releases(network)?;
         let wanted = still_released(network, self, &releases)?;
         let record = *wanted.first().ok_or(Error::Denied(self.id()))?;
-        let state = network.state()?;
-        let anchored = state.record(&record).ok_or(Error::NoRecord(record))?;
         let expected = self.expected(network)?.remove(&record);
         let expected = expected.ok_or(Error::NoRecord(record))?;
         let is_it = |front: &EnvelopeFront| expected.is_front(front);
         let (front, outboard) = network.outline(&self.id(), &record, is_it)?;
         let EnvelopeFront { header, seal } = front;
-        let author = expected.author(&header).ok_or(Error::NoRecord(record))?;
+        let key = expected
+            .author_key(&header)
+            .ok_or(Error::NoRecord(record))?;
         let combined = self.unlock(network, &[&header], &mut releases)?;
         let (dealing, combined) = combined.into_iter().next().ok_or(Error::NoRecord(record))?;
         let combined = combined.map_err(|why| Error::NotCombined { record, why })?;
@@ -246,7 +247,7 @@ impl Request {
             Stopped::Write(why) => Error::Write { record, why },
         };
         let mut put = |some: &[u8]| content.write_all(some).map_err(Stopped::Write);
-        let opener = RecordOpener::new(&header, &seal, author, &combined.key);
+        let opener = RecordOpener::new(&header, &seal, key, &combined.key);
         let mut opener = opener.map_err(|why| Error::NotOpened { record, why })?;
         for groups in parts(&outboard) {
             let part = network.body_part(&self.id(), &record, &outboard, groups)?;
@@ -260,7 +261,7 @@ impl Request {
             request: self.id(),
             record,
             header,
-            author: anchored.author,
+            author: expected.author,
             liars: name_liars(&releases, [(dealing, combined.faults)]),
             info,
         })

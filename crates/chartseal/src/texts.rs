@@ -16,10 +16,8 @@ pub(crate) fn reason_text(
     by: &ActorId,
     reason: &str,
 ) -> Result<SealedText, Error> {
-    let known = network
-        .state()?
-        .patient(patient)
-        .ok_or(Error::NoPatient(*patient))?;
+    let known = network.read(|state| state.patient(patient))?;
+    let known = known.ok_or(Error::NoPatient(*patient))?;
     let key = network.kem_key(&known.kem)?;
     seal_for(&key, domain::REASON, by.as_ref(), reason.as_bytes())
 }

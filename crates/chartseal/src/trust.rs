@@ -1,9 +1,11 @@
 //! Exports and the trust policy against which they are checked.
 
+use std::collections::BTreeSet;
+
 use chartseal_node::keys::cosigner_vkey;
 use chartseal_node::{ExportRequest, Node};
-use chartseal_wire::SignedNote;
 use chartseal_wire::checkpoint::origin;
+use chartseal_wire::{Committee, SignedNote, VerifierKey};
 
 use crate::error::Error;
 use crate::network::{Network, Place};
@@ -14,21 +16,8 @@ impl Network {
     /// from somebody they trust, and checks every export against it.
     pub fn trust_policy(&self) -> String {
         let origin = origin(&self.chain());
-        let mut lines = vec![format!(
-            "# Chartseal: whose signatures count for the log {origin}"
-        )];
-        lines.extend(
-            self.log_keys(&origin)
-                .iter()
-                .map(|key| format!("log {key}")),
-        );
-        let mut names = Vec::new();
-        for (at, member) in (1..).zip(self.genesis().committee().members()) {
-            if let Some(key) = cosigner_vkey(&member.org, member.validator) {
-                lines.push(format!("witness organization-{at} {key}"));
-                names.push(format!("organization-{at}"));
-            }
-        }
+        let committee = self.genesis().committee();
+        let (mut lines, names) = known(&origin, &self.log_keys(&origin), committee);
         lines.push(format!(
             "group validators {} {}",
             self.quorum(),
@@ -41,28 +30,18 @@ impl Network {
     /// The same for whoever trusts the committee itself, by its hash: its certificate of an export's block counts. That is
     /// another policy, and needs other signatures: an export for it is [`export_certified`](Self::export_certified).
     pub fn committee_policy(&self) -> String {
-        let hash = self.genesis().committee().hash();
-        let text = self.trust_policy();
-        // The witnesses vouch for handovers, and are not asked for otherwise.
-        let known = text
-            .lines()
-            .filter(|line| line.starts_with("log ") || line.starts_with("witness "));
-        let own = [
-            format!("committee network {hash}"),
-            "quorum network".to_owned(),
-        ];
-        let lines = known.map(str::to_owned).chain(own);
-        lines.collect::<Vec<_>>().join("\n") + "\n"
+        let origin = origin(&self.chain());
+        committee_policy(&origin, &self.log_keys(&origin), self.genesis().committee())
     }
 
     /// The verifier keys under which nodes issue checkpoints.
-    fn log_keys(&self, origin: &str) -> Vec<String> {
+    fn log_keys(&self, origin: &str) -> Vec<VerifierKey> {
         if let Place::There(there) = &self.place {
-            return there.log_keys().to_vec();
+            return there.log_keys().values().cloned().collect();
         }
         let keys = self.nodes().iter();
-        let keys = keys.filter_map(|node| node.keys().log_vkey(origin));
-        keys.map(|key| key.to_string()).collect()
+        keys.filter_map(|node| node.keys().log_vkey(origin))
+            .collect()
     }
 
     /// Exports histories under a checkpoint of the newest block, with the signatures that [`trust_policy`](Self::trust_policy)
@@ -85,7 +64,7 @@ impl Network {
         person: &Person,
         request: &ExportRequest,
     ) -> Result<String, Error> {
-        let has_handovers = self.head()?.head().epoch > 0;
+        let has_handovers = self.tip()?.epoch > 0;
         self.export_cosigned(person, request, usize::from(has_handovers))
     }
 
@@ -118,4 +97,38 @@ impl Network {
         };
         Ok(issuer.export(request, note)?.to_string())
     }
+}
+
+/// A policy that counts this committee's certificates. Its members vouch for handovers too, and are not asked for otherwise.
+pub(crate) fn committee_policy(
+    origin: &str,
+    log_keys: &[VerifierKey],
+    committee: &Committee,
+) -> String {
+    let (mut lines, _) = known(origin, log_keys, committee);
+    lines.push(format!("committee network {}", committee.hash()));
+    lines.push("quorum network".into());
+    lines.join("\n") + "\n"
+}
+
+/// A policy's lines of who is known: under which keys checkpoints are issued, each once, and who cosigns them. With the
+/// cosigners' names.
+fn known(
+    origin: &str,
+    log_keys: &[VerifierKey],
+    committee: &Committee,
+) -> (Vec<String>, Vec<String>) {
+    let title = format!("# Chartseal: whose signatures count for the log {origin}");
+    let mut seen = BTreeSet::new();
+    let log_keys = log_keys.iter().filter(|key| seen.insert(*key));
+    let mut lines = vec![title];
+    lines.extend(log_keys.map(|key| format!("log {key}")));
+    let mut names = Vec::new();
+    for (at, member) in (1..).zip(committee.members()) {
+        if let Some(key) = cosigner_vkey(&member.org, member.validator) {
+            lines.push(format!("witness organization-{at} {key}"));
+            names.push(format!("organization-{at}"));
+        }
+    }
+    (lines, names)
 }

@@ -91,12 +91,12 @@ fn patient_is_told(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failu
 fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     let (network, people) = visit.cast()?;
     let due = people.hospital;
-    let state = network.head()?.state();
-    let open = state
-        .emergencies(&due)
-        .into_iter()
-        .find(|emergency| emergency.unreviewed > 0);
-    let until = open.map(|open| open.until.plus_ms(state.params().review_within_ms));
+    let until = network.read(|state| {
+        let emergencies = state.emergencies(&due).into_iter();
+        let open = emergencies.filter(|emergency| emergency.unreviewed > 0);
+        let within = state.params().review_within_ms;
+        open.map(|open| open.until.plus_ms(within)).next()
+    })?;
     let what = until.map_or_else(
         || "no review is due".into(),
         |until| format!("a review is due by {} UTC", clock(until)),
@@ -109,10 +109,8 @@ fn review(visit: &mut Visit<'_>, request: &Request) -> Result<(), Failure> {
     visit.pass(30 * MINUTE, 0);
     let (network, people) = visit.cast()?;
     people.privacy.review(network, request.id(), true)?;
-    let state = network.head()?.state();
-    let reviewed = state
-        .request(&request.id())
-        .is_some_and(|request| request.reviewed);
+    let known = network.read(|state| state.request(&request.id()))?;
+    let reviewed = known.is_some_and(|request| request.reviewed);
     visit.page.line(
         "the hospital's privacy officer reviews it: justified",
         Outcome::Good,

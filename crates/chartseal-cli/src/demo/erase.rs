@@ -44,10 +44,8 @@ pub fn erasure(visit: &mut Visit<'_>) -> Result<(), Failure> {
             "no organization holds a share, the ciphertext, a sealed reason or a salt of it",
         );
     }
-    let state = visit.network.head()?.state();
-    let attested = state
-        .record(&record)
-        .map_or(0, |record| record.destroyed.count_ones());
+    let erased = visit.network.read(|state| state.record(&record))?;
+    let attested = erased.map_or(0, |record| record.destroyed.count_ones());
     visit.checks.check(
         "P9",
         usize::try_from(attested) == Ok(custodians),

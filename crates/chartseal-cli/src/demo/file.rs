@@ -102,12 +102,12 @@ fn by_class(visit: &Visit<'_>) -> BTreeMap<&'static str, usize> {
 
 /// All custodians hold and acknowledged their share of every record.
 fn check_durable(visit: &mut Visit<'_>) -> Result<(), Failure> {
-    let state = visit.network.head()?.state();
-    let durable = visit.filed.iter().all(|(_, filed)| {
+    let durable = visit.network.read_each(&visit.filed, |state, (_, filed)| {
         let record = state.record(&filed.record);
         let deposit = record.and_then(|record| state.deposit(&record.header));
         deposit.is_some_and(|deposit| deposit.status() == Deposited::Durable)
-    });
+    })?;
+    let durable = durable.into_iter().all(|is_durable| is_durable);
     visit.checks.check(
         "P7",
         durable,

@@ -55,13 +55,18 @@ fn connected(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let network = &visit.network;
     let (quorum, all) = (network.quorum(), network.organizations().len());
     let what = format!("{all} organizations, each node a process of its own");
+    let height = network.tip()?.height;
+    let known = if visit.is_light {
+        format!("block {height} certified, and what is asked for proved under it")
+    } else {
+        format!("{height} blocks followed and verified from its genesis on")
+    };
     let result = format!(
-        "chain {}…; {} blocks followed and verified from its genesis on; {quorum} of {all} must agree",
+        "chain {}…; {known}; {quorum} of {all} must agree",
         short(&network.chain()),
-        network.head()?.height(),
     );
     visit.page.line(&what, Outcome::Good, &result)?;
-    let delay = network.head()?.state().params().emergency_role_delay_ms;
+    let delay = network.read(|state| state.params().emergency_role_delay_ms)?;
     if delay > MOST_DELAY_MS {
         let why = "its emergency roles count after a day; found one with `net init --for-demo`";
         return Err(Failure::new(why));
@@ -91,7 +96,7 @@ pub fn enrolment(visit: &mut Visit<'_>) -> Result<(), Failure> {
     let privacy = enrol(&hospital, &["privacy"])?;
     let patient = network.enrol_patient(&clinic)?;
     // An emergency role counts only a day after a second organization agreed to it.
-    let delay = network.head()?.state().params().emergency_role_delay_ms;
+    let delay = network.read(|state| state.params().emergency_role_delay_ms)?;
     visit.pass(25 * HOUR, delay + 1_000);
 
     let page = &visit.page;

@@ -99,6 +99,7 @@ pub fn run(command: &Demo) -> Result<Exit, Failure> {
         &bundle,
         command.bundle.is_none(),
         command.network.as_deref(),
+        command.light,
     );
     let mut visit = visit.map_err(within)?;
     for (name, step) in STEPS {

@@ -81,7 +81,8 @@ pub struct Sizes {
     /// Their sealed bodies, at one organization.
     pub ciphertext: u64,
     /// All blocks.
-    pub chain: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<u64>,
     /// The exported history.
     pub export: u64,
 }

@@ -43,6 +43,7 @@ mod hostile;
 mod import;
 mod join;
 mod ledger;
+mod light;
 mod linearizable;
 mod net;
 mod operations;

@@ -12,7 +12,9 @@ use std::thread;
 use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
-use chartseal_api::{FinalBlock, HistoryAsk, Signed, Submission, ValueProof};
+use chartseal_api::{
+    FinalBlock, HistoryAsk, MAX_KEYS, Signed, StateAsk, StateProof, Submission, ValueProof,
+};
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{
     Asking, AsyncRemote, ClientError, Follower, Light, LightError, NodeFault, Nodes, Remote,
@@ -597,6 +599,49 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
     assert_eq!(light.value(&node, &nobody).unwrap(), None);
     assert!(light.height() > 0);
 
+    // Many values of one block, of which a node that falls short or swaps two is not believed.
+    let keys = [key, nobody, state_key("org", &org.0)];
+    let proved = light.values(&node, &keys).unwrap();
+    let found = keys.iter().map(|key| proved.values[key].is_some());
+    assert_eq!(found.collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(
+        (proved.values[&key].as_ref(), proved.header.height),
+        (Some(&value), light.height())
+    );
+    let ask = StateAsk {
+        keys: keys.to_vec(),
+    };
+    let proof = node
+        .state_proof(&ask, light.height(), Duration::ZERO)
+        .unwrap();
+    let judged = |change: fn(&mut StateProof)| {
+        let mut changed = proof.clone();
+        change(&mut changed);
+        Light::new(policy())
+            .judge_values(&keys, changed)
+            .map(|_| ())
+    };
+    assert!(judged(|_| ()).is_ok());
+    let count = judged(|proof| _ = proof.values.pop());
+    assert!(
+        matches!(count, Err(LightError::Count { asked: 3, found: 2 })),
+        "{count:?}"
+    );
+    let swapped = judged(|proof| proof.values.swap(0, 2));
+    assert!(matches!(swapped, Err(LightError::Proof(_))), "{swapped:?}");
+    let hidden = judged(|proof| proof.values[0].value = None);
+    assert!(matches!(hidden, Err(LightError::Proof(_))), "{hidden:?}");
+    let too_many = StateAsk {
+        keys: vec![key; MAX_KEYS + 1],
+    };
+    let refused = node.state_proof(&too_many, 0, Duration::ZERO).unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("4097 keys, at most 4096 may be asked for"),
+        "{refused}"
+    );
+
     // A transaction, old and new: the newest block's needs no place in the log.
     let block = with_some(&node);
     let id = block.transactions[0].id();
@@ -698,6 +743,15 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
         Vec::from_iter(faults),
         [(3, silent), (8, behind), (9, lying)]
     );
+
+    // The state is read through them as if it were here.
+    let told = tokio.block_on(nodes.read(|state| {
+        let patient = state.patient(&patient.id())?;
+        Some((patient.key, state.org(&patient.enrolled_by)?.id))
+    }));
+    let told = told.unwrap();
+    let known = (patient.person().public_key(), org);
+    assert_eq!((told.answer, told.height), (Some(known), nodes.height()));
 
     // One that hangs holds nobody up, and what is handed in twice is one.
     let block = with_some(&remote(&cluster, 0));

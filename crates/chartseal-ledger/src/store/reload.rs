@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::{Damage, LedgerStore, Table};
 use crate::overlay::Overlay;
-use crate::state::{Shared, table};
+use crate::state::Shared;
 
 /// What a node starts again from.
 #[derive(Clone, Debug)]
@@ -114,9 +114,7 @@ pub(super) fn check_state(state: &Map, head: &BlockHeader) -> Result<Shared, Dam
     if state.root() != head.state_root {
         return Err(Damage::StateRoot);
     }
-    let shared = state.get(&table::shared());
-    let shared = shared.and_then(|bytes| from_bytes::<Shared>(bytes).ok());
-    let shared = shared.ok_or(Damage::NoParameters)?;
+    let shared = Shared::of(state).ok_or(Damage::NoParameters)?;
     // No later header vouches for the newest one, but the state knows the committee.
     let committee = &shared.committee;
     let epochs = [head.epoch, head.epoch.saturating_add(1)];

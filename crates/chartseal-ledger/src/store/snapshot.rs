@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{LedgerStore, Reloaded};
 use crate::overlay::Overlay;
-use crate::state::{Shared, table};
+use crate::state::Shared;
 
 /// The version of the chunks' format.
 pub const SNAPSHOT_VERSION: u64 = 1;
@@ -326,9 +326,7 @@ impl Import {
             }
             histories.insert(subject, entries);
         }
-        let shared = state.get(&table::shared());
-        let shared = shared.and_then(|bytes| from_bytes::<Shared>(bytes).ok());
-        let shared = shared.ok_or(SnapshotError::NoParameters)?;
+        let shared = Shared::of(&state).ok_or(SnapshotError::NoParameters)?;
         Ok(Imported {
             reloaded: Reloaded {
                 overlay: Overlay::new(state, self.frontier, self.trusted, Arc::new(shared)),

@@ -282,6 +282,7 @@ pub(super) async fn serve(
         .routes(routes!(answers::outcome))
         .routes(routes!(answers::transaction_proof))
         .routes(routes!(answers::value))
+        .routes(routes!(answers::values))
         .routes(routes!(answers::head))
         .routes(routes!(answers::put_kem_key))
         .routes(routes!(answers::kem_key))

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use chartseal_api::{
     BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Outline, Redeal, Refused, ReleaseAsk, Releases, Section, Signed,
-    Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
+    HistoryAsk, KemKey, Outline, ProvedValue, Redeal, Refused, ReleaseAsk, Releases, Section,
+    Signed, StateAsk, StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -95,6 +95,15 @@ fn proofs(file: &ProofFile, export: &Export) -> Vec<Seed> {
         value: None,
         ..value.clone()
     };
+    let keys = vec![history.subject.slot(), MapKey([9; 32])];
+    let proved = |value| ProvedValue {
+        value,
+        proof: history.proof.clone(),
+    };
+    let state = StateProof {
+        head: value.head.clone(),
+        values: vec![proved(value.value.clone()), proved(None)],
+    };
     let transaction = TransactionProof {
         head: value.head.clone(),
         header: export.header.clone(),
@@ -110,6 +119,9 @@ fn proofs(file: &ProofFile, export: &Export) -> Vec<Seed> {
     vec![
         seed("api_value_proof", "value", &value),
         seed("api_value_proof", "nothing", &nothing),
+        seed("api_state_ask", "two", &StateAsk { keys }),
+        seed("api_state_ask", "none", &StateAsk::default()),
+        seed("api_state_proof", "two", &state),
         seed("api_transaction_proof", "one", &transaction),
     ]
 }

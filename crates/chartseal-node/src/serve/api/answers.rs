@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
-    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, Redeal,
-    Refused, ReleaseAsk, Releases, Signed, SignedError, Submission,
+    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, MAX_KEYS,
+    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, StateAsk, Submission,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
@@ -215,6 +215,45 @@ pub(super) async fn head(State(api): Asked) -> Answer {
 pub(super) async fn value(State(api): Asked, Named(key): Named<String>) -> Answer {
     let key = MapKey(hex(&key)?);
     Ok(encoded(&certified(&api).await?.prove_value(&key)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct NotBefore {
+    #[serde(default)]
+    height: u64,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+/// What the state has under some keys after one block, with proofs: the newest, or what there is when the wait ends.
+#[utoipa::path(
+    post,
+    path = "/v1/state",
+    tag = "chain",
+    params(
+        ("height" = Option<u64>, Query, format = "uint64", description = "a height that is waited for"),
+        ("wait_ms" = Option<u64>, Query, format = "uint64", description = "how long to wait for it, in milliseconds; at most 20,000"),
+    ),
+    request_body(content = Cbor, description = "`StateAsk` of chartseal-api: at most 4,096 keys", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`StateProof` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn values(
+    State(api): Asked,
+    Queried(ask): Queried<NotBefore>,
+    Sent(body): Sent,
+) -> Answer {
+    let StateAsk { keys } = read("a question for values", &body)?;
+    if keys.len() > MAX_KEYS {
+        let why = format!("{} keys, at most {MAX_KEYS} may be asked for", keys.len());
+        return Err(Failure::malformed("a question for values", why));
+    }
+    let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
+    reached(&api, ask.height, wait).await;
+    let at = certified(&api).await?;
+    work(&api, move |_| Ok(encoded(&at.prove_values(&keys)))).await
 }
 
 /// A final transaction, with its proof.

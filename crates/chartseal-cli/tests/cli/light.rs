@@ -1,0 +1,275 @@
+//! An app that executes no block: it asks nodes for what it needs, and believes what the committee certified. Nodes lie to
+//! it, drop what it hands in, and keep back what is new.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use chartseal::{
+    Action, Ask, Asking, Class, Document, KeySeed, Network, Offer, Purpose, Remote, TrustPolicy,
+    Verdict, verify,
+};
+use chartseal_api::{StateProof, TxOutcome};
+use chartseal_cluster::{Cluster, Serves};
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_ledger::Genesis;
+use chartseal_wire::PatientId;
+
+use crate::service::{remote, serving};
+use crate::support::run;
+
+fn genesis(cluster: &Cluster) -> Genesis {
+    from_bytes(&fs::read(cluster.place().join("genesis")).unwrap()).unwrap()
+}
+
+/// The same seed once more, as a keystore would give it.
+fn again(seed: &KeySeed) -> KeySeed {
+    KeySeed::from_bytes(*seed.expose_bytes())
+}
+
+/// What somebody in front of a node does with a request.
+enum Deed {
+    /// Passes it on, and the answer back.
+    Pass,
+    /// Answers by themselves.
+    Answer(u16, Vec<u8>),
+    /// Passes it on, and something else than the answer back.
+    Change(Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>),
+}
+
+/// A node as somebody in front of it lets it appear, who decides by the request's first line.
+fn in_front_of(
+    cluster: &Cluster,
+    number: usize,
+    deed: impl Fn(&str) -> Deed + Send + Sync + 'static,
+) -> Remote {
+    let real = remote(cluster, number);
+    let config = cluster.config(number);
+    let service = config.own_service().unwrap().url.clone();
+    let to: SocketAddr = service.trim_start_matches("http://").parse().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let deed = Arc::new(deed);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let deed = Arc::clone(&deed);
+            thread::spawn(move || pass(stream.unwrap(), to, deed.as_ref()));
+        }
+    });
+    Remote::new(real.org(), &url, &Asking::default()).unwrap()
+}
+
+/// One request and its answer.
+fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str) -> Deed) {
+    let (head, body) = message(&mut stream);
+    let Some((line, rest)) = head.split_once("\r\n") else {
+        return;
+    };
+    let asked = || {
+        let mut node = TcpStream::connect(to).unwrap();
+        let head = format!("{line}\r\nconnection: close\r\n{rest}");
+        node.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        message(&mut node)
+    };
+    let (status, answer) = match deed(line) {
+        Deed::Answer(status, answer) => (status.to_string(), answer),
+        passed => {
+            let (head, answer) = asked();
+            let status = head.split(' ').nth(1).unwrap_or("502").to_owned();
+            match passed {
+                Deed::Change(change) => (status, change(answer)),
+                _ => (status, answer),
+            }
+        }
+    };
+    let head = format!(
+        "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        answer.len()
+    );
+    let _ = stream.write_all(&[head.as_bytes(), &answer].concat());
+}
+
+/// A message's head, up to its empty line, and its body.
+fn message(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let mut bytes = Vec::new();
+    let mut some = [0; 65_536];
+    loop {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&bytes[..end + 4]).to_lowercase();
+            let length = head.split("content-length: ").nth(1);
+            let length = length.and_then(|it| it.split("\r\n").next()?.parse().ok());
+            if bytes.len() >= end + 4 + length.unwrap_or(0) {
+                let head = String::from_utf8_lossy(&bytes[..end + 4]).into_owned();
+                return (head, bytes.split_off(end + 4));
+            }
+        }
+        match stream.read(&mut some) {
+            Ok(len) if len > 0 => bytes.extend(&some[..len]),
+            _ => return (String::new(), bytes),
+        }
+    }
+}
+
+#[test]
+fn the_whole_visit_is_held_by_who_executes_no_block() {
+    let cluster = serving(Serves::Encrypted);
+    let dir = cluster.place();
+    let ran = run([
+        "demo",
+        "--json",
+        "--light",
+        "--network",
+        dir.to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    let report = ran.json();
+    let promises = report["promises"].as_object().unwrap();
+    for promise in ["P1", "P2", "P3", "P4", "P5", "P6", "P8", "P9", "P10"] {
+        assert_eq!(promises[promise]["held"], true, "{promise}: {promises:?}");
+    }
+    assert_eq!(report["records"], 48);
+    assert_eq!(report["verdict"]["result"], "proved");
+    assert!(report["sizes"].get("chain").is_none(), "no chain is here");
+}
+
+/// Of four nodes one lies about the state, one repeats itself, and one is down: what they are asked for comes from the fourth.
+#[test]
+fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
+    let mut cluster = serving(Serves::Plain);
+    let mut hospital = Network::connect_light(&cluster.place()).unwrap();
+    let org = hospital.organizations()[0];
+    let mut enrol = || hospital.enrol_practitioner(&org, &["physician"]).unwrap();
+    let (author, doctor) = (enrol(), enrol());
+    let patient = hospital.enrol_patient(&org).unwrap();
+
+    // A state in which each value is another one, and everything that was asked for is there.
+    let lies = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&lies);
+    let liar = in_front_of(&cluster, 0, move |line| {
+        if !line.starts_with("POST /v1/state") {
+            return Deed::Pass;
+        }
+        counted.fetch_add(1, Ordering::Relaxed);
+        Deed::Change(Box::new(|answer| {
+            let mut proof: StateProof = from_bytes(&answer).unwrap();
+            for proved in &mut proof.values {
+                let value = proved.value.get_or_insert_with(|| vec![0x80].into());
+                if let Some(byte) = value.0.last_mut() {
+                    *byte ^= 1;
+                }
+            }
+            to_bytes(&proof)
+        }))
+    });
+    // What was true once, again and again.
+    let first: Arc<OnceLock<Vec<u8>>> = Arc::default();
+    let repeater = in_front_of(&cluster, 1, move |line| {
+        let first = Arc::clone(&first);
+        if line.starts_with("POST /v1/state") {
+            Deed::Change(Box::new(move |answer| first.get_or_init(|| answer).clone()))
+        } else {
+            Deed::Pass
+        }
+    });
+    let nodes = vec![liar, repeater, remote(&cluster, 2), remote(&cluster, 3)];
+    cluster.kill(2);
+    let mut network = Network::light(genesis(&cluster), nodes).unwrap();
+    let mut author = network
+        .clinician(author.id(), again(author.person().seed()))
+        .unwrap();
+    let mut doctor = network
+        .clinician(doctor.id(), again(doctor.person().seed()))
+        .unwrap();
+    let mut patient = network
+        .patient(patient.id(), again(patient.person().seed()))
+        .unwrap();
+
+    let contents: Vec<String> = (0..40).map(|at| format!("result {at}")).collect();
+    let documents = contents.iter();
+    let documents =
+        documents.map(|it| Document::new(Class::LABORATORY, "text/plain", it.as_bytes()));
+    let documents: Vec<Document<'_>> = documents.collect();
+    let kit = patient.filing_kit();
+    let filed = author.file(&mut network, &kit, &documents, |_| ()).unwrap();
+    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+    let grant = patient.grant(&mut network, &doctor, &offer).unwrap();
+    let invited = doctor.accept(&network, &grant).unwrap();
+    assert_eq!(invited.records.len(), filed.len());
+    let ask = Ask::read(patient.id(), &invited.records, Purpose::Treat);
+    let opening = doctor.read(&mut network, &ask).unwrap();
+    let mut opened: Vec<&[u8]> = opening.records.iter().map(|it| it.content()).collect();
+    opened.sort_unstable();
+    let mut expected: Vec<&[u8]> = contents.iter().map(String::as_bytes).collect();
+    expected.sort_unstable();
+    assert_eq!(opened, expected);
+
+    patient.revoke(&mut network, grant.grant).unwrap();
+    let denied = doctor.request(&mut network, &ask).unwrap();
+    assert!(denied.permitted().is_empty());
+    assert_eq!(patient.records(&network).unwrap().len(), filed.len());
+    let export = patient.export_certified(&network, None).unwrap();
+    let policy = TrustPolicy::parse(&network.committee_policy()).unwrap();
+    let verdict = verify(&export, &policy, None, &chartseal::Options::default());
+    let Verdict::Proved(report) = verdict else {
+        panic!("{verdict}");
+    };
+    let history = &report.histories[0];
+    assert_eq!((history.permitted, history.denied), (1, 1));
+    assert!(lies.load(Ordering::Relaxed) > 0, "the liar was asked");
+    assert!(network.head().is_err(), "there is no whole state here");
+    let nobody = PatientId([0xee; 16]);
+    let ask = Ask {
+        action: Action::Read,
+        ..Ask::read(nobody, &invited.records, Purpose::Treat)
+    };
+    assert!(doctor.request(&mut network, &ask).is_err());
+}
+
+/// Who takes a transaction and keeps it, and says that it is final, is found out by both kinds of app: another node gets it.
+#[test]
+fn nodes_that_drop_what_they_took_and_say_that_it_is_final_hold_nobody_up() {
+    let cluster = serving(Serves::Plain);
+    let mut hospital = Network::connect(&cluster.place()).unwrap();
+    let org = hospital.organizations()[0];
+    let patient = hospital.enrol_patient(&org).unwrap();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let liar = |number| {
+        let counted = Arc::clone(&dropped);
+        in_front_of(&cluster, number, move |line| {
+            if line.starts_with("POST /v1/transactions ") {
+                counted.fetch_add(1, Ordering::Relaxed);
+                return Deed::Answer(202, Vec::new());
+            }
+            if line.starts_with("GET /v1/transactions/") && !line.contains("/proof") {
+                return Deed::Answer(200, to_bytes(&TxOutcome::Final(1)));
+            }
+            Deed::Pass
+        })
+    };
+    let nodes = [liar(0), liar(1), remote(&cluster, 2)];
+    for is_light in [false, true] {
+        let (genesis, nodes) = (genesis(&cluster), nodes.to_vec());
+        let network = if is_light {
+            Network::light(genesis, nodes)
+        } else {
+            Network::follow(genesis, nodes)
+        };
+        let mut network = network.unwrap();
+        let seed = again(patient.person().seed());
+        let mut patient = network.patient(patient.id(), seed).unwrap();
+        let before = dropped.load(Ordering::Relaxed);
+        let directive = patient.restrict(&mut network, &[Class::MEDICATION], &[]);
+        let directive = directive.unwrap();
+        assert!(
+            dropped.load(Ordering::Relaxed) > before,
+            "light: {is_light}"
+        );
+        let honest = Network::light(self::genesis(&cluster), vec![remote(&cluster, 2)]).unwrap();
+        let is_there = honest.read(|state| state.directive(&directive).is_some());
+        assert!(is_there.unwrap(), "light: {is_light}");
+    }
+}
