@@ -14,11 +14,13 @@ use crate::envelope::Calls;
 use crate::{Figure, Required, median};
 
 /// What [`read`] measures.
-pub const READ: [&str; 4] = [
+pub const READ: [&str; 6] = [
     "reading/one",
     "reading/one-p99",
     "reading/chart",
     "reading/emergency",
+    "reading/one-light",
+    "reading/chart-light",
 ];
 
 /// Records that are read one by one, and those of a chart.
@@ -144,7 +146,8 @@ fn p99(mut times: Vec<Duration>) -> Result<f64> {
 
 /// From the request to an opened record of 1 KiB, one after the other, beside twice what the requests alone took to be
 /// final for the same reader, and the bare cryptography: the custodians' receipts have to be final too. The same in an emergency,
-/// with a node down. And a chart of 500 at once, beside two of single records and the transfer of its ciphertext.
+/// with a node down. And a chart of 500 at once, beside two of single records and the transfer of its ciphertext. A record and
+/// the chart by an app that holds no state, too.
 ///
 /// # Errors
 /// If a network can't be made, or a read fails.
@@ -171,6 +174,12 @@ pub fn read() -> Result<Vec<Figure>> {
         }
         transfer.push(begun.elapsed());
     }
+    // The same by an app that holds no state.
+    let followed = std::mem::replace(&mut cast.network, Network::connect_light(&cluster.place())?);
+    let light = cast.read_one_by_one(SINGLE, Purpose::Treat)?;
+    let chart_light = (0..FEW).map(|_| Ok(cast.read(&records, Purpose::Treat)?.opened));
+    let chart_light = chart_light.collect::<Result<Vec<_>>>()?;
+    cast.network = followed;
     drivers.end()?;
     await_empty(&cluster)?;
 
@@ -200,7 +209,7 @@ pub fn read() -> Result<Vec<Figure>> {
     let times = [
         (p50, twice),
         (p99(single.opened)?, 2.0 * twice),
-        (median(chart), 2.0 * p50 + transfer),
+        (median(chart.clone()), 2.0 * p50 + transfer),
         (median(emergency.opened), twice_of_three),
     ];
     let figure = |((id, other), (ours, theirs))| Figure {
@@ -211,6 +220,18 @@ pub fn read() -> Result<Vec<Figure>> {
         unit: "ns",
         required: Some(Required::Within(1.0)),
     };
+    let beside = [
+        ("reading/one-light", median(light.opened), p50),
+        ("reading/chart-light", median(chart_light), median(chart)),
+    ];
+    let beside = beside.map(|(id, ours, theirs)| Figure {
+        id,
+        ours,
+        theirs,
+        other: "the same by an app that executes every block; p50 of both",
+        unit: "ns",
+        required: None,
+    });
     let figures = READ.into_iter().zip(others).zip(times);
-    Ok(figures.map(figure).collect())
+    Ok(figures.map(figure).chain(beside).collect())
 }

@@ -135,7 +135,8 @@ impl PartialState {
         }
     }
 
-    /// Reads, and has `fetch` ask for what is missing, until nothing is.
+    /// Reads, and has `fetch` ask for what is missing, until nothing is. What is looked at only because of another value is
+    /// asked for after it.
     ///
     /// # Errors
     /// What `fetch` fails with; and [`Endless`](ReadError::Endless).

@@ -138,7 +138,7 @@ impl Network {
                 }
             }
             Place::There(there) => {
-                there.until(|state| deals.iter().all(|deal| is_durable(state, deal)))?;
+                there.until(|state| is_each(deals, |deal| is_durable(state, deal)))?;
             }
         }
         self.read(|state| deals.iter().filter(|deal| is_durable(state, deal)).count())
@@ -154,7 +154,7 @@ impl Network {
             return Ok(());
         };
         there.until(|state| {
-            fronts.iter().all(|front| {
+            is_each(fronts, |front| {
                 let record = front.record();
                 let header = HeaderDigest(front.header.digest().0);
                 let index = index_for(state, of, &record);
@@ -289,7 +289,7 @@ impl Network {
                 self.submit_all(attestations)?;
             }
             Place::There(there) => {
-                there.until(|state| missing.iter().all(|org| state.has_destroyed(record, org)))?;
+                there.until(|state| is_each(&missing, |org| state.has_destroyed(record, org)))?;
             }
         }
         Ok(())
@@ -322,6 +322,12 @@ impl Network {
             Place::There(there) => there.history(person, subject, self.now()),
         }
     }
+}
+
+/// Whether something is so of each. All are looked at, even if one is not: what is not known of the state is asked for at
+/// once then, and not one value after the other.
+pub(crate) fn is_each<I>(of: impl IntoIterator<Item = I>, is_so: impl Fn(I) -> bool) -> bool {
+    of.into_iter().fold(true, |all, one| is_so(one) & all)
 }
 
 /// A body's groups, as many at a time as are asked for.

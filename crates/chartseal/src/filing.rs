@@ -364,10 +364,11 @@ impl Custodians {
             let kem = |org: &OrgId| Some((*org, state.org(org)?.custodian_kem));
             let kems = committee.members().iter().map(|member| kem(&member.org));
             let envelope_set = custodian_set(state, committee.epoch());
-            let kems = kems.collect::<Option<Vec<(OrgId, [u8; 32])>>>();
+            let kems = kems.collect::<Vec<Option<(OrgId, [u8; 32])>>>();
             (committee.clone(), envelope_set, kems)
         })?;
         let envelope_set = envelope_set.ok_or(Error::Malformed("the committee"))?;
+        let kems = kems.into_iter().collect::<Option<Vec<_>>>();
         let kems = kems.ok_or(Error::Malformed("the committee"))?;
         let kem_keys = kems.iter().map(|(_, kem)| network.kem_key(kem));
         let kem_keys = kem_keys.collect::<Result<_, _>>()?;

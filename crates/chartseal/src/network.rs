@@ -387,7 +387,8 @@ impl Network {
     }
 
     /// Reads the newest final state that is known here. [`light`](Self::light) asks for the values that it takes, all of
-    /// one block: `read` may look at nothing else, and is called until it lacks none.
+    /// one block: `read` may look at nothing else, and is called until it lacks none. A value that it looks at only because
+    /// another one is there, or says so, costs another question, so of many it looks at all (not `Iterator::all`).
     ///
     /// ```
     /// # use chartseal::Network;

@@ -20,6 +20,7 @@ use chartseal_vault::BlobId;
 use chartseal_wire::{ActorId, HeaderDigest, OrgId, PatientId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
+use crate::custody::is_each;
 use crate::document::Filing;
 use crate::error::Error;
 use crate::network::Network;
@@ -444,7 +445,7 @@ fn collect_releases(
 
 /// Whether a release's index is the one that its sender has in every committee to which its records were dealt.
 fn is_of(state: State<'_>, sender: &OrgId, release: &Release) -> bool {
-    release.items().all(|item| {
+    is_each(release.items(), |item| {
         let epoch = dealt_in(state, &HeaderDigest(item.header.0), item.deal_epoch);
         let index = epoch.and_then(|epoch| share_index(state, sender, epoch));
         index == Some(release.index())

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -177,6 +177,18 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     });
     let nodes = vec![liar, repeater, remote(&cluster, 2), remote(&cluster, 3)];
     cluster.kill(2);
+    // Others keep the chain busy: no two questions meet the same block.
+    let is_done = Arc::new(AtomicBool::new(false));
+    let others = thread::spawn({
+        let (place, is_done) = (cluster.place(), Arc::clone(&is_done));
+        move || {
+            let mut network = Network::connect(&place).unwrap();
+            let org = network.organizations()[1];
+            while !is_done.load(Ordering::Relaxed) {
+                network.enrol_patient(&org).unwrap();
+            }
+        }
+    });
     let mut network = Network::light(genesis(&cluster), nodes).unwrap();
     let mut author = network
         .clinician(author.id(), again(author.person().seed()))
@@ -188,7 +200,7 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
         .patient(patient.id(), again(patient.person().seed()))
         .unwrap();
 
-    let contents: Vec<String> = (0..40).map(|at| format!("result {at}")).collect();
+    let contents: Vec<String> = (0..80).map(|at| format!("result {at}")).collect();
     let documents = contents.iter();
     let documents =
         documents.map(|it| Document::new(Class::LABORATORY, "text/plain", it.as_bytes()));
@@ -220,6 +232,8 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     let history = &report.histories[0];
     assert_eq!((history.permitted, history.denied), (1, 1));
     assert!(lies.load(Ordering::Relaxed) > 0, "the liar was asked");
+    is_done.store(true, Ordering::Relaxed);
+    others.join().unwrap();
     assert!(network.head().is_err(), "there is no whole state here");
     let nobody = PatientId([0xee; 16]);
     let ask = Ask {
@@ -271,5 +285,57 @@ fn nodes_that_drop_what_they_took_and_say_that_it_is_final_hold_nobody_up() {
         let honest = Network::light(self::genesis(&cluster), vec![remote(&cluster, 2)]).unwrap();
         let is_there = honest.read(|state| state.directive(&directive).is_some());
         assert!(is_there.unwrap(), "light: {is_light}");
+    }
+}
+
+/// A node says how it signs checkpoints. What else it says there is not in the policy that a patient is given.
+#[test]
+fn a_node_writes_no_line_into_the_trust_policy() {
+    let cluster = serving(Serves::Plain);
+    let honest = Network::connect(&cluster.place()).unwrap();
+    let own = remote(&cluster, 0).log_key().unwrap();
+    let others = remote(&cluster, 1).log_key().unwrap();
+    let (name, _) = own.split_once('+').unwrap();
+    let says = [
+        format!("{own}\nwitness mallory {own}"),
+        format!("{own} x"),
+        own.replacen(name, "another.example/log", 1),
+        others,
+        String::new(),
+    ];
+    for said in says {
+        let bytes = said.clone().into_bytes();
+        let liar = in_front_of(&cluster, 0, move |line| {
+            if line.starts_with("GET /v1/log-key") {
+                Deed::Answer(200, bytes.clone())
+            } else {
+                Deed::Pass
+            }
+        });
+        let nodes = [
+            liar,
+            remote(&cluster, 1),
+            remote(&cluster, 2),
+            remote(&cluster, 3),
+        ];
+        for network in [
+            Network::follow(genesis(&cluster), nodes.to_vec()).unwrap(),
+            Network::light(genesis(&cluster), nodes.to_vec()).unwrap(),
+        ] {
+            for (given, honest) in [
+                (network.trust_policy(), honest.trust_policy()),
+                (network.committee_policy(), honest.committee_policy()),
+            ] {
+                assert!(TrustPolicy::parse(&given).is_ok(), "{said:?}: {given}");
+                let known: Vec<&str> = honest.lines().collect();
+                assert!(
+                    given.lines().all(|line| known.contains(&line)),
+                    "{said:?}: {given}"
+                );
+                let has = |line: &&str| line.starts_with("log ");
+                assert!(given.lines().filter(has).count() >= 2, "{said:?}: {given}");
+            }
+            assert_eq!(network.read(|state| state.committee().epoch()).unwrap(), 0);
+        }
     }
 }
