@@ -486,8 +486,9 @@ impl There {
         // Each waits for its receipt. What is final meanwhile is followed, so that nothing is left to follow afterwards.
         let mut wait = Duration::ZERO;
         while answers.are_open(wait, are_enough) {
-            // Who asks for values asks once, afterwards.
-            let is_some_due = self.follower().is_some_and(|follower| {
+            // Who asks for values asks once, afterwards; and once there are enough, what is left to follow is no more than that.
+            let follower = self.follower().filter(|_| !answers.are_enough());
+            let is_some_due = follower.is_some_and(|follower| {
                 let state = follower.head().state();
                 let permits = permits(state, request);
                 let mut nodes = self.nodes.iter().enumerate();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(crate) const GRACE: Duration = Duration::from_millis(200);
 /// How long others may take to give their shares, once there are enough: those whose receipts are in the same block do so
 /// at about the same time. Whoever needs another block files its receipt all the same, and nobody waits for it.
-pub(crate) const TOGETHER: Duration = Duration::from_millis(20);
+pub(crate) const TOGETHER: Duration = Duration::from_millis(5);
 /// How long others may take if all that come are wanted.
 pub(crate) const LONG_GRACE: Duration = Duration::from_secs(5);
 
@@ -59,7 +59,10 @@ impl<T: Send + 'static> Answers<T> {
         are_enough: impl Fn(&[Answer<T>]) -> bool,
     ) -> bool {
         if self.came.len() < self.asked {
-            self.came.extend(self.coming.recv_timeout(wait));
+            let left = self
+                .enough_since
+                .map_or(wait, |since| self.grace.saturating_sub(since.elapsed()));
+            self.came.extend(self.coming.recv_timeout(wait.min(left)));
         }
         self.came.extend(self.coming.try_iter());
         if self.enough_since.is_none() && are_enough(&self.came) {
@@ -69,6 +72,11 @@ impl<T: Send + 'static> Answers<T> {
             .enough_since
             .is_some_and(|since| since.elapsed() >= self.grace);
         self.came.len() < self.asked && !is_late
+    }
+
+    /// Whether those that came were enough.
+    pub(crate) fn are_enough(&self) -> bool {
+        self.enough_since.is_some()
     }
 
     /// Those that came, by place.
