@@ -108,9 +108,11 @@ questions! {
     redeal(redeal: &Redeal) -> Deposited { Question::post("redeals", to_bytes(redeal)).decoded() }
 
     /// Asks for this custodian's shares for a request: a release for each index that it has. It waits until it has the block
-    /// at `height`: one that is behind might not know yet that the permit was revoked.
-    release(ask: &ReleaseAsk, height: u64) -> Vec<Release> {
-        Question::post(format!("releases?height={height}"), to_bytes(ask)).decoded().map(|told: Releases| told.releases)
+    /// at `height`: one that is behind might not know yet that the permit was revoked; and so long for a request that is not
+    /// final yet.
+    release(ask: &ReleaseAsk, height: u64, wait: Duration) -> Vec<Release> {
+        let path = format!("releases?height={height}&wait_ms={}", wait.as_millis());
+        Question::post(path, to_bytes(ask)).decoded().map(|told: Releases| told.releases)
     }
 
     /// The sealed record of a request that was permitted.

@@ -96,12 +96,17 @@ impl Certified {
         }
     }
 
-    /// What the state has under each of these keys, with its proof.
-    pub fn prove_values(&self, keys: &[MapKey]) -> StateProof {
-        StateProof {
-            head: self.file.clone(),
-            values: keys.iter().map(|key| self.proved(key)).collect(),
+    /// What the state has under each of these keys, with its proof; `None` if the values come to more than so many bytes.
+    pub fn prove_values(&self, keys: &[MapKey], max_bytes: usize) -> Option<StateProof> {
+        let mut left = max_bytes;
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            let proved = self.proved(key);
+            left = left.checked_sub(proved.value.as_ref().map_or(0, |value| value.0.len()))?;
+            values.push(proved);
         }
+        let head = self.file.clone();
+        Some(StateProof { head, values })
     }
 
     fn proved(&self, key: &MapKey) -> ProvedValue {

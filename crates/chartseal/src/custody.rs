@@ -206,6 +206,14 @@ impl Network {
             .collect())
     }
 
+    /// Has custodians in other processes told of a request that is about to be handed in, for it is opened at once if it is
+    /// permitted: then they need not be asked first.
+    pub(crate) fn ask_early(&mut self, request: &RequestId, reader: &KemPublicKey) {
+        if let Place::There(there) = &mut self.place {
+            there.ask_early(request, reader);
+        }
+    }
+
     /// Does `work` while sealed records of a request are fetched from nodes in other processes, a share from each. Those that
     /// could not be fetched are missing, as all are if the nodes are in this process, which give them at once.
     pub(crate) fn fetch_during<T>(

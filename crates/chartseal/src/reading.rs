@@ -172,7 +172,7 @@ impl Clinician {
     /// [`Error`] if the request can't be made. A denial is no error here: see
     /// [`Request::permitted`].
     pub fn request(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Request, Error> {
-        self.person.request(network, ask)
+        self.person.request(network, ask, Then::Nothing)
     }
 
     /// Opens what a request was permitted: collects releases, names liars, combines, decrypts.
@@ -187,12 +187,13 @@ impl Clinician {
         request.open(network)
     }
 
-    /// Asks for records and opens them.
+    /// Asks for records and opens them. That is quicker than one after the other, for custodians in other processes know of
+    /// the request before it is final.
     ///
     /// # Errors
     /// As [`request`](Self::request) and [`open`](Self::open).
     pub fn read(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Opening, Error> {
-        self.person.request(network, ask)?.open(network)
+        self.person.request(network, ask, Then::Open)?.open(network)
     }
 }
 
@@ -204,13 +205,29 @@ impl Patient {
     /// As [`Clinician::read`].
     pub fn read(&mut self, network: &mut Network, records: &[RecordId]) -> Result<Opening, Error> {
         let ask = Ask::read(self.id(), records, Purpose::Patrqt).because("own", "own records");
-        self.person.request(network, &ask)?.open(network)
+        self.person
+            .request(network, &ask, Then::Open)?
+            .open(network)
     }
+}
+
+/// What comes after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Whatever its maker decides: who opens it asks custodians for their shares.
+    Nothing,
+    /// It is opened at once, so custodians are asked already.
+    Open,
 }
 
 impl Person {
     /// Asks for records.
-    fn request(&mut self, network: &mut Network, ask: &Ask<'_>) -> Result<Request, Error> {
+    pub(crate) fn request(
+        &mut self,
+        network: &mut Network,
+        ask: &Ask<'_>,
+        then: Then,
+    ) -> Result<Request, Error> {
         let reader = KemKeyPair::generate()?;
         let reason = reason_text(network, &ask.patient, &self.id(), ask.reason)?;
         let body = AccessRequested {
@@ -223,6 +240,9 @@ impl Person {
             reader: reader.key_id().0,
         };
         let signed = self.transaction(network.chain(), network.expiry()?, body);
+        if then == Then::Open {
+            network.ask_early(&signed.id(), reader.public_key());
+        }
         let id = network.submit(signed, &[reason])?;
         let decided = network.read(|state| state.request(&id))?;
         let decided = decided.ok_or(Error::Malformed("a request"))?;

@@ -47,6 +47,8 @@ const WAIT: Duration = Duration::from_millis(300);
 const SHORT_WAIT: Duration = Duration::from_millis(20);
 /// How long a node may take over a part of a body, which is 4 MiB at most, before another one is asked too.
 const PART_GRACE: Duration = Duration::from_secs(2);
+/// How long custodians wait for a request of which they heard before it was final.
+const EARLY: Duration = Duration::from_secs(10);
 /// How long a node may take to get as far as this process.
 const LEVEL: Duration = Duration::from_secs(10);
 /// How many transactions wait at a time: fewer than a pool takes of one key.
@@ -64,6 +66,8 @@ pub(crate) struct There {
     chain: Chain,
     /// Which node is asked first: who answered last, and had something new.
     source: AtomicUsize,
+    /// Custodians' answers for a request for which they were asked before it was final.
+    early: Option<(RequestId, Answers<Given>)>,
 }
 
 /// How a process knows what it does.
@@ -133,6 +137,7 @@ impl There {
             log_keys,
             chain,
             source: AtomicUsize::new(0),
+            early: None,
         };
         while there.follow(Duration::ZERO)? {}
         Ok(there)
@@ -467,17 +472,45 @@ impl There {
         reader: &KemPublicKey,
         grace: Duration,
     ) -> Vec<Given> {
+        let early = self.early.take().filter(|(asked, _)| asked == request);
+        if let Some((_, answers)) = early {
+            let (given, are_enough) = self.gather(request, answers.with_grace(grace));
+            if are_enough {
+                return given;
+            }
+            // Some may have waited in vain for a request that took long to be final.
+        }
+        let answers = self.ask_for_shares(request, reader, Duration::ZERO);
+        self.gather(request, answers.with_grace(grace)).0
+    }
+
+    /// Asks every custodian for its shares for a request that is about to be handed in: each gives them as soon as it knows
+    /// that it is permitted.
+    pub(crate) fn ask_early(&mut self, request: &RequestId, reader: &KemPublicKey) {
+        let answers = self.ask_for_shares(request, reader, EARLY);
+        self.early = Some((*request, answers));
+    }
+
+    fn ask_for_shares(
+        &self,
+        request: &RequestId,
+        reader: &KemPublicKey,
+        wait: Duration,
+    ) -> Answers<Given> {
         let ask = ReleaseAsk {
             request: *request,
             reader: reader.clone(),
         };
         let height = self.height();
-        let mut answers = Answers::of(&self.nodes, move |node| {
+        Answers::of(&self.nodes, move |node| {
             // One that is behind might not know yet that the permit was revoked, and would file a receipt for nothing.
-            let done = node.release(&ask, height);
+            let done = node.release(&ask, height, wait);
             (node.org(), done.map_err(node_error))
         })
-        .with_grace(grace);
+    }
+
+    /// What custodians answer, and whether it is enough.
+    fn gather(&mut self, request: &RequestId, mut answers: Answers<Given>) -> (Vec<Given>, bool) {
         let needed = self.read(|state| needed(state, request));
         let needed = needed.ok().flatten().unwrap_or(self.nodes.len());
         let are_enough = |came: &[(usize, Given)]| {
@@ -503,6 +536,7 @@ impl There {
                 SHORT_WAIT
             };
         }
+        let were_enough = answers.are_enough();
         let given: Vec<Given> = answers.end().into_iter().map(|(_, given)| given).collect();
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
         // Which index released which version.
@@ -519,7 +553,7 @@ impl There {
                 of_it.any(|permit| permit.is_released_by(*index))
             })
         });
-        given
+        (given, were_enough)
     }
 
     /// A history's entries up to the state that is followed, which says whether they are all.

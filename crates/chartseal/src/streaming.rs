@@ -20,7 +20,7 @@ use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed};
 use crate::labels::KeyedHash;
 use crate::network::Network;
 use crate::patient::FilingKit;
-use crate::reading::{Ask, Request, name_liars, still_released};
+use crate::reading::{Ask, Request, Then, name_liars, still_released};
 
 /// What is known of a record whose content was written elsewhere.
 #[derive(Debug)]
@@ -217,7 +217,8 @@ impl Clinician {
         if ask.records.len() != 1 {
             return Err(Error::NotOne(ask.records.len()));
         }
-        self.request(network, ask)?.open_stream(network, content)
+        let request = self.person.request(network, ask, Then::Open)?;
+        request.open_stream(network, content)
     }
 }
 

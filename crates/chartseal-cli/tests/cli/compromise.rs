@@ -132,7 +132,7 @@ impl Visit {
     fn refusal(&self, request: TxId, reader: &KemKeyPair) -> String {
         let reader = reader.public_key().clone();
         let ask = ReleaseAsk { request, reader };
-        match remote(&self.cluster, 0).release(&ask, 0) {
+        match remote(&self.cluster, 0).release(&ask, 0, Duration::ZERO) {
             Err(ClientError::Refused { problem, .. }) => problem.code,
             other => panic!("not refused: {other:?}"),
         }

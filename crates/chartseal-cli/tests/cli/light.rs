@@ -95,7 +95,7 @@ fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str) -> Deed) {
 /// A message's head, up to its empty line, and its body.
 fn message(stream: &mut TcpStream) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
-    let mut some = [0; 65_536];
+    let mut some = [0; 8_192];
     loop {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = end {
@@ -213,7 +213,11 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     assert_eq!(invited.records.len(), filed.len());
     let ask = Ask::read(patient.id(), &invited.records, Purpose::Treat);
     let opening = doctor.read(&mut network, &ask).unwrap();
-    let mut opened: Vec<&[u8]> = opening.records.iter().map(|it| it.content()).collect();
+    let mut opened: Vec<&[u8]> = opening
+        .records
+        .iter()
+        .map(chartseal::OpenedRecord::content)
+        .collect();
     opened.sort_unstable();
     let mut expected: Vec<&[u8]> = contents.iter().map(String::as_bytes).collect();
     expected.sort_unstable();

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
 use chartseal_api::{
-    FinalBlock, HistoryAsk, MAX_KEYS, Signed, StateAsk, StateProof, Submission, ValueProof,
+    FinalBlock, HistoryAsk, MAX_KEYS, ReleaseAsk, Signed, StateAsk, StateProof, Submission,
+    ValueProof,
 };
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{
@@ -21,13 +22,14 @@ use chartseal_client::{
 };
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
-use chartseal_ledger::Block;
+use chartseal_ledger::body::AccessRequested;
+use chartseal_ledger::{Block, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
 use chartseal_node::{Clock, NodeError};
-use chartseal_wire::history::state_key;
-use chartseal_wire::{Event, OrgId, PatientId, PublicKey, Subject, Time, TxId};
+use chartseal_wire::history::{Token, state_key};
+use chartseal_wire::{Event, Hash, OrgId, PatientId, PublicKey, Subject, Time, TxId};
 use serde_json::Value;
 
 use crate::net::program;
@@ -399,7 +401,7 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         reader: reader.public_key().clone(),
     };
     let height = || cluster.status(0).unwrap().height;
-    let refused_at = |known| match first.release(&asked, known) {
+    let refused_at = |known| match first.release(&asked, known, Duration::ZERO) {
         Err(ClientError::Refused { problem, .. }) => problem.code,
         other => panic!("{other:?}"),
     };
@@ -635,12 +637,7 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
         keys: vec![key; MAX_KEYS + 1],
     };
     let refused = node.state_proof(&too_many, 0, Duration::ZERO).unwrap_err();
-    assert!(
-        refused
-            .to_string()
-            .contains("4097 keys, at most 4096 may be asked for"),
-        "{refused}"
-    );
+    assert_eq!(code(&refused), Some("CS-API-29"));
 
     // A transaction, old and new: the newest block's needs no place in the log.
     let block = with_some(&node);
@@ -784,6 +781,75 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
             .is_err()
     );
     cluster.down();
+}
+
+/// Who is about to ask tells custodians first: each answers when the request is final, and as it was decided.
+#[test]
+fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
+    let cluster = serving(Serves::Encrypted);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let org = network.organizations()[0];
+    let mut enrol = || network.enrol_practitioner(&org, &["physician"]).unwrap();
+    let (mut author, doctor) = (enrol(), enrol());
+    let mut patient = network.enrol_patient(&org).unwrap();
+    let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
+    let filed = author.file(&mut network, &patient.filing_kit(), &[result], |_| ());
+    let record = filed.unwrap()[0].record;
+    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+    patient.grant(&mut network, &doctor, &offer).unwrap();
+
+    let reader = chartseal_envelope::KemKeyPair::generate().unwrap();
+    let keys = doctor.person().seed().signing_key();
+    let made = |seq, purpose| {
+        let body = AccessRequested {
+            patient: patient.id(),
+            records: vec![record],
+            action: Token::new("read").unwrap(),
+            purpose: Token::new(purpose).unwrap(),
+            reason_code: Token::new("visit").unwrap(),
+            reason: Hash([1; 32]),
+            reader: reader.key_id().0,
+        };
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain: network.chain(),
+            actor_key: public(&keys),
+            seq,
+            expires: 1_000,
+            body: body.into(),
+        };
+        transaction.sign(|message| sign(&keys, message))
+    };
+    let long = Duration::from_secs(20);
+    for (seq, purpose, expected) in [(1, "TREAT", None), (2, "HRESCH", Some(NodeError::DENIED))] {
+        let transaction = made(seq, purpose);
+        let ask = ReleaseAsk {
+            request: transaction.id(),
+            reader: reader.public_key().clone(),
+        };
+        let early = remote(&cluster, 2);
+        for wait in [Duration::ZERO, Duration::from_millis(100)] {
+            let refused = early.release(&ask, 0, wait).unwrap_err();
+            assert_eq!(code(&refused), Some(NodeError::UNKNOWN_REQUEST));
+        }
+        let asked = thread::spawn(move || early.release(&ask, 0, long));
+        let texts = Vec::new();
+        let submission = Submission { transaction, texts };
+        remote(&cluster, 0).submit(&submission).unwrap();
+        let answer = asked.join().unwrap();
+        match expected {
+            None => assert_eq!(answer.unwrap().len(), 1),
+            denied => assert_eq!(code(&answer.unwrap_err()), denied),
+        }
+    }
+}
+
+/// The code of a node's refusal.
+fn code(error: &ClientError) -> Option<&str> {
+    match error {
+        ClientError::Refused { problem, .. } => Some(&problem.code),
+        _ => None,
+    }
 }
 
 /// The address of nobody's node, which always gives this answer.

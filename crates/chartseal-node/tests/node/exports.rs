@@ -1,6 +1,8 @@
 //! A node signs checkpoints of its own chain only, and exports under its newest.
 
-use chartseal_node::{ExportRequest, NodeError};
+use chartseal_ledger::state::Shared;
+use chartseal_merkle::MapKey;
+use chartseal_node::{Certified, ExportRequest, NodeError};
 use chartseal_wire::{Checkpoint, SignedNote, Subject};
 
 use crate::fixture::*;
@@ -86,4 +88,24 @@ fn an_export_is_made_under_the_newest_checkpoint_only() {
     };
     let refused = chain.node(0).export(&beyond, note(&chain, &new));
     assert!(matches!(refused, Err(NodeError::Checkpoint)), "{refused:?}");
+}
+
+#[test]
+fn values_that_come_to_too_much_are_not_proved_however_often_one_is_asked_for() {
+    let chain = Chain::new();
+    let at = Certified {
+        file: "head".into(),
+        state: chain.node(0).head().clone(),
+    };
+    let state = at.state.map();
+    let keys = [Shared::key(), MapKey([9; 32]), Shared::key()];
+    let bytes = 2 * state.get(&keys[0]).unwrap().len();
+    let proved = at.prove_values(&keys, bytes).unwrap().values;
+    for (key, found) in keys.iter().zip(&proved) {
+        let value = found.value.as_ref().map(|value| value.0.as_slice());
+        assert_eq!(value, state.get(key));
+        assert_eq!(found.proof.verify(state.root(), key, value), Ok(()));
+    }
+    assert_eq!((proved.len(), &proved[1].value), (3, &None));
+    assert_eq!(at.prove_values(&keys, bytes - 1), None);
 }

@@ -10,7 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
     Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, MAX_KEYS,
-    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, StateAsk, Submission,
+    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, StateAsk, Submission, TxOutcome,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
@@ -39,6 +39,8 @@ pub(super) type Asked = State<Arc<Api>>;
 /// The most final blocks of an answer, and about how many bytes.
 const MAX_BLOCKS: u64 = 256;
 const MAX_BLOCK_BYTES: usize = 4 << 20;
+/// The most bytes of the values of an answer.
+const MAX_VALUE_BYTES: usize = 16 << 20;
 /// How many blocks without a certificate of their own are waited out.
 const CERTIFIED: usize = 8;
 /// The most bytes of a text.
@@ -247,13 +249,17 @@ pub(super) async fn values(
 ) -> Answer {
     let StateAsk { keys } = read("a question for values", &body)?;
     if keys.len() > MAX_KEYS {
-        let why = format!("{} keys, at most {MAX_KEYS} may be asked for", keys.len());
-        return Err(Failure::malformed("a question for values", why));
+        return Err(Failure::too_much("the values of 4,096 keys"));
     }
     let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
     reached(&api, ask.height, wait).await;
     let at = certified(&api).await?;
-    work(&api, move |_| Ok(encoded(&at.prove_values(&keys)))).await
+    work(&api, move |_| {
+        let proof = at.prove_values(&keys, MAX_VALUE_BYTES);
+        let proof = proof.ok_or_else(|| Failure::too_much("16 MiB of values"))?;
+        Ok(encoded(&proof))
+    })
+    .await
 }
 
 /// A final transaction, with its proof.
@@ -438,15 +444,18 @@ pub(super) fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
 pub(super) struct Known {
     #[serde(default)]
     height: u64,
+    #[serde(default)]
+    wait_ms: u64,
 }
 
-/// This custodian's shares for a request that the newest final state permits.
+/// This custodian's shares for a request that the newest final state permits. It may be asked before the request is final.
 #[utoipa::path(
     post,
     path = "/v1/releases",
     tag = "records",
     params(
         ("height" = Option<u64>, Query, format = "uint64", description = "a block that the reader knows: the node waits until it has it, 20 seconds at most"),
+        ("wait_ms" = Option<u64>, Query, format = "uint64", description = "how long to wait for the request to be final, in milliseconds; at most 20,000"),
     ),
     request_body(content = Cbor, description = "`ReleaseAsk` of chartseal-api", content_type = "application/cbor"),
     responses(
@@ -462,6 +471,10 @@ pub(super) async fn release(
     let ReleaseAsk { request, reader } = read("a question for shares", &body)?;
     if !reached(&api, known.height, MAX_WAIT).await {
         return Err(Failure::behind());
+    }
+    let wait = Duration::from_millis(known.wait_ms).min(MAX_WAIT);
+    if !wait.is_zero() {
+        decided(&api, request, wait).await?;
     }
     let key = reader.clone();
     let receipts = work(&api, move |api| {
@@ -488,6 +501,22 @@ async fn reached(api: &Api, height: u64, within: Duration) -> bool {
     let reached = tokio::time::timeout(within, api.handle.wait_above(below));
     // `None`: the validator stops.
     matches!(reached.await, Ok(Some(_)))
+}
+
+/// Waits so long until a transaction is final here, which may not even have come.
+async fn decided(api: &Arc<Api>, id: TxId, within: Duration) -> Result<(), Failure> {
+    let end = tokio::time::Instant::now() + within;
+    loop {
+        let height = api.handle.status().head.height;
+        let outcome = work(api, move |api| Ok(api.keeper.outcome(&api.handle, &id)));
+        if let TxOutcome::Final(_) | TxOutcome::Refused(_) = outcome.await? {
+            return Ok(());
+        }
+        let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
+        if !matches!(next.await, Ok(Some(_))) {
+            return Ok(());
+        }
+    }
 }
 
 /// Waits until it is known what became of a transaction, or not for long.

@@ -61,6 +61,12 @@ impl Failure {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CS-API-20", detail)
     }
 
+    /// More is asked for than an answer holds.
+    pub(super) fn too_much(most: &str) -> Self {
+        let detail = format!("more is asked for than {most}; ask for fewer");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "CS-API-29", detail)
+    }
+
     /// A range of which there is nothing.
     pub(super) fn no_such_range(len: u64) -> Self {
         let detail = format!("there are {len} bytes, and none in this range");
