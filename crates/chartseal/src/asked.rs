@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use chartseal_api::StateAsk;
 use chartseal_audit::TrustPolicy;
-use chartseal_client::{Light, LightError, PartialState, ProvedValues, ReadError, Reading, Remote};
+use chartseal_client::{
+    ClientError, Light, LightError, NodeFault, PartialState, ProvedValues, ReadError, Reading,
+    Remote,
+};
 use chartseal_ledger::state::Shared;
 use chartseal_ledger::{Genesis, State};
 use chartseal_merkle::MapKey;
@@ -79,7 +82,7 @@ impl Asked {
         });
         let found = found.map_err(|error| match error {
             ReadError::Fetch(error) => error,
-            _ => Error::Malformed("the state's values"),
+            _ => Error::Endless,
         })?;
         self.follow_committee()?;
         Ok(found)
@@ -115,9 +118,10 @@ impl Asked {
     ) -> Result<bool, Error> {
         let seen = self.height();
         let next = (seen.saturating_add(1), wait);
-        let proved = self
-            .believed
-            .values(nodes, first, keys, next, wait + GRACE)?;
+        let proved = self.believed.values(nodes, first, keys, next, wait + GRACE);
+        let Some(proved) = none_if_behind(proved)? else {
+            return Ok(false);
+        };
         self.state.take(proved);
         self.follow_committee()?;
         Ok(self.height() > seen)
@@ -148,10 +152,11 @@ impl Asked {
     ) -> Result<bool, Error> {
         let id = *id;
         let ask = move |node: &Remote| node.transaction_proof(&id);
-        self.believed.ask(nodes, first, GRACE, ask, |light, found| {
+        let is_final = self.believed.ask(nodes, first, GRACE, ask, |light, found| {
             let found = found.map(|found| light.judge_transaction(&id, found));
             Ok(found.transpose()?.is_some())
-        })
+        });
+        Ok(none_if_behind(is_final)? == Some(true))
     }
 
     /// Trusts the committee in office from now on, as the one before did.
@@ -192,11 +197,7 @@ impl Believed {
         nodes: &[Remote],
         first: &mut usize,
         within: Duration,
-        ask: impl Fn(&Remote) -> Result<A, chartseal_client::ClientError>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
+        ask: impl Fn(&Remote) -> Result<A, ClientError> + Clone + Send + Sync + 'static,
         judge: impl Fn(&mut Light, A) -> Result<T, LightError>,
     ) -> Result<T, Error> {
         let mut failed = None;
@@ -248,6 +249,14 @@ impl Believed {
         self.light = Light::new(policy);
         self.light.seen(height);
         Ok(())
+    }
+}
+
+/// Nothing, if those that answer are not as far as what was seen: they may come to it.
+fn none_if_behind<T>(told: Result<T, Error>) -> Result<Option<T>, Error> {
+    match told {
+        Err(Error::Light(why)) if why.fault() == NodeFault::Behind => Ok(None),
+        told => told.map(Some),
     }
 }
 

@@ -50,6 +50,9 @@ pub enum Error {
     /// What a node says is not proved.
     #[error(transparent)]
     Light(Box<LightError>),
+    /// What is read of the state leads to other values again and again: of many it has to look at all, whatever it finds.
+    #[error("what is read of the state leads to other values again and again")]
+    Endless,
     /// Who asks for values has no whole state.
     #[error(
         "the chain is not followed here, so there is no whole state: `read` asks for what it takes of it"

@@ -50,6 +50,21 @@ const MAX_ENTRIES: usize = 4_096;
 /// The most histories of an export.
 const MAX_SECTIONS: usize = 64;
 
+/// As far as a client's chain goes, and how long it would have the node wait.
+#[derive(Deserialize)]
+pub(super) struct Known {
+    #[serde(default)]
+    height: u64,
+    #[serde(default)]
+    wait_ms: u64,
+}
+
+impl Known {
+    fn wait(&self) -> Duration {
+        Duration::from_millis(self.wait_ms).min(MAX_WAIT)
+    }
+}
+
 /// The genesis: who founded the network, and what holds in it.
 #[utoipa::path(
     get,
@@ -219,14 +234,6 @@ pub(super) async fn value(State(api): Asked, Named(key): Named<String>) -> Answe
     Ok(encoded(&certified(&api).await?.prove_value(&key)))
 }
 
-#[derive(Deserialize)]
-pub(super) struct NotBefore {
-    #[serde(default)]
-    height: u64,
-    #[serde(default)]
-    wait_ms: u64,
-}
-
 /// What the state has under some keys after one block, with proofs: the newest, or what there is when the wait ends.
 #[utoipa::path(
     post,
@@ -244,15 +251,14 @@ pub(super) struct NotBefore {
 )]
 pub(super) async fn values(
     State(api): Asked,
-    Queried(ask): Queried<NotBefore>,
+    Queried(known): Queried<Known>,
     Sent(body): Sent,
 ) -> Answer {
     let StateAsk { keys } = read("a question for values", &body)?;
     if keys.len() > MAX_KEYS {
         return Err(Failure::too_much("the values of 4,096 keys"));
     }
-    let wait = Duration::from_millis(ask.wait_ms).min(MAX_WAIT);
-    reached(&api, ask.height, wait).await;
+    reached(&api, known.height, known.wait()).await;
     let at = certified(&api).await?;
     work(&api, move |_| {
         let proof = at.prove_values(&keys, MAX_VALUE_BYTES);
@@ -440,14 +446,6 @@ pub(super) fn deposited(api: &Api, done: crate::Deposited) -> Deposited {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Known {
-    #[serde(default)]
-    height: u64,
-    #[serde(default)]
-    wait_ms: u64,
-}
-
 /// This custodian's shares for a request that the newest final state permits. It may be asked before the request is final.
 #[utoipa::path(
     post,
@@ -472,9 +470,8 @@ pub(super) async fn release(
     if !reached(&api, known.height, MAX_WAIT).await {
         return Err(Failure::behind());
     }
-    let wait = Duration::from_millis(known.wait_ms).min(MAX_WAIT);
-    if !wait.is_zero() {
-        decided(&api, request, wait).await?;
+    if !known.wait().is_zero() {
+        decided(&api, request, known.wait()).await?;
     }
     let key = reader.clone();
     let receipts = work(&api, move |api| {
