@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chartseal_codec::from_bytes;
 use chartseal_envelope::open_text;
 use chartseal_ledger::body::{EmergencyDeclared, EmergencyReviewed};
@@ -18,7 +20,7 @@ pub struct Clinician {
     pub(crate) person: Person,
     org: OrgId,
     /// Deals that a custodian has not acknowledged yet; kept to send them again.
-    pub(crate) outbox: Vec<Parcel>,
+    pub(crate) outbox: Vec<Arc<Parcel>>,
 }
 
 impl Clinician {

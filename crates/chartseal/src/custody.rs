@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
 use std::ops::Range;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -30,21 +31,27 @@ const GROUPS_AT_ONCE: usize = MAX_PART / GROUP;
 pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
 
 impl Network {
-    /// Gives a custodian sealed records with its shares; `None` if there is no such custodian.
-    pub(crate) fn deposit(&mut self, parcel: &Parcel) -> Option<Result<Deposited, NodeError>> {
-        match &mut self.place {
-            Place::Here(ordering) => {
-                let mut nodes = ordering.replicas_mut().iter_mut();
-                let node = nodes.find(|node| node.org() == parcel.to)?;
-                Some(match &parcel.sealed {
-                    Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
-                    Sealed::Uploaded(front) => {
-                        node.deposit_uploaded(std::slice::from_ref(front.as_ref()), &parcel.deal)
-                    }
-                })
-            }
-            Place::There(there) => there.deposit(parcel),
-        }
+    /// Gives custodians sealed records with their shares. What came of each parcel; `None` if there is no such custodian, or
+    /// it has not answered.
+    pub(crate) fn deposit(
+        &mut self,
+        parcels: &[Arc<Parcel>],
+    ) -> Vec<Option<Result<Deposited, NodeError>>> {
+        let ordering = match &mut self.place {
+            Place::Here(ordering) => ordering,
+            Place::There(there) => return there.deposit(parcels),
+        };
+        let mut deposit = |parcel: &Parcel| {
+            let mut nodes = ordering.replicas_mut().iter_mut();
+            let node = nodes.find(|node| node.org() == parcel.to)?;
+            Some(match &parcel.sealed {
+                Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
+                Sealed::Uploaded(front) => {
+                    node.deposit_uploaded(std::slice::from_ref(front.as_ref()), &parcel.deal)
+                }
+            })
+        };
+        parcels.iter().map(|parcel| deposit(parcel)).collect()
     }
 
     /// Gives a custodian a sealed record's body, and goes on with it where that was cut short.
@@ -144,30 +151,35 @@ impl Network {
         self.read(|state| deals.iter().filter(|deal| is_durable(state, deal)).count())
     }
 
-    /// Waits until the chain has a custodian's acknowledgements of what it took, if it puts them there itself.
-    pub(crate) fn await_acknowledgements(
-        &mut self,
-        of: &OrgId,
-        fronts: &[&EnvelopeFront],
-    ) -> Result<(), Error> {
+    /// Waits until the chain has custodians' acknowledgements of what they took, if they put them there themselves.
+    pub(crate) fn await_acknowledgements(&mut self, of: &[&Parcel]) -> Result<(), Error> {
         let Place::There(there) = &mut self.place else {
             return Ok(());
         };
-        there.until(|state| {
-            is_each(fronts, |front| {
-                let record = front.record();
-                let header = HeaderDigest(front.header.digest().0);
-                let index = index_for(state, of, &record);
-                // One that was amended or erased meanwhile is not acknowledged any more.
-                let is_newest = state.record(&record).is_some_and(|it| it.header == header);
-                let deposit = state.deposit(&header);
-                let is_acknowledged = deposit.is_some_and(|it| {
-                    index.is_none_or(|index| it.is_acknowledged_by(index.get().into()))
-                });
-                !is_newest || is_acknowledged
-            })
-        })?;
-        Ok(())
+        let is_acknowledged = |state: State<'_>, by: &OrgId, front: &EnvelopeFront| {
+            let record = front.record();
+            let header = HeaderDigest(front.header.digest().0);
+            let index = index_for(state, by, &record);
+            // One that was amended or erased meanwhile is not acknowledged any more.
+            let is_newest = state.record(&record).is_some_and(|it| it.header == header);
+            let deposit = state.deposit(&header);
+            let is_acknowledged = deposit.is_some_and(|it| {
+                index.is_none_or(|index| it.is_acknowledged_by(index.get().into()))
+            });
+            !is_newest || is_acknowledged
+        };
+        let mut by: BTreeMap<OrgId, Vec<&EnvelopeFront>> = BTreeMap::new();
+        for parcel in of {
+            by.entry(parcel.to)
+                .or_default()
+                .extend(parcel.sealed.fronts());
+        }
+        there.until_all(by.len(), |state| {
+            let are_acknowledged = by
+                .iter()
+                .map(|(org, fronts)| is_each(fronts, |front| is_acknowledged(state, org, front)));
+            are_acknowledged.filter(|are| *are).count()
+        })
     }
 
     /// Asks every custodian for its shares for a request, after its receipt is final.
@@ -273,7 +285,7 @@ impl Network {
     }
 
     /// Has every custodian destroy what it holds of an erased record, and attest it. Those in other processes do both by
-    /// themselves; it is waited for, for a minute.
+    /// themselves; it is waited for, for a minute, or ten seconds once all have that can't be faulty.
     pub(crate) fn destroy(&mut self, record: &RecordId) -> Result<(), Error> {
         let orgs = self.organizations();
         let missing = self.read(|state| {
@@ -297,7 +309,12 @@ impl Network {
                 self.submit_all(attestations)?;
             }
             Place::There(there) => {
-                there.until(|state| is_each(&missing, |org| state.has_destroyed(record, org)))?;
+                there.until_all(missing.len(), |state| {
+                    let missing = missing.iter();
+                    missing
+                        .filter(|org| state.has_destroyed(record, org))
+                        .count()
+                })?;
             }
         }
         Ok(())

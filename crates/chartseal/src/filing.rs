@@ -52,7 +52,7 @@ pub(crate) enum Sealed {
 }
 
 impl Sealed {
-    fn fronts(&self) -> Vec<&EnvelopeFront> {
+    pub(crate) fn fronts(&self) -> Vec<&EnvelopeFront> {
         match self {
             Self::Whole(envelopes) => envelopes.iter().map(|it| &it.front).collect(),
             Self::Uploaded(front) => vec![front],
@@ -130,8 +130,8 @@ impl Clinician {
         let mut acknowledgements = Vec::new();
         let mut delivered = Vec::with_capacity(self.outbox.len());
         let mut failure = None;
-        for parcel in &self.outbox {
-            let taken = match network.deposit(parcel) {
+        for done in network.deposit(&self.outbox) {
+            let taken = match done {
                 // The custodian was down when the body came: it fetches it from another one.
                 Some(Ok(taken)) if lacks_body(&taken) => {
                     delivered.push(false);
@@ -159,9 +159,9 @@ impl Clinician {
             network.submit_all(acknowledgements)?;
         }
         let sent = self.outbox.iter().zip(&delivered);
-        for (parcel, _) in sent.filter(|(_, delivered)| **delivered) {
-            network.await_acknowledgements(&parcel.to, &parcel.sealed.fronts())?;
-        }
+        let sent = sent.filter(|(_, delivered)| **delivered);
+        let sent: Vec<&Parcel> = sent.map(|(parcel, _)| parcel.as_ref()).collect();
+        network.await_acknowledgements(&sent)?;
         let mut delivered = delivered.into_iter();
         self.outbox.retain(|_| delivered.next() != Some(true));
         match failure {
@@ -269,11 +269,8 @@ impl Clinician {
             .collect();
         let envelopes = Arc::new(envelopes);
         for (to, deal) in custodians.orgs.into_iter().zip(deals) {
-            self.outbox.push(Parcel {
-                to,
-                sealed: Sealed::Whole(Arc::clone(&envelopes)),
-                deal,
-            });
+            let sealed = Sealed::Whole(Arc::clone(&envelopes));
+            self.outbox.push(Arc::new(Parcel { to, sealed, deal }));
         }
         self.deliver(network)?;
         Ok(headers)

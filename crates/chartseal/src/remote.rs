@@ -1,13 +1,17 @@
 //! A network whose nodes are processes of their own, reached over their service. Nobody's word is taken: this process
 //! follows the chain itself, by its committees' certificates, or asks for what is proved under one.
 
+mod histories;
+
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
+use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
@@ -49,8 +53,12 @@ const SHORT_WAIT: Duration = Duration::from_millis(20);
 const PART_GRACE: Duration = Duration::from_secs(2);
 /// How long custodians wait for a request of which they heard before it was final.
 const EARLY: Duration = Duration::from_secs(10);
+/// How much longer custodians may take that may be faulty, once all others have done something.
+const LATE: Duration = Duration::from_secs(10);
 /// How long a node may take to get as far as this process.
 const LEVEL: Duration = Duration::from_secs(10);
+/// How many KEM keys are remembered: some 1.2 kB each.
+const MAX_KEM_KEYS: usize = 1_024;
 /// How many transactions wait at a time: fewer than a pool takes of one key.
 const AT_ONCE: usize = 128;
 
@@ -64,6 +72,10 @@ pub(crate) struct There {
     id: ChainId,
     log_keys: BTreeMap<OrgId, VerifierKey>,
     chain: Chain,
+    /// How many nodes may be down, hang or lie.
+    faulty: usize,
+    /// Keys that were asked for. Their ids name them for good.
+    kem_keys: Mutex<BTreeMap<[u8; 32], KemPublicKey>>,
     /// Which node is asked first: who answered last, and had something new.
     source: AtomicUsize,
     /// Custodians' answers for a request for which they were asked before it was final.
@@ -106,15 +118,19 @@ impl There {
     }
 
     /// These nodes, with the newest state.
-    pub(crate) fn new(nodes: Vec<Remote>, genesis: &Genesis, knows: Knows) -> Result<Self, Error> {
+    pub(crate) fn new(
+        mut nodes: Vec<Remote>,
+        genesis: &Genesis,
+        knows: Knows,
+    ) -> Result<Self, Error> {
         let id = genesis.chain_id();
         let origin = origin(&id);
-        // A node that is down now has no key in the trust policy: its exports are not asked for.
         let founders = genesis.committee();
-        let nodes_of_founders = nodes
-            .iter()
-            .filter(|node| founders.index_of(&node.org()).is_some());
-        let of_founders: Vec<Remote> = nodes_of_founders.cloned().collect();
+        // Founders come first, and sign in the committee's order.
+        nodes.sort_by_key(|node| founders.index_of(&node.org()).unwrap_or(u64::MAX));
+        let is_founder = |node: &&Remote| founders.index_of(&node.org()).is_some();
+        let of_founders: Vec<Remote> = nodes.iter().filter(is_founder).cloned().collect();
+        // A node that is down now has no key in the trust policy: its exports are not asked for.
         let keys = Answers::of(&of_founders, Remote::log_key).gather(|came| {
             let count = came.iter().filter(|(_, key)| key.is_ok()).count() as u64;
             count >= founders.quorum()
@@ -136,6 +152,8 @@ impl There {
             id,
             log_keys,
             chain,
+            faulty: usize::try_from(founders.f()).unwrap_or(usize::MAX),
+            kem_keys: Mutex::default(),
             source: AtomicUsize::new(0),
             early: None,
         };
@@ -279,6 +297,29 @@ impl There {
         self.ask_for(PART_GRACE, ask, |bytes| Some(bytes).filter(&is_it))
     }
 
+    /// Waits until `of` are so, as `count` counts them; of those that may be down or lie, not for long.
+    pub(crate) fn until_all(
+        &mut self,
+        of: usize,
+        count: impl Fn(State<'_>) -> usize,
+    ) -> Result<(), Error> {
+        if of == 0 {
+            return Ok(());
+        }
+        let since = Cell::new(None);
+        let faulty = self.faulty;
+        self.until(|state| {
+            let count = count(state);
+            if count + faulty < of {
+                return false;
+            }
+            let enough_since = since.get().unwrap_or_else(Instant::now);
+            since.set(Some(enough_since));
+            count >= of || enough_since.elapsed() >= LATE
+        })?;
+        Ok(())
+    }
+
     /// Waits until something holds, or not for long.
     pub(crate) fn until(&mut self, holds: impl Fn(State<'_>) -> bool) -> Result<bool, Error> {
         let end = Instant::now() + PATIENCE;
@@ -377,7 +418,18 @@ impl There {
 
     pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, Error> {
         let id = *id;
-        self.first(move |node| node.kem_key(&id))
+        if let Some(key) = lock(&self.kem_keys).get(&id) {
+            return Ok(Some(key.clone()));
+        }
+        let found = self.first(move |node| node.kem_key(&id))?;
+        if let Some(key) = &found {
+            let mut known = lock(&self.kem_keys);
+            if known.len() >= MAX_KEM_KEYS {
+                known.clear();
+            }
+            known.insert(id, key.clone());
+        }
+        Ok(found)
     }
 
     pub(crate) fn text(&self, tx: &TxId, commitment: &Hash) -> Result<Option<SealedText>, Error> {
@@ -407,17 +459,46 @@ impl There {
         &self.nodes
     }
 
-    pub(crate) fn deposit(&self, parcel: &Parcel) -> Option<Result<Deposited, NodeError>> {
-        let to = &parcel.to;
-        let node = self.nodes.iter().find(|node| node.org() == *to)?;
-        let done = self.level(node).and_then(|()| match &parcel.sealed {
-            Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
-            Sealed::Uploaded(front) => node.deposit_uploaded(&Redeal {
-                fronts: vec![front.as_ref().clone()],
-                deal: parcel.deal.clone(),
-            }),
+    /// Gives custodians their parcels, all at a time; of those that may be down or hang, nobody is waited for for long. What
+    /// came of each, as far as it is known.
+    pub(crate) fn deposit(
+        &self,
+        parcels: &[Arc<Parcel>],
+    ) -> Vec<Option<Result<Deposited, NodeError>>> {
+        let height = self.height();
+        let to = parcels.iter().map(|parcel| {
+            let mut nodes = self.nodes.iter();
+            let node = nodes.find(|node| node.org() == parcel.to).cloned();
+            (node, Arc::clone(parcel))
         });
-        Some(taken(to, done))
+        let to: Vec<(Option<Remote>, Arc<Parcel>)> = to.collect();
+        let answers = Answers::of(&to, move |(node, parcel)| {
+            let node = node.as_ref()?;
+            let done = level(node, height).and_then(|()| match &parcel.sealed {
+                Sealed::Whole(envelopes) => node.deposit(envelopes, &parcel.deal),
+                Sealed::Uploaded(front) => node.deposit_uploaded(&Redeal {
+                    fronts: vec![front.as_ref().clone()],
+                    deal: parcel.deal.clone(),
+                }),
+            });
+            Some(taken(&parcel.to, done))
+        });
+        let faulty = self.faulty;
+        let came = answers.with_grace(LATE).gather(|came| {
+            let came: BTreeSet<usize> = came.iter().map(|(place, _)| *place).collect();
+            let parcels = parcels.iter().enumerate();
+            let open = parcels.filter(|(place, _)| !came.contains(place));
+            let waited_for: BTreeSet<OrgId> = open.map(|(_, parcel)| parcel.to).collect();
+            waited_for.len() <= faulty
+        });
+        let mut done: Vec<Option<Result<Deposited, NodeError>>> = Vec::new();
+        done.resize_with(parcels.len(), || None);
+        for (place, answer) in came {
+            if let Some(done) = done.get_mut(place) {
+                *done = answer;
+            }
+        }
+        done
     }
 
     pub(crate) fn upload(
@@ -428,7 +509,9 @@ impl There {
     ) -> Result<(), Error> {
         let node = self.nodes.iter().find(|node| node.org() == *to);
         let node = node.ok_or(Error::NoOffice(*to))?;
-        self.level(node)?;
+        if !self.is_level(node) {
+            return Err(NodeError::Stopped(*to).into());
+        }
         let header = HeaderDigest(outline.front.header.digest().0);
         let mut done = node.begin_upload(outline)?;
         let mut again = 0;
@@ -460,8 +543,10 @@ impl There {
         redeal: &Redeal,
     ) -> Option<Result<Deposited, NodeError>> {
         let node = self.nodes.iter().find(|node| node.org() == *to)?;
-        let done = self.level(node);
-        Some(taken(to, done.and_then(|()| node.redeal(redeal))))
+        if !self.is_level(node) {
+            return Some(Err(NodeError::Stopped(*to)));
+        }
+        Some(taken(to, node.redeal(redeal)))
     }
 
     /// Every custodian's answer; once enough are there, of those that take no longer than `grace`. Their receipts are on the
@@ -556,171 +641,17 @@ impl There {
         (given, were_enough)
     }
 
-    /// A history's entries up to the state that is followed, which says whether they are all.
-    pub(crate) fn history(
-        &self,
-        person: &Person,
-        subject: &Subject,
-        now: Time,
-    ) -> Result<Vec<Vec<u8>>, Error> {
-        let frontier = self.read(|state| state.frontier(subject))?;
-        let mut failed = None;
-        for node in &self.nodes {
-            match self.history_of(node, person, subject, now, frontier.size()) {
-                Ok(entries) if root(&entries) == frontier.root() => return Ok(entries),
-                Ok(_) => failed = Some(Error::Malformed("a history")),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.unwrap_or(Error::NobodyThere))
-    }
-
-    /// A history as it grows, told by the first node that does.
-    pub(crate) fn watch(
-        &self,
-        person: &Person,
-        subject: &Subject,
-        from: u64,
-        now: Time,
-    ) -> Result<Watch, Error> {
-        let mut failed = Error::NobodyThere;
-        for node in &self.nodes {
-            let ask = HistoryAsk {
-                subject: *subject,
-                from,
-            };
-            let asked = self.signed(node, person, now, ask)?;
-            match self.level(node).and_then(|()| node.watch(&asked)) {
-                Ok(entries) => return Ok(Watch::of(entries)),
-                Err(error) => failed = error.into(),
-            }
-        }
-        Err(failed)
-    }
-
-    fn history_of(
-        &self,
-        node: &Remote,
-        person: &Person,
-        subject: &Subject,
-        now: Time,
-        size: u64,
-    ) -> Result<Vec<Vec<u8>>, Error> {
-        self.level(node)?;
-        let mut entries: Vec<Vec<u8>> = Vec::new();
-        while (entries.len() as u64) < size {
-            let ask = HistoryAsk {
-                subject: *subject,
-                from: entries.len() as u64,
-            };
-            let some = node.history(&self.signed(node, person, now, ask)?)?.entries;
-            if some.is_empty() {
-                break;
-            }
-            entries.extend(some.into_iter().map(|entry| entry.0));
-        }
-        entries.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        Ok(entries)
-    }
-
-    /// An export under a checkpoint that so many validators have cosigned, the first ones of those that answer.
-    pub(crate) fn export(
-        &self,
-        person: &Person,
-        request: &ExportRequest,
-        now: Time,
-        cosigners: usize,
-    ) -> Result<String, Error> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let mut failed = None;
-            for node in &self.nodes {
-                match self.export_of(node, person, request, now, cosigners) {
-                    Ok(export) => return Ok(export),
-                    Err(error) => failed = Some(error),
-                }
-            }
-            // The newest block has no certificate yet, or another one came in between.
-            if Instant::now() >= end {
-                return Err(failed.unwrap_or(Error::NobodyThere));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn export_of(
-        &self,
-        node: &Remote,
-        person: &Person,
-        request: &ExportRequest,
-        now: Time,
-        cosigners: usize,
-    ) -> Result<String, Error> {
-        self.level(node)?;
-        let issued = node.checkpoint()?;
-        let mut signed_note =
-            SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
-        for other in &self.nodes {
-            // The log's own signature is the first.
-            if signed_note.signatures.len() > cosigners {
-                break;
-            }
-            // One that has not got so far, or is down, does not sign.
-            let Ok(line) = other.cosign(&signed_note.text) else {
-                continue;
-            };
-            let signed = SignedNote::parse(&format!("{}\n{line}", signed_note.text));
-            signed_note
-                .signatures
-                .extend(signed.into_iter().flat_map(|it| it.signatures));
-        }
-        if signed_note.signatures.len() <= cosigners {
-            return Err(Error::TooFewSigners {
-                needed: cosigners,
-                found: signed_note.signatures.len().saturating_sub(1),
-            });
-        }
-        let sections = request.histories.iter();
-        let sections = sections.map(|(subject, first)| Section {
-            subject: *subject,
-            first: *first,
-        });
-        let ask = ExportAsk {
-            sections: sections.collect(),
-            log_size: request.log_size,
-            note: signed_note.to_string(),
-        };
-        Ok(node.export(&self.signed(node, person, now, ask)?)?)
-    }
-
-    fn signed<T: chartseal_codec::Encode>(
-        &self,
-        node: &Remote,
-        person: &Person,
-        now: Time,
-        ask: T,
-    ) -> Result<Signed<T>, Error> {
-        let chain = self.id;
-        let nonce = RandomId::random()?.0;
-        let sign = |message: &[u8]| person.sign(message);
-        let key = person.public_key();
-        Ok(Signed::new(
-            (&chain, &node.org()),
-            key,
-            now,
-            nonce,
-            ask,
-            sign,
-        ))
-    }
-
-    fn level(&self, node: &Remote) -> Result<(), ClientError> {
-        level(node, self.height())
+    /// Whether a node has the newest block that is known here, or gets it soon.
+    fn is_level(&self, node: &Remote) -> bool {
+        let height = self.height();
+        let mut answers = Answers::of(slice::from_ref(node), move |node| level(node, height));
+        answers.are_open(LATE, |_| false);
+        matches!(answers.end().pop(), Some((_, Ok(()))))
     }
 }
 
-fn lock(asked: &Mutex<Asked>) -> MutexGuard<'_, Asked> {
-    asked.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the next blocks, from the first node that has some that are certified. Whether there were any, and the transactions
@@ -852,13 +783,6 @@ fn taken(
         acknowledgements: Vec::new(),
         refused,
     })
-}
-
-/// The root of a history of these entries.
-fn root(entries: &[Vec<u8>]) -> Hash {
-    let mut log = Frontier::new();
-    Entry::append(&mut log, entries);
-    log.root()
 }
 
 /// What another process' node says, as one in this process would.

@@ -142,7 +142,7 @@ impl Clinician {
         let deals = deal(&[&dealer], &custodians.kem_keys)?;
         for (to, deal) in custodians.orgs.into_iter().zip(deals) {
             let sealed = Sealed::Uploaded(Arc::new(front.clone()));
-            self.outbox.push(Parcel { to, sealed, deal });
+            self.outbox.push(Arc::new(Parcel { to, sealed, deal }));
         }
         let sent = self.resume(network, record, scratch);
         sent.map_err(|why| Error::NotSent {

@@ -80,8 +80,7 @@ pub struct Sizes {
     pub plaintext: u64,
     /// Their sealed bodies, at one organization.
     pub ciphertext: u64,
-    /// All blocks.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// All blocks, if they are held.
     pub chain: Option<u64>,
     /// The exported history.
     pub export: u64,

@@ -18,6 +18,7 @@ use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_ledger::Genesis;
 use chartseal_wire::PatientId;
 
+use crate::schema;
 use crate::service::{remote, serving};
 use crate::support::run;
 
@@ -133,7 +134,9 @@ fn the_whole_visit_is_held_by_who_executes_no_block() {
     }
     assert_eq!(report["records"], 48);
     assert_eq!(report["verdict"]["result"], "proved");
-    assert!(report["sizes"].get("chain").is_none(), "no chain is here");
+    assert!(report["sizes"]["chain"].is_null(), "no chain is here");
+    let schema = schema::read("demo.schema.json");
+    assert_eq!(schema::faults(&schema, &report), Vec::<String>::new());
 }
 
 /// Of four nodes one lies about the state, one repeats itself, and one is down: what they are asked for comes from the fourth.
