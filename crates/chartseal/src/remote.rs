@@ -15,31 +15,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
-    ExportAsk, HistoryAsk, KemKey, MAX_PART, Outline, Redeal, ReleaseAsk, Section, Signed,
-    StateAsk, Submission, TxOutcome,
+    KemKey, MAX_PART, Outline, Redeal, ReleaseAsk, StateAsk, Submission, TxOutcome,
 };
 use chartseal_client::{ClientError, Follower, Remote};
-use chartseal_envelope::{KemPublicKey, RecordId as RandomId};
+use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::state::Permit;
 use chartseal_ledger::{Genesis, SignedTransaction, State};
-use chartseal_merkle::Frontier;
 use chartseal_node::serve::Config;
-use chartseal_node::{DepositFault, Deposited, Envelope, ExportRequest, NodeError};
+use chartseal_node::{DepositFault, Deposited, Envelope, NodeError};
 use chartseal_vault::GROUP;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
-    ActorId, BlockHeader, ChainId, Entry, Hash, HeaderDigest, OrgId, RecordId, RequestId,
-    SealedText, SignedNote, Subject, Time, TxId, VerifierKey,
+    ActorId, BlockHeader, ChainId, Hash, HeaderDigest, OrgId, RecordId, RequestId, SealedText,
+    TxId, VerifierKey,
 };
 
 use crate::asked::{Asked, log_key_of};
 use crate::custody::{Given, index_for};
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
-use crate::person::Person;
 use crate::reading::Expected;
 use crate::several::{Answers, GRACE, ask_in_turn};
-use crate::watch::Watch;
 
 /// How often a part of a body is sent without anything coming of it.
 const UPLOADS_AGAIN: usize = 3;

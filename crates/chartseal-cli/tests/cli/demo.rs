@@ -114,10 +114,12 @@ fn the_schema_refuses_documents_that_are_not_a_demos() {
     let schema = schema::read("demo.schema.json");
     let document = run(["demo", "--json"]).json();
     for spoiled in schema::spoiled(&document) {
-        // `timings_ms` may have more steps than eleven, `promises` have names of their own.
-        let only_more_timings = spoiled["timings_ms"]["Stranger!"] == "x";
+        // `timings_ms` may have more steps than eleven, or lack one that is not made on a network of processes.
+        let timings = &spoiled["timings_ms"];
+        let are_others = timings["Stranger!"] == "x" || timings["08_faulty_custodians"].is_null();
+        let has_timings = timings.is_object();
         assert!(
-            only_more_timings || !schema::faults(&schema, &spoiled).is_empty(),
+            has_timings && are_others || !schema::faults(&schema, &spoiled).is_empty(),
             "{spoiled}"
         );
     }
