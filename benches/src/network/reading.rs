@@ -179,6 +179,7 @@ pub fn read() -> Result<Vec<Figure>> {
     let chart_light = (0..FEW).map(|_| Ok(cast.read(&records, Purpose::Treat)?.opened));
     let chart_light = chart_light.collect::<Result<Vec<_>>>()?;
     cast.network = followed;
+    cast.network.refresh()?;
     drivers.end()?;
     await_empty(&cluster)?;
 

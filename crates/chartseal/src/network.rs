@@ -617,8 +617,25 @@ impl Network {
         self.nodes().iter().filter(|node| node.is_running())
     }
 
+    /// Gets to know what became final meanwhile, where nodes are processes of their own. Verbs that change something do so
+    /// themselves if that was not just now; who only looks calls this first.
+    ///
+    /// # Errors
+    /// [`Error`] if no node tells what is newer, or that nothing is.
+    pub fn refresh(&mut self) -> Result<(), Error> {
+        match &mut self.place {
+            Place::Here(_) => Ok(()),
+            Place::There(there) => there.refresh(),
+        }
+    }
+
     /// The height up to which a transaction made now is valid.
-    pub(crate) fn expiry(&self) -> Result<u64, Error> {
+    pub(crate) fn expiry(&mut self) -> Result<u64, Error> {
+        if let Place::There(there) = &mut self.place
+            && there.is_old()
+        {
+            there.refresh()?;
+        }
         Ok(self.tip()?.height.saturating_add(EXPIRES_AFTER))
     }
 

@@ -58,6 +58,8 @@ const MAX_KEM_KEYS: usize = 1_024;
 /// How many transactions wait at a time: fewer than a pool takes of one key.
 const AT_ONCE: usize = 128;
 
+/// For how long what is known of the chain is new enough to act by.
+const FRESH: Duration = Duration::from_secs(2);
 /// How long a transaction may wait before it is handed in again, to another node: who took it may have dropped it.
 const DROPPED: Duration = Duration::from_secs(3);
 
@@ -68,6 +70,8 @@ pub(crate) struct There {
     id: ChainId,
     log_keys: BTreeMap<OrgId, VerifierKey>,
     chain: Chain,
+    /// When that was the newest, as some node said.
+    known_at: Instant,
     /// How many nodes may be down, hang or lie.
     faulty: usize,
     /// Keys that were asked for. Their ids name them for good.
@@ -148,13 +152,31 @@ impl There {
             id,
             log_keys,
             chain,
+            known_at: Instant::now(),
             faulty: usize::try_from(founders.f()).unwrap_or(usize::MAX),
             kem_keys: Mutex::default(),
             source: AtomicUsize::new(0),
             early: None,
         };
-        while there.follow(Duration::ZERO)? {}
+        there.refresh()?;
         Ok(there)
+    }
+
+    /// Gets to know all that is final, as more nodes say than may be keeping something back.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        let mut in_agreement = 0;
+        while in_agreement <= self.faulty.min(self.nodes.len().saturating_sub(1)) {
+            // Who has nothing new is not asked again the next time.
+            let is_new = self.follow(Duration::ZERO)?;
+            in_agreement = if is_new { 0 } else { in_agreement + 1 };
+        }
+        Ok(())
+    }
+
+    /// Whether what is known here may be far from the newest: on a busy chain a transaction that was made by it would have
+    /// expired.
+    pub(crate) fn is_old(&self) -> bool {
+        self.known_at.elapsed() > FRESH
     }
 
     /// The chain, if it is followed.
@@ -231,6 +253,7 @@ impl There {
         if !found.0 {
             self.pass_over();
         }
+        self.known_at = Instant::now();
         Ok(found)
     }
 
