@@ -17,11 +17,9 @@ use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{BlockHeader, Committee, OrgId, TxId, VerifierKey};
 
 use crate::error::Error;
+use crate::remote::LEVEL;
 use crate::several::{GRACE, ask_in_turn};
 use crate::trust::committee_policy;
-
-/// How long a node may take to get as far as this app has seen.
-const LEVEL: Duration = Duration::from_secs(10);
 
 /// What is known of the chain.
 #[derive(Debug)]
@@ -127,7 +125,7 @@ impl Asked {
         Ok(self.height() > seen)
     }
 
-    /// Whether something holds; if not, waits so long for a block after which it may. Then whether there is one.
+    /// Whether something holds; if not, waits so long for a block after which it may.
     pub(crate) fn holds_or_wait(
         &mut self,
         nodes: &[Remote],
@@ -161,9 +159,12 @@ impl Asked {
 
     /// Trusts the committee in office from now on, as the one before did.
     fn follow_committee(&mut self) -> Result<(), Error> {
-        let Reading { answer, .. } = self.state.read(|state| state.committee().clone());
-        let Some(committee) = answer.filter(|now| now.epoch() > self.believed.committee.epoch())
-        else {
+        let trusted = self.believed.committee.epoch();
+        let Reading { answer, .. } = self.state.read(|state| {
+            let now = state.committee();
+            (now.epoch() > trusted).then(|| now.clone())
+        });
+        let Some(committee) = answer.flatten() else {
             return Ok(());
         };
         self.believed.committee = committee;
@@ -265,8 +266,7 @@ fn policy(
     log_keys: &BTreeMap<OrgId, VerifierKey>,
     committee: &Committee,
 ) -> Result<TrustPolicy, Error> {
-    let log_keys: Vec<VerifierKey> = log_keys.values().cloned().collect();
-    let text = committee_policy(origin, &log_keys, committee);
+    let text = committee_policy(origin, log_keys.values(), committee);
     TrustPolicy::parse(&text).map_err(|_| Error::Malformed("a trust policy"))
 }
 

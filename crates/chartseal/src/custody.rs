@@ -292,8 +292,7 @@ impl Network {
             let holds = |org: &&OrgId| {
                 index_for(state, org, record).is_some() && !state.has_destroyed(record, org)
             };
-            let missing: Vec<OrgId> = orgs.iter().filter(holds).copied().collect();
-            missing
+            orgs.iter().filter(holds).copied().collect::<Vec<OrgId>>()
         })?;
         match &mut self.place {
             Place::Here(ordering) => {

@@ -9,7 +9,6 @@ use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
-use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,7 +34,7 @@ use crate::custody::{Given, index_for};
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::reading::Expected;
-use crate::several::{Answers, GRACE, ask_in_turn};
+use crate::several::{Answers, GRACE, ask_in_turn, ask_within};
 
 /// How often a part of a body is sent without anything coming of it.
 const UPLOADS_AGAIN: usize = 3;
@@ -52,7 +51,7 @@ const EARLY: Duration = Duration::from_secs(10);
 /// How much longer custodians may take that may be faulty, once all others have done something.
 const LATE: Duration = Duration::from_secs(10);
 /// How long a node may take to get as far as this process.
-const LEVEL: Duration = Duration::from_secs(10);
+pub(crate) const LEVEL: Duration = Duration::from_secs(10);
 /// How many KEM keys are remembered: some 1.2 kB each.
 const MAX_KEM_KEYS: usize = 1_024;
 /// How many transactions wait at a time: fewer than a pool takes of one key.
@@ -203,7 +202,9 @@ impl There {
     pub(crate) fn tip(&self) -> Result<BlockHeader, Error> {
         match &self.chain {
             Chain::Followed(follower) => Ok(follower.head().head().clone()),
-            Chain::Asked(asked) => self.asking(|first| lock(asked).head(&self.nodes, first)),
+            Chain::Asked(asked) => {
+                asking(&self.source, |first| lock(asked).head(&self.nodes, first))
+            }
         }
     }
 
@@ -211,16 +212,10 @@ impl There {
     pub(crate) fn read<T>(&self, read: impl Fn(State<'_>) -> T) -> Result<T, Error> {
         match &self.chain {
             Chain::Followed(follower) => Ok(read(follower.head().state())),
-            Chain::Asked(asked) => self.asking(|first| lock(asked).read(&self.nodes, first, read)),
+            Chain::Asked(asked) => asking(&self.source, |first| {
+                lock(asked).read(&self.nodes, first, read)
+            }),
         }
-    }
-
-    /// Asks, beginning with the node that is asked first, and remembers which one that is now.
-    fn asking<T>(&self, ask: impl FnOnce(&mut usize) -> T) -> T {
-        let mut first = self.first_asked();
-        let told = ask(&mut first);
-        self.source.store(first, Ordering::Relaxed);
-        told
     }
 
     /// Gets to know what is newer, from the first node that has something that is certified. Whether there was anything.
@@ -236,19 +231,17 @@ impl There {
     ) -> Result<(bool, BTreeSet<TxId>), Error> {
         let found = match &mut self.chain {
             Chain::Followed(follower) => follow(&self.nodes, &self.source, follower, wait)?,
-            Chain::Asked(asked) => {
+            Chain::Asked(asked) => asking(&self.source, |first| {
                 let mut asked = lock(asked);
-                let mut first = self.source.load(Ordering::Relaxed);
-                let is_new = asked.wait(&self.nodes, &mut first, wait)?;
+                let is_new = asked.wait(&self.nodes, first, wait)?;
                 let mut settled = BTreeSet::new();
                 for id in open {
-                    if asked.is_final(&self.nodes, &mut first, id)? {
+                    if asked.is_final(&self.nodes, first, id)? {
                         settled.insert(*id);
                     }
                 }
-                self.source.store(first, Ordering::Relaxed);
-                (is_new, settled)
-            }
+                Ok::<_, Error>((is_new, settled))
+            })?,
         };
         if !found.0 {
             self.pass_over();
@@ -286,7 +279,7 @@ impl There {
             if let Some(found) = checked(self.ask(within, ask.clone()).ok()?) {
                 return Some(found);
             }
-            self.source.fetch_add(1, Ordering::Relaxed);
+            self.pass_over();
         }
         None
     }
@@ -346,7 +339,7 @@ impl There {
             let held = match &self.chain {
                 Chain::Followed(follower) => holds(follower.head().state()),
                 // What it looks at comes with the next block.
-                Chain::Asked(asked) => self.asking(|first| {
+                Chain::Asked(asked) => asking(&self.source, |first| {
                     let mut asked = lock(asked);
                     asked.holds_or_wait(&self.nodes, first, &holds, WAIT)
                 })?,
@@ -510,14 +503,10 @@ impl There {
             let waited_for: BTreeSet<OrgId> = open.map(|(_, parcel)| parcel.to).collect();
             waited_for.len() <= faulty
         });
-        let mut done: Vec<Option<Result<Deposited, NodeError>>> = Vec::new();
-        done.resize_with(parcels.len(), || None);
-        for (place, answer) in came {
-            if let Some(done) = done.get_mut(place) {
-                *done = answer;
-            }
-        }
-        done
+        let mut came: BTreeMap<usize, _> = came.into_iter().collect();
+        (0..parcels.len())
+            .map(|place| came.remove(&place).flatten())
+            .collect()
     }
 
     pub(crate) fn upload(
@@ -663,14 +652,26 @@ impl There {
     /// Whether a node has the newest block that is known here, or gets it soon.
     fn is_level(&self, node: &Remote) -> bool {
         let height = self.height();
-        let mut answers = Answers::of(slice::from_ref(node), move |node| level(node, height));
-        answers.are_open(LATE, |_| false);
-        matches!(answers.end().pop(), Some((_, Ok(()))))
+        let told = ask_within(node, LATE, move |node| level(node, height));
+        told.is_some_and(|told| told.is_ok())
     }
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks, beginning with the node that is asked first, and remembers which one that is now.
+fn asking<T>(source: &AtomicUsize, ask: impl FnOnce(&mut usize) -> T) -> T {
+    let mut first = source.load(Ordering::Relaxed);
+    let told = ask(&mut first);
+    source.store(first, Ordering::Relaxed);
+    told
+}
+
+/// Why the last of several nodes has no answer.
+fn last(mut why: Vec<ClientError>) -> Error {
+    why.pop().map_or(Error::NobodyThere, Error::from)
 }
 
 /// Takes the next blocks, from the first node that has some that are certified. Whether there were any, and the transactions
@@ -711,8 +712,7 @@ fn ask_last<T: Send + 'static>(
     ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
 ) -> Result<T, Error> {
     let first = source.load(Ordering::Relaxed) % nodes.len().max(1);
-    let (place, found) = ask_in_turn(nodes, first, within, ask)
-        .map_err(|mut why| why.pop().map_or(Error::NobodyThere, Error::from))?;
+    let (place, found) = ask_in_turn(nodes, first, within, ask).map_err(last)?;
     source.store(place, Ordering::Relaxed);
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! Asking several nodes, so that nobody waits for one that hangs: it takes a question and never answers.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -124,6 +125,17 @@ pub(crate) fn ask_in_turn<N: Clone + Send + 'static, T: Send + 'static, E: Send 
         }
     }
     Err(why)
+}
+
+/// A node's answer; `None` if it takes longer than `within`.
+pub(crate) fn ask_within<N: Clone + Send + 'static, T: Send + 'static>(
+    node: &N,
+    within: Duration,
+    ask: impl Fn(&N) -> T + Send + Sync + 'static,
+) -> Option<T> {
+    let mut answers = Answers::of(slice::from_ref(node), ask);
+    answers.are_open(within, |_| false);
+    answers.end().pop().map(|(_, answer)| answer)
 }
 
 /// Asks a node on a thread of its own, which ends with its answer, whether anybody waits for it or not.

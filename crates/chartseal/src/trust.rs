@@ -100,9 +100,9 @@ impl Network {
 }
 
 /// A policy that counts this committee's certificates. Its members vouch for handovers too, and are not asked for otherwise.
-pub(crate) fn committee_policy(
+pub(crate) fn committee_policy<'a>(
     origin: &str,
-    log_keys: &[VerifierKey],
+    log_keys: impl IntoIterator<Item = &'a VerifierKey>,
     committee: &Committee,
 ) -> String {
     let (mut lines, _) = known(origin, log_keys, committee);
@@ -113,14 +113,14 @@ pub(crate) fn committee_policy(
 
 /// A policy's lines of who is known: under which keys checkpoints are issued, each once, and who cosigns them. With the
 /// cosigners' names.
-fn known(
+fn known<'a>(
     origin: &str,
-    log_keys: &[VerifierKey],
+    log_keys: impl IntoIterator<Item = &'a VerifierKey>,
     committee: &Committee,
 ) -> (Vec<String>, Vec<String>) {
     let title = format!("# Chartseal: whose signatures count for the log {origin}");
     let mut seen = BTreeSet::new();
-    let log_keys = log_keys.iter().filter(|key| seen.insert(*key));
+    let log_keys = log_keys.into_iter().filter(|key| seen.insert(*key));
     let mut lines = vec![title];
     lines.extend(log_keys.map(|key| format!("log {key}")));
     let mut names = Vec::new();

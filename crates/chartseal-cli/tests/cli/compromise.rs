@@ -13,7 +13,7 @@ use chartseal::{
 };
 use chartseal_api::{Blocks, ReleaseAsk, Submission};
 use chartseal_audit::Rule;
-use chartseal_client::{ClientError, Follower};
+use chartseal_client::Follower;
 use chartseal_cluster::{Cluster, Serves, office};
 use chartseal_codec::{Bytes, from_bytes};
 use chartseal_consensus::Replica as _;
@@ -35,7 +35,8 @@ use chartseal_vault::{
 use chartseal_wire::history::Token;
 use chartseal_wire::{ActorId, Event, Hash, PatientId, SignedNote, Subject, TxId};
 
-use crate::service::{copied, remote, serving};
+use crate::parts::{code, people};
+use crate::service::{copied, genesis, remote, serving};
 
 const CONTENT: &str = "HbA1c 6.1 %, of a diabetes that nobody else shall know of";
 const REASON: &str = "follow-up, and nobody at the desk shall know";
@@ -56,16 +57,9 @@ struct Visit {
 impl Visit {
     fn new() -> Self {
         let cluster = serving(Serves::Encrypted);
-        let genesis = fs::read(cluster.place().join("genesis")).unwrap();
+        let genesis = genesis(&cluster);
         let mut network = Network::connect(&cluster.place()).unwrap();
-        let hospital = network.organizations()[1];
-        let mut enrol = || {
-            network
-                .enrol_practitioner(&hospital, &["physician"])
-                .unwrap()
-        };
-        let (mut author, mut doctor) = (enrol(), enrol());
-        let mut patient = network.enrol_patient(&hospital).unwrap();
+        let (mut author, mut doctor, mut patient) = people(&mut network);
         let kit = patient.filing_kit();
         let document = Document::new(Class::LABORATORY, "text/plain", CONTENT.as_bytes());
         let filed = author.file(&mut network, &kit, &[document], |_| ());
@@ -79,7 +73,7 @@ impl Visit {
         Self {
             cluster,
             network,
-            genesis: from_bytes(&genesis).unwrap(),
+            genesis,
             doctor,
             patient,
             record,
@@ -132,10 +126,7 @@ impl Visit {
     fn refusal(&self, request: TxId, reader: &KemKeyPair) -> String {
         let reader = reader.public_key().clone();
         let ask = ReleaseAsk { request, reader };
-        match remote(&self.cluster, 0).release(&ask, 0, Duration::ZERO) {
-            Err(ClientError::Refused { problem, .. }) => problem.code,
-            other => panic!("not refused: {other:?}"),
-        }
+        code(remote(&self.cluster, 0).release(&ask, 0, Duration::ZERO))
     }
 
     /// What became of a transaction that the attacker hands to an honest node.

@@ -9,6 +9,7 @@ use chartseal::{
 };
 use chartseal_cluster::Serves;
 
+use crate::parts::people;
 use crate::service::serving;
 
 /// How long the client waits for a node that takes a question and says nothing.
@@ -71,14 +72,7 @@ fn no_verb_waits_for_a_node_that_hangs() {
     cluster.stop(0);
     let begun = Instant::now();
     let mut network = Network::connect_light(&cluster.place()).unwrap();
-    let hospital = network.organizations()[1];
-    let mut enrol = || {
-        network
-            .enrol_practitioner(&hospital, &["physician"])
-            .unwrap()
-    };
-    let (mut author, mut doctor) = (enrol(), enrol());
-    let mut patient = network.enrol_patient(&hospital).unwrap();
+    let (mut author, mut doctor, mut patient) = people(&mut network);
     let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
     let kit = patient.filing_kit();
     let filed = author.file(&mut network, &kit, &[result], |_| ()).unwrap();

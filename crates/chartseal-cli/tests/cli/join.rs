@@ -8,13 +8,14 @@ use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::{
     CommitteeChanged, Countersignature, NextMember, OrganizationEnrolled,
 };
-use chartseal_ledger::{Body, Genesis, TRANSACTION_VERSION, Transaction};
+use chartseal_ledger::{Body, TRANSACTION_VERSION, Transaction};
 use chartseal_node::NodeKeys;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Peer, Service, TxOutcome};
 use chartseal_wire::OrgId;
 
 use crate::net::network;
+use crate::service::genesis;
 use crate::support::{Ran, run};
 
 /// As the engine has it.
@@ -116,8 +117,7 @@ pub(crate) fn take_the_fourth_ones_place(
     (keys, id): (&NodeKeys, OrgId),
     seq: u64,
 ) -> u64 {
-    let genesis: Genesis =
-        chartseal_codec::from_bytes(&fs::read(network.place().join("genesis")).unwrap()).unwrap();
+    let genesis = genesis(network);
     let next = |org: OrgId, keys: &NodeKeys| NextMember {
         org,
         validator: public(&keys.cosigner),

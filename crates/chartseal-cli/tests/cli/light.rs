@@ -1,7 +1,6 @@
 //! An app that executes no block: it asks nodes for what it needs, and believes what the committee certified. Nodes lie to
 //! it, drop what it hands in, and keep back what is new.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,16 +15,12 @@ use chartseal::{
 use chartseal_api::{StateProof, TxOutcome};
 use chartseal_cluster::{Cluster, Serves};
 use chartseal_codec::{from_bytes, to_bytes};
-use chartseal_ledger::Genesis;
 use chartseal_wire::PatientId;
 
+use crate::parts::people;
 use crate::schema;
-use crate::service::{remote, serving};
+use crate::service::{genesis, remote, serving};
 use crate::support::run;
-
-fn genesis(cluster: &Cluster) -> Genesis {
-    from_bytes(&fs::read(cluster.place().join("genesis")).unwrap()).unwrap()
-}
 
 /// The same seed once more, as a keystore would give it.
 fn again(seed: &KeySeed) -> KeySeed {
@@ -145,10 +140,7 @@ fn the_whole_visit_is_held_by_who_executes_no_block() {
 fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     let mut cluster = serving(Serves::Plain);
     let mut hospital = Network::connect_light(&cluster.place()).unwrap();
-    let org = hospital.organizations()[0];
-    let mut enrol = || hospital.enrol_practitioner(&org, &["physician"]).unwrap();
-    let (author, doctor) = (enrol(), enrol());
-    let patient = hospital.enrol_patient(&org).unwrap();
+    let (author, doctor, patient) = people(&mut hospital);
 
     // A state in which each value is another one, and everything that was asked for is there.
     let lies = Arc::new(AtomicUsize::new(0));
@@ -187,7 +179,7 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
         let (place, is_done) = (cluster.place(), Arc::clone(&is_done));
         move || {
             let mut network = Network::connect(&place).unwrap();
-            let org = network.organizations()[1];
+            let org = network.organizations()[0];
             while !is_done.load(Ordering::Relaxed) {
                 network.enrol_patient(&org).unwrap();
             }
@@ -289,7 +281,8 @@ fn nodes_that_drop_what_they_took_and_say_that_it_is_final_hold_nobody_up() {
             let directive = patient.restrict(&mut network, &[Class::MEDICATION], &[]);
             let directive = directive.unwrap();
             let honest =
-                Network::light(self::genesis(&cluster), vec![remote(&cluster, 0)]).unwrap();
+                Network::light(crate::service::genesis(&cluster), vec![remote(&cluster, 0)])
+                    .unwrap();
             let is_there = honest.read(|state| state.directive(&directive).is_some());
             assert!(is_there.unwrap(), "light: {is_light}");
             if dropped.load(Ordering::Relaxed) > before {

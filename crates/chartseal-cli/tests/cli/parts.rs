@@ -35,7 +35,8 @@ fn copy(cluster: &Cluster, number: usize, id: &BlobId) -> PathBuf {
     blobs.join(&id.to_string()[..2]).join(format!("{id}.blob"))
 }
 
-fn code<T: std::fmt::Debug>(refused: Result<T, ClientError>) -> String {
+/// The code of a node's refusal.
+pub(crate) fn code<T: std::fmt::Debug>(refused: Result<T, ClientError>) -> String {
     match refused {
         Err(ClientError::Refused { problem, .. }) => problem.code,
         other => panic!("{other:?}"),
@@ -43,7 +44,7 @@ fn code<T: std::fmt::Debug>(refused: Result<T, ClientError>) -> String {
 }
 
 /// An author, a reader and a patient.
-fn people(network: &mut Network) -> (Clinician, Clinician, Patient) {
+pub(crate) fn people(network: &mut Network) -> (Clinician, Clinician, Patient) {
     let hospital = network.organizations()[1];
     let enrol = |network: &mut Network| network.enrol_practitioner(&hospital, &["physician"]);
     let (author, doctor) = (enrol(network).unwrap(), enrol(network).unwrap());

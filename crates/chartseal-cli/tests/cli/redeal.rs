@@ -7,6 +7,7 @@ use chartseal::{Ask, Class, Document, Network, Offer, Purpose, Redealing};
 use chartseal_cluster::{Cluster, Serves, office};
 
 use crate::join::{NEWCOMER, enrol, invited, join, snapshot, take_the_fourth_ones_place};
+use crate::parts::people;
 use crate::service::made;
 use crate::support::run;
 
@@ -24,14 +25,7 @@ fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
     let (keys, id) = invited(&mut network);
 
     let mut facade = Network::connect(&network.place()).unwrap();
-    let hospital = facade.organizations()[1];
-    let mut author = facade
-        .enrol_practitioner(&hospital, &["physician"])
-        .unwrap();
-    let mut doctor = facade
-        .enrol_practitioner(&hospital, &["physician"])
-        .unwrap();
-    let mut patient = facade.enrol_patient(&hospital).unwrap();
+    let (mut author, mut doctor, mut patient) = people(&mut facade);
     let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
     let kit = patient.filing_kit();
     let filed = author.file(&mut facade, &kit, &[result], |_| ()).unwrap();

@@ -23,7 +23,7 @@ use chartseal_client::{
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::AccessRequested;
-use chartseal_ledger::{Block, TRANSACTION_VERSION, Transaction};
+use chartseal_ledger::{Block, Genesis, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
@@ -33,6 +33,7 @@ use chartseal_wire::{Event, Hash, OrgId, PatientId, PublicKey, Subject, Time, Tx
 use serde_json::Value;
 
 use crate::net::program;
+use crate::parts::{code, people};
 use crate::support::run;
 
 pub(crate) fn made(serves: Serves) -> Cluster {
@@ -48,6 +49,12 @@ pub(crate) fn serving(serves: Serves) -> Cluster {
     let mut cluster = made(serves);
     cluster.up();
     cluster
+}
+
+/// What a network starts from.
+pub(crate) fn genesis(cluster: &Cluster) -> Genesis {
+    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
+    chartseal_codec::from_bytes(&genesis).unwrap()
 }
 
 pub(crate) fn visit(cluster: &Cluster) -> Value {
@@ -87,8 +94,7 @@ fn the_visit_runs_on_processes_of_their_own_and_on_three_of_four() {
 
 /// Waits until all four custodians' attestations of a record's destruction are on the chain.
 pub(crate) fn await_destroyed(cluster: &Cluster, node: &Remote, record: &RecordId) {
-    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
-    let mut follower = Follower::new(&chartseal_codec::from_bytes(&genesis).unwrap());
+    let mut follower = Follower::new(&genesis(cluster));
     for round in 0.. {
         let blocks = node.blocks(follower.next(), Duration::from_secs(1));
         follower.take(&blocks.unwrap(), NonZeroUsize::MIN).unwrap();
@@ -151,8 +157,7 @@ fn a_long_chain_is_followed_from_its_beginning() {
     cluster.kill(0);
     cluster.start(0);
     let node = remote(&cluster, 0);
-    let genesis = fs::read(cluster.place().join("genesis")).unwrap();
-    let genesis = chartseal_codec::from_bytes(&genesis).unwrap();
+    let genesis = genesis(&cluster);
     let one = NonZeroUsize::MIN;
     let blocks = |from: u64| {
         for _ in 0..100 {
@@ -379,16 +384,10 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         let key: PublicKey = public(&keys);
         Signed::new((&chain, &to), key, at, nonce, ask, signer)
     };
-    let refusal = |asked: &Signed<HistoryAsk>| match first.history(asked) {
-        Err(ClientError::Refused { problem, .. }) => problem.code,
-        other => panic!("{other:?}"),
-    };
+    let refusal = |asked: &Signed<HistoryAsk>| code(first.history(asked));
     let now = Clock::System.now();
     assert_eq!(refusal(&ask(org, now, [1; 16])), "CS-API-03");
-    match first.watch(&ask(org, now, [4; 16])) {
-        Err(ClientError::Refused { problem, .. }) => assert_eq!(problem.code, "CS-API-03"),
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(code(first.watch(&ask(org, now, [4; 16]))), "CS-API-03");
     let other = cluster.config(1).organization;
     assert_eq!(refusal(&ask(other, now, [2; 16])), "CS-API-03");
     let old = Time(now.0 - 120_000);
@@ -401,10 +400,7 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
         reader: reader.public_key().clone(),
     };
     let height = || cluster.status(0).unwrap().height;
-    let refused_at = |known| match first.release(&asked, known, Duration::ZERO) {
-        Err(ClientError::Refused { problem, .. }) => problem.code,
-        other => panic!("{other:?}"),
-    };
+    let refused_at = |known| code(first.release(&asked, known, Duration::ZERO));
     let newest = height();
     for known in [0, newest, newest + 1] {
         assert_eq!(refused_at(known), NodeError::UNKNOWN_REQUEST);
@@ -636,8 +632,8 @@ fn who_does_not_follow_the_chain_is_answered_with_proofs_and_believes_nothing_el
     let too_many = StateAsk {
         keys: vec![key; MAX_KEYS + 1],
     };
-    let refused = node.state_proof(&too_many, 0, Duration::ZERO).unwrap_err();
-    assert_eq!(code(&refused), Some("CS-API-29"));
+    let refused = node.state_proof(&too_many, 0, Duration::ZERO);
+    assert_eq!(code(refused), "CS-API-29");
 
     // A transaction, old and new: the newest block's needs no place in the log.
     let block = with_some(&node);
@@ -788,10 +784,7 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
 fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
     let cluster = serving(Serves::Encrypted);
     let mut network = Network::connect(&cluster.place()).unwrap();
-    let org = network.organizations()[0];
-    let mut enrol = || network.enrol_practitioner(&org, &["physician"]).unwrap();
-    let (mut author, doctor) = (enrol(), enrol());
-    let mut patient = network.enrol_patient(&org).unwrap();
+    let (mut author, doctor, mut patient) = people(&mut network);
     let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
     let filed = author.file(&mut network, &patient.filing_kit(), &[result], |_| ());
     let record = filed.unwrap()[0].record;
@@ -829,8 +822,8 @@ fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
         };
         let early = remote(&cluster, 2);
         for wait in [Duration::ZERO, Duration::from_millis(100)] {
-            let refused = early.release(&ask, 0, wait).unwrap_err();
-            assert_eq!(code(&refused), Some(NodeError::UNKNOWN_REQUEST));
+            let refused = early.release(&ask, 0, wait);
+            assert_eq!(code(refused), NodeError::UNKNOWN_REQUEST);
         }
         let asked = thread::spawn(move || early.release(&ask, 0, long));
         let texts = Vec::new();
@@ -839,16 +832,8 @@ fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
         let answer = asked.join().unwrap();
         match expected {
             None => assert_eq!(answer.unwrap().len(), 1),
-            denied => assert_eq!(code(&answer.unwrap_err()), denied),
+            Some(denied) => assert_eq!(code(answer), denied),
         }
-    }
-}
-
-/// The code of a node's refusal.
-fn code(error: &ClientError) -> Option<&str> {
-    match error {
-        ClientError::Refused { problem, .. } => Some(&problem.code),
-        _ => None,
     }
 }
 

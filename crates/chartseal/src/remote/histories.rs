@@ -4,17 +4,17 @@
 use std::time::{Duration, Instant};
 
 use chartseal_api::{ExportAsk, HistoryAsk, Section, Signed};
-use chartseal_client::{ClientError, Remote};
+use chartseal_client::Remote;
 use chartseal_codec::Encode;
 use chartseal_envelope::RecordId as RandomId;
 use chartseal_merkle::Frontier;
 use chartseal_node::ExportRequest;
 use chartseal_wire::{Entry, Hash, SignedNote, Subject, Time};
 
-use super::{PATIENCE, There, level};
+use super::{PATIENCE, There, last, level};
 use crate::error::Error;
 use crate::person::Person;
-use crate::several::{Answers, GRACE, LONG_GRACE, ask_in_turn};
+use crate::several::{Answers, GRACE, LONG_GRACE, ask_in_turn, ask_within};
 use crate::watch::Watch;
 
 /// A node, and a question that is signed for it.
@@ -140,10 +140,11 @@ impl There {
         cosigners: usize,
     ) -> Result<String, Error> {
         let height = self.height();
-        let issued = soon(node, move |node| {
+        let issued = ask_within(node, LONG_GRACE, move |node| {
             level(node, height)?;
             node.checkpoint()
-        })?;
+        });
+        let issued = issued.ok_or(Error::NobodyThere)??;
         let mut signed_note =
             SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
         // One that has not got so far, or is down, does not sign.
@@ -215,24 +216,6 @@ impl There {
             sign,
         ))
     }
-}
-
-/// A node's answer, if it does not take long.
-fn soon<T: Send + 'static>(
-    node: &Remote,
-    ask: impl Fn(&Remote) -> Result<T, ClientError> + Send + Sync + 'static,
-) -> Result<T, Error> {
-    let mut answers = Answers::of(std::slice::from_ref(node), ask);
-    answers.are_open(LONG_GRACE, |_| false);
-    match answers.end().pop() {
-        Some((_, answer)) => Ok(answer?),
-        None => Err(Error::NobodyThere),
-    }
-}
-
-/// Why the last of several nodes has no answer.
-fn last(mut why: Vec<ClientError>) -> Error {
-    why.pop().map_or(Error::NobodyThere, Error::from)
 }
 
 /// The root of a history of these entries.

@@ -23,6 +23,7 @@ use chartseal_wire::{
     Checkpoint, Hash, PublicKey, RecordId, RequestId, SealedText, SignedNote, TxId,
 };
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::asked::{Cbor, Named, Queried, Sent};
 use super::failure::Failure;
@@ -492,25 +493,20 @@ pub(super) async fn release(
 
 /// Waits so long for the block at a height. Whether the node has it.
 async fn reached(api: &Api, height: u64, within: Duration) -> bool {
-    let Some(below) = height.checked_sub(1) else {
-        return true;
-    };
-    let reached = tokio::time::timeout(within, api.handle.wait_above(below));
-    // `None`: the validator stops.
-    matches!(reached.await, Ok(Some(_)))
+    match height.checked_sub(1) {
+        Some(below) => is_next(api, below, Instant::now() + within).await,
+        None => true,
+    }
 }
 
 /// Waits so long until a transaction is final here, which may not even have come.
 async fn decided(api: &Arc<Api>, id: TxId, within: Duration) -> Result<(), Failure> {
-    let end = tokio::time::Instant::now() + within;
+    let end = Instant::now() + within;
     loop {
         let height = api.handle.status().head.height;
         let outcome = work(api, move |api| Ok(api.keeper.outcome(&api.handle, &id)));
-        if let TxOutcome::Final(_) | TxOutcome::Refused(_) = outcome.await? {
-            return Ok(());
-        }
-        let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
-        if !matches!(next.await, Ok(Some(_))) {
+        let is_known = matches!(outcome.await?, TxOutcome::Final(_) | TxOutcome::Refused(_));
+        if is_known || !is_next(api, height, end).await {
             return Ok(());
         }
     }
@@ -518,18 +514,21 @@ async fn decided(api: &Arc<Api>, id: TxId, within: Duration) -> Result<(), Failu
 
 /// Waits until it is known what became of a transaction, or not for long.
 async fn settled(api: &Api, id: &TxId) {
-    let end = tokio::time::Instant::now() + MAX_WAIT;
+    let end = Instant::now() + MAX_WAIT;
     loop {
         let height = api.handle.status().head.height;
-        if !matches!(api.handle.outcome(id), Outcome::Waiting) {
-            return;
-        }
-        // `None`: the validator stops, and nothing becomes final any more.
-        let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
-        if !matches!(next.await, Ok(Some(_))) {
+        let is_known = !matches!(api.handle.outcome(id), Outcome::Waiting);
+        if is_known || !is_next(api, height, end).await {
             return;
         }
     }
+}
+
+/// Waits until `end` for a block above a height. Whether there is one.
+async fn is_next(api: &Api, height: u64, end: Instant) -> bool {
+    let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
+    // `None`: the validator stops, and nothing becomes final any more.
+    matches!(next.await, Ok(Some(_)))
 }
 
 /// A sealed record of a request that was permitted.
