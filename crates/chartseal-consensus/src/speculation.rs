@@ -53,6 +53,12 @@ impl Speculation {
         known.map(|known| known.executed.overlay.clone())
     }
 
+    /// The newest final state, and those of the blocks above it.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Overlay> {
+        let above = self.blocks.values().map(|known| &known.executed.overlay);
+        std::iter::once(&self.head).chain(above)
+    }
+
     /// Keeps what executing a block gave. What is of the head's height or below is nobody's future.
     pub(crate) fn keep(&mut self, leaf: Hash, block: Arc<Block>, executed: Executed) {
         if block.header.height <= self.head.height() {

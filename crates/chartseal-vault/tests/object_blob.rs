@@ -6,6 +6,7 @@ mod server;
 
 use std::env;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
@@ -13,6 +14,10 @@ use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore, S3, VaultError, c
 use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
 use server::Server;
+
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -56,7 +61,7 @@ fn a_store_that_changes_a_blob_is_found_out_and_a_put_mends_it() {
 /// The tests below are run by this one, in a process that has credentials in its environment.
 #[test]
 fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
-    let Some(mut server) = Server::start() else {
+    let Some(mut server) = Server::start(target()) else {
         return;
     };
     let port = server.port();
@@ -69,7 +74,7 @@ fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
 
 #[test]
 fn an_upload_that_ends_in_its_middle_leaves_nothing_and_is_made_again() {
-    let Some(mut server) = Server::start() else {
+    let Some(mut server) = Server::start(target()) else {
         return;
     };
     let port = server.port();

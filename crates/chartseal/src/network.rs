@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chartseal_client::{Follower, Remote};
 use chartseal_consensus::engine::Keys;
-use chartseal_consensus::{Embedded, Finalized, Ordering, Replica};
+use chartseal_consensus::{Embedded, Finalized, Ordering, Replica, Sequencer};
 use chartseal_envelope::{KemPublicKey, KeySeed, RecordId as RandomId, SigningKeyPair};
 use chartseal_ledger::body::{
     Countersignature, Organization, OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled,
@@ -46,11 +46,14 @@ pub struct Network {
 
 /// Where a network's nodes are.
 pub(crate) enum Place {
-    /// In this process: the engine orders.
-    Here(Box<dyn Ordering<Replica = Node> + Send>),
+    /// In this process.
+    Here(Orders),
     /// Processes of their own.
     There(Box<There>),
 }
+
+/// Who orders what nodes in this process are given.
+type Orders = Box<dyn Ordering<Replica = Node> + Send>;
 
 /// An organization's office: it enrols people, and its key is on no node.
 #[derive(Debug)]
@@ -69,11 +72,7 @@ impl fmt::Debug for Network {
 }
 
 /// The nodes' validators, on the consensus engine.
-fn order(
-    genesis: &Genesis,
-    nodes: Vec<Node>,
-    clock: &Clock,
-) -> Result<Box<dyn Ordering<Replica = Node> + Send>, Error> {
+fn order(genesis: &Genesis, nodes: Vec<Node>, clock: &Clock) -> Result<Orders, Error> {
     let keys = nodes.iter().map(|node| {
         let seed = Zeroizing::new(*node.keys().cosigner.expose_secret_bytes());
         Keys::from_seed(&seed).ok_or(Error::Malformed("a validator's key"))
@@ -91,7 +90,38 @@ impl Network {
     /// [`Error`] if the system has no randomness.
     pub fn in_memory() -> Result<Self, Error> {
         let clock = Clock::manual(Clock::System.now());
-        Self::found(clock, Params::default(), |_, _| Ok(Stores::in_memory()?))
+        Self::found(
+            clock,
+            Params::default(),
+            |_, _| Ok(Stores::in_memory()?),
+            order,
+        )
+    }
+
+    /// The same without validators: one process puts transactions in order, as they come. For an app's own tests, where
+    /// many people are enrolled and much is filed, and who decides what is final is not what they are about: blocks cost
+    /// a quarter. They have no certificates: an export is proved under [`trust_policy`](Self::trust_policy), by
+    /// organizations' signatures, and not under [`committee_policy`](Self::committee_policy).
+    ///
+    /// ```
+    /// use chartseal::Network;
+    ///
+    /// let mut network = Network::sequenced()?;
+    /// let hospital = network.enrol_organization()?;
+    /// let patients = (0..100).map(|_| network.enrol_patient(&hospital));
+    /// let patients = patients.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(patients.len(), 100);
+    /// # Ok::<(), chartseal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error`] if the system has no randomness.
+    pub fn sequenced() -> Result<Self, Error> {
+        let clock = Clock::manual(Clock::System.now());
+        let stores = |_: usize, _: &NodeKeys| Ok(Stores::in_memory()?);
+        Self::found(clock, Params::default(), stores, |_, nodes, _| {
+            Ok(Box::new(Sequencer::new(nodes)))
+        })
     }
 
     /// Four organizations with durable stores, each in a folder of its own below `dir`: `1` to `4`,
@@ -101,13 +131,14 @@ impl Network {
     /// [`Error`] if a folder can't be made or written.
     pub fn create(dir: &Path, clock: Clock) -> Result<Self, Error> {
         let place = |at: usize| dir.join(at.to_string());
-        let network = Self::found(clock, Params::default(), |at, keys| {
+        let stores = |at: usize, keys: &NodeKeys| {
             std::fs::create_dir_all(place(at)).map_err(|source| Error::Io {
                 path: place(at),
                 source,
             })?;
             Ok(Stores::open(&place(at), &keys.store)?)
-        })?;
+        };
+        let network = Self::found(clock, Params::default(), stores, order)?;
         for (at, node) in (1..).zip(network.nodes()) {
             let keys = node.keys().to_secret_bytes();
             write_private(&place(at).join(chartseal_node::keys::FILE), &keys)?;
@@ -246,7 +277,8 @@ impl Network {
     fn found(
         clock: Clock,
         params: Params,
-        mut stores: impl FnMut(usize, &NodeKeys) -> Result<Stores, Error>,
+        stores: impl Fn(usize, &NodeKeys) -> Result<Stores, Error>,
+        order: impl FnOnce(&Genesis, Vec<Node>, &Clock) -> Result<Orders, Error>,
     ) -> Result<Self, Error> {
         let mut offices = BTreeMap::new();
         let mut keys = Vec::with_capacity(ORGANIZATIONS);

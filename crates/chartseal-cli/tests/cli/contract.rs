@@ -9,6 +9,7 @@ use chartseal_cluster::Serves;
 use serde_json::Value;
 
 use crate::service::{made, sent};
+use crate::support::target_folder;
 
 #[test]
 fn what_is_described_is_what_is_served() {
@@ -41,7 +42,7 @@ fn what_is_described_is_what_is_served() {
         "{page}"
     );
 
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let target = target_folder();
     let tester = target.join("contract/venv/bin/schemathesis");
     if !tester.exists() {
         let required = env::var_os("CI").is_some_and(|set| set == "true");

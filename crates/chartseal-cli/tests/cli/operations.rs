@@ -20,7 +20,7 @@ use crate::net;
 use crate::s3::Server;
 use crate::schema;
 use crate::service::{await_destroyed, copied, made, remote, serving, visit};
-use crate::support::{Ran, run};
+use crate::support::{Ran, run, target_folder};
 
 fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
     let mut words = vec!["node", verb, "--config", config.to_str().unwrap()];
@@ -226,7 +226,7 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
 
 #[test]
 fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
-    let Some(mut server) = Server::start() else {
+    let Some(mut server) = Server::start(target_folder()) else {
         return;
     };
     server.make_bucket("ciphertext");

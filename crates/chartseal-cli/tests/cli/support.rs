@@ -8,6 +8,11 @@ use std::thread;
 
 use serde_json::Value;
 
+/// Where `cargo xtask test` installs what tests need.
+pub(crate) fn target_folder() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}
+
 /// What a run gave.
 pub(crate) struct Ran {
     pub(crate) code: i32,

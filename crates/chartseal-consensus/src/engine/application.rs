@@ -121,8 +121,7 @@ impl Application {
 
     fn keep<E: Clock>(&self, context: &E, block: &EngineBlock, executed: Executed) {
         self.shared.epochs.guess(&executed.overlay);
-        let now = context.current();
-        self.shared.core().keep(block, executed, now);
+        self.shared.keep(block, executed, context.current());
     }
 
     /// Waits until there is something to propose, or until the heartbeat: a chain without work is quiet. If the view ends
@@ -159,11 +158,9 @@ impl Application {
                 let proposed = settings.builder.build(parent, time, &mut candidates);
                 // Even what is refused ends the wait: the block that follows settles it.
                 let block = EngineBlock::new(proposed.block);
-                let mut core = self.shared.core();
-                core.pool
-                    .suspect(proposed.rejected.into_iter().map(|(id, _)| id));
-                self.shared.epochs.guess(&proposed.executed.overlay);
-                core.keep(&block, proposed.executed, context.current());
+                let rejected = proposed.rejected.into_iter().map(|(id, _)| id);
+                self.shared.core().pool.suspect(rejected);
+                self.keep(context, &block, proposed.executed);
                 return block;
             }
             select! {

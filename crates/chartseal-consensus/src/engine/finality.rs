@@ -159,5 +159,6 @@ fn settle(shared: &Shared, block: &EngineBlock, overlay: &Overlay) -> Result<(),
         core.remember(block.block(), settled);
     }
     shared.finals.send_replace(overlay.height());
+    shared.is_executed();
     Ok(())
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use chartseal_ledger::{AdmissionError, Overlay, SignedTransaction};
+use chartseal_ledger::{AdmissionError, Overlay, SignedTransaction, State};
 use chartseal_wire::{BlockHeader, Certificate, Hash, PublicKey, Time, TxId};
 use commonware_consensus::types::Height;
 use tokio::sync::mpsc;
@@ -112,6 +112,29 @@ impl Handle {
     /// The newest final state.
     pub fn head(&self) -> Overlay {
         self.shared.core().speculation.head().clone()
+    }
+
+    /// A state in which something is so: the highest of the newest final one and those after blocks that were executed
+    /// here. These may never become final: whoever acts by one has to bear that.
+    pub fn foreseen(&self, is_so: impl Fn(State<'_>) -> bool) -> Option<Overlay> {
+        let states: Vec<Overlay> = self.shared.core().speculation.states().cloned().collect();
+        let so = states.into_iter().filter(|it| is_so(it.state()));
+        so.max_by_key(Overlay::height)
+    }
+
+    /// Waits until there is such a state. `None` if the validator stopped.
+    pub async fn foresee(&self, is_so: impl Fn(State<'_>) -> bool + Sync) -> Option<Overlay> {
+        let mut executed = self.shared.executed.subscribe();
+        loop {
+            executed.mark_unchanged();
+            if self.shared.core().fatal.is_some() {
+                return None;
+            }
+            if let Some(found) = self.foreseen(&is_so) {
+                return Some(found);
+            }
+            executed.changed().await.ok()?;
+        }
     }
 
     /// How far it is.

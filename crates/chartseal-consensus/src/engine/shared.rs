@@ -156,6 +156,8 @@ pub(crate) struct Shared {
     pub(crate) arrivals: watch::Sender<u64>,
     /// The height of the newest final block.
     pub(crate) finals: watch::Sender<u64>,
+    /// Counts blocks that were executed here, final or not.
+    pub(crate) executed: watch::Sender<u64>,
 }
 
 /// What changes from block to block.
@@ -227,6 +229,7 @@ impl Shared {
             ending: AtomicBool::new(false),
             arrivals: watch::Sender::new(0),
             finals: watch::Sender::new(height),
+            executed: watch::Sender::new(0),
         }
     }
 
@@ -270,6 +273,18 @@ impl Shared {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Keeps what executing a block gave, and tells whoever waits for what it foretells.
+    pub(crate) fn keep(&self, block: &EngineBlock, executed: Executed, now: SystemTime) {
+        self.core().keep(block, executed, now);
+        self.is_executed();
+    }
+
+    /// Tells whoever waits for what blocks foretell that there is another one.
+    pub(crate) fn is_executed(&self) {
+        self.executed
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
     /// Says that it is about to end.
     pub(crate) fn end(&self) {
         self.ending.store(true, Ordering::SeqCst);
@@ -285,6 +300,7 @@ impl Shared {
         self.core().fatal.get_or_insert(why);
         // Whoever waits for blocks looks again, and finds the reason.
         self.finals.send_modify(|_| ());
+        self.is_executed();
     }
 }
 
@@ -309,8 +325,7 @@ impl Core {
         self.match_up(key);
     }
 
-    /// Keeps what executing a block gave.
-    pub(crate) fn keep(&mut self, block: &EngineBlock, executed: Executed, now: SystemTime) {
+    fn keep(&mut self, block: &EngineBlock, executed: Executed, now: SystemTime) {
         self.known_since(block.block().header.height, now);
         self.speculation
             .keep(block.leaf(), Arc::clone(block.block()), executed);

@@ -7,7 +7,7 @@ use chartseal_api::{Envelope, EnvelopeFront, MAX_BODY, Outline};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
-use chartseal_ledger::{Releasable, SignedTransaction, releasable, releasable_record};
+use chartseal_ledger::{Overlay, Releasable, SignedTransaction, releasable, releasable_record};
 use chartseal_vault::{BlobStore, Outboard, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
@@ -48,7 +48,21 @@ impl Node {
         request: &RequestId,
         reader: &KemPublicKey,
     ) -> Result<Vec<SignedTransaction>, NodeError> {
-        let (asked, shares) = self.may_release(request, reader)?;
+        self.receipts_at(&self.head.clone(), request, reader)
+    }
+
+    /// The same by a state that may come: by the time that a request is final, its receipts are in the next block then. If
+    /// that state never comes the chain refuses them, and whatever it says, nothing is released on it.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    pub fn receipts_at(
+        &mut self,
+        state: &Overlay,
+        request: &RequestId,
+        reader: &KemPublicKey,
+    ) -> Result<Vec<SignedTransaction>, NodeError> {
+        let (asked, shares) = self.may_release(state, request, reader)?;
         let mut receipts = Vec::new();
         for (index, shares) in shares {
             let records = shares.into_iter().map(|(record, _)| record);
@@ -78,7 +92,7 @@ impl Node {
         request: &RequestId,
         reader: &KemPublicKey,
     ) -> Result<Vec<Release>, NodeError> {
-        let (asked, shares) = self.may_release(request, reader)?;
+        let (asked, shares) = self.may_release(&self.head, request, reader)?;
         let mut releases = Vec::with_capacity(shares.len());
         for (index, shares) in shares {
             let shares = shares.iter();
@@ -95,20 +109,21 @@ impl Node {
         Ok(releases)
     }
 
-    /// The request, and this custodian's shares of what the newest state would let it release.
+    /// The request, and this custodian's shares of what a state would let it release.
     fn may_release(
         &self,
+        state: &Overlay,
         request: &RequestId,
         reader: &KemPublicKey,
     ) -> Result<(RequestState, Shares), NodeError> {
         self.check_running()?;
-        let may = releasable(&self.head, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
+        let may = releasable(state, request, self.clock.now(), MAX_LAG_MS).map_err(|why| {
             NodeError::NotReleasable {
                 request: *request,
                 why,
             }
         })?;
-        let asked = self.state().request(request);
+        let asked = state.state().request(request);
         let asked = asked.filter(|asked| asked.reader == reader.key_id().0);
         let asked = asked.ok_or(NodeError::WrongReader(*request))?;
         let mut by_index = Shares::new();

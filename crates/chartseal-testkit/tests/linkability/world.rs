@@ -25,7 +25,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::on(Network::in_memory().unwrap())
+        Self::on(Network::sequenced().unwrap())
     }
 
     pub(crate) fn on(mut network: Network) -> Self {

@@ -1,4 +1,4 @@
-//! A server for tests, which is not ours.
+//! A server for tests and benches, which is not ours.
 
 use std::env;
 use std::io::{Read as _, Write as _};
@@ -15,9 +15,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `None`, and it is said, where it is not installed.
-    pub(crate) fn start() -> Option<Self> {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    /// One out of a target folder. `None`, and it is said, where it is not installed.
+    pub(crate) fn start(target: &Path) -> Option<Self> {
         let program = target.join("s3/venv/bin/moto_server");
         if !program.exists() {
             let required = env::var_os("CI").is_some_and(|set| set == "true");
@@ -57,7 +56,7 @@ impl Server {
     }
 
     /// What a bucket holds, as the server lists it (XML).
-    #[allow(dead_code, reason = "not every test looks")]
+    #[allow(dead_code, reason = "not everybody looks")]
     pub(crate) fn list(&self, bucket: &str) -> String {
         self.ask(&format!("GET /{bucket}?list-type=2"))
     }

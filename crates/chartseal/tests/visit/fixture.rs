@@ -35,6 +35,11 @@ impl Visit {
         Self::on(Network::in_memory().unwrap())
     }
 
+    /// Without validators.
+    pub(crate) fn sequenced() -> Self {
+        Self::on(Network::sequenced().unwrap())
+    }
+
     /// With durable stores below `dir`.
     pub(crate) fn in_dir(dir: &Path) -> Self {
         Self::on(Network::create(dir, Clock::manual(START)).unwrap())

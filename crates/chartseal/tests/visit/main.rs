@@ -25,4 +25,5 @@ mod p08_no_phi;
 mod p09_erasure;
 mod p10_once;
 mod redeals;
+mod sequenced;
 mod streams;

@@ -15,8 +15,9 @@ use chartseal_api::{
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
 use chartseal_consensus::engine::Outcome;
+use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_ledger::{SignedTransaction, State as LedgerState};
+use chartseal_ledger::{Overlay, SignedTransaction, State as LedgerState};
 use chartseal_merkle::MapKey;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
@@ -472,18 +473,14 @@ pub(super) async fn release(
         return Err(Failure::behind());
     }
     if !known.wait().is_zero() {
-        decided(&api, request, known.wait()).await?;
+        let end = Instant::now() + known.wait();
+        if let Some(ahead) = foreseen(&api, request, end).await? {
+            // It may never come. What is refused here may be permitted then, and a receipt that is refused is given again.
+            let _ = receipted(&api, Some(ahead), request, &reader).await;
+        }
+        decided(&api, request, end).await?;
     }
-    let key = reader.clone();
-    let receipts = work(&api, move |api| {
-        let receipts = api.keeper.node().receipts(&request, &key)?;
-        let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
-        api.submit_own(receipts);
-        Ok(ids)
-    });
-    for receipt in receipts.await? {
-        settled(&api, &receipt).await;
-    }
+    receipted(&api, None, request, &reader).await?;
     work(&api, move |api| {
         let releases = api.keeper.node().release(&request, &reader)?;
         Ok(encoded(&Releases { releases }))
@@ -499,9 +496,46 @@ async fn reached(api: &Api, height: u64, within: Duration) -> bool {
     }
 }
 
-/// Waits so long until a transaction is final here, which may not even have come.
-async fn decided(api: &Arc<Api>, id: TxId, within: Duration) -> Result<(), Failure> {
-    let end = Instant::now() + within;
+/// Waits until the receipts of a request are final, by a state that may come or by the newest final one.
+async fn receipted(
+    api: &Arc<Api>,
+    state: Option<Overlay>,
+    request: RequestId,
+    reader: &KemPublicKey,
+) -> Result<(), Failure> {
+    let reader = reader.clone();
+    let receipts = work(api, move |api| {
+        let mut node = api.keeper.node();
+        let state = state.unwrap_or_else(|| node.head().clone());
+        let receipts = node.receipts_at(&state, &request, &reader)?;
+        drop(node);
+        let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
+        api.submit_own(receipts);
+        Ok(ids)
+    });
+    for receipt in receipts.await? {
+        settled(api, &receipt).await;
+    }
+    Ok(())
+}
+
+/// Waits until `end` for a state with a request, which is not final for certain. `None` if the request won't come.
+async fn foreseen(
+    api: &Arc<Api>,
+    request: RequestId,
+    end: Instant,
+) -> Result<Option<Overlay>, Failure> {
+    let ahead = api
+        .handle
+        .foresee(|state| state.request(&request).is_some());
+    tokio::select! {
+        ahead = ahead => Ok(ahead),
+        refused = decided(api, request, end) => refused.map(|()| None),
+    }
+}
+
+/// Waits until a transaction is final here, which may not even have come, or until `end`.
+async fn decided(api: &Arc<Api>, id: TxId, end: Instant) -> Result<(), Failure> {
     loop {
         let height = api.handle.status().head.height;
         let outcome = work(api, move |api| Ok(api.keeper.outcome(&api.handle, &id)));

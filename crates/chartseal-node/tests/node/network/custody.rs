@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use chartseal_consensus::engine::Outcome;
 use chartseal_envelope::{KemKeyPair, Release, Suite, release};
-use chartseal_ledger::SignedTransaction;
+use chartseal_ledger::{Overlay, SignedTransaction};
 use chartseal_node::{DepositFault, NodeError, share_index};
 use chartseal_wire::TxId;
 
@@ -31,7 +31,11 @@ pub(super) struct Ask {
 enum Stage {
     /// On its way, until then.
     Sent(u64),
-    /// The custodian waits for its receipts, until then at most.
+    /// It was told before the request is final, and waits for a state that has it, until then at most.
+    Expected(u64),
+    /// It waits for receipts of a state that may never come, and for the request to be final, until then at most.
+    Ahead(Vec<TxId>, u64),
+    /// It waits for its receipts, until then at most.
     Receipts(Vec<TxId>, u64),
     /// The answer is on its way, until then.
     Answered(Vec<Release>, u64),
@@ -109,7 +113,32 @@ impl World {
             }
             Stage::Sent(arrives) if self.now < arrives => up.map(|_| Stage::Sent(arrives)),
             Stage::Sent(_) if is_cut || up.is_none() => None,
-            Stage::Sent(_) => self.decide(which, at),
+            Stage::Sent(_) if self.rng.one_in(2) => {
+                let until = self.now + PATIENCE_MS;
+                self.goes_on(which, at, start, Stage::Expected(until))
+            }
+            Stage::Sent(_) => self.decide(which, at, None),
+            Stage::Expected(until) => {
+                let tx = self.model.asked[which].tx;
+                let ahead = up?.handle.foreseen(|it| it.request(&tx).is_some());
+                match ahead {
+                    Some(ahead) => {
+                        self.tally.ahead += usize::from(!self.is_final_at(at, &tx));
+                        self.decide(which, at, Some(&ahead))
+                    }
+                    None if self.now < until => Some(Stage::Expected(until)),
+                    None => None,
+                }
+            }
+            Stage::Ahead(open, until) => {
+                let handle = &up?.handle;
+                let waits = |tx: &TxId| matches!(handle.outcome(tx), Outcome::Waiting);
+                let tx = &self.model.asked[which].tx;
+                if self.now < until && (open.iter().any(waits) || !self.is_final_at(at, tx)) {
+                    return Some(Stage::Ahead(open, until));
+                }
+                self.decide(which, at, None)
+            }
             Stage::Receipts(open, until) => {
                 let handle = &up?.handle;
                 let waits = |tx: &TxId| matches!(handle.outcome(tx), Outcome::Waiting);
@@ -121,8 +150,15 @@ impl World {
         }
     }
 
-    /// A custodian decides, and files its receipts: what `POST /v1/releases` does first.
-    fn decide(&mut self, which: usize, at: usize) -> Option<Stage> {
+    fn is_final_at(&self, at: usize, tx: &TxId) -> bool {
+        let process = &self.up[at].as_ref().unwrap().process;
+        let known = process.ask(|node| node.state().request(tx).is_some());
+        known.unwrap()
+    }
+
+    /// A custodian decides by a state that may come, or by its newest one, and files its receipts: what `POST /v1/releases`
+    /// does first.
+    fn decide(&mut self, which: usize, at: usize, ahead: Option<&Overlay>) -> Option<Stage> {
         let asked = &self.model.asked[which];
         let (tx, key) = (asked.tx, asked.reader.public_key());
         let up = self.up[at].as_ref().unwrap();
@@ -133,9 +169,14 @@ impl World {
                 .ask(|node| node.release(&tx, stranger.public_key()));
             assert!(given.unwrap().is_err(), "to a stranger");
         }
-        let receipts = up.process.ask(|node| node.receipts(&tx, key)).unwrap();
-        let receipts = match receipts {
+        let receipts = up.process.ask(|node| {
+            let state = ahead.unwrap_or_else(|| node.head()).clone();
+            node.receipts_at(&state, &tx, key)
+        });
+        let receipts = match receipts.unwrap() {
             Ok(receipts) => receipts,
+            // Another state may permit what this one does not.
+            Err(_) if ahead.is_some() => Vec::new(),
             Err(error) => return self.refused(&error),
         };
         let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
@@ -151,7 +192,12 @@ impl World {
             self.stop(at);
             return None;
         }
-        Some(Stage::Receipts(ids, self.now + PATIENCE_MS))
+        let until = self.now + PATIENCE_MS;
+        Some(if ahead.is_some() {
+            Stage::Ahead(ids, until)
+        } else {
+            Stage::Receipts(ids, until)
+        })
     }
 
     /// What it does then.

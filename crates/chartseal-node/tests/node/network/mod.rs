@@ -2,8 +2,8 @@
 //!
 //! Four validators run on the engine's deterministic runtime, with the links, faults and liars of `chartseal-consensus`'
 //! simulation, from whose files these are taken. Each one's ledger is a [`Node`](chartseal_node::Node) with a disk of its
-//! own, which is also a custodian and a vault: it decides on its own newest final state, files its receipt into its own
-//! validator's pool, waits until that is final, and only then gives its share.
+//! own, which is also a custodian and a vault: it files its receipt into its own validator's pool, as soon as a block that may
+//! become final has the request, waits until it is final, and gives its share by its own newest final state only then.
 //!
 //! An author files, the patient grants, revokes and erases; readers ask, ask again, are cut off and lose answers.
 //! Meanwhile validators are killed and started, once a phase all at once; are cut off alone, in halves or along single
@@ -58,6 +58,8 @@ struct Tally {
     opened: usize,
     read: usize,
     refused: usize,
+    /// Receipts that were written before their request was final.
+    ahead: usize,
     crashes: usize,
     partitions: usize,
     /// Releases by a custodian that did not know of a final revocation or erasure yet.
@@ -86,6 +88,7 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
         total.opened += tally.opened;
         total.read += tally.read;
         total.refused += tally.refused;
+        total.ahead += tally.ahead;
         total.crashes += tally.crashes;
         total.partitions += tally.partitions;
         total.late += tally.late;
@@ -99,6 +102,7 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
         && total.opened > 5 * each
         && total.read > 4 * each
         && total.refused > 20 * each
+        && total.ahead > each
         && total.crashes > each
         && total.partitions > each
         && total.late > 0;
