@@ -14,9 +14,11 @@ use crate::envelope::Calls;
 use crate::{Figure, Required, median};
 
 /// What [`read`] measures.
-pub const READ: [&str; 6] = [
+pub const READ: [&str; 8] = [
     "reading/one",
     "reading/one-p99",
+    "reading/one-half-load",
+    "reading/one-half-load-p99",
     "reading/chart",
     "reading/emergency",
     "reading/one-light",
@@ -26,12 +28,15 @@ pub const READ: [&str; 6] = [
 /// Records that are read one by one, and those of a chart.
 const SINGLE: usize = 101;
 const CHART: usize = 500;
+/// Those that are read one by one at half load.
+const LOADED: usize = 51;
 /// Reads of the chart, and in the emergency.
 const FEW: usize = 5;
 const EMERGENCIES: usize = 31;
-/// Others' transactions, a second. At half of what the network carries a reader's app, which executes every block too, does
-/// not keep up beside four nodes on two cores.
+/// Others' transactions, a second. At half of what the network carries a reader's app that executes every block too does
+/// not keep up beside four nodes on two cores; one that executes none does.
 const RATE: f64 = 200.0;
+const HALF_LOAD: f64 = 1_400.0;
 /// The content of a record, in bytes.
 const CONTENT: usize = 1_024;
 
@@ -146,7 +151,7 @@ fn p99(mut times: Vec<Duration>) -> Result<f64> {
 /// From the request to an opened record of 1 KiB, one after the other, beside twice what requests alone took to be final for
 /// the same reader in turns with the reads, and the bare cryptography: the custodians' receipts have to be final too. The same in an emergency,
 /// with a node down. And a chart of 500 at once, beside two of single records and the transfer of its ciphertext. A record and
-/// the chart by an app that holds no state, too.
+/// the chart by an app that holds no state, too, and at half load by that one alone.
 ///
 /// # Errors
 /// If a network can't be made, or a read fails.
@@ -178,10 +183,16 @@ pub fn read() -> Result<Vec<Figure>> {
     let light = cast.read_one_by_one(SINGLE, Purpose::Treat)?;
     let chart_light = (0..FEW).map(|_| Ok(cast.read(&records, Purpose::Treat)?.opened));
     let chart_light = chart_light.collect::<Result<Vec<_>>>()?;
-    cast.network = followed;
-    cast.network.refresh()?;
     drivers.end()?;
     await_empty(&cluster)?;
+
+    let signed = workload.records(200_000);
+    let drivers = Drivers::start(&cluster, signed, Some(HALF_LOAD));
+    let loaded = cast.read_one_by_one(LOADED, Purpose::Treat)?;
+    drivers.end()?;
+    await_empty(&cluster)?;
+    cast.network = followed;
+    cast.network.refresh()?;
 
     // Who breaks the glass needs no grant, and a node is down.
     cluster.kill(NODES - 1);
@@ -201,14 +212,19 @@ pub fn read() -> Result<Vec<Figure>> {
     let others = [
         "two transactions final, p50, and bare release and open; ours is p50",
         "twice that; ours is p99",
+        "two transactions of an app that executes no block final, p50, and bare release and open; ours is p50",
+        "twice that; ours is p99",
         "two reads of a record, and fetching the sealed records one after the other",
         "two transactions final with a node down, p50, and bare release and open; ours is p50",
     ];
     let twice = 2.0 * median(single.requested) + bare;
+    let twice_loaded = 2.0 * median(loaded.requested) + bare;
     let twice_of_three = 2.0 * median(emergency.requested) + bare;
     let times = [
         (p50, twice),
         (p99(single.opened)?, 2.0 * twice),
+        (median(loaded.opened.clone()), twice_loaded),
+        (p99(loaded.opened)?, 2.0 * twice_loaded),
         (median(chart.clone()), 2.0 * p50 + transfer),
         (median(emergency.opened), twice_of_three),
     ];
