@@ -27,7 +27,16 @@ impl Log {
 
     /// The leaf hash of entry `index`.
     pub fn leaf(&self, index: u64) -> Option<Hash> {
-        self.node(0, index)
+        self.subtree(0, index)
+    }
+
+    /// The root over the `index`-th 2^`height` entries; `None` if the log has not all of these.
+    pub fn subtree(&self, height: u32, index: u64) -> Option<Hash> {
+        let level = match height.checked_sub(1) {
+            Some(height) => self.levels.get(height as usize)?,
+            None => &self.leaves,
+        };
+        level.get(usize::try_from(index).ok()?).copied()
     }
 
     /// Appends an entry by its [`leaf_hash`](crate::leaf_hash).
@@ -96,15 +105,7 @@ impl Log {
     }
 
     fn range_root(&self, range: Range<u64>) -> Option<Hash> {
-        subtree_root(range, |height, index| self.node(height, index).ok_or(())).ok()
-    }
-
-    fn node(&self, height: u32, index: u64) -> Option<Hash> {
-        let level = match height.checked_sub(1) {
-            Some(height) => self.levels.get(height as usize)?,
-            None => &self.leaves,
-        };
-        level.get(usize::try_from(index).ok()?).copied()
+        subtree_root(range, |height, index| self.subtree(height, index).ok_or(())).ok()
     }
 }
 

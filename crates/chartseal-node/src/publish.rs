@@ -2,10 +2,14 @@
 
 use chartseal_codec::from_bytes;
 use chartseal_ledger::LedgerStore;
-use chartseal_tiles::{Publisher, Sink, TileError, TileLog};
+use chartseal_merkle::Hash;
+use chartseal_tiles::{Kind, Publisher, Sink, Tile, TileError, TileLog, WIDTH};
 use chartseal_wire::block::header_entry;
 use chartseal_wire::{BlockHeader, Checkpoint, SignedNote};
 use thiserror::Error;
+
+use crate::error::NodeError;
+use crate::node::Node;
 
 /// Why a block log was not published.
 #[derive(Debug, Error)]
@@ -83,4 +87,38 @@ pub fn publish<L: LedgerStore>(
     let checkpoint = publisher.checkpoint();
     publisher.publish(&sign(&checkpoint))?;
     Ok(checkpoint)
+}
+
+impl Node {
+    /// A file of its block log, as [`publish`] writes it; `None` if the log does not reach so far.
+    ///
+    /// # Errors
+    /// [`NodeError`] if the ledger can't be read.
+    pub fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, NodeError> {
+        let width = u64::from(tile.width());
+        let Some(first) = tile.index().checked_mul(u64::from(WIDTH)) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        for at in first..first.saturating_add(width) {
+            match tile.kind() {
+                Kind::Hashes { level } => match self.headers.subtree(8 * u32::from(level), at) {
+                    Some(Hash(hash)) => bytes.extend(hash),
+                    None => return Ok(None),
+                },
+                Kind::Entries => {
+                    let Some(header) = self.stores.ledger.header(at)? else {
+                        return Ok(None);
+                    };
+                    let entry = header_entry(&header);
+                    let Ok(len) = u16::try_from(entry.len()) else {
+                        return Ok(None);
+                    };
+                    bytes.extend(len.to_be_bytes());
+                    bytes.extend(entry);
+                }
+            }
+        }
+        Ok(Some(bytes))
+    }
 }

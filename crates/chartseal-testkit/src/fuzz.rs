@@ -59,6 +59,7 @@ targets! {
     wire_checkpoint => text(chartseal_wire::Checkpoint::parse), "a checkpoint";
     wire_proof_file => text(chartseal_wire::ProofFile::parse), "a proof file";
     wire_verifier_key => text(chartseal_wire::VerifierKey::parse), "a verifier key";
+    tiles_path => text(str::parse::<chartseal_tiles::Tile>), "the path of a log's tile";
     tiles_add_checkpoint => text(|text| chartseal_tiles::AddCheckpoint::parse(text.as_bytes())), "what a log asks a witness";
     policy_terms => canonical::<chartseal_policy::Terms>, "a directive's terms";
     policy_directive => canonical::<chartseal_policy::Directive>, "a directive";

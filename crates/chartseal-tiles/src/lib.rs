@@ -65,5 +65,5 @@ pub use files::{Directory, Sink, Source};
 pub use publish::Publisher;
 pub use read::TileLog;
 pub use request::{AddCheckpoint, MAX_PROOF_LINES};
-pub use tile::{Kind, MAX_LEVEL, Tile, WIDTH};
+pub use tile::{Kind, MAX_LEVEL, NoTile, Tile, WIDTH};
 pub use witness::{Cosigned, Refusal, Response, Witness};

@@ -1,6 +1,9 @@
 //! How a log is cut into files, and what they are called.
 
 use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
 
 /// Hashes, or entries, of a full tile.
 pub const WIDTH: u16 = 256;
@@ -102,6 +105,42 @@ impl fmt::Display for Tile {
             write!(f, ".p/{}", self.width)?;
         }
         Ok(())
+    }
+}
+
+/// Not the path of a tile, as [`Tile`]'s `Display` gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not the path of a tile")]
+pub struct NoTile;
+
+/// The longest path: an index of twenty digits is in seven groups.
+const MAX_PATH: usize = 64;
+
+impl FromStr for Tile {
+    type Err = NoTile;
+
+    /// Reads a path. Each tile has exactly one.
+    fn from_str(path: &str) -> Result<Self, NoTile> {
+        let place = path
+            .strip_prefix("tile/")
+            .filter(|_| path.len() <= MAX_PATH);
+        let (kind, rest) = place.and_then(|it| it.split_once('/')).ok_or(NoTile)?;
+        let (index, width) = match rest.split_once(".p/") {
+            Some((index, width)) => (index, width.parse().map_err(|_| NoTile)?),
+            None => (rest, WIDTH),
+        };
+        let mut number = 0_u64;
+        for group in index.split('/') {
+            let digits: u64 = group.trim_start_matches('x').parse().map_err(|_| NoTile)?;
+            let above = number.checked_mul(1000);
+            number = above.and_then(|it| it.checked_add(digits)).ok_or(NoTile)?;
+        }
+        let tile = match kind {
+            "entries" => Self::entries(number, width),
+            level => Self::hashes(level.parse().map_err(|_| NoTile)?, number, width),
+        };
+        // What is written another way is no path.
+        tile.filter(|tile| tile.to_string() == path).ok_or(NoTile)
     }
 }
 

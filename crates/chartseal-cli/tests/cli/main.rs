@@ -45,6 +45,7 @@ mod join;
 mod ledger;
 mod light;
 mod linearizable;
+mod monitor;
 mod net;
 mod operations;
 mod parts;

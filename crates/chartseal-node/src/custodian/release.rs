@@ -51,8 +51,8 @@ impl Node {
         self.receipts_at(&self.head.clone(), request, reader)
     }
 
-    /// The same by a state that may come: by the time that a request is final, its receipts are in the next block then. If
-    /// that state never comes the chain refuses them, and whatever it says, nothing is released on it.
+    /// The same by the state after a block that is not final yet, so that the next one can have the receipts. If that
+    /// block never becomes final, the chain refuses them. Nothing is released by such a state.
     ///
     /// # Errors
     /// As [`release`](Self::release).

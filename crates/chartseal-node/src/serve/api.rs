@@ -13,6 +13,7 @@
 //! | `failure` | what goes wrong, as problem details |
 //! | `limits` | how often an address and a key may ask |
 //! | `operations` | health, readiness, numbers for Prometheus |
+//! | `tiles` | the block log as C2SP tlog-tiles |
 
 mod answers;
 mod asked;
@@ -22,6 +23,7 @@ mod events;
 mod failure;
 mod limits;
 mod operations;
+mod tiles;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -33,6 +35,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State a
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use chartseal_api::{MAX_BODY, MAX_PART, Problem};
 use chartseal_consensus::engine::Handle;
@@ -296,6 +299,14 @@ pub(super) async fn serve(
         .routes(routes!(answers::log_key))
         .routes(routes!(answers::checkpoint))
         .routes(routes!(answers::cosign))
+        .routes(routes!(tiles::full_tile))
+        .routes(routes!(tiles::partial_tile))
+        // An index of more digits, full and not.
+        .route("/v1/tile/{level}/{index}/{width}/{more}", get(tiles::tile))
+        .route(
+            "/v1/tile/{level}/{index}/{width}/{more}/{rest}",
+            get(tiles::tile),
+        )
         .routes(routes!(answers::export))
         .routes(routes!(answers::time))
         .routes(routes!(operations::version))

@@ -19,5 +19,6 @@ mod old_directory;
 mod pruned;
 mod release;
 mod restart;
+mod tiles;
 mod trace;
 mod vouchers;

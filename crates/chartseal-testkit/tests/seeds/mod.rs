@@ -149,6 +149,12 @@ fn exported() -> Vec<Seed> {
             "first".into(),
             format!("old 0\n\n{}", file.checkpoint).into(),
         ),
+        ("tiles_path", "full".into(), b"tile/1/x001/067".to_vec()),
+        (
+            "tiles_path",
+            "partial".into(),
+            b"tile/entries/000.p/17".to_vec(),
+        ),
         (
             "wire_checkpoint",
             "visit".into(),

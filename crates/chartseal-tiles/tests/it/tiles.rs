@@ -1,7 +1,7 @@
 //! What is published is the log, whole and at every size.
 
 use chartseal_merkle::{Log, leaf_hash, verify_consistency, verify_inclusion};
-use chartseal_tiles::{Directory, Publisher, Tile, TileError, TileLog};
+use chartseal_tiles::{Directory, NoTile, Publisher, Tile, TileError, TileLog};
 use chartseal_wire::Checkpoint;
 use proptest::prelude::*;
 
@@ -21,6 +21,54 @@ fn a_tile_has_the_path_of_the_specification() {
     assert_eq!(Tile::hashes(8, 0, 1), None);
     assert_eq!(Tile::hashes(0, 0, 0), None);
     assert_eq!(Tile::entries(0, 257), None);
+}
+
+#[test]
+fn what_is_no_path_of_a_tile_is_refused() {
+    for none in [
+        "",
+        "tile",
+        "tile/0",
+        "tile/0/",
+        "tile/0/0",
+        "tile/0/0000",
+        "tile/0/+01",
+        "tile/0/000/",
+        "tile/0/x000/001",
+        "tile/0/001/001",
+        "tile/0/xx01/001",
+        "tile/0/x1/001",
+        "tile/0/000.p",
+        "tile/0/000.p/",
+        "tile/0/000.p/0",
+        "tile/0/000.p/01",
+        "tile/0/000.p/256",
+        "tile/0/000.p/1/1",
+        "tile/8/000",
+        "tile/-1/000",
+        "tile/00/000",
+        "tile/Entries/000",
+        "/tile/0/000",
+        "tile/0/x018/x446/x744/x073/x709/x551/616",
+        "tile/0/x999/x999/x999/x999/x999/x999/x999/x999/x999/x999/x999/x999/x999/999",
+    ] {
+        assert_eq!(none.parse::<Tile>(), Err(NoTile), "{none}");
+    }
+    let last = "tile/0/x018/x446/x744/x073/x709/x551/615";
+    assert_eq!(last.parse(), Ok(Tile::hashes(0, u64::MAX, 256).unwrap()));
+}
+
+proptest! {
+    #[test]
+    fn a_tiles_path_is_its_own(level in 0_u8..=8, index: u64, width in 1_u16..=256) {
+        let tile = if level == 8 {
+            Tile::entries(index, width)
+        } else {
+            Tile::hashes(level, index, width)
+        };
+        let tile = tile.unwrap();
+        prop_assert_eq!(tile.to_string().parse(), Ok(tile));
+    }
 }
 
 /// The specification's own example: 70,000 entries.
