@@ -20,7 +20,7 @@ use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::reading::{Expected, ExpectedRecords};
-use crate::remote::envelope_of;
+use crate::remote::{LATE, envelope_of};
 use crate::several::LONG_GRACE;
 use crate::watch::Watch;
 
@@ -174,7 +174,7 @@ impl Network {
                 .or_default()
                 .extend(parcel.sealed.fronts());
         }
-        there.until_all(by.len(), |state| {
+        there.until_all(by.len(), LATE, |state| {
             let are_acknowledged = by
                 .iter()
                 .map(|(org, fronts)| is_each(fronts, |front| is_acknowledged(state, org, front)));
@@ -308,7 +308,7 @@ impl Network {
                 self.submit_all(attestations)?;
             }
             Place::There(there) => {
-                there.until_all(missing.len(), |state| {
+                there.until_all(missing.len(), LATE, |state| {
                     let missing = missing.iter();
                     missing
                         .filter(|org| state.has_destroyed(record, org))

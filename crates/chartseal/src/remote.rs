@@ -49,7 +49,7 @@ const PART_GRACE: Duration = Duration::from_secs(2);
 /// How long custodians wait for a request of which they heard before it was final.
 const EARLY: Duration = Duration::from_secs(10);
 /// How much longer custodians may take that may be faulty, once all others have done something.
-const LATE: Duration = Duration::from_secs(10);
+pub(crate) const LATE: Duration = Duration::from_secs(10);
 /// How long a node may take to get as far as this process.
 pub(crate) const LEVEL: Duration = Duration::from_secs(10);
 /// How many KEM keys are remembered: some 1.2 kB each.
@@ -309,10 +309,11 @@ impl There {
         self.ask_for(PART_GRACE, ask, |bytes| Some(bytes).filter(&is_it))
     }
 
-    /// Waits until `of` are so, as `count` counts them; of those that may be down or lie, not for long.
+    /// Waits until `of` are so, as `count` counts them; for those that may be down or lie, no longer than `late`.
     pub(crate) fn until_all(
         &mut self,
         of: usize,
+        late: Duration,
         count: impl Fn(State<'_>) -> usize,
     ) -> Result<(), Error> {
         if of == 0 {
@@ -327,7 +328,7 @@ impl There {
             }
             let enough_since = since.get().unwrap_or_else(Instant::now);
             since.set(Some(enough_since));
-            count >= of || enough_since.elapsed() >= LATE
+            count >= of || enough_since.elapsed() >= late
         })?;
         Ok(())
     }
@@ -632,19 +633,22 @@ impl There {
         let were_enough = answers.are_enough();
         let given: Vec<Given> = answers.end().into_iter().map(|(_, given)| given).collect();
         let released = given.iter().filter_map(|(_, given)| given.as_ref().ok());
-        // Which index released which version.
-        let released = released.flatten().flat_map(|release| {
-            let index = u64::from(release.index().get());
-            release.items().map(move |item| (item.header.0, index))
-        });
-        let released: BTreeSet<([u8; 32], u64)> = released.collect();
-        // Who gives shares without one is for the patient's verifier to find, not a reason to open nothing.
-        let _ = self.until(|state| {
+        // Which index released which versions.
+        let mut by_index: BTreeMap<u64, BTreeSet<[u8; 32]>> = BTreeMap::new();
+        for release in released.flatten() {
+            let of_it = by_index.entry(release.index().get().into()).or_default();
+            of_it.extend(release.items().map(|item| item.header.0));
+        }
+        // Who gives shares without a receipt is for the patient's verifier to find, not a reason to wait or to open nothing.
+        let _ = self.until_all(by_index.len(), GRACE, |state| {
             let permits = permits(state, request);
-            released.iter().all(|(header, index)| {
+            let is_receipted = |index: u64, header: &[u8; 32]| {
                 let mut of_it = permits.iter().filter(|permit| permit.header.0 == *header);
-                of_it.any(|permit| permit.is_released_by(*index))
-            })
+                of_it.any(|permit| permit.is_released_by(index))
+            };
+            let all = by_index.iter();
+            all.filter(|(index, of_it)| of_it.iter().all(|header| is_receipted(**index, header)))
+                .count()
         });
         (given, were_enough)
     }

@@ -1,5 +1,8 @@
-//! An emergency, and all that people do, while a node hangs: it keeps its connections, and answers nobody.
+//! An emergency, and all that people do, while a node hangs: it keeps its connections, and answers nobody. And an emergency
+//! while one is down, and another one lies.
 
+use std::fs;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,12 +10,18 @@ use chartseal::{
     Ask, Class, Document, Network, Offer, OpenedRecord, Options, Purpose, TrustPolicy, Verdict,
     verify,
 };
-use chartseal_cluster::Serves;
+use chartseal_api::{ReleaseAsk, Releases};
+use chartseal_cluster::{Cluster, Serves};
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_envelope::{HeldShare, RequestId, release};
+use chartseal_node::NodeKeys;
+use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 
+use crate::lies::{Deed, in_front_of};
 use crate::parts::people;
-use crate::service::serving;
+use crate::service::{copied, genesis, made_of, remote, serving};
 
-/// How long the client waits for a node that takes a question and says nothing.
+/// How long the client waits for a node that takes a question and says nothing, and for what the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -62,6 +71,90 @@ fn an_emergency_waits_for_no_node_that_hangs() {
     assert!(took < PATIENCE, "{took:?}");
     cluster.go_on(0);
     cluster.down();
+}
+
+/// A custodian's shares as it gives them if it lies: from its disk, and each another one.
+fn lies_of(cluster: &mut Cluster, number: usize) -> Vec<HeldShare> {
+    let (config, taken) = (cluster.config(number), tempfile::tempdir().unwrap());
+    let place = taken.path().join("shares");
+    cluster.kill(number);
+    copied(&config.directory.join("shares"), &place);
+    cluster.start(number);
+    let keys = NodeKeys::from_secret_bytes(&fs::read(&config.keys).unwrap()).unwrap();
+    let shares = FileSecretStore::<ShareKey>::open(place, &keys.store).unwrap();
+    let held = shares.keys().unwrap().into_iter().map(|key| {
+        let share = shares.get(&key).unwrap().unwrap();
+        HeldShare::from_storage_bytes(share.expose()).unwrap()
+    });
+    held.map(HeldShare::lying).collect()
+}
+
+/// One node down or one lying, of four; one down and another lying, of seven.
+#[test]
+fn an_emergency_opens_while_one_node_is_down_and_another_lies() {
+    for (validators, down, liar) in [
+        (4, Some(1), None),
+        (4, None, Some(2)),
+        (7, Some(1), Some(2)),
+    ] {
+        let mut cluster = made_of(validators, Serves::Plain);
+        cluster.up();
+        let mut hospital = Network::connect(&cluster.place()).unwrap();
+        let (mut author, _, mut patient) = people(&mut hospital);
+        let org = hospital.organizations()[0];
+        let doctor = hospital.enrol_practitioner(&org, &["physician", "emergency"]);
+        let mut doctor = doctor.unwrap();
+        let document = Document::new(Class::ALLERGY, "text/plain", b"penicillin");
+        let kit = patient.filing_kit();
+        let filed = author.file(&mut hospital, &kit, &[document], |_| ());
+        let record = filed.unwrap()[0].record;
+        patient
+            .restrict(&mut hospital, &[Class::ALLERGY], &[])
+            .unwrap();
+        let delay = hospital.head().unwrap().params().emergency_role_delay_ms;
+        thread::sleep(Duration::from_millis(delay));
+
+        let lies = liar.map(|number| Arc::new(lies_of(&mut cluster, number)));
+        if let Some(down) = down {
+            cluster.kill(down);
+        }
+        let nodes = (0..validators).map(|number| match &lies {
+            Some(lies) if liar == Some(number) => {
+                let lies = Arc::clone(lies);
+                in_front_of(&cluster, number, move |line, body| {
+                    if !line.starts_with("POST /v1/releases") {
+                        return Deed::Pass;
+                    }
+                    // Before anybody else, and without a receipt.
+                    let ask: ReleaseAsk = from_bytes(body).unwrap();
+                    let (request, held) =
+                        (RequestId(ask.request.0), lies.iter().collect::<Vec<_>>());
+                    let releases = vec![release(&held, request, &ask.reader).unwrap()];
+                    Deed::Answer(200, to_bytes(&Releases { releases }))
+                })
+            }
+            _ => remote(&cluster, number),
+        });
+        let mut network = Network::follow(genesis(&cluster), nodes.collect()).unwrap();
+        let begun = Instant::now();
+        doctor
+            .declare_emergency(&mut network, patient.id(), "er", "unconscious")
+            .unwrap();
+        let records = [record];
+        let ask = Ask::read(patient.id(), &records, Purpose::Btg);
+        let opening = doctor.read(&mut network, &ask).unwrap();
+        assert_eq!(opening.records[0].content(), b"penicillin");
+        let named: Vec<_> = opening.liars.iter().map(|(org, _)| *org).collect();
+        let expected: Vec<_> = liar
+            .map(|it| remote(&cluster, it).org())
+            .into_iter()
+            .collect();
+        assert_eq!(named, expected, "of {validators}");
+        // Shares without a receipt hold nobody up.
+        let took = begun.elapsed();
+        assert!(took < PATIENCE, "of {validators}: {took:?}");
+        cluster.down();
+    }
 }
 
 /// Nor does anything else that people do, from the enrolment to the erasure. What the node that hangs has to do itself, to take

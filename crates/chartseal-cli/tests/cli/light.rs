@@ -1,22 +1,20 @@
 //! An app that executes no block: it asks nodes for what it needs, and believes what the committee certified. Nodes lie to
 //! it, drop what it hands in, and keep back what is new.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use chartseal::{
-    Action, Ask, Asking, Class, Document, KeySeed, Network, Offer, Purpose, Remote, TrustPolicy,
-    Verdict, verify,
+    Action, Ask, Class, Document, KeySeed, Network, Offer, Purpose, TrustPolicy, Verdict, verify,
 };
 use chartseal_api::{StateProof, TxOutcome};
-use chartseal_cluster::{Cluster, Serves};
+use chartseal_cluster::Serves;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_wire::PatientId;
 
+use crate::lies::{Deed, in_front_of};
 use crate::parts::people;
 use crate::schema;
 use crate::service::{genesis, remote, serving};
@@ -25,90 +23,6 @@ use crate::support::run;
 /// The same seed once more, as a keystore would give it.
 fn again(seed: &KeySeed) -> KeySeed {
     KeySeed::from_bytes(*seed.expose_bytes())
-}
-
-/// What somebody in front of a node does with a request.
-enum Deed {
-    /// Passes it on, and the answer back.
-    Pass,
-    /// Answers by themselves.
-    Answer(u16, Vec<u8>),
-    /// Passes it on, and something else than the answer back.
-    Change(Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>),
-}
-
-/// A node as somebody in front of it lets it appear, who decides by the request's first line.
-fn in_front_of(
-    cluster: &Cluster,
-    number: usize,
-    deed: impl Fn(&str) -> Deed + Send + Sync + 'static,
-) -> Remote {
-    let real = remote(cluster, number);
-    let config = cluster.config(number);
-    let service = config.own_service().unwrap().url.clone();
-    let to: SocketAddr = service.trim_start_matches("http://").parse().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let deed = Arc::new(deed);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let deed = Arc::clone(&deed);
-            thread::spawn(move || pass(stream.unwrap(), to, deed.as_ref()));
-        }
-    });
-    Remote::new(real.org(), &url, &Asking::default()).unwrap()
-}
-
-/// One request and its answer.
-fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str) -> Deed) {
-    let (head, body) = message(&mut stream);
-    let Some((line, rest)) = head.split_once("\r\n") else {
-        return;
-    };
-    let asked = || {
-        let mut node = TcpStream::connect(to).unwrap();
-        let head = format!("{line}\r\nconnection: close\r\n{rest}");
-        node.write_all(&[head.as_bytes(), &body].concat()).unwrap();
-        message(&mut node)
-    };
-    let (status, answer) = match deed(line) {
-        Deed::Answer(status, answer) => (status.to_string(), answer),
-        passed => {
-            let (head, answer) = asked();
-            let status = head.split(' ').nth(1).unwrap_or("502").to_owned();
-            match passed {
-                Deed::Change(change) => (status, change(answer)),
-                _ => (status, answer),
-            }
-        }
-    };
-    let head = format!(
-        "HTTP/1.1 {status} -\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        answer.len()
-    );
-    let _ = stream.write_all(&[head.as_bytes(), &answer].concat());
-}
-
-/// A message's head, up to its empty line, and its body.
-fn message(stream: &mut TcpStream) -> (String, Vec<u8>) {
-    let mut bytes = Vec::new();
-    let mut some = [0; 8_192];
-    loop {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
-        if let Some(end) = end {
-            let head = String::from_utf8_lossy(&bytes[..end + 4]).to_lowercase();
-            let length = head.split("content-length: ").nth(1);
-            let length = length.and_then(|it| it.split("\r\n").next()?.parse().ok());
-            if bytes.len() >= end + 4 + length.unwrap_or(0) {
-                let head = String::from_utf8_lossy(&bytes[..end + 4]).into_owned();
-                return (head, bytes.split_off(end + 4));
-            }
-        }
-        match stream.read(&mut some) {
-            Ok(len) if len > 0 => bytes.extend(&some[..len]),
-            _ => return (String::new(), bytes),
-        }
-    }
 }
 
 #[test]
@@ -145,7 +59,7 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     // A state in which each value is another one, and everything that was asked for is there.
     let lies = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&lies);
-    let liar = in_front_of(&cluster, 0, move |line| {
+    let liar = in_front_of(&cluster, 0, move |line, _| {
         if !line.starts_with("POST /v1/state") {
             return Deed::Pass;
         }
@@ -163,7 +77,7 @@ fn one_honest_node_is_enough_to_file_grant_read_and_revoke_without_the_chain() {
     });
     // What was true once, again and again.
     let first: Arc<OnceLock<Vec<u8>>> = Arc::default();
-    let repeater = in_front_of(&cluster, 1, move |line| {
+    let repeater = in_front_of(&cluster, 1, move |line, _| {
         let first = Arc::clone(&first);
         if line.starts_with("POST /v1/state") {
             Deed::Change(Box::new(move |answer| first.get_or_init(|| answer).clone()))
@@ -253,7 +167,7 @@ fn nodes_that_drop_what_they_took_and_say_that_it_is_final_hold_nobody_up() {
     let dropped = Arc::new(AtomicUsize::new(0));
     let liar = |number| {
         let counted = Arc::clone(&dropped);
-        in_front_of(&cluster, number, move |line| {
+        in_front_of(&cluster, number, move |line, _| {
             if line.starts_with("POST /v1/transactions ") {
                 counted.fetch_add(1, Ordering::Relaxed);
                 return Deed::Answer(202, Vec::new());
@@ -312,7 +226,7 @@ fn a_node_writes_no_line_into_the_trust_policy() {
     ];
     for said in says {
         let bytes = said.clone().into_bytes();
-        let liar = in_front_of(&cluster, 0, move |line| {
+        let liar = in_front_of(&cluster, 0, move |line, _| {
             if line.starts_with("GET /v1/log-key") {
                 Deed::Answer(200, bytes.clone())
             } else {

@@ -16,6 +16,8 @@
 //! | `faults` | the same under load: kills, stops, cuts, slow links, full and failed disks |
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
+//! | `monitor` | a node's block log over HTTP, followed by a witness |
+//! | `lies` | somebody in front of a node, who lets it lie |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -43,6 +45,7 @@ mod hostile;
 mod import;
 mod join;
 mod ledger;
+mod lies;
 mod light;
 mod linearizable;
 mod monitor;

@@ -37,10 +37,15 @@ use crate::parts::{code, people};
 use crate::support::run;
 
 pub(crate) fn made(serves: Serves) -> Cluster {
+    made_of(4, serves)
+}
+
+/// A network of so many nodes, which do not run yet.
+pub(crate) fn made_of(validators: usize, serves: Serves) -> Cluster {
     let setting = Setting {
         heartbeat_ms: 500,
         serves,
-        ..Setting::of(4)
+        ..Setting::of(validators)
     };
     Cluster::make(Program::chartseal(program()), &setting).unwrap()
 }
