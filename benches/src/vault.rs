@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::{File, read_dir};
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chartseal_vault::{BlobId, BlobStore as _, GROUP, ObjectBlobStore, Outboard, VaultError};
 use object_store::aws::AmazonS3Builder;
@@ -122,29 +122,21 @@ fn measured(
     let all = 0..body.len() as u64;
     let mut times = Times::default();
     for _ in 0..ROUNDS {
-        let mut done = Ok(());
-        let ours = time(|| done = vault.put_stream(&id, &mut &*body).map(drop));
-        done?;
-        let mut done = Ok(());
-        let theirs = time(|| done = runtime.block_on(write(store.as_ref(), &bare, body)));
-        done?;
+        let (ours, ()) = timed(|| vault.put_stream(&id, &mut &*body))?;
+        let (theirs, ()) = timed(|| runtime.block_on(write(store.as_ref(), &bare, body)))?;
         times.put.push((ours, theirs));
 
         let outboard = Outboard::read(&vault, &id)?.ok_or("the blob is gone")?;
         before()?;
-        let (mut len, mut done) = (0, Ok(false));
-        let ours = time(|| {
-            done = outboard.for_each(&vault, all.clone(), |part| {
+        let mut len = 0;
+        let (ours, _) = timed(|| {
+            outboard.for_each(&vault, all.clone(), |part| {
                 len += part.len() as u64;
                 Ok::<_, VaultError>(())
-            });
-        });
-        done?;
-        let mut read_bare = Ok(0);
-        let theirs = time(|| {
-            read_bare = runtime.block_on(read(store.as_ref(), &bare, all.end));
-        });
-        if (len, read_bare?) != (all.end, all.end) {
+            })
+        })?;
+        let (theirs, bare_len) = timed(|| runtime.block_on(read(store.as_ref(), &bare, all.end)))?;
+        if (len, bare_len) != (all.end, all.end) {
             return Err("not all of the blob came".into());
         }
         times.get.push((ours, theirs));
@@ -152,6 +144,15 @@ fn measured(
         runtime.block_on(store.delete(&bare))?;
     }
     Ok(times)
+}
+
+/// How long something took, and what it gave.
+fn timed<T, E>(
+    work: impl FnOnce() -> std::result::Result<T, E>,
+) -> std::result::Result<(Duration, T), E> {
+    let begun = Instant::now();
+    let done = work();
+    Ok((begun.elapsed(), done?))
 }
 
 /// Has the system forget what it keeps in memory of a folder's files.

@@ -3,7 +3,7 @@
 use chartseal_codec::from_bytes;
 use chartseal_ledger::LedgerStore;
 use chartseal_merkle::Hash;
-use chartseal_tiles::{Kind, Publisher, Sink, Tile, TileError, TileLog, WIDTH};
+use chartseal_tiles::{Kind, Publisher, Sink, Tile, TileError, TileLog, WIDTH, push_entry};
 use chartseal_wire::block::header_entry;
 use chartseal_wire::{BlockHeader, Checkpoint, SignedNote};
 use thiserror::Error;
@@ -110,12 +110,9 @@ impl Node {
                     let Some(header) = self.stores.ledger.header(at)? else {
                         return Ok(None);
                     };
-                    let entry = header_entry(&header);
-                    let Ok(len) = u16::try_from(entry.len()) else {
+                    if push_entry(&mut bytes, &header_entry(&header)).is_err() {
                         return Ok(None);
-                    };
-                    bytes.extend(len.to_be_bytes());
-                    bytes.extend(entry);
+                    }
                 }
             }
         }

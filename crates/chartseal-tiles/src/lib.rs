@@ -63,7 +63,7 @@ mod witness;
 pub use error::TileError;
 pub use files::{Directory, Sink, Source};
 pub use publish::Publisher;
-pub use read::TileLog;
+pub use read::{TileLog, push_entry};
 pub use request::{AddCheckpoint, MAX_PROOF_LINES};
 pub use tile::{Kind, MAX_LEVEL, NoTile, Tile, WIDTH};
 pub use witness::{Cosigned, Refusal, Response, Witness};

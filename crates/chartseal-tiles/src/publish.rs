@@ -7,7 +7,7 @@ use chartseal_wire::{Checkpoint, SignedNote};
 use crate::edge::{Edge, bytes_of, root_over};
 use crate::error::TileError;
 use crate::files::{Sink, read, write};
-use crate::read::{CHECKPOINT, MAX_BUNDLE, note, split_bundle};
+use crate::read::{CHECKPOINT, MAX_BUNDLE, note, push_entry, split_bundle};
 use crate::tile::{Tile, WIDTH, hashes_at, partial_width};
 
 /// Writes a log's files. What was published never changes: entries are written when their tile is full or
@@ -90,11 +90,8 @@ impl<F: Sink> Publisher<F> {
     /// # Errors
     /// [`TileError::EntryTooLong`], [`TileError::Changed`] and [`TileError::Io`]; the entry is not appended then.
     pub fn append(&mut self, entry: &[u8]) -> Result<(), TileError> {
-        let too_long = |_| TileError::EntryTooLong { len: entry.len() };
-        let len = u16::try_from(entry.len()).map_err(too_long)?;
         let kept = self.bundle.len();
-        self.bundle.extend(len.to_be_bytes());
-        self.bundle.extend(entry);
+        push_entry(&mut self.bundle, entry)?;
         if self.edge.level(0).len() + 1 < usize::from(WIDTH) {
             self.edge.push(0, leaf_hash(entry));
         } else {

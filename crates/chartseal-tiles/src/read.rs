@@ -192,6 +192,18 @@ pub(crate) fn split_bundle(bundle: &[u8]) -> Option<Vec<&[u8]>> {
     rest.is_empty().then_some(entries)
 }
 
+/// Adds an entry to a bundle, behind its length.
+///
+/// # Errors
+/// [`TileError::EntryTooLong`]; the bundle is as before then.
+pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) -> Result<(), TileError> {
+    let too_long = |_| TileError::EntryTooLong { len: entry.len() };
+    let len = u16::try_from(entry.len()).map_err(too_long)?;
+    bundle.extend(len.to_be_bytes());
+    bundle.extend(entry);
+    Ok(())
+}
+
 /// Reads a note.
 pub(crate) fn note(bytes: &[u8]) -> Result<SignedNote, FormatError> {
     let text = std::str::from_utf8(bytes).map_err(|_| FormatError::Line {

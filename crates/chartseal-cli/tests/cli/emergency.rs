@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chartseal::{
-    Ask, Class, Document, Network, Offer, OpenedRecord, Options, Purpose, TrustPolicy, Verdict,
-    verify,
+    Ask, Class, Clinician, Document, Network, Offer, OpenedRecord, Options, Patient, Purpose,
+    RecordId, TrustPolicy, Verdict, verify,
 };
 use chartseal_api::{ReleaseAsk, Releases};
 use chartseal_cluster::{Cluster, Serves};
@@ -24,28 +24,33 @@ use crate::service::{copied, genesis, made_of, remote, serving};
 /// How long the client waits for a node that takes a question and says nothing, and for what the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Somebody who may break the glass, and a patient whose allergies nobody may read otherwise.
+fn people_of_an_emergency(
+    network: &mut Network,
+    allergies: &[&[u8]],
+) -> (Clinician, Patient, Vec<RecordId>) {
+    let (mut author, _, mut patient) = people(network);
+    let hospital = network.organizations()[0];
+    let doctor = network.enrol_practitioner(&hospital, &["physician", "emergency"]);
+    let documents = allergies.iter();
+    let documents = documents.map(|it| Document::new(Class::ALLERGY, "text/plain", it));
+    let documents: Vec<_> = documents.collect();
+    let kit = patient.filing_kit();
+    let filed = author.file(network, &kit, &documents, |_| ()).unwrap();
+    patient.restrict(network, &[Class::ALLERGY], &[]).unwrap();
+    // An emergency role counts only some time after a second organization agreed to it.
+    let delay = network.head().unwrap().params().emergency_role_delay_ms;
+    thread::sleep(Duration::from_millis(delay));
+    let records = filed.iter().map(|filed| filed.record).collect();
+    (doctor.unwrap(), patient, records)
+}
+
 #[test]
 fn an_emergency_waits_for_no_node_that_hangs() {
     let mut cluster = serving(Serves::Encrypted);
     let mut network = Network::connect(&cluster.place()).unwrap();
-    let hospital = network.organizations()[0];
-    let enrolled = network.enrol_practitioner(&hospital, &["physician"]);
-    let mut author = enrolled.unwrap();
-    let enrolled = network.enrol_practitioner(&hospital, &["physician", "emergency"]);
-    let mut doctor = enrolled.unwrap();
-    let mut patient = network.enrol_patient(&hospital).unwrap();
     let contents = [&b"penicillin"[..], b"latex", b"nuts"];
-    let documents = contents.map(|it| Document::new(Class::ALLERGY, "text/plain", it));
-    let kit = patient.filing_kit();
-    let filed = author.file(&mut network, &kit, &documents, |_| ());
-    let records: Vec<_> = filed.unwrap().iter().map(|filed| filed.record).collect();
-    patient
-        .restrict(&mut network, &[Class::ALLERGY], &[])
-        .unwrap();
-
-    // An emergency role counts only some time after a second organization agreed to it.
-    let delay = network.head().unwrap().params().emergency_role_delay_ms;
-    thread::sleep(Duration::from_millis(delay));
+    let (mut doctor, patient, records) = people_of_an_emergency(&mut network, &contents);
 
     // It is the first that is asked for everything: for blocks, for texts, for sealed records.
     cluster.stop(0);
@@ -100,20 +105,8 @@ fn an_emergency_opens_while_one_node_is_down_and_another_lies() {
         let mut cluster = made_of(validators, Serves::Plain);
         cluster.up();
         let mut hospital = Network::connect(&cluster.place()).unwrap();
-        let (mut author, _, mut patient) = people(&mut hospital);
-        let org = hospital.organizations()[0];
-        let doctor = hospital.enrol_practitioner(&org, &["physician", "emergency"]);
-        let mut doctor = doctor.unwrap();
-        let document = Document::new(Class::ALLERGY, "text/plain", b"penicillin");
-        let kit = patient.filing_kit();
-        let filed = author.file(&mut hospital, &kit, &[document], |_| ());
-        let record = filed.unwrap()[0].record;
-        patient
-            .restrict(&mut hospital, &[Class::ALLERGY], &[])
-            .unwrap();
-        let delay = hospital.head().unwrap().params().emergency_role_delay_ms;
-        thread::sleep(Duration::from_millis(delay));
-
+        let (mut doctor, patient, records) =
+            people_of_an_emergency(&mut hospital, &[b"penicillin"]);
         let lies = liar.map(|number| Arc::new(lies_of(&mut cluster, number)));
         if let Some(down) = down {
             cluster.kill(down);
@@ -140,7 +133,6 @@ fn an_emergency_opens_while_one_node_is_down_and_another_lies() {
         doctor
             .declare_emergency(&mut network, patient.id(), "er", "unconscious")
             .unwrap();
-        let records = [record];
         let ask = Ask::read(patient.id(), &records, Purpose::Btg);
         let opening = doctor.read(&mut network, &ask).unwrap();
         assert_eq!(opening.records[0].content(), b"penicillin");

@@ -1,6 +1,6 @@
 //! A node's block log over HTTP, as monitors and witnesses of the C2SP family read it.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::SocketAddr;
 
 use chartseal_cluster::Serves;
@@ -10,19 +10,17 @@ use chartseal_tiles::{Source, TileLog, Witness};
 use chartseal_wire::note::KeyKind;
 use chartseal_wire::{Checkpoint, VerifierKey};
 
-use crate::service::{asked, sent, serving};
+use crate::parts::get;
+use crate::service::{sent, serving};
 
 /// A log's files, below `/v1` of a node.
 struct Served(SocketAddr);
 
 impl Source for Served {
     fn read(&self, path: &str, max: usize) -> io::Result<Option<Vec<u8>>> {
-        let mut answer = Vec::new();
-        asked(self.0, &format!("GET /v1/{path}"), b"").read_to_end(&mut answer)?;
-        let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
-        let body = answer.split_off(end + 4);
+        let (head, body) = get(self.0, &format!("/v1/{path}"), "");
         assert!(body.len() <= max);
-        Ok(answer.starts_with(b"HTTP/1.1 200").then_some(body))
+        Ok(head.starts_with("http/1.1 200").then_some(body))
     }
 }
 

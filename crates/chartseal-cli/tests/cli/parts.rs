@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,8 +53,7 @@ pub(crate) fn people(network: &mut Network) -> (Clinician, Clinician, Patient) {
 }
 
 /// The head and the body of an answer, by a client that is not ours.
-fn get(cluster: &Cluster, path: &str, headers: &str) -> (String, Vec<u8>) {
-    let address = cluster.config(1).api.unwrap();
+pub(crate) fn get(address: SocketAddr, path: &str, headers: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: node\r\nconnection: close\r\n{headers}\r\n");
@@ -161,7 +160,8 @@ fn an_image_travels_in_parts_that_are_each_verified() {
 
 /// What a client that is not ours gets of a body.
 fn ranges(cluster: &Cluster, path: &str, sealed: &[u8]) {
-    let (head, whole) = get(cluster, path, "");
+    let node = cluster.config(1).api.unwrap();
+    let (head, whole) = get(node, path, "");
     assert!(head.starts_with("http/1.1 200"), "{head}");
     assert!(whole == sealed);
     let tag = format!("\"{}\"", BlobId::of(sealed));
@@ -176,25 +176,25 @@ fn ranges(cluster: &Cluster, path: &str, sealed: &[u8]) {
         ("1000000-", 1_000_000, len),
         ("-77", len - 77, len),
     ] {
-        let (head, part) = get(cluster, path, &format!("range: bytes={range}\r\n"));
+        let (head, part) = get(node, path, &format!("range: bytes={range}\r\n"));
         assert!(head.starts_with("http/1.1 206"), "{head}");
         let place = format!("content-range: bytes {first}-{}/{len}", end - 1);
         assert!(head.contains(&place), "{head}");
         assert!(part == sealed[first..end], "{range}");
         let same = format!("range: bytes={range}\r\nif-range: {tag}\r\n");
-        assert!(get(cluster, path, &same).0.starts_with("http/1.1 206"));
+        assert!(get(node, path, &same).0.starts_with("http/1.1 206"));
     }
     let other = "range: bytes=0-1\r\nif-range: \"another\"\r\n";
-    let (head, whole) = get(cluster, path, other);
+    let (head, whole) = get(node, path, other);
     assert!(
         head.starts_with("http/1.1 200") && whole == sealed,
         "{head}"
     );
-    let (head, why) = get(cluster, path, &format!("range: bytes={len}-\r\n"));
+    let (head, why) = get(node, path, &format!("range: bytes={len}-\r\n"));
     assert!(head.starts_with("http/1.1 416"), "{head}");
     assert!(String::from_utf8(why).unwrap().contains("CS-API-24"));
     let foreign = format!("/v1/envelopes/{:064x}/{:032x}/body", 7, 7);
-    let (head, _) = get(cluster, &foreign, "");
+    let (head, _) = get(node, &foreign, "");
     assert!(head.starts_with("http/1.1 403"), "{head}");
 }
 

@@ -302,7 +302,7 @@ pub(crate) fn copied(from: &Path, to: &Path) {
 }
 
 /// A connection on which a request is sent as it is.
-pub(crate) fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
+fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     let head = format!(
         "{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",

@@ -7,7 +7,8 @@ use chartseal_wire::{Checkpoint, SignedNote, Subject};
 
 use crate::fixture::*;
 
-fn note(chain: &Chain, checkpoint: &Checkpoint) -> SignedNote {
+/// A checkpoint under the signature of the first node's newest one.
+pub(crate) fn note(chain: &Chain, checkpoint: &Checkpoint) -> SignedNote {
     SignedNote {
         text: checkpoint.to_string(),
         signatures: vec![

@@ -8,8 +8,8 @@ use chartseal_ledger::store::LedgerStore as _;
 use chartseal_node::{Node, publish};
 use chartseal_tiles::{Directory, Source, Tile, TileLog};
 use chartseal_wire::block::header_entry;
-use chartseal_wire::{Checkpoint, SignedNote};
 
+use crate::exports::note;
 use crate::fixture::Chain;
 
 /// What a node gives, as a log's files.
@@ -19,13 +19,6 @@ impl Source for Given<'_> {
     fn read(&self, path: &str, _: usize) -> io::Result<Option<Vec<u8>>> {
         let tile: Tile = path.parse().map_err(io::Error::other)?;
         self.0.tile(tile).map_err(io::Error::other)
-    }
-}
-
-fn signed(node: &Node, checkpoint: &Checkpoint) -> SignedNote {
-    SignedNote {
-        text: checkpoint.to_string(),
-        signatures: vec![node.sign_checkpoint(checkpoint).unwrap()],
     }
 }
 
@@ -54,9 +47,8 @@ fn a_node_gives_each_file_that_it_would_publish() {
         while chain.node(0).checkpoint().size < size {
             chain.request(&[1]);
         }
-        let node = chain.node(0);
-        let sign = |checkpoint: &Checkpoint| signed(node, checkpoint);
-        publish(node.ledger(), &origin, &published, sign).unwrap();
+        let ledger = chain.node(0).ledger();
+        publish(ledger, &origin, &published, |newest| note(&chain, newest)).unwrap();
     }
     let node = chain.node(0);
     let mut names = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use chartseal_consensus::engine::Outcome;
+use chartseal_consensus::engine::{Handle, Outcome};
 use chartseal_envelope::{KemKeyPair, Release, Suite, release};
 use chartseal_ledger::{Overlay, SignedTransaction};
 use chartseal_node::{DepositFault, NodeError, share_index};
@@ -39,6 +39,12 @@ enum Stage {
     Receipts(Vec<TxId>, u64),
     /// The answer is on its way, until then.
     Answered(Vec<Release>, u64),
+}
+
+/// Whether some of these transactions wait for a block.
+fn some_wait(handle: &Handle, open: &[TxId]) -> bool {
+    open.iter()
+        .any(|tx| matches!(handle.outcome(tx), Outcome::Waiting))
 }
 
 impl World {
@@ -131,18 +137,15 @@ impl World {
                 }
             }
             Stage::Ahead(open, until) => {
-                let handle = &up?.handle;
-                let waits = |tx: &TxId| matches!(handle.outcome(tx), Outcome::Waiting);
+                let is_waiting = some_wait(&up?.handle, &open);
                 let tx = &self.model.asked[which].tx;
-                if self.now < until && (open.iter().any(waits) || !self.is_final_at(at, tx)) {
+                if self.now < until && (is_waiting || !self.is_final_at(at, tx)) {
                     return Some(Stage::Ahead(open, until));
                 }
                 self.decide(which, at, None)
             }
             Stage::Receipts(open, until) => {
-                let handle = &up?.handle;
-                let waits = |tx: &TxId| matches!(handle.outcome(tx), Outcome::Waiting);
-                if self.now < until && open.iter().any(waits) {
+                if self.now < until && some_wait(&up?.handle, &open) {
                     return Some(Stage::Receipts(open, until));
                 }
                 self.release(which, at)
