@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use crate::command::{cargo, is_installed, succeeds, succeeds_shown, typed};
 use crate::interop;
@@ -64,7 +65,9 @@ pub(crate) fn run(root: &Path) -> Result<bool, String> {
     let mut failed = None;
     for mut stage in stages(root)? {
         eprintln!("\n== {}: {}", stage.name, typed(&stage.command));
+        let began = Instant::now();
         let (passed, lines) = succeeds_shown(&mut stage.command)?;
+        eprintln!("== {} took {} s", stage.name, began.elapsed().as_secs());
         closing.extend(closing_lines(&lines));
         failed = failed.or((!passed).then_some(stage.name));
         // All tests run, whichever fail.
@@ -117,9 +120,9 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         }
         stages.push(lints);
     }
-    // Tests of networks of processes wait for heartbeats and timeouts half of the time: one more than there are cores keeps
+    // Tests of networks of processes wait for heartbeats and timeouts half of the time: two more than there are cores keep
     // these busy.
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 1;
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 2;
     let threads = format!("--test-threads={threads}");
     let mut runner = vec!["test", "--lib", "--bins", "--tests"];
     if is_installed("cargo", &["nextest"]) {
