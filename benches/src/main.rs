@@ -18,7 +18,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 24] = [
+const MEASURES: [Measure; 25] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -43,6 +43,7 @@ const MEASURES: [Measure; 24] = [
     (&network::IDLE, false, network::idle),
     (&network::READ, false, network::read),
     (&network::IMAGE, false, network::image),
+    (&[network::QUERIES], false, network::queries),
     (&vault::RATES, false, vault::rates),
     (&[custody::RELEASES], true, || {
         Ok(vec![custody::releases()?])

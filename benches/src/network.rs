@@ -3,6 +3,7 @@
 //! The nodes are this program, with the verb `node`: what runs is `chartseal_node::serve`, as in `chartseal node run`.
 
 mod image;
+mod queries;
 mod reading;
 mod workload;
 
@@ -20,6 +21,7 @@ use chartseal_node::{Clock, RedbLedger};
 use crate::ledger::{check_all, checks_of};
 use crate::{Figure, Required, median};
 pub use image::{IMAGE, image};
+pub use queries::{QUERIES, queries};
 pub use reading::{READ, read};
 use workload::{Drivers, Workload, await_final};
 
@@ -66,6 +68,13 @@ fn network(heartbeat_ms: u64, wiring: Wiring) -> Result<Cluster> {
 }
 
 fn network_for(heartbeat_ms: u64, wiring: Wiring, serves: Serves) -> Result<Cluster> {
+    let mut cluster = made_for(heartbeat_ms, wiring, serves)?;
+    cluster.up();
+    Ok(cluster)
+}
+
+/// The same, before any node runs.
+fn made_for(heartbeat_ms: u64, wiring: Wiring, serves: Serves) -> Result<Cluster> {
     let program = Program {
         path: std::env::current_exe()?,
         args: vec![OsString::from("node")],
@@ -76,9 +85,7 @@ fn network_for(heartbeat_ms: u64, wiring: Wiring, serves: Serves) -> Result<Clus
         serves,
         ..Setting::of(NODES)
     };
-    let mut cluster = Cluster::make(program, &setting).ok_or("no network can be made here")?;
-    cluster.up();
-    Ok(cluster)
+    Ok(Cluster::make(program, &setting).ok_or("no network can be made here")?)
 }
 
 /// What all nodes took, in CPU-seconds.
@@ -199,10 +206,12 @@ fn count(cluster: &mut Cluster, first: u64, last: u64) -> Result<f64> {
 fn await_empty(cluster: &Cluster) -> Result<()> {
     let begun = Instant::now();
     for number in cluster.all() {
-        while cluster
-            .status(number)
-            .is_none_or(|status| status.waiting > 0)
-        {
+        // One that is away has no pool.
+        let waits = |mut control: Control| {
+            let status = control.status();
+            status.map_or(true, |status| status.waiting > 0)
+        };
+        while cluster.control(number).is_ok_and(waits) {
             if begun.elapsed() > PATIENCE {
                 return Err("transactions wait without end".into());
             }

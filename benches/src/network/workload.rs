@@ -1,6 +1,6 @@
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,7 @@ pub(super) fn await_final(
 /// A client at each node, which hands in what was signed beforehand.
 pub(super) struct Drivers {
     done: Arc<AtomicBool>,
+    handed_in: Arc<AtomicU64>,
     threads: Vec<JoinHandle<Result<(), String>>>,
 }
 
@@ -137,18 +138,29 @@ impl Drivers {
         signed: Vec<Vec<SignedTransaction>>,
         rate: Option<f64>,
     ) -> Self {
-        let done = Arc::new(AtomicBool::new(false));
+        let (done, handed_in) = (Arc::default(), Arc::default());
         #[expect(clippy::cast_precision_loss, reason = "a few nodes")]
         let rate = rate.map(|rate| rate / signed.len() as f64);
         let nodes = cluster.directories().into_iter().zip(signed);
         let threads = nodes.filter_map(|(directory, signed)| {
             // A node that is away has no client.
             let control = Control::connect(&directory).ok()?;
-            let done = Arc::clone(&done);
-            Some(thread::spawn(move || drive(control, &signed, rate, &done)))
+            let (done, count) = (Arc::clone(&done), Arc::clone(&handed_in));
+            Some(thread::spawn(move || {
+                drive(control, &signed, rate, &done, &count)
+            }))
         });
         let threads = threads.collect();
-        Self { done, threads }
+        Self {
+            done,
+            handed_in,
+            threads,
+        }
+    }
+
+    /// How many the nodes took so far.
+    pub(super) fn handed_in(&self) -> u64 {
+        self.handed_in.load(Ordering::SeqCst)
     }
 
     /// Ends them.
@@ -175,6 +187,7 @@ fn drive(
     signed: &[SignedTransaction],
     rate: Option<f64>,
     done: &AtomicBool,
+    count: &AtomicU64,
 ) -> Result<(), String> {
     let waiting = |control: &mut Control| {
         let status = control.status();
@@ -201,7 +214,10 @@ fn drive(
                 return Ok(());
             }
             match control.submit(transaction) {
-                Ok(()) => break,
+                Ok(()) => {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    break;
+                }
                 // Enough of this key wait, or of all.
                 Err(ControlError::Refused { rule, .. })
                     if rule == "CS-POOL-04" || rule == "CS-POOL-05" =>

@@ -57,10 +57,10 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 pub use authority::CertificateError;
-pub use backup::{Backup, BackupError, backup, restore};
+pub use backup::{Backup, BackupError, Manifest, backup, restore};
 pub use chartseal_api::TxOutcome;
 pub use config::{Config, ConfigError, Peer, Service, Tls};
-pub use control::{Control, ControlError, NodeStatus};
+pub use control::{Control, ControlError, Heard, NodeStatus};
 pub use doctor::{Finding, Health, examine};
 pub use found::{FoundError, Founded, Plan, ServicePlan, found};
 pub use reload::Reloaded;

@@ -11,6 +11,7 @@ mod consent;
 
 use std::convert::Infallible;
 use std::io::{Cursor, Read as _};
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
@@ -27,6 +28,8 @@ use chartseal_envelope::{
 use chartseal_fhir::{Bundle, Consent, ConsentOptions, Dialect, Resource, SmartScopes};
 use chartseal_wire::history::EntryView;
 use chartseal_wire::{Entry, Export};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::python::Python;
 
@@ -114,16 +117,24 @@ targets! {
     api_history => canonical::<chartseal_api::Signed<chartseal_api::HistoryAsk>>, "a signed question for a history";
     api_entries => canonical::<chartseal_api::History>, "the entries of a history";
     api_entry_events => entry_events, "server-sent events of entries, and writes them again";
+    api_problem => json::<chartseal_api::Problem>, "what went wrong, in JSON";
+    api_block_event => json::<chartseal_api::BlockEvent>, "that a block is final, in JSON";
     api_export => canonical::<chartseal_api::Signed<chartseal_api::ExportAsk>>, "a signed question for an export";
     consensus_gossip => gossip, "a message of gossip";
     consensus_evidence => evidence, "evidence against a validator";
     consensus_recall => recall, "a question for votes, or its answer";
+    node_config => text_again(configuration), "a node's configuration, and writes it again";
+    node_keys => node_keys, "a node's keys";
+    node_manifest => text_again(manifest), "what a backup's folder says of itself, and writes it again";
+    node_status => canonical::<chartseal_node::serve::NodeStatus>, "how a node is";
     node_vouchers => text(chartseal_node::Vouchers::parse), "a snapshot's vouchers";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
     audit_equivocation => equivocation, "evidence of two histories, and verifies it";
     audit_verify => audit, "an export file, and verifies it";
     audit_differential => differential, "an export file, and verifies it in Python too, with the same verdict";
+    app_filing => canonical::<chartseal::Filing>, "what a record was filed under";
+    app_invitation => canonical::<chartseal::Invitation>, "what a grantee is told";
     fhir_bundle => bundle, "a FHIR bundle";
     fhir_resource => resource, "a FHIR resource";
     fhir_consent => consent, "a FHIR Consent, in each dialect";
@@ -204,6 +215,56 @@ fn text<T: ToString, E>(parse: impl Fn(&str) -> Result<T, E>) -> impl Fn(&[u8]) 
 fn same(input: &[u8], encoded: &[u8]) -> bool {
     assert!(input == encoded, "decoded, but encodes to other bytes");
     true
+}
+
+/// What is written of what was read is read alike.
+fn text_again(read: fn(&str) -> Option<String>) -> impl Fn(&[u8]) -> bool {
+    move |input| {
+        let written = std::str::from_utf8(input).ok().and_then(read);
+        written.is_some_and(|text| {
+            let again = read(&text);
+            assert!(
+                again.as_ref() == Some(&text),
+                "what is written is read alike"
+            );
+            true
+        })
+    }
+}
+
+fn configuration(text: &str) -> Option<String> {
+    let config = chartseal_node::serve::Config::parse(text, Path::new("node.conf"));
+    config.ok().map(|config| config.text())
+}
+
+fn manifest(text: &str) -> Option<String> {
+    let manifest = chartseal_node::serve::Manifest::parse(text);
+    manifest.map(|manifest| manifest.text())
+}
+
+/// A file of version 1 has a key less.
+fn node_keys(input: &[u8]) -> bool {
+    let keys = chartseal_node::NodeKeys::from_secret_bytes(input);
+    keys.is_ok_and(|keys| {
+        let written = keys.to_secret_bytes();
+        let again = chartseal_node::NodeKeys::from_secret_bytes(&written);
+        assert!(again.is_ok_and(|again| again.to_secret_bytes() == written));
+        assert!(*input == **written || input.len() < written.len());
+        true
+    })
+}
+
+fn json<T: Serialize + DeserializeOwned + PartialEq>(input: &[u8]) -> bool {
+    let value = serde_json::from_slice::<T>(input);
+    value.is_ok_and(|value| {
+        let written = serde_json::to_vec(&value).unwrap_or_default();
+        let again = serde_json::from_slice::<T>(&written);
+        assert!(
+            again.is_ok_and(|again| again == value),
+            "what is written is read alike"
+        );
+        true
+    })
 }
 
 fn keystore_file(input: &[u8]) -> bool {

@@ -5,19 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use chartseal_cluster::Serves;
 use serde_json::Value;
 
-use crate::service::{made, sent};
+use crate::refusals::patient;
+use crate::service::sent;
 use crate::support::target_folder;
 
 #[test]
 fn what_is_described_is_what_is_served() {
-    let mut cluster = made(Serves::Plain);
-    let file = cluster.config_file(0);
-    let config = fs::read_to_string(&file).unwrap();
-    fs::write(&file, format!("{config}requests_per_second 100000\n")).unwrap();
-    cluster.up();
+    let cluster = patient();
     let api = cluster.config(0).api.unwrap();
 
     // The description that is kept is the one that is served, and OpenAPI 3.1.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chartseal_cluster::{Cluster, Link, Load, Program, Setting, Wiring};
 
 use crate::net::program;
+use crate::operations::{examined, is};
 
 fn rounds() -> usize {
     let long = std::env::var("CHARTSEAL_LONG").ok();
@@ -150,6 +151,9 @@ fn a_node_whose_disk_is_full_says_so_and_goes_on_once_there_is_room() {
         cluster.start(victim);
         let ended = cluster.await_end(victim);
         assert!(!ended.success(), "{ended}");
+        let found = examined(&cluster.config_file(victim));
+        let disk = found.get(&is("ill", "disk"));
+        assert!(disk.is_some_and(|it| it.contains("free ")), "{found:?}");
         cluster.disk(victim).clear();
         cluster.start(victim);
         load.settle(10);

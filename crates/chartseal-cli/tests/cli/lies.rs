@@ -26,7 +26,16 @@ pub(crate) fn in_front_of(
     number: usize,
     deed: impl Fn(&str, &[u8]) -> Deed + Send + Sync + 'static,
 ) -> Remote {
-    let real = remote(cluster, number);
+    let url = url_in_front_of(cluster, number, deed);
+    Remote::new(remote(cluster, number).org(), &url, &Asking::default()).unwrap()
+}
+
+/// Where that one is.
+pub(crate) fn url_in_front_of(
+    cluster: &Cluster,
+    number: usize,
+    deed: impl Fn(&str, &[u8]) -> Deed + Send + Sync + 'static,
+) -> String {
     let config = cluster.config(number);
     let service = config.own_service().unwrap().url.clone();
     let to: SocketAddr = service.trim_start_matches("http://").parse().unwrap();
@@ -39,7 +48,7 @@ pub(crate) fn in_front_of(
             thread::spawn(move || pass(stream.unwrap(), to, deed.as_ref()));
         }
     });
-    Remote::new(real.org(), &url, &Asking::default()).unwrap()
+    url
 }
 
 /// One request and its answer.

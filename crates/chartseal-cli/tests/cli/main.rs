@@ -18,6 +18,7 @@
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
 //! | `lies` | somebody in front of a node, who lets it lie |
+//! | `refusals` | every path of the service under what nobody should send |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -55,6 +56,7 @@ mod parts;
 mod policy;
 mod records;
 mod redeal;
+mod refusals;
 mod reports;
 #[path = "../../../chartseal-vault/tests/s3/server.rs"]
 mod s3;

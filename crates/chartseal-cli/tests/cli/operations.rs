@@ -10,12 +10,14 @@ use chartseal::{Class, Document, Network};
 use chartseal_api::{BlobAsk, Signed};
 use chartseal_client::{Asking, ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
+use chartseal_codec::to_bytes;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Config;
 use chartseal_node::{Clock, NodeKeys};
 use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use serde_json::Value;
 
+use crate::lies::{Deed, url_in_front_of};
 use crate::net;
 use crate::s3::Server;
 use crate::schema;
@@ -401,35 +403,69 @@ fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     each.collect()
 }
 
+/// What the doctor finds of a node, by how that is and what it is of.
+pub(crate) fn examined(file: &Path) -> BTreeMap<(String, String), String> {
+    let ran = node("doctor", file, &["--json"]);
+    let document = ran.json();
+    let faults = schema::faults(&schema::read("doctor.schema.json"), &document);
+    assert!(faults.is_empty(), "{faults:?}");
+    let findings = document["findings"].as_array().unwrap();
+    let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
+    let found: BTreeMap<_, _> = findings
+        .iter()
+        .map(|it| {
+            let said = format!("{} {}", text(&it["found"]), text(&it["remedy"]));
+            ((text(&it["health"]), text(&it["of"])), said)
+        })
+        .collect();
+    let worst = ["ill", "doubtful"];
+    let code = worst
+        .iter()
+        .position(|worst| found.keys().any(|(health, _)| health == worst));
+    assert_eq!(
+        ran.code,
+        [1, 2].get(code.unwrap_or(2)).copied().unwrap_or(0)
+    );
+    found
+}
+
+pub(crate) fn is(health: &str, of: &str) -> (String, String) {
+    (health.to_owned(), of.to_owned())
+}
+
+/// The others are right about the time, and about what runs, as far as one node can tell.
+#[test]
+fn the_doctor_sees_that_a_clock_is_wrong_and_another_version_runs() {
+    let cluster = serving(Serves::Plain);
+    let file = cluster.config_file(0);
+    let mut config = fs::read_to_string(&file).unwrap();
+    for number in 1..4 {
+        let hour_on = Clock::System.now().plus_ms(3_600_000);
+        let url = url_in_front_of(&cluster, number, move |line, _| {
+            if line.contains("/v1/time") {
+                return Deed::Answer(200, to_bytes(&hour_on));
+            }
+            match line.contains("/v1/version") {
+                true => Deed::Answer(200, b"9.9.9".into()),
+                false => Deed::Pass,
+            }
+        });
+        let real = cluster.config(number).own_service().unwrap().url.clone();
+        assert!(config.contains(&real), "{config}");
+        config = config.replace(&real, &url);
+    }
+    fs::write(&file, config).unwrap();
+    let found = examined(&file);
+    let clock = &found[&is("ill", "clock")];
+    assert!(clock.contains("keep it with NTP"), "{clock}");
+    let versions = &found[&is("doubtful", "services")];
+    assert!(versions.contains("version 9.9.9, not "), "{versions}");
+}
+
 #[test]
 fn the_doctor_names_what_is_wrong_and_what_to_do() {
     let mut cluster = serving(Serves::Encrypted);
     let (config, file) = (cluster.config(0), cluster.config_file(0));
-    let examined = |file: &Path| -> BTreeMap<(String, String), String> {
-        let ran = node("doctor", file, &["--json"]);
-        let document = ran.json();
-        let faults = schema::faults(&schema::read("doctor.schema.json"), &document);
-        assert!(faults.is_empty(), "{faults:?}");
-        let findings = document["findings"].as_array().unwrap();
-        let text = |it: &Value| it.as_str().unwrap_or_default().to_owned();
-        let found: BTreeMap<_, _> = findings
-            .iter()
-            .map(|it| {
-                let said = format!("{} {}", text(&it["found"]), text(&it["remedy"]));
-                ((text(&it["health"]), text(&it["of"])), said)
-            })
-            .collect();
-        let worst = ["ill", "doubtful"];
-        let code = worst
-            .iter()
-            .position(|worst| found.keys().any(|(health, _)| health == worst));
-        assert_eq!(
-            ran.code,
-            [1, 2].get(code.unwrap_or(2)).copied().unwrap_or(0)
-        );
-        found
-    };
-    let is = |health: &str, of: &str| (health.to_owned(), of.to_owned());
 
     let found = examined(&file);
     for of in [

@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
 use chartseal_api::{
-    FinalBlock, HistoryAsk, MAX_KEYS, ReleaseAsk, Signed, StateAsk, StateProof, Submission,
-    ValueProof,
+    FinalBlock, MAX_KEYS, ReleaseAsk, StateAsk, StateProof, Submission, ValueProof,
 };
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{
@@ -25,11 +24,11 @@ use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::AccessRequested;
 use chartseal_ledger::{Block, Genesis, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
+use chartseal_node::NodeError;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
-use chartseal_node::{Clock, NodeError};
 use chartseal_wire::history::{Token, state_key};
-use chartseal_wire::{Event, Hash, OrgId, PatientId, PublicKey, Subject, Time, TxId};
+use chartseal_wire::{Event, Hash, OrgId, PatientId, TxId};
 use serde_json::Value;
 
 use crate::net::program;
@@ -328,75 +327,10 @@ pub(crate) fn sent(to: SocketAddr, head: &str, body: &[u8]) -> (u16, String) {
 fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     let cluster = serving(Serves::Plain);
     let api = cluster.config(0).api.unwrap();
-    let told = |(status, body): (u16, String)| {
-        let problem: Value = serde_json::from_str(&body).unwrap_or_default();
-        assert!(body.is_empty() || problem["status"] == status, "{body}");
-        (
-            status,
-            problem["code"].as_str().unwrap_or_default().to_owned(),
-        )
-    };
-    let is = |status: u16, rule: &str| (status, rule.to_owned());
-    for path in [
-        "transactions",
-        "deposits",
-        "releases",
-        "histories",
-        "exports",
-        "cosignatures",
-    ] {
-        for garbage in [
-            &b""[..],
-            b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
-            &[0xff; 3_000],
-        ] {
-            let head = format!("POST /v1/{path}");
-            assert_eq!(
-                told(sent(api, &head, garbage)),
-                is(400, "CS-API-01"),
-                "{path}"
-            );
-        }
-    }
-    assert_eq!(
-        told(sent(api, "PUT /v1/kem-keys", b"x")),
-        is(400, "CS-API-01")
-    );
-    assert_eq!(
-        told(sent(api, "GET /v1/transactions/zz", b"")),
-        is(400, "CS-API-01")
-    );
-    assert_eq!(
-        told(sent(api, "GET /v1/nothing", b"")),
-        is(404, "CS-API-02")
-    );
     let none = format!("GET /v1/kem-keys/{}", "0".repeat(64));
-    assert_eq!(told(sent(api, &none, b"")), is(404, "CS-API-02"));
-    // A body that is too long is not read.
-    let (status, _) = sent(api, "POST /v1/transactions", &vec![0; 2 << 20]);
-    assert!(status == 413 || status == 0, "{status}");
-
-    // Somebody's history is for them alone: not for another key, another node, another time, or twice.
+    let (status, why) = sent(api, &none, b"");
+    assert!(status == 404 && why.contains("CS-API-02"), "{why}");
     let first = remote(&cluster, 0);
-    let keys = SigningKeyPair::generate().unwrap();
-    let (chain, org) = (cluster.config(0).network, first.org());
-    let ask = |to, at: Time, nonce| {
-        let ask = HistoryAsk {
-            subject: Subject::Patient(PatientId([1; 16])),
-            from: 0,
-        };
-        let signer = |message: &[u8]| sign(&keys, message);
-        let key: PublicKey = public(&keys);
-        Signed::new((&chain, &to), key, at, nonce, ask, signer)
-    };
-    let refusal = |asked: &Signed<HistoryAsk>| code(first.history(asked));
-    let now = Clock::System.now();
-    assert_eq!(refusal(&ask(org, now, [1; 16])), "CS-API-03");
-    assert_eq!(code(first.watch(&ask(org, now, [4; 16]))), "CS-API-03");
-    let other = cluster.config(1).organization;
-    assert_eq!(refusal(&ask(other, now, [2; 16])), "CS-API-03");
-    let old = Time(now.0 - 120_000);
-    assert_eq!(refusal(&ask(org, old, [3; 16])), "CS-API-04");
 
     // No custodian gives anything for a request that nobody made.
     let reader = chartseal_envelope::KemKeyPair::generate().unwrap();

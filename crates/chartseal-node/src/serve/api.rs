@@ -12,7 +12,9 @@
 //! | `events` | blocks and entries as they come |
 //! | `failure` | what goes wrong, as problem details |
 //! | `limits` | how often an address and a key may ask |
+//! | `nonces` | that a signed question is answered once |
 //! | `operations` | health, readiness, numbers for Prometheus |
+//! | `room` | how much memory bodies take that are on their way |
 //! | `tiles` | the block log as C2SP tlog-tiles |
 
 mod answers;
@@ -22,7 +24,9 @@ mod doors;
 mod events;
 mod failure;
 mod limits;
+mod nonces;
 mod operations;
+mod room;
 mod tiles;
 
 use std::collections::BTreeMap;
@@ -30,8 +34,9 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State as FromState};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State as FromState};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -41,7 +46,7 @@ use chartseal_api::{MAX_BODY, MAX_PART, Problem};
 use chartseal_consensus::engine::Handle;
 use chartseal_ledger::{SignedTransaction, State};
 use chartseal_vault::{BlobId, Outboard};
-use chartseal_wire::{ActorId, OrgId, PatientId, PublicKey, Subject, Time};
+use chartseal_wire::{ActorId, OrgId, PatientId, PublicKey, Subject};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -52,11 +57,13 @@ use super::keeper::NodeKeeper;
 use super::scrub::Scrub;
 use super::uploads::Uploads;
 use crate::proof::Certified;
-use asked::Cbor;
+use asked::{BodyLimit, Cbor};
 use doors::Doors;
 use failure::Failure;
 use limits::Limits;
+use nonces::Nonces;
 use operations::Answers;
+use room::Room;
 
 /// The most bytes of a body that is no deposit.
 const MAX_SMALL_BODY: usize = 1 << 20;
@@ -77,10 +84,6 @@ const QUESTIONS_AT_ONCE: u32 = 200;
 const HEAD: Duration = Duration::from_secs(20);
 /// How long a request may take to come and be answered; of a stream of events until it begins.
 const LONGEST: Duration = Duration::from_secs(120);
-/// How many nonces are remembered of those that are still in their window.
-const MAX_NONCES: usize = 65_536;
-/// For how long a nonce is remembered, in ms: twice the window in which a question is taken.
-const NONCE_MS: u64 = 120_000;
 
 /// What answers.
 pub(super) struct Api {
@@ -98,29 +101,10 @@ pub(super) struct Api {
     uploads: Uploads,
     outboards: Mutex<BTreeMap<BlobId, Arc<Outboard>>>,
     doors: Doors,
+    room: Room,
     nonces: Mutex<Nonces>,
     /// The newest block that is certified.
     certified: RwLock<Option<Arc<Certified>>>,
-}
-
-/// The nonces of signed questions, by when they came.
-#[derive(Default)]
-struct Nonces {
-    seen: BTreeMap<(PublicKey, [u8; 16]), Time>,
-}
-
-impl Nonces {
-    /// Whether a nonce is new; it is not any more after this.
-    fn take(&mut self, key: PublicKey, nonce: [u8; 16], now: Time) -> Result<bool, Failure> {
-        if self.seen.len() >= MAX_NONCES {
-            self.seen
-                .retain(|_, at| now.0.saturating_sub(at.0) <= NONCE_MS);
-        }
-        if self.seen.len() >= MAX_NONCES {
-            return Err(Failure::busy());
-        }
-        Ok(self.seen.insert((key, nonce), now).is_none())
-    }
 }
 
 /// So many requests of an address in a second, and twice as many at once.
@@ -137,6 +121,7 @@ impl Api {
         requests_per_second: u32,
         scrub: Scrub,
     ) -> Self {
+        let now = keeper.node().clock.now();
         Self {
             keeper,
             handle,
@@ -152,7 +137,8 @@ impl Api {
             scrub,
             outboards: Mutex::default(),
             doors: Doors::default(),
-            nonces: Mutex::default(),
+            room: Room::default(),
+            nonces: Mutex::new(Nonces::new(now)),
             certified: RwLock::default(),
         }
     }
@@ -222,7 +208,7 @@ impl Api {
         })
     }
 
-    /// Whether a key is the patient's, or that of who adopted them; or the actor's.
+    /// Whether a key is the patient's, or that of who adopted them; or the actor's, who may be an organization.
     fn is_theirs(state: State<'_>, key: &PublicKey, subject: &Subject) -> bool {
         match subject {
             Subject::Patient(patient) => {
@@ -230,11 +216,12 @@ impl Api {
                 speaks(patient) || speaks(&state.owner(patient))
             }
             Subject::Actor(actor) => {
-                let is_theirs = state.actor(actor).is_some_and(|it| it.key == *key);
-                is_theirs
-                    || state
-                        .patient(&PatientId(actor.0))
-                        .is_some_and(|it| it.key == *key)
+                let person = state.actor(actor).is_some_and(|it| it.key == *key);
+                let patient = state.patient(&PatientId(actor.0));
+                let office = state.org(&OrgId(actor.0));
+                person
+                    || patient.is_some_and(|it| it.key == *key)
+                    || office.is_some_and(|it| it.enrolment_key == *key)
             }
         }
     }
@@ -268,16 +255,16 @@ pub(super) async fn serve(
     api: Arc<Api>,
 ) -> std::io::Result<()> {
     let doors = api.doors.clone();
-    let small = DefaultBodyLimit::max(MAX_SMALL_BODY);
+    let small = Extension(BodyLimit(MAX_SMALL_BODY));
     let large = OpenApiRouter::new()
         .routes(routes!(answers::deposit))
         .routes(routes!(answers::redeal))
         .routes(routes!(bodies::begin_upload))
         .routes(routes!(bodies::deposit_uploaded))
-        .layer(DefaultBodyLimit::max(MAX_BODY));
+        .layer(Extension(BodyLimit(MAX_BODY)));
     let parts = OpenApiRouter::new()
         .routes(routes!(bodies::upload))
-        .layer(DefaultBodyLimit::max(MAX_PART));
+        .layer(Extension(BodyLimit(MAX_PART)));
     let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(answers::genesis))
         .routes(routes!(answers::blocks))

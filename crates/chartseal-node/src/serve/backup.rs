@@ -241,7 +241,9 @@ fn open(config: &Config) -> Result<Node, BackupError> {
     Ok(Node::follow(&genesis, org, keys, stores, clock)?)
 }
 
-struct Manifest {
+/// What a backup's folder says of itself: of which node it is, as of when, and each file with its hash.
+#[derive(Debug)]
+pub struct Manifest {
     network: ChainId,
     organization: OrgId,
     height: u64,
@@ -249,6 +251,7 @@ struct Manifest {
     files: Vec<Listed>,
 }
 
+#[derive(Debug)]
 struct Listed {
     hash: [u8; 32],
     bytes: u64,
@@ -256,7 +259,8 @@ struct Listed {
 }
 
 impl Manifest {
-    fn text(&self) -> String {
+    /// Its text.
+    pub fn text(&self) -> String {
         let mut text = format!(
             "{FIRST_LINE}\nnetwork {}\norganization {}\nheight {}\nheader {}\n",
             self.network, self.organization, self.height, self.header
@@ -285,7 +289,8 @@ impl Manifest {
         Self::parse(&text).ok_or_else(|| bad("its manifest is not in its format"))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// What a text says; `None` if it is not in the format, or names a file that is not in the folder.
+    pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         if lines.next()? != FIRST_LINE {
             return None;

@@ -272,12 +272,24 @@ impl Config {
     /// [`ConfigError`].
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let bytes = read(file, MAX_CONFIG)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| ConfigError::Line {
+            file: file.into(),
+            line: 1,
+            why: "not UTF-8 text".into(),
+        })?;
+        Self::parse(text, file)
+    }
+
+    /// The configuration that stands in a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
         let line = |line, why: String| ConfigError::Line {
             file: file.into(),
             line,
             why,
         };
-        let text = std::str::from_utf8(&bytes).map_err(|_| line(1, "not UTF-8 text".into()))?;
         let base = file.parent().unwrap_or(Path::new(""));
         let mut draft = Draft::default();
         for (at, text) in (1..).zip(text.lines()) {

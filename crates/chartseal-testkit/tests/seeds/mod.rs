@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
 
+use chartseal::{Class, Filing, Tag};
 use chartseal_api::{
-    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Outline, ProvedValue, Redeal, Refused, ReleaseAsk, Releases, Section,
-    Signed, StateAsk, StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
+    BlobAsk, BlockEvent, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk,
+    FinalBlock, History, HistoryAsk, KemKey, Outline, Problem, ProvedValue, Redeal, Refused,
+    ReleaseAsk, Releases, Section, Signed, StateAsk, StateProof, Submission, TransactionProof,
+    TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -20,14 +22,15 @@ use chartseal_ledger::{
     Block, Body, Commit, Genesis, LedgerStore, MemoryStore, Params, SignedTransaction, Transaction,
 };
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
+use chartseal_node::serve::{Heard, NodeStatus};
 use chartseal_policy::{
     Action, Directive, Issuer, PolicyState, Position, Purpose, Request, Symbol, Terms,
     Time as PolicyTime,
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::{
-    ActorId, ChainId, Checkpoint, Entry, Export, OrgId, PatientId, ProofFile, PublicKey, RecordId,
-    SealedText, Signature, Subject, Time, TxId,
+    ActorId, ChainId, Checkpoint, Entry, Export, Hash, OrgId, PatientId, ProofFile, PublicKey,
+    RecordId, SealedText, Signature, Subject, Time, TxId,
 };
 
 /// A target, a file name, and the seed.
@@ -43,6 +46,8 @@ pub(crate) fn all() -> Vec<Seed> {
         ledger(),
         service(),
         consensus(),
+        node(),
+        apps(),
         fhir(),
     ]
     .concat()
@@ -705,6 +710,85 @@ fn consensus() -> Vec<Seed> {
         ("consensus_recall", "ask".into(), Recall::Ask.bytes()),
         ("consensus_recall", "answer".into(), answer.bytes()),
         ("node_vouchers", "one".into(), vouchers.into_bytes()),
+    ]
+}
+
+/// What a node reads that its operator has in hand.
+fn node() -> Vec<Seed> {
+    let (network, organization, key) = ("01".repeat(32), "02".repeat(16), "03".repeat(32));
+    let config = format!(
+        "# A node.\nnetwork {network}\norganization {organization}\ngenesis ../genesis\nkeys node.keys\n\
+         directory data\nlisten 127.0.0.1:9000\nthreads 2\napi 127.0.0.1:9100\ntls_certificate node.pem\n\
+         tls_key node.key\ntls_root ../root.pem\nvault_bucket ciphertext\nvault_folder one\n\
+         vault_endpoint http://127.0.0.1:9200\nvault_region here\nrequests_per_second 50\n\
+         service {organization} https://node.example:9100\nheartbeat_ms 500\n\
+         validator {key} 127.0.0.1:9000\nlater {organization}{organization} 127.0.0.1:9001\n"
+    );
+    let manifest = format!(
+        "chartseal backup 1\nnetwork {network}\norganization {organization}\nheight 7\nheader {key}\n\
+         file {key} 4096 ledger.redb\nfile {key} 12 blobs/0a/one.blob\n"
+    );
+    let keys = |count: u8| {
+        let mut e = Encoder::new();
+        e.array(count.into());
+        (1..=count).for_each(|key| {
+            e.bytes(&[key; 32]);
+        });
+        e.finish()
+    };
+    let status = NodeStatus {
+        organization: OrgId([1; 16]),
+        network: ChainId([2; 32]),
+        height: 3,
+        leaf: Hash([4; 32]),
+        root: Hash([5; 32]),
+        block_time: Time(6),
+        clock: Time(7),
+        view: 8,
+        skipped: 9,
+        waiting: 10,
+        evidence: 11,
+        double_votes: 12,
+        heard: vec![Heard {
+            validator: PublicKey([13; 32]),
+            at: Time(14),
+        }],
+    };
+    let problem = Problem::new(403, "Forbidden", "CS-API-03", "this key may not ask it");
+    let event = BlockEvent {
+        height: 7,
+        header: "0a".repeat(32),
+        time_ms: 8,
+        transactions: 9,
+    };
+    let json = |target, value: Result<Vec<u8>, _>| (target, "one".to_owned(), value.unwrap());
+    vec![
+        ("node_config", "full".into(), config.into_bytes()),
+        ("node_manifest", "two-files".into(), manifest.into_bytes()),
+        ("node_keys", "five".into(), keys(5)),
+        ("node_keys", "of-version-1".into(), keys(4)),
+        seed("node_status", "one", &status),
+        json("api_problem", serde_json::to_vec(&problem)),
+        json("api_block_event", serde_json::to_vec(&event)),
+    ]
+}
+
+/// What people's apps read of each other's.
+fn apps() -> Vec<Seed> {
+    let filing = Filing {
+        class: Class::LABORATORY,
+        tags: Tag::ALL.to_vec(),
+    };
+    let mut invitation = Encoder::new();
+    invitation.array(3).item(&PatientId([1; 16])).array(2);
+    for (category, label) in [("class/laboratory", [2; 16]), ("decoy/0", [3; 16])] {
+        invitation.array(2).text(category).bytes(&label);
+    }
+    let records = [4, 5].map(|id| RecordId([id; 16]));
+    invitation.item(&records.to_vec());
+    vec![
+        seed("app_filing", "laboratory", &filing),
+        ("app_invitation", "two".into(), invitation.finish()),
     ]
 }
 

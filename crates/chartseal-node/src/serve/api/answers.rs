@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use super::asked::{Cbor, Named, Queried, Sent};
 use super::failure::Failure;
+use super::nonces::Taken;
 use super::{Api, MAX_WAIT, work};
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -736,12 +737,16 @@ pub(super) fn check<'a, T: Encode>(
         }
         now
     };
-    if !api.nonces().take(signed.key, signed.nonce, now)? {
-        return Err(Failure::stale("the question came before"));
-    }
+    // Before its nonce is remembered: no key fills that memory by asking too often.
     if !api.keys.take(signed.key) {
         return Err(Failure::too_often("this key asks"));
     }
+    let taken = api.nonces().take(signed.key, signed.nonce, signed.at, now);
+    taken.map_err(|why| match why {
+        Taken::Before => Failure::stale("the question came before"),
+        Taken::Early => Failure::stale("the question was made before this node started"),
+        Taken::Full => Failure::busy(),
+    })?;
     Ok(&signed.ask)
 }
 

@@ -1,27 +1,82 @@
 //! What a request brings. Whatever is wrong with it is a problem with a code, like everything else.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use axum::http::StatusCode;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::Api;
 use super::failure::Failure;
+use super::limits::network;
+use super::room::Share;
+
+/// How many bytes the bodies of some paths have at most.
+#[derive(Clone, Copy)]
+pub(super) struct BodyLimit(pub(super) usize);
 
 /// The body, whole.
 pub(super) struct Sent(pub(super) Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Sent {
+impl FromRequest<Arc<Api>> for Sent {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        let body = Bytes::from_request(request, state).await;
-        body.map(Self).map_err(|why| match why.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Failure::too_long(),
-            _ => Failure::malformed("the body", why.body_text()),
-        })
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let extensions = request.extensions();
+        // A path without a limit takes none.
+        let longest = extensions.get().map_or(0, |BodyLimit(longest)| *longest);
+        let from = extensions.get::<ConnectInfo<SocketAddr>>();
+        let from = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.ip());
+        let mut share = api.room.of(network(from));
+        let bytes = whole(request.into_body(), longest, &mut share).await?;
+        Ok(Self(Bytes::from_owner(Kept {
+            bytes,
+            _share: share,
+        })))
+    }
+}
+
+async fn whole(body: Body, longest: usize, share: &mut Share) -> Result<Vec<u8>, Failure> {
+    // Of what is announced to be too long nothing is kept.
+    let mut is_too_long = body.size_hint().lower() > longest as u64;
+    let (mut bytes, mut len) = (Vec::new(), 0);
+    let mut parts = body.into_data_stream();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|why| Failure::malformed("the body", why))?;
+        len += part.len();
+        is_too_long |= len > longest;
+        if is_too_long {
+            // Somebody who still sends when the connection ends might not see why.
+            bytes = Vec::new();
+            if len > longest.saturating_mul(2) {
+                break;
+            }
+        } else if share.grow(part.len()) {
+            bytes.extend_from_slice(&part);
+        } else {
+            return Err(Failure::busy());
+        }
+    }
+    if is_too_long {
+        return Err(Failure::too_long());
+    }
+    Ok(bytes)
+}
+
+/// Bytes that take their room until they are done with.
+struct Kept {
+    bytes: Vec<u8>,
+    _share: Share,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
