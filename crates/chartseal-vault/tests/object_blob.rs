@@ -72,6 +72,39 @@ fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {
     run(port, "gone_child");
 }
 
+/// The server above takes any credentials; this one checks every signature (AWS's version 4).
+#[test]
+fn a_bucket_is_asked_with_signatures_that_a_server_checks_and_a_wrong_secret_is_an_error() {
+    let Some(server) = Server::start(target()) else {
+        return;
+    };
+    server.make_bucket("ciphertext");
+    let (id, secret) = server.close();
+    let signing = |test: &str, id: &str, secret: &str| {
+        let mut child = child(server.port(), test);
+        child.env("AWS_ACCESS_KEY_ID", id);
+        let ran = child.env("AWS_SECRET_ACCESS_KEY", secret).output();
+        succeeded_without(ran.unwrap(), secret);
+    };
+    signing("s3_child", &id, &secret);
+    signing("refused_child", &id, "its secret");
+    signing("refused_child", "AKIANOBODYSKEY", &secret);
+}
+
+#[test]
+#[ignore = "a child of the test above"]
+fn refused_child() {
+    let store = ObjectBlobStore::s3(&place()).unwrap();
+    for refused in [
+        store.put(b"x").map(drop).unwrap_err(),
+        store.get(&BlobId::of(b"x")).map(drop).unwrap_err(),
+    ] {
+        let said = refused.to_string();
+        assert!(said.contains("the object store"), "{said}");
+        println!("{said}");
+    }
+}
+
 #[test]
 fn an_upload_that_ends_in_its_middle_leaves_nothing_and_is_made_again() {
     let Some(mut server) = Server::start(target()) else {
@@ -117,10 +150,14 @@ fn run(port: u16, test: &str) {
 }
 
 fn succeeded(ran: Output) {
+    succeeded_without(ran, "its secret");
+}
+
+fn succeeded_without(ran: Output, secret: &str) {
     let said = [ran.stdout, ran.stderr].concat();
     let said = String::from_utf8(said).unwrap();
     assert!(ran.status.success(), "{said}");
-    assert!(!said.contains("its secret"), "{said}");
+    assert!(!said.contains(secret), "{said}");
 }
 
 const HALF: &str = "half of it is read";

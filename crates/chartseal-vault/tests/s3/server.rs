@@ -51,20 +51,51 @@ impl Server {
 
     /// Makes a bucket, as anybody: it takes any credentials.
     pub(crate) fn make_bucket(&self, name: &str) {
-        let answer = self.ask(&format!("PUT /{name}"));
+        let answer = self.ask(&format!("PUT /{name}"), "", "");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// What a bucket holds, as the server lists it (XML).
     #[allow(dead_code, reason = "not everybody looks")]
     pub(crate) fn list(&self, bucket: &str) -> String {
-        self.ask(&format!("GET /{bucket}?list-type=2"))
+        self.ask(&format!("GET /{bucket}?list-type=2"), "", "")
     }
 
-    fn ask(&self, what: &str) -> String {
+    /// From now on it checks who asks, and that they signed it: the id and the secret of a key that may do anything in S3.
+    #[allow(dead_code, reason = "not everybody closes it")]
+    pub(crate) fn close(&self) -> (String, String) {
+        // Which service is meant stands in whose signature it would be.
+        let iam = "authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, \
+                   Signature=x\r\ncontent-type: application/x-www-form-urlencoded\r\n";
+        let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%7B%22Effect%22%3A%22Allow%22%2C\
+                      %22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22%2A%22%7D%7D";
+        let act = |words: &str| {
+            let answer = self.ask("POST /", iam, &format!("Version=2010-05-08&{words}"));
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            answer
+        };
+        act("Action=CreateUser&UserName=node");
+        act(&format!(
+            "Action=PutUserPolicy&UserName=node&PolicyName=all&PolicyDocument={policy}"
+        ));
+        let made = act("Action=CreateAccessKey&UserName=node");
+        let part = |name: &str| {
+            let (_, rest) = made.split_once(&format!("<{name}>")).unwrap();
+            rest.split_once('<').unwrap().0.to_owned()
+        };
+        let key = (part("AccessKeyId"), part("SecretAccessKey"));
+        let closed = self.ask("POST /moto-api/reset-auth", "", "0");
+        assert!(closed.starts_with("HTTP/1.1 200"), "{closed}");
+        key
+    }
+
+    fn ask(&self, what: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let head = format!("{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
+        let length = body.len();
+        let head = format!(
+            "{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
+        );
+        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
