@@ -18,7 +18,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 25] = [
+const MEASURES: [Measure; 26] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -44,6 +44,7 @@ const MEASURES: [Measure; 25] = [
     (&network::READ, false, network::read),
     (&network::IMAGE, false, network::image),
     (&[network::QUERIES], false, network::queries),
+    (&[network::HEARD], false, network::heard),
     (&vault::RATES, false, vault::rates),
     (&[custody::RELEASES], true, || {
         Ok(vec![custody::releases()?])

@@ -2,6 +2,7 @@
 //!
 //! The nodes are this program, with the verb `node`: what runs is `chartseal_node::serve`, as in `chartseal node run`.
 
+mod events;
 mod image;
 mod queries;
 mod reading;
@@ -20,6 +21,7 @@ use chartseal_node::{Clock, RedbLedger};
 
 use crate::ledger::{check_all, checks_of};
 use crate::{Figure, Required, median};
+pub use events::{HEARD, heard};
 pub use image::{IMAGE, image};
 pub use queries::{QUERIES, queries};
 pub use reading::{READ, read};

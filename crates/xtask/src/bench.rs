@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -54,7 +55,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
     if args.json {
         println!(
             "{:#}",
-            json!({"schema": "chartseal.bench/1", "entries": entries})
+            json!({"schema": "chartseal.bench/1", "machine": machine(root), "entries": entries})
         );
     } else {
         for entry in &entries {
@@ -62,6 +63,26 @@ pub(crate) fn run(root: &Path, args: &Args) -> Result<bool, String> {
         }
     }
     Ok(hold)
+}
+
+/// What was measured, and on what, as far as Linux says.
+fn machine(root: &Path) -> Value {
+    let field = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(key, _)| key.trim() == name);
+        found.map(|(_, value)| value.trim().to_owned())
+    };
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+    let mut commit = Command::new("git");
+    let commit = captured_out(commit.args(["rev-parse", "HEAD"]).current_dir(root));
+    json!({
+        "processor": field("/proc/cpuinfo", "model name"),
+        "cores": std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        "memory": field("/proc/meminfo", "MemTotal"),
+        "kernel": kernel.map(|it| it.trim().to_owned()),
+        "commit": commit.ok().map(|(_, commit)| commit.trim().to_owned()),
+    })
 }
 
 /// age's program, for its lockfile can be nobody else's.
