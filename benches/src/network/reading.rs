@@ -168,7 +168,7 @@ fn carried(cluster: &Cluster, workload: &mut Workload, node: &Remote) -> Result<
         if blocks.is_empty() {
             return Err("the node has not all blocks".into());
         }
-        for block in blocks.iter().take_while(|_| next <= last) {
+        for block in blocks.iter().take(usize::try_from(last + 1 - next)?) {
             transactions += u32::try_from(Block::from_bytes(&block.block.0)?.transactions.len())?;
             next += 1;
         }

@@ -124,7 +124,7 @@ targets! {
     consensus_evidence => evidence, "evidence against a validator";
     consensus_recall => recall, "a question for votes, or its answer";
     node_config => text_again(configuration), "a node's configuration, and writes it again";
-    node_keys => node_keys, "a node's keys";
+    node_keys => keys_file, "a node's keys";
     node_manifest => text_again(manifest), "what a backup's folder says of itself, and writes it again";
     node_status => canonical::<chartseal_node::serve::NodeStatus>, "how a node is";
     node_vouchers => text(chartseal_node::Vouchers::parse), "a snapshot's vouchers";
@@ -243,7 +243,7 @@ fn manifest(text: &str) -> Option<String> {
 }
 
 /// A file of version 1 has a key less.
-fn node_keys(input: &[u8]) -> bool {
+fn keys_file(input: &[u8]) -> bool {
     let keys = chartseal_node::NodeKeys::from_secret_bytes(input);
     keys.is_ok_and(|keys| {
         let written = keys.to_secret_bytes();

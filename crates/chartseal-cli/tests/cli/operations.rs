@@ -445,10 +445,10 @@ fn the_doctor_sees_that_a_clock_is_wrong_and_another_version_runs() {
             if line.contains("/v1/time") {
                 return Deed::Answer(200, to_bytes(&hour_on));
             }
-            match line.contains("/v1/version") {
-                true => Deed::Answer(200, b"9.9.9".into()),
-                false => Deed::Pass,
+            if line.contains("/v1/version") {
+                return Deed::Answer(200, b"9.9.9".into());
             }
+            Deed::Pass
         });
         let real = cluster.config(number).own_service().unwrap().url.clone();
         assert!(config.contains(&real), "{config}");

@@ -20,7 +20,6 @@ use chartseal_client::{
     Asking, AsyncRemote, ClientError, Follower, Light, LightError, NodeFault, Nodes, Remote,
 };
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
-use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::AccessRequested;
 use chartseal_ledger::{Block, Genesis, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
@@ -28,7 +27,7 @@ use chartseal_node::NodeError;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
 use chartseal_wire::history::{Token, state_key};
-use chartseal_wire::{Event, Hash, OrgId, PatientId, TxId};
+use chartseal_wire::{Event, Hash, OrgId, TxId};
 use serde_json::Value;
 
 use crate::net::program;

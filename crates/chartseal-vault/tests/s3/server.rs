@@ -95,7 +95,9 @@ impl Server {
         let head = format!(
             "{what} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
-        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
+        stream
+            .write_all(&[head.as_bytes(), body.as_bytes()].concat())
+            .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
