@@ -437,6 +437,40 @@ fn operators_see_how_a_node_is_and_clients_hear_of_blocks() {
     assert_eq!(sent(api, "GET /health", b"").0, 204);
 }
 
+/// The lines of docs/api.md, by curl, at a network of the test's own.
+#[test]
+fn what_is_documented_to_be_tried_with_curl_can_be() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("not run: curl is missing");
+        return;
+    }
+    let mut cluster = serving(Serves::Encrypted);
+    cluster.await_height_of(&[0], 1);
+    let document = fs::read_to_string("../../docs/api.md").unwrap();
+    let (_, lines) = document.split_once("```sh\n").unwrap();
+    let (lines, _) = lines.split_once("```").unwrap();
+    let place = cluster.place();
+    let url = cluster.config(0).own_service().unwrap().url.clone();
+    let root = place.join("tls.root.pem");
+    let lines = lines.replace("net/tls.root.pem", root.to_str().unwrap());
+    let lines = lines.replace("https://127.0.0.1:9100", &url);
+    let mut shell = Command::new("sh");
+    let ran = shell.args(["-e", "-u", "-c", &lines]).current_dir(&place);
+    let ran = ran.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}{wrong}");
+    let first = said.split_once("chartseal/").map(|(version, _)| version);
+    assert_eq!(first, Some(env!("CARGO_PKG_VERSION")), "{said}");
+    assert!(said.contains("\"code\":\"CS-API-01\""), "{said}");
+    assert_eq!(
+        fs::read(place.join("genesis.cbor")).unwrap(),
+        fs::read(place.join("genesis")).unwrap()
+    );
+    let head = fs::read_to_string(place.join("head.tlog-proof")).unwrap();
+    assert!(head.starts_with("c2sp.org/tlog-proof@v1"), "{head}");
+}
+
 #[test]
 fn a_patient_hears_of_an_access_as_it_becomes_final() {
     let cluster = serving(Serves::Encrypted);

@@ -101,7 +101,11 @@ mod tests {
         assert_eq!(take(MOST as u64, 1_000, 1_000), Err(Taken::Full));
         assert_eq!(take(3, 1_000, 1_000), Err(Taken::Before));
         let later = 1_000 + 2 * (REMEMBERED_MS + 1);
-        assert_eq!(take(0, later, later - REMEMBERED_MS), Err(Taken::Full));
+        let another = MOST as u64 + 1;
+        assert_eq!(
+            take(another, later, later - REMEMBERED_MS),
+            Err(Taken::Full)
+        );
         assert_eq!(take(0, later, later + 1), Ok(()));
     }
 }
