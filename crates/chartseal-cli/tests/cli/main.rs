@@ -18,6 +18,7 @@
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
 //! | `lies` | somebody in front of a node, who lets it lie |
+//! | `vault` | what a node's vault should hold by the chain: fetched again, counted, looked at by the node itself |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -62,4 +63,5 @@ mod schema;
 mod service;
 mod support;
 mod upgrade;
+mod vault;
 mod witness;

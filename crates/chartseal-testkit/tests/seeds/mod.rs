@@ -5,9 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use chartseal_api::{
-    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, History,
-    HistoryAsk, KemKey, Outline, ProvedValue, Redeal, Refused, ReleaseAsk, Releases, Section,
-    Signed, StateAsk, StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
+    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, FinalBlock, Fronts,
+    FrontsAsk, History, HistoryAsk, KemKey, Outline, ProvedValue, Redeal, Refused, ReleaseAsk,
+    Releases, Section, Signed, StateAsk, StateProof, Submission, TransactionProof, TxOutcome,
+    Uploaded, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -26,8 +27,8 @@ use chartseal_policy::{
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::{
-    ActorId, ChainId, Checkpoint, Entry, Export, OrgId, PatientId, ProofFile, PublicKey, RecordId,
-    SealedText, Signature, Subject, Time, TxId,
+    ActorId, ChainId, Checkpoint, Entry, Export, HeaderDigest, OrgId, PatientId, ProofFile,
+    PublicKey, RecordId, SealedText, Signature, Subject, Time, TxId,
 };
 
 /// A target, a file name, and the seed.
@@ -545,6 +546,8 @@ fn service() -> Vec<Seed> {
         },
         signer,
     );
+    let headers = vec![HeaderDigest([27; 32]), HeaderDigest([28; 32])];
+    let fronts = Signed::new(to, key, at, nonce, FrontsAsk { headers }, signer);
     let export = Signed {
         key: PublicKey([7; 32]),
         at: Time(8),
@@ -652,6 +655,14 @@ fn service() -> Vec<Seed> {
         seed("api_envelope", "golden", &envelope),
         seed("api_history", "patient", &history),
         seed("api_blob_ask", "one", &blob),
+        seed("api_fronts_ask", "two", &fronts),
+        seed(
+            "api_fronts",
+            "golden",
+            &Fronts {
+                fronts: vec![envelope.front.clone()],
+            },
+        ),
         seed(
             "api_entries",
             "two",

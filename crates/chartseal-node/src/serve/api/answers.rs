@@ -736,11 +736,12 @@ pub(super) fn check<'a, T: Encode>(
         }
         now
     };
-    if !api.nonces().take(signed.key, signed.nonce, now)? {
-        return Err(Failure::stale("the question came before"));
-    }
+    // Before the nonce: whoever is told to ask later asks the same again.
     if !api.keys.take(signed.key) {
         return Err(Failure::too_often("this key asks"));
+    }
+    if !api.nonces().take(signed.key, signed.nonce, now)? {
+        return Err(Failure::stale("the question came before"));
     }
     Ok(&signed.ask)
 }
