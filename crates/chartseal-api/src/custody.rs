@@ -1,6 +1,6 @@
 use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct};
 use chartseal_envelope::{Deal, KemPublicKey, Release};
-use chartseal_wire::{ActorId, RecordId, RequestId};
+use chartseal_wire::{ActorId, HeaderDigest, RecordId, RequestId};
 
 use crate::envelope::{Envelope, EnvelopeFront};
 
@@ -15,6 +15,50 @@ pub struct BlobAsk {
 
 canonical_struct!(BlobAsk { id, from });
 
+/// Asks for the headers and seals of records, between organizations: the key is a custodian's of the committee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontsAsk {
+    /// The digests of their headers, as the chain has them.
+    pub headers: Vec<HeaderDigest>,
+}
+
+impl Encode for FrontsAsk {
+    fn encode(&self, e: &mut Encoder) {
+        e.item(&self.headers);
+    }
+}
+
+impl Decode for FrontsAsk {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            headers: d.at("headers").list(MAX_FRONTS)?,
+        })
+    }
+}
+
+/// Headers and seals of records, those that a node has of the ones that it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fronts {
+    /// In any order: each names its record, and its digest is on the chain.
+    pub fronts: Vec<EnvelopeFront>,
+}
+
+impl Encode for Fronts {
+    fn encode(&self, e: &mut Encoder) {
+        e.item(&self.fronts);
+    }
+}
+
+impl Decode for Fronts {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            fronts: d.at("fronts").list(MAX_FRONTS)?,
+        })
+    }
+}
+
+/// The most headers and seals that are asked for at a time.
+pub const MAX_FRONTS: usize = 256;
 /// The most records of a deposit.
 const MAX_ENVELOPES: usize = 512;
 /// The most releases of an answer: as many as there are indices.

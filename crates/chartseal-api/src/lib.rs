@@ -27,6 +27,8 @@
 //! | `GET /v1/envelopes/{request}/{record}/outline` | | an [`Outline`] |
 //! | `GET /v1/envelopes/{request}/{record}/body` | a `Range`, or nothing | the envelope's body, or that part of it |
 //! | `POST /v1/blobs` | [`Signed`] [`BlobAsk`] | at most [`MAX_PART`] bytes of a ciphertext, as it lies in the vault |
+//! | `POST /v1/blobs/groups` | [`Signed`] [`BlobAsk`] | the hashes of a ciphertext's groups, 32 bytes each |
+//! | `POST /v1/fronts` | [`Signed`] [`FrontsAsk`] | [`Fronts`] |
 //! | `POST /v1/histories` | [`Signed`] [`HistoryAsk`] | [`History`] |
 //! | `GET /v1/log-key` | | the verifier key under which the node issues checkpoints |
 //! | `GET /v1/checkpoint` | | the newest block's checkpoint, signed under it |
@@ -52,7 +54,7 @@
 //! |---|---|
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
-//! | `custody` | [`KemKey`], [`BlobAsk`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
+//! | `custody` | [`KemKey`], [`BlobAsk`], [`FrontsAsk`], [`Fronts`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
 //! | `event` | [`BlockEvent`], [`EntryEvents`], [`EntryDecoder`]: what comes as it happens |
 //! | `outline` | [`Outline`], [`Uploaded`]: bodies that travel in parts |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
@@ -77,7 +79,10 @@ mod proof;
 mod signed;
 
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
-pub use custody::{BlobAsk, Deposit, Deposited, KemKey, Redeal, Refused, ReleaseAsk, Releases};
+pub use custody::{
+    BlobAsk, Deposit, Deposited, Fronts, FrontsAsk, KemKey, MAX_FRONTS, Redeal, Refused,
+    ReleaseAsk, Releases,
+};
 pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryDecoder, EntryEvents, EventError};
 pub use history::{ExportAsk, History, HistoryAsk, Section};

@@ -1,10 +1,12 @@
 //! One node: run, joined, looked after.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chartseal_node::serve::{
-    Backup, Config, Control, ControlError, Health, backup, begin, examine, restore, serve,
+    Backup, Config, Control, ControlError, FormerShares, Health, Scrubbed, backup, begin, examine,
+    restore, serve,
 };
 use chartseal_node::{VoucherError, Vouchers};
 use clap::{Subcommand, ValueEnum};
@@ -26,8 +28,9 @@ pub enum Node {
     Reload(Which),
     /// Say what is wrong with a node, and what to do. Nothing is changed.
     Doctor(Doctor),
-    /// Have a running node look at its vault: read every ciphertext, mend it from others, clear away garbage.
-    Scrub(Which),
+    /// Have a running node look at its vault: read every ciphertext that should be there, mend it from others, count
+    /// shares that are gone, clear away garbage.
+    Scrub(Scrub),
     /// Copy a node's data directory, while it runs or not. The file of keys is not in it.
     Backup(Backups),
     /// Put a backup back as the node's data directory.
@@ -81,6 +84,16 @@ pub struct Doctor {
     #[command(flatten)]
     pub which: Which,
     /// Print one JSON document (schema `chartseal.node.doctor/1`).
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `node scrub`.
+#[derive(Debug, clap::Args)]
+pub struct Scrub {
+    #[command(flatten)]
+    pub which: Which,
+    /// Print one JSON document (schema `chartseal.node.scrub/1`).
     #[arg(long)]
     pub json: bool,
 }
@@ -206,24 +219,63 @@ fn doctor(args: &Doctor) -> Exit {
     }
 }
 
-fn scrub(args: &Which) -> Result<Exit, Failure> {
-    let config = Config::read(&args.config).map_err(Failure::new)?;
+fn scrub(args: &Scrub) -> Result<Exit, Failure> {
+    let config = Config::read(&args.which.config).map_err(Failure::new)?;
     let found = Control::connect(&config.directory).and_then(|mut node| {
         node.set_patience(PATIENCE)?;
         node.scrub()
     });
     let found = found.map_err(Failure::new)?;
-    println!(
-        "{} ciphertexts; {} mended; {} lost; {} damaged shares; {} shares of former committees; {} that belonged to no record",
+    if args.json {
+        println!("{}", scrubbed_json(&found));
+    } else {
+        print!("{}", scrubbed_text(&found));
+    }
+    Ok(if found.is_whole() {
+        Exit::Done
+    } else {
+        Exit::Refuted
+    })
+}
+
+fn scrubbed_json(found: &Scrubbed) -> serde_json::Value {
+    let former = found.former.iter();
+    let former = former.map(|it| json!({ "epoch": it.epoch, "shares": it.shares }));
+    json!({
+        "schema": "chartseal.node.scrub/1",
+        "at": found.at.0,
+        "expected": found.expected,
+        "mended": found.mended,
+        "lost": found.lost,
+        "missing_shares": found.missing_shares,
+        "damaged_shares": found.damaged_shares,
+        "former_shares": former.collect::<Vec<_>>(),
+        "garbage": found.garbage,
+    })
+}
+
+fn scrubbed_text(found: &Scrubbed) -> String {
+    let mut text = format!(
+        "{} ciphertexts; {} mended; {} lost; {} missing shares; {} damaged shares; {} shares of former committees; {} that belonged to no record\n",
         found.expected,
         found.mended,
         found.lost,
+        found.missing_shares,
         found.damaged_shares,
-        found.former_shares,
+        found.former_shares(),
         found.garbage
     );
-    let is_whole = found.lost == 0 && found.damaged_shares == 0;
-    Ok(if is_whole { Exit::Done } else { Exit::Refuted })
+    for FormerShares { epoch, shares } in &found.former {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "{shares} records rest on the committee of epoch {epoch}: their patients' apps have not dealt anew yet"
+        );
+    }
+    if found.missing_shares > 0 || found.damaged_shares > 0 {
+        text += "Missing and damaged shares are on no other node: who has the records' keys has to deal anew.\n";
+    }
+    text
 }
 
 /// How long a backup, or a look at the whole vault, may take.

@@ -56,7 +56,6 @@ impl AsyncRemote {
         let patience = asking.patience;
         let mut http = Client::builder()
             .connect_timeout(CONNECT.min(patience))
-            .timeout(patience)
             .pool_idle_timeout(IDLE)
             .redirect(Policy::none())
             .tls_version_min(Version::TLS_1_3)
@@ -73,6 +72,15 @@ impl AsyncRemote {
             http,
             patience,
         })
+    }
+
+    /// The same node over the same connections, of which each answer may take so long.
+    #[must_use]
+    pub fn patiently(&self, patience: Duration) -> Self {
+        Self {
+            patience,
+            ..self.clone()
+        }
     }
 
     /// Whose node it is.
@@ -108,6 +116,7 @@ impl AsyncRemote {
         self.http
             .request(method, format!("{}/v1/{path}", self.base))
             .header("content-type", "application/cbor")
+            .timeout(self.patience)
     }
 
     async fn answered(&self, request: RequestBuilder) -> Result<Response, ClientError> {

@@ -66,6 +66,15 @@ impl ClientError {
         }
     }
 
+    /// Whether it may go well the next time: nobody answered, or not in time, or the node has too much to do.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { problem, .. } => matches!(problem.status, 408 | 429 | 502..=504),
+            _ => false,
+        }
+    }
+
     /// Whether it is only too early to ask: the node has too many requests, of all or of this client, or its receipt is not
     /// final yet.
     pub(crate) fn is_busy(&self) -> bool {

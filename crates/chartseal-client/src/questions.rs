@@ -2,9 +2,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use chartseal_api::{
-    BlobAsk, Blocks, Deposit, Deposited, Envelope, ExportAsk, History, HistoryAsk, KemKey, Outline,
-    Redeal, ReleaseAsk, Releases, Signed, StateAsk, StateProof, Submission, TransactionProof,
-    TxOutcome, Uploaded, ValueProof,
+    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, Fronts, FrontsAsk,
+    History, HistoryAsk, KemKey, Outline, Redeal, ReleaseAsk, Releases, Signed, StateAsk,
+    StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -147,6 +147,16 @@ questions! {
     deposit_uploaded(dealt: &Redeal) -> Deposited {
         Question::post("deposits/uploaded", to_bytes(dealt)).decoded()
     }
+
+    /// Headers and seals of records, for another organization's vault: those that the node has. Each is the one that the
+    /// chain anchors if its header's digest is.
+    fronts(ask: &Signed<FrontsAsk>) -> Vec<EnvelopeFront> {
+        Question::post("fronts", to_bytes(ask)).decoded().map(|told: Fronts| told.fronts)
+    }
+
+    /// The hashes that verify a ciphertext in groups, 32 bytes each; none if it is one group. They are its own if its id
+    /// follows from them.
+    blob_groups(ask: &Signed<BlobAsk>) -> Vec<u8> { Question::post("blobs/groups", to_bytes(ask)) }
 
     /// Some of a ciphertext, for another organization's vault: at most [`MAX_PART`](chartseal_api::MAX_PART) bytes, and fewer
     /// only at its end. It is the one that was asked for if its BLAKE3 is the id.

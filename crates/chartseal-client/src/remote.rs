@@ -1,6 +1,7 @@
 use std::io;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use chartseal_api::{HistoryAsk, Signed};
 use chartseal_wire::OrgId;
@@ -34,6 +35,15 @@ impl Remote {
         let carrier = carrier().map_err(|why| unreachable(org, &why))?;
         let node = AsyncRemote::new(org, base, asking)?;
         Ok(Self { node, carrier })
+    }
+
+    /// As [`AsyncRemote::patiently`].
+    #[must_use]
+    pub fn patiently(&self, patience: Duration) -> Self {
+        Self {
+            node: self.node.patiently(patience),
+            carrier: self.carrier,
+        }
     }
 
     /// Whose node it is.

@@ -14,7 +14,7 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::State;
 use chartseal_ledger::state::RecordState;
-use chartseal_wire::{HeaderDigest, OrgId};
+use chartseal_wire::{ActorId, HeaderDigest, OrgId};
 
 use crate::error::NodeError;
 
@@ -32,7 +32,12 @@ const MAX_AUTHOR_KEYS: usize = 1_024;
 /// The signing keys that a record's author has had, the newest first. A key that was rotated since, or lost and recovered,
 /// still says whose its records are.
 pub fn author_keys(state: State<'_>, record: &RecordState) -> Vec<VerifyingKey> {
-    let keys = state.author_keys(&record.author).take(MAX_AUTHOR_KEYS);
+    keys_of(state, &record.author)
+}
+
+/// The signing keys that somebody has had, the newest first.
+pub(crate) fn keys_of(state: State<'_>, author: &ActorId) -> Vec<VerifyingKey> {
+    let keys = state.author_keys(author).take(MAX_AUTHOR_KEYS);
     keys.filter_map(|key| VerifyingKey::from_bytes(&key.0).ok())
         .collect()
 }

@@ -244,7 +244,8 @@ impl Node {
     /// # Errors
     /// [`NodeError`] if its store refuses or is damaged.
     pub fn versions(&self, record: &RecordId) -> Result<Vec<HeaderDigest>, NodeError> {
-        Ok(self.belongings(record)?.versions.into_values().collect())
+        let versions = self.belongings(record)?.versions.into_values();
+        Ok(versions.map(|(header, _)| header).collect())
     }
 
     /// The size of all blocks that are kept, in bytes.

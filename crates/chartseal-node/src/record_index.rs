@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chartseal_codec::from_bytes;
 use chartseal_ledger::store::LedgerStore;
 use chartseal_wire::history::Event;
-use chartseal_wire::{Entry, Hash, HeaderDigest, PatientId, RecordId, Subject, TxId};
+use chartseal_wire::{ActorId, Entry, Hash, HeaderDigest, PatientId, RecordId, Subject, TxId};
 
 use crate::error::NodeError;
 use crate::node::Node;
@@ -15,8 +15,8 @@ const ENTRIES_AT_ONCE: usize = 1_024;
 /// its patient's history, which is complete whatever was pruned.
 #[derive(Debug, Default)]
 pub(crate) struct Belongings {
-    /// Each version's number and the digest of its envelope header, oldest first.
-    pub(crate) versions: BTreeMap<u64, HeaderDigest>,
+    /// Each version's number, the digest of its envelope header and who wrote it, oldest first.
+    pub(crate) versions: BTreeMap<u64, (HeaderDigest, ActorId)>,
     /// The reason texts of requests for it, and of disputes about it: their transactions and commitments.
     pub(crate) reasons: Vec<(TxId, Hash)>,
 }
@@ -52,15 +52,17 @@ impl Belongings {
                     what: "an entry of a history",
                     why,
                 })?;
-                self.take(record, entry.tx, entry.event);
+                self.take(record, entry);
             }
         }
     }
 
-    fn take(&mut self, record: &RecordId, tx: TxId, event: Event) {
-        match event {
+    fn take(&mut self, record: &RecordId, entry: Entry) {
+        let tx = entry.tx;
+        match entry.event {
             Event::RecordAdded(added) if added.record == *record => {
-                self.versions.insert(added.version, added.header);
+                let written = (added.header, entry.actor);
+                self.versions.insert(added.version, written);
             }
             // A reason speaks of the whole request, so it goes with the first of its records.
             Event::Access(access) if access.records.iter().any(|one| one.record == *record) => {

@@ -16,6 +16,8 @@
 //! | `others` | what it asks other organizations' services |
 //! | `texts` | sealed texts that did not come: others are asked for them |
 //! | `scrub` | the vault looked at, mended, cleared of garbage |
+//! | `scrubbed` | [`Scrubbed`]: what the newest look at it found, kept |
+//! | `copies` | other organizations' copies of what is not here |
 //! | `uploads` | bodies that come in parts |
 //! | `tls` | the service's certificate |
 
@@ -24,6 +26,7 @@ mod authority;
 mod backup;
 mod config;
 mod control;
+mod copies;
 mod doctor;
 mod duties;
 mod found;
@@ -32,6 +35,7 @@ mod missed;
 mod others;
 mod reload;
 mod scrub;
+mod scrubbed;
 mod texts;
 mod tls;
 mod uploads;
@@ -64,7 +68,7 @@ pub use control::{Control, ControlError, Heard, NodeStatus};
 pub use doctor::{Finding, Health, examine};
 pub use found::{FoundError, Founded, Plan, ServicePlan, found};
 pub use reload::Reloaded;
-pub use scrub::Scrubbed;
+pub use scrubbed::{FormerShares, Scrubbed};
 
 use crate::clock::Clock;
 use crate::error::NodeError;
@@ -166,7 +170,12 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let services = Services::start(&config, &genesis, others)?;
     let uploads = Uploads::open(keeper.clone(), config.directory.join("uploads"));
     let uploads = uploads.map_err(NodeError::Uploads)?;
-    let scrub = Scrub::new(keeper.clone(), services.others.clone(), uploads);
+    let scrub = Scrub::new(
+        keeper.clone(),
+        services.others.clone(),
+        uploads,
+        config.directory.clone(),
+    );
     let stop = Stop::default();
     let mut control = None;
     let ended = {
@@ -257,7 +266,8 @@ impl Services {
         handle: &Handle,
         scrub: Scrub,
     ) -> Reload {
-        self.runtime.spawn(scrub.clone().run());
+        let every = config.scrub_seconds.map(Duration::from_secs);
+        self.runtime.spawn(scrub.clone().run(every));
         let texts = Texts::new(keeper.clone(), self.others.clone());
         let duties = Duties::new(&config.directory, keeper.clone(), handle.clone(), texts);
         self.runtime.spawn(duties.run());

@@ -105,6 +105,8 @@ targets! {
     api_state_proof => canonical::<chartseal_api::StateProof>, "values of the state with their proofs";
     api_transaction_proof => canonical::<chartseal_api::TransactionProof>, "a final transaction with its proof";
     api_blob_ask => canonical::<chartseal_api::Signed<chartseal_api::BlobAsk>>, "a signed question for a ciphertext";
+    api_fronts_ask => canonical::<chartseal_api::Signed<chartseal_api::FrontsAsk>>, "a signed question for headers";
+    api_fronts => canonical::<chartseal_api::Fronts>, "headers and seals of records";
     api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";
     api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";
     api_deposited => canonical::<chartseal_api::Deposited>, "what a custodian did with one";

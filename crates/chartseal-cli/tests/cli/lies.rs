@@ -4,6 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use chartseal::{Asking, Remote};
 use chartseal_cluster::Cluster;
@@ -16,6 +17,8 @@ pub(crate) enum Deed {
     Pass,
     /// Answers by themselves.
     Answer(u16, Vec<u8>),
+    /// The same, after so long.
+    Late(Duration),
     /// Passes it on, and something else than the answer back.
     Change(Box<dyn FnOnce(Vec<u8>) -> Vec<u8>>),
 }
@@ -30,7 +33,7 @@ pub(crate) fn in_front_of(
     Remote::new(remote(cluster, number).org(), &url, &Asking::default()).unwrap()
 }
 
-/// Where that one is.
+/// The same, for a node's configuration.
 pub(crate) fn url_in_front_of(
     cluster: &Cluster,
     number: usize,
@@ -70,6 +73,10 @@ fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str, &[u8]) -> Dee
             let status = head.split(' ').nth(1).unwrap_or("502").to_owned();
             match passed {
                 Deed::Change(change) => (status, change(answer)),
+                Deed::Late(after) => {
+                    thread::sleep(after);
+                    (status, answer)
+                }
                 _ => (status, answer),
             }
         }

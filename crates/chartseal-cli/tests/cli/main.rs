@@ -19,6 +19,7 @@
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
 //! | `lies` | somebody in front of a node, who lets it lie |
 //! | `refusals` | every path of the service under what nobody should send |
+//! | `vault` | what a node's vault should hold by the chain: fetched again, counted, looked at by the node itself |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
 
@@ -64,4 +65,5 @@ mod schema;
 mod service;
 mod support;
 mod upgrade;
+mod vault;
 mod witness;

@@ -302,7 +302,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let whole = ran.stdout;
     assert!(
-        whole.contains(" ciphertexts; 0 mended; 0 lost; 0 damaged shares; 0 shares of former committees; 0 that"),
+        whole.contains(" ciphertexts; 0 mended; 0 lost; 0 missing shares; 0 damaged shares; 0 shares of former committees; 0 that"),
         "{whole}"
     );
     let blobs = || -> Vec<_> {
@@ -320,7 +320,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
         .collect();
     assert!(before.len() > 20, "{}", before.len());
     let expected = format!(
-        "{} ciphertexts; 2 mended; 0 lost; 0 damaged shares; 0 shares of former committees; 1 that",
+        "{} ciphertexts; 2 mended; 0 lost; 0 missing shares; 0 damaged shares; 0 shares of former committees; 1 that",
         before.len()
     );
 

@@ -22,7 +22,7 @@ use crate::service::{remote, remote_with, serving};
 use crate::support::run;
 
 /// Bytes without a pattern.
-fn image(len: usize) -> Vec<u8> {
+pub(crate) fn image(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     let mut all = blake3::Hasher::new().update(b"an image").finalize_xof();
     all.fill(&mut bytes);

@@ -8,7 +8,7 @@ use chartseal_cluster::{Cluster, Serves, office};
 
 use crate::join::{NEWCOMER, enrol, invited, join, snapshot, take_the_fourth_ones_place};
 use crate::parts::people;
-use crate::service::made;
+use crate::service::{made, sent};
 use crate::support::run;
 
 /// What a node says of its vault.
@@ -48,10 +48,16 @@ fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
     network.await_height_of(&[0, 1, 2, NEWCOMER], from + 2);
 
     // What was filed rests on those who held it before, the one that left among them.
-    let resting =
-        "1 ciphertexts; 0 mended; 0 lost; 0 damaged shares; 1 shares of former committees";
+    let resting = "1 ciphertexts; 0 mended; 0 lost; 0 missing shares; 0 damaged shares; 1 shares of former committees";
     let found = scrubbed(&network, 1);
     assert!(found.starts_with(resting), "{found}");
+    // It says on which.
+    let by_epoch = "\n1 records rest on the committee of epoch 0: ";
+    assert!(found.contains(by_epoch), "{found}");
+    let api = network.config(1).api.unwrap();
+    let (_, page) = sent(api, "GET /metrics", b"");
+    let by_epoch = "\nchartseal_vault_former_shares{epoch=\"0\"} 1\n";
+    assert!(page.contains(by_epoch), "{page}");
     let mut facade = Network::connect(&network.place()).unwrap();
     assert_eq!(patient.resting_on_former(&facade).unwrap(), records);
     let done = patient.redeal(&mut facade, |_, _| ()).unwrap();
@@ -70,8 +76,7 @@ fn a_newcomer_is_dealt_to_and_serves_what_was_filed_before_it_came() {
     let opening = doctor.read(&mut facade, &ask).unwrap();
     assert_eq!(opening.records[0].content(), b"HbA1c 6.1 %");
     for number in [1, 2, NEWCOMER] {
-        let whole =
-            "1 ciphertexts; 0 mended; 0 lost; 0 damaged shares; 0 shares of former committees";
+        let whole = "1 ciphertexts; 0 mended; 0 lost; 0 missing shares; 0 damaged shares; 0 shares of former committees";
         let found = scrubbed(&network, number);
         assert!(found.starts_with(whole), "node {number}: {found}");
     }

@@ -6,13 +6,15 @@ use std::fs;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chartseal_api::{BlobAsk, ExportAsk, HistoryAsk, MAX_BODY, MAX_PART, Section, Signed};
+use chartseal_api::{
+    BlobAsk, ExportAsk, FrontsAsk, HistoryAsk, MAX_BODY, MAX_PART, Section, Signed,
+};
 use chartseal_cluster::{Cluster, Serves, office};
 use chartseal_codec::Encode;
 use chartseal_envelope::SigningKeyPair;
 use chartseal_node::NodeKeys;
 use chartseal_node::keys::{public, sign};
-use chartseal_wire::{ActorId, ChainId, OrgId, Subject, Time};
+use chartseal_wire::{ActorId, ChainId, HeaderDigest, OrgId, Subject, Time};
 use serde_json::Value;
 
 use crate::service::{made, sent};
@@ -21,9 +23,11 @@ use crate::service::{made, sent};
 const SMALL: usize = 1 << 20;
 
 /// Those whose question is signed, and is nobody else's.
-const SIGNED: [&str; 4] = [
+const SIGNED: [&str; 6] = [
     "/v1/blobs",
+    "/v1/blobs/groups",
     "/v1/exports",
+    "/v1/fronts",
     "/v1/histories",
     "/v1/histories/events",
 ];
@@ -217,15 +221,18 @@ fn what_is_signed_is_answered_for_its_subject_here_now_and_once() {
     asked(&cluster, "/v1/exports", office, export, |answer| {
         assert_eq!(answer.0, 200, "{}", answer.1);
     });
-    asked(
-        &cluster,
-        "/v1/blobs",
-        || custodian(&cluster, 2),
-        blob,
-        |answer| {
-            assert_refused("a blob", answer, 404, "CS-API-02");
-        },
-    );
+    let of_custodian = || custodian(&cluster, 2);
+    for path in ["/v1/blobs", "/v1/blobs/groups"] {
+        asked(&cluster, path, of_custodian, blob, |answer| {
+            assert_refused(path, answer, 404, "CS-API-02");
+        });
+    }
+    let fronts = || FrontsAsk {
+        headers: vec![HeaderDigest([7; 32])],
+    };
+    asked(&cluster, "/v1/fronts", of_custodian, fronts, |answer| {
+        assert_eq!(answer.0, 200, "{}", answer.1);
+    });
     // A stream has no end; who may not hear it is answered at once.
     refused(&cluster, "/v1/histories/events", office, history);
 

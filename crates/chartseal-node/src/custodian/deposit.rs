@@ -142,7 +142,8 @@ impl Node {
             index,
         } = begun;
         // A record may have been erased while its body was stored.
-        let is_erased = |(brought, _): &mut (Brought<'_>, HeldShare)| self.is_erased(brought.front);
+        let is_erased =
+            |(brought, _): &mut (Brought<'_>, HeldShare)| self.is_erased(&brought.front.record());
         let erased: Vec<_> = taken.extract_if(.., is_erased).collect();
         for (Brought { front, .. }, _) in &erased {
             self.forget(front)?;
@@ -167,8 +168,9 @@ impl Node {
         })
     }
 
-    fn is_erased(&self, front: &EnvelopeFront) -> bool {
-        let record = self.state().record(&front.record());
+    /// Whether the chain has no such record, or no more.
+    pub(crate) fn is_erased(&self, record: &RecordId) -> bool {
+        let record = self.state().record(record);
         record.is_none_or(|record| record.erased)
     }
 
@@ -195,7 +197,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Deposit`] if so.
     pub(crate) fn end_upload(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
-        if self.is_erased(front) {
+        if self.is_erased(&front.record()) {
             self.forget(front)?;
             return Err(refusal(front)(DepositFault::Erased));
         }

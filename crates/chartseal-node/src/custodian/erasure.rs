@@ -105,14 +105,15 @@ impl Node {
         let belongings = self.belongings(record)?;
         let newest = self.state().record(record).map(|record| record.body);
         let mut bodies: Vec<BlobId> = newest.into_iter().map(BlobId).collect();
-        let fronts = belongings.versions.values().map(|header| SideKey(header.0));
+        let versions = belongings.versions.values().map(|(header, _)| header);
+        let fronts = versions.clone().map(|header| SideKey(header.0));
         for front in fronts.clone() {
             if let Some(front) = self.stores.side.get(&front)? {
                 bodies.push(body_of(&read_front(front.expose())?));
             }
         }
         let mut side: Vec<SideKey> = fronts.clone().collect();
-        let shares = belongings.versions.values().flat_map(|header| {
+        let shares = versions.flat_map(|header| {
             let newest = self.state().deals(header).newest;
             (0..=newest).map(|deal| ShareKey::of_deal(&header.0, deal))
         });
@@ -156,7 +157,7 @@ impl Node {
 
     /// Whether a later deal by the patient is durable. Of a reader's only who opens the record knows whether it is any
     /// good, so the shares that it would replace stay.
-    pub(super) fn is_replaced(&self, header: &HeaderDigest, deal: u64) -> bool {
+    pub(crate) fn is_replaced(&self, header: &HeaderDigest, deal: u64) -> bool {
         let state = self.state();
         let mut later = deal + 1..=state.deals(header).durable;
         later.any(|number| {

@@ -282,6 +282,8 @@ pub(super) async fn serve(
         .routes(routes!(bodies::outline))
         .routes(routes!(bodies::body))
         .routes(routes!(bodies::blob))
+        .routes(routes!(bodies::blob_groups))
+        .routes(routes!(bodies::fronts))
         .routes(routes!(answers::history))
         .routes(routes!(answers::log_key))
         .routes(routes!(answers::checkpoint))

@@ -49,6 +49,7 @@ pub(super) const RESTORING: &str = "restoring";
 /// | `service` | a line each: an organization in hex, and where its node's service is, such as `https://node.example:9100`; its own included |
 /// | `threads` | how many threads run it; 2 if it is not said |
 /// | `heartbeat_ms` | how often an idle network makes a block; 8000 if it is not said. Every node has the same |
+/// | `scrub_seconds` | how often the node looks at its whole vault; 86400 if it is not said |
 ///
 /// Paths are relative to the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +86,8 @@ pub struct Config {
     pub threads: usize,
     /// How often an idle network makes a block, in ms.
     pub heartbeat_ms: Option<u64>,
+    /// How often the node looks at its vault, in seconds.
+    pub scrub_seconds: Option<u64>,
 }
 
 /// Another validator, or itself.
@@ -357,6 +360,9 @@ impl Config {
         if let Some(ms) = self.heartbeat_ms {
             let _ = writeln!(text, "heartbeat_ms {ms}");
         }
+        if let Some(seconds) = self.scrub_seconds {
+            let _ = writeln!(text, "scrub_seconds {seconds}");
+        }
         for (key, peers) in [("validator", &self.validators), ("later", &self.later)] {
             for peer in peers {
                 let _ = writeln!(text, "{key} {} {}", peer.key, peer.address);
@@ -587,6 +593,7 @@ struct Draft {
     later: Vec<Peer>,
     threads: Option<usize>,
     heartbeat_ms: Option<u64>,
+    scrub_seconds: Option<u64>,
 }
 
 impl Draft {
@@ -620,6 +627,11 @@ impl Draft {
                 let ms = parse(key, value, "10 to 60000");
                 let ms = ms.and_then(|ms: u64| within(key, ms, 10, 60_000));
                 set(&mut self.heartbeat_ms, key, ms)
+            }
+            "scrub_seconds" => {
+                let seconds = parse(key, value, "1 to 604800");
+                let seconds = seconds.and_then(|it: u64| within(key, it, 1, 604_800));
+                set(&mut self.scrub_seconds, key, seconds)
             }
             "requests_per_second" => {
                 let rate = parse(key, value, "1 to 1000000");
@@ -663,7 +675,7 @@ impl Draft {
             }
             other => Err(format!(
                 "`{other}` is no key; the keys are network, organization, genesis, keys, directory, \
-                 listen, api, tls_certificate, tls_key, tls_root, vault_bucket, vault_folder, vault_endpoint, vault_region, requests_per_second, service, validator, later, threads, heartbeat_ms"
+                 listen, api, tls_certificate, tls_key, tls_root, vault_bucket, vault_folder, vault_endpoint, vault_region, requests_per_second, service, validator, later, threads, heartbeat_ms, scrub_seconds"
             )),
         }
     }
@@ -719,6 +731,7 @@ impl Draft {
             later: self.later,
             threads: self.threads.unwrap_or(2),
             heartbeat_ms: self.heartbeat_ms,
+            scrub_seconds: self.scrub_seconds,
         })
     }
 }

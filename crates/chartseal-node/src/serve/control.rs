@@ -18,7 +18,8 @@ use thiserror::Error;
 use super::backup::{self, Backup};
 use super::keeper::NodeKeeper;
 use super::reload::{Reload, Reloaded};
-use super::scrub::{Scrub, Scrubbed};
+use super::scrub::Scrub;
+use super::scrubbed::Scrubbed;
 
 /// The socket in a node's data directory.
 const SOCKET: &str = "control.sock";

@@ -13,6 +13,7 @@ use x509_cert::der::Decode as _;
 use super::config::{Config, Tls};
 use super::control::{Control, NodeStatus};
 use super::others::{Others, Told};
+use super::scrubbed::{FormerShares, Scrubbed};
 use super::tls;
 use crate::clock::Clock;
 use crate::custodian::MAX_LAG_MS;
@@ -99,6 +100,7 @@ pub fn examine(file: &Path) -> Vec<Finding> {
         all.stopped(&config, keys.as_ref());
     }
     all.vault(&config);
+    all.scrubbed(&config);
     all.certificate(&config);
     all.peers(&config);
     // A root that is none is said here, and nobody can be asked then.
@@ -234,6 +236,72 @@ impl Findings {
                 error.to_string(),
                 "look at the bucket, at `vault_endpoint`, and at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ),
+        }
+    }
+
+    /// What the newest look at the vault found.
+    fn scrubbed(&mut self, config: &Config) {
+        let Some(found) = Scrubbed::read(&config.directory) else {
+            self.doubtful(
+                "custody",
+                "the vault was not looked at yet",
+                "chartseal node scrub --config …, or leave it to the node, which does so soon after its start",
+            );
+            return;
+        };
+        let before = self.0.len();
+        let lost = found.lost;
+        if lost > 0 {
+            self.ill(
+                "custody",
+                format!("{lost} ciphertexts or their headers are damaged or missing, and nobody who was asked has them"),
+                "chartseal node scrub once the other organizations' nodes run; see `services`",
+            );
+        }
+        for (shares, how) in [
+            (
+                found.missing_shares,
+                "that were acknowledged on the chain are missing",
+            ),
+            (found.damaged_shares, "are damaged"),
+        ] {
+            if shares > 0 {
+                self.ill(
+                    "custody",
+                    format!("{shares} shares {how}: no other organization has them"),
+                    "restore a newer backup if there is one; else holders of the records' keys have to deal anew",
+                );
+            }
+        }
+        for former in &found.former {
+            let FormerShares { epoch, shares } = former;
+            self.doubtful(
+                "custody",
+                format!("{shares} shares that records rest on were dealt to the committee of epoch {epoch}"),
+                "those organizations' nodes go on until the patients' apps have dealt anew",
+            );
+        }
+        let now = Clock::System.now().0;
+        let days = now.saturating_sub(found.at.0) / (24 * 3_600_000);
+        let every = config
+            .scrub_seconds
+            .unwrap_or_default()
+            .saturating_mul(2_000);
+        if days > 1 && now.saturating_sub(found.at.0) > every {
+            self.doubtful(
+                "custody",
+                format!("the vault was last looked at {days} days ago"),
+                "chartseal node scrub --config …, or look into the log for why the node does not",
+            );
+        }
+        if self.0.len() == before {
+            self.well(
+                "custody",
+                format!(
+                    "{} ciphertexts are whole, and all shares are there",
+                    found.expected
+                ),
+            );
         }
     }
 

@@ -182,6 +182,7 @@ pub fn found(directory: &Path, plan: Plan, now: Time) -> Result<Founded, FoundEr
             later: Vec::new(),
             threads: 2,
             heartbeat_ms,
+            scrub_seconds: None,
         };
         let file = place.join("node.conf");
         fs::write(&file, config.text()).map_err(failed(&file))?;

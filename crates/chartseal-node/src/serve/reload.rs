@@ -91,6 +91,7 @@ impl Reload {
             ("later", new.later != running.later),
             ("threads", new.threads != running.threads),
             ("heartbeat_ms", new.heartbeat_ms != running.heartbeat_ms),
+            ("scrub_seconds", new.scrub_seconds != running.scrub_seconds),
         ] {
             if differs {
                 done.at_restart.push(key.into());

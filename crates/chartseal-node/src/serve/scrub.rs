@@ -1,64 +1,38 @@
-//! What a vault does by itself: every ciphertext that should be here is read and mended from another organization's copy,
-//! and what belongs to no record is thrown away.
+//! What a vault does by itself: every ciphertext that should be here, by what this custodian put on the chain, is read and
+//! mended from another organization's copy, shares are counted, and what belongs to no record is thrown away.
 
-use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
-use chartseal_api::{BlobAsk, EnvelopeFront, MAX_PART, Signed};
-use chartseal_client::Remote;
-use chartseal_codec::canonical_struct;
-use chartseal_envelope::RecordId as RandomId;
-use chartseal_vault::{BlobId, BlobStore, GROUP, Outboard, SideKey, VaultError};
-use chartseal_wire::Time;
+use chartseal_api::{EnvelopeFront, MAX_FRONTS, Outline};
+use chartseal_vault::{BlobId, BlobStore, GROUP, Outboard, VaultError};
+use chartseal_wire::{HeaderDigest, Time};
+use tokio::sync::oneshot;
 
+use super::copies::Copies;
 use super::keeper::NodeKeeper;
 use super::others::Others;
-use super::uploads::Uploads;
-use crate::custodian::body_of;
+use super::scrubbed::{FormerShares, Scrubbed};
+use super::uploads::{UploadFault, Uploads};
+use crate::custodian::{MAX_LAG_MS, body_of};
 use crate::error::NodeError;
-use crate::keys::{public, sign};
-use crate::vault::KeptShare;
+use crate::vault::{KeptShare, StoredFront, Version, records_of};
 
-/// How often everything is looked at.
+/// How often everything is looked at, if the configuration does not say.
 const EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// How soon again, at the latest, if something is lost or a pass failed: others may be back by then.
+const AGAIN: Duration = Duration::from_secs(3_600);
+/// How often, at the latest, it is looked whether that is due. So soon after the start others are there too.
+const LOOK: Duration = Duration::from_secs(300);
 /// How long a pass rests after each ciphertext, so that it is in nobody's way.
 const REST: Duration = Duration::from_millis(2);
 
-/// What a pass over a vault found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scrubbed {
-    /// When it ended.
-    pub at: Time,
-    /// How many ciphertexts should be here.
-    pub expected: u64,
-    /// How many of them were damaged or missing, and are here again.
-    pub mended: u64,
-    /// How many are damaged or missing, and nobody who was asked has them.
-    pub lost: u64,
-    /// How many shares are damaged. Nobody else has them: a key holder has to deal anew.
-    pub damaged_shares: u64,
-    /// How many shares records rest on that were dealt to a former committee: their patients' apps have not dealt anew
-    /// yet.
-    pub former_shares: u64,
-    /// How many ciphertexts belonged to no record, and are gone.
-    pub garbage: u64,
-}
-
-canonical_struct!(Scrubbed {
-    at,
-    expected,
-    mended,
-    lost,
-    damaged_shares,
-    former_shares,
-    garbage
-});
-
 /// What came of looking for another organization's copy of a ciphertext.
+#[derive(Clone, Copy)]
 enum Mended {
     /// It is here.
     Yes,
@@ -74,18 +48,27 @@ pub(super) struct Scrub {
     keeper: NodeKeeper,
     others: Others,
     uploads: Uploads,
+    /// Where what the newest pass found is kept.
+    directory: PathBuf,
     last: Arc<Mutex<Option<Scrubbed>>>,
     ended: Arc<AtomicBool>,
     turn: Arc<Mutex<()>>,
 }
 
 impl Scrub {
-    pub(super) fn new(keeper: NodeKeeper, others: Others, uploads: Uploads) -> Self {
+    pub(super) fn new(
+        keeper: NodeKeeper,
+        others: Others,
+        uploads: Uploads,
+        directory: PathBuf,
+    ) -> Self {
+        let last = Scrubbed::read(&directory);
         Self {
             keeper,
             others,
             uploads,
-            last: Arc::default(),
+            directory,
+            last: Arc::new(Mutex::new(last)),
             ended: Arc::default(),
             turn: Arc::default(),
         }
@@ -96,21 +79,47 @@ impl Scrub {
         self.uploads.clone()
     }
 
-    /// What the newest pass found.
+    /// What the newest pass found, be it of an earlier process; `None` before the first one.
     pub(super) fn last(&self) -> Option<Scrubbed> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    /// A pass a day, from one day after the start on.
-    pub(super) async fn run(self) {
+    /// A pass whenever one is due, so long after the one before, whichever process made that.
+    pub(super) async fn run(self, every: Option<Duration>) {
+        let every = every.unwrap_or(EVERY);
+        let mut failed = None;
         loop {
-            tokio::time::sleep(EVERY).await;
-            let pass = self.clone();
-            match tokio::task::spawn_blocking(move || pass.pass()).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::error!(%error, "the vault can't be looked at"),
-                Err(_) => return,
+            tokio::time::sleep(every.min(LOOK)).await;
+            let now = self.keeper.node().clock.now();
+            let last = self.last();
+            let is_due = last.is_none_or(|last| {
+                let pause = if last.lost > 0 { AGAIN } else { every };
+                !is_within(last.at, pause.min(every), now)
+            });
+            if !is_due || failed.is_some_and(|at| is_within(at, AGAIN.min(every), now)) {
+                continue;
             }
+            let (pass, (tell, told)) = (self.clone(), oneshot::channel());
+            // A thread of its own: a node that stops does not wait for who is asked.
+            let begun = thread::Builder::new().spawn(move || drop(tell.send(pass.pass())));
+            let passed = match begun {
+                Ok(_) => told.await,
+                Err(error) => {
+                    tracing::error!(%error, "no thread can be begun to look at the vault");
+                    continue;
+                }
+            };
+            failed = match passed {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the vault can't be looked at");
+                    Some(now)
+                }
+                Err(_) => return,
+            };
         }
     }
 
@@ -119,103 +128,57 @@ impl Scrub {
         self.ended.store(true, Ordering::SeqCst);
     }
 
+    fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     /// Looks at everything now.
     ///
     /// # Errors
     /// [`NodeError`] if a store refuses; what is damaged is no error.
     pub(super) fn pass(&self) -> Result<Scrubbed, NodeError> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut found = Scrubbed::default();
-        let blobs = self.keeper.node().blobs();
-        // In this order: a deposit writes its front before its body, and an erasure deletes the body first.
-        let here = blobs.ids()?;
-        let expected = self.expected()?;
-        for (id, front) in &expected {
-            if self.ended.load(Ordering::SeqCst) {
-                return Ok(found);
-            }
-            std::thread::sleep(REST);
-            found.expected += 1;
-            match Self::look_at(blobs.as_ref(), id) {
-                Ok(Some(())) => continue,
-                Ok(None) | Err(VaultError::Damaged { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-            match self.mend(blobs.as_ref(), id, front)? {
-                Mended::Yes => found.mended += 1,
-                Mended::Erased => {}
-                Mended::NoCopy => {
-                    tracing::error!(%id, "a ciphertext is damaged or missing, and no other organization gives it");
-                    found.lost += 1;
-                }
-            }
+        let mut pass = Pass {
+            scrub: self,
+            copies: Copies::patient(&self.others, &self.keeper),
+            blobs: self.keeper.node().blobs(),
+            found: Scrubbed::default(),
+            former: BTreeMap::new(),
+            known: Known::default(),
+        };
+        pass.run()?;
+        let mut found = pass.found;
+        if self.is_ended() {
+            return Ok(found);
         }
-        let garbage: Vec<BlobId> = here
-            .into_iter()
-            .filter(|id| !expected.contains_key(id))
-            .collect();
-        found.garbage = blobs.delete(&garbage)? as u64;
-        let is_expected = |id: &BlobId| expected.contains_key(id);
-        let swept = self.uploads.sweep(is_expected);
-        found.garbage += swept.map_err(NodeError::Uploads)?;
-        self.look_at_shares(&mut found)?;
+        let former = pass.former.into_iter();
+        let former = former.map(|(epoch, shares)| FormerShares { epoch, shares });
+        found.former = former.collect();
         found.at = self.keeper.node().clock.now();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+        if let Err(error) = found.write(&self.directory) {
+            tracing::warn!(%error, "what the pass found can't be kept: the next process looks again");
+        }
         tracing::info!(
             expected = found.expected,
             mended = found.mended,
             lost = found.lost,
+            missing_shares = found.missing_shares,
             damaged_shares = found.damaged_shares,
-            former_shares = found.former_shares,
+            former_shares = found.former_shares(),
             garbage = found.garbage,
             "the vault was looked at"
         );
         Ok(found)
     }
 
-    /// Reads all of a ciphertext, a large one in parts.
-    fn look_at(blobs: &dyn BlobStore, id: &BlobId) -> Result<Option<()>, VaultError> {
-        match blobs.len(id)? {
-            Some(len) if len > GROUP as u64 => Ok(Outboard::read(blobs, id)?.map(drop)),
-            _ => Ok(blobs.get(id)?.map(drop)),
-        }
-    }
-
-    /// Every ciphertext that should be here, by the header that names it.
-    fn expected(&self) -> Result<BTreeMap<BlobId, SideKey>, NodeError> {
-        let keys = self.keeper.node().side_keys()?;
-        let mut expected = BTreeMap::new();
-        for key in keys {
-            // One at a time: blocks go on being committed in between.
-            if let Some(body) = self.keeper.node().body_of(&key)? {
-                expected.insert(body, key);
-            }
-        }
-        Ok(expected)
-    }
-
-    fn look_at_shares(&self, found: &mut Scrubbed) -> Result<(), NodeError> {
-        let keys = self.keeper.node().share_keys()?;
-        for key in keys {
-            match self.keeper.node().kept_share(&key)? {
-                KeptShare::Good => {}
-                KeptShare::Former => found.former_shares += 1,
-                KeptShare::Damaged => {
-                    tracing::error!(%key, "a share is damaged: a holder of the record's key has to deal anew");
-                    found.damaged_shares += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Fetches the ciphertexts of these records that are not here.
     pub(super) fn fetch(&self, fronts: &[EnvelopeFront]) -> Result<(), NodeError> {
         let blobs = self.keeper.node().blobs();
+        let mut copies = Copies::hurried(&self.others, &self.keeper);
         for front in fronts {
-            let id = body_of(front);
-            if !blobs.contains(&id)? {
-                self.mend(blobs.as_ref(), &id, &SideKey(front.header.digest().0))?;
+            if !blobs.contains(&body_of(front))? {
+                self.mend(&mut copies, blobs.as_ref(), front)?;
             }
         }
         Ok(())
@@ -224,6 +187,7 @@ impl Scrub {
     /// The same of records that this node has not heard of yet, if they are anchored.
     pub(super) fn fetch_anchored(&self, fronts: &[EnvelopeFront]) -> Result<(), NodeError> {
         let blobs = self.keeper.node().blobs();
+        let mut copies = Copies::hurried(&self.others, &self.keeper);
         for front in fronts {
             if blobs.contains(&body_of(front))? {
                 continue;
@@ -231,8 +195,7 @@ impl Scrub {
             let begun = self.keeper.node().begin_upload(front);
             match begun {
                 Ok(()) => {
-                    let key = SideKey(front.header.digest().0);
-                    self.mend(blobs.as_ref(), &body_of(front), &key)?;
+                    self.mend(&mut copies, blobs.as_ref(), front)?;
                 }
                 // The deposit says so of each.
                 Err(NodeError::Deposit { .. }) => {}
@@ -242,86 +205,263 @@ impl Scrub {
         Ok(())
     }
 
+    /// Fetches the ciphertext of a front that is here, whatever lies in its place.
     fn mend(
         &self,
+        copies: &mut Copies<'_>,
         blobs: &dyn BlobStore,
-        id: &BlobId,
-        front: &SideKey,
+        front: &EnvelopeFront,
     ) -> Result<Mended, NodeError> {
-        if !self.keeper.node().has_front(front)? {
+        if !self.keeper.node().is_wanted(front)? {
             return Ok(Mended::Erased);
         }
-        // Whoever gives it: its id is its hash.
-        let others = self.others.all();
-        let mut copies = others.iter().map(|node| {
-            let mut copy = Copy::of(&self.keeper, node, id);
-            blobs.put_stream(id, &mut copy)
-        });
-        let stored = copies.find_map(|stored| match stored {
-            Ok(()) => Some(Ok(())),
-            Err(VaultError::Source(_) | VaultError::Other { .. }) => None,
-            Err(error) => Some(Err(error)),
-        });
-        let Some(stored) = stored else {
-            return Ok(Mended::NoCopy);
+        let id = body_of(front);
+        let is_here = if front.seal.body_len() > GROUP as u64 {
+            self.fetch_in_parts(copies, front)?
+        } else if let Some(bytes) = copies.whole(&id) {
+            blobs.put(&bytes)?;
+            true
+        } else {
+            false
         };
-        stored?;
         // Its record may have been erased meanwhile.
-        if !self.keeper.node().has_front(front)? {
-            blobs.delete(&[*id])?;
+        if !self.keeper.node().is_wanted(front)? {
+            blobs.delete(&[id])?;
             return Ok(Mended::Erased);
         }
-        Ok(Mended::Yes)
-    }
-}
-
-/// Another organization's copy of a ciphertext, asked for in parts.
-struct Copy<'a> {
-    keeper: &'a NodeKeeper,
-    node: &'a Remote,
-    id: &'a BlobId,
-    /// How much came.
-    at: u64,
-    part: Cursor<Vec<u8>>,
-}
-
-impl<'a> Copy<'a> {
-    fn of(keeper: &'a NodeKeeper, node: &'a Remote, id: &'a BlobId) -> Self {
-        Self {
-            keeper,
-            node,
-            id,
-            at: 0,
-            part: Cursor::default(),
-        }
+        Ok(if is_here { Mended::Yes } else { Mended::NoCopy })
     }
 
-    fn ask(&self) -> io::Result<Vec<u8>> {
-        let nonce = RandomId::random().map_err(io::Error::other)?.0;
-        let ask = {
-            let here = self.keeper.node();
-            let (chain, now, keys) = (here.chain(), here.clock.now(), &here.keys().custodian);
-            let signer = |message: &[u8]| sign(keys, message);
-            let ask = BlobAsk {
-                id: self.id.0,
-                from: self.at,
-            };
-            let to = (&chain, &self.node.org());
-            Signed::new(to, public(keys), now, nonce, ask, signer)
+    /// Fetches a large ciphertext as an upload: each part is verified, what came stays, and the next time goes on with it.
+    /// Whether it is here.
+    fn fetch_in_parts(
+        &self,
+        copies: &mut Copies<'_>,
+        front: &EnvelopeFront,
+    ) -> Result<bool, NodeError> {
+        let (id, len) = (body_of(front), front.seal.body_len());
+        let Some(groups) = copies.groups(&id, len) else {
+            return Ok(false);
         };
-        self.node.blob(&ask).map_err(io::Error::other)
+        let Some(outboard) = Outboard::new(id, len, groups.clone()) else {
+            return Ok(false);
+        };
+        let outline = Outline {
+            front: front.clone(),
+            groups,
+        };
+        let header = HeaderDigest(front.header.digest().0);
+        let mut there = self.uploads.mend(outline);
+        loop {
+            let done = match there {
+                Ok(done) => done,
+                Err(UploadFault::Node(NodeError::Deposit { .. })) => return Ok(false),
+                Err(UploadFault::Node(error)) => return Err(error),
+                // Somebody else has a hand in it: another time.
+                Err(_) => return Ok(false),
+            };
+            if done.is_whole || self.is_ended() {
+                return Ok(done.is_whole);
+            }
+            let Some(part) = copies.groups_after(&outboard, done.groups) else {
+                return Ok(false);
+            };
+            there = self.uploads.take(&header, done.groups, &part);
+        }
     }
 }
 
-impl Read for Copy<'_> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let is_taken = self.part.position() == self.part.get_ref().len() as u64;
-        // A part that is not full is the last.
-        if is_taken && self.at.is_multiple_of(MAX_PART as u64) {
-            let part = self.ask()?;
-            self.at += part.len() as u64;
-            self.part = Cursor::new(part);
+/// Whether less than this time has passed. A time that is to come says nothing.
+fn is_within(at: Time, pause: Duration, now: Time) -> bool {
+    let passed = now.0.checked_sub(at.0);
+    passed.is_some_and(|ms| u128::from(ms) < pause.as_millis())
+}
+
+/// A pass that is under way.
+struct Pass<'a> {
+    scrub: &'a Scrub,
+    copies: Copies<'a>,
+    blobs: Arc<dyn BlobStore>,
+    found: Scrubbed,
+    former: BTreeMap<u64, u64>,
+    known: Known,
+}
+
+impl Pass<'_> {
+    fn run(&mut self) -> Result<(), NodeError> {
+        let uploads = &self.scrub.uploads;
+        // In this order: what is here is of a record that the chain has by then, or of none.
+        let here = self.blobs.ids()?;
+        let waiting = uploads.ids().map_err(NodeError::Uploads)?;
+        self.known = Known::of(here, waiting);
+        let (head, now) = {
+            let node = self.scrub.keeper.node();
+            (node.head().clone(), node.clock.now())
+        };
+        // Of a block that is not here yet there may be ciphertext: of a disk that was newer, or in a bucket.
+        self.known.is_incomplete = now.0.saturating_sub(head.head().time.0) > MAX_LAG_MS;
+        // Their ids alone: what the chain has of each is read when its turn comes, and blocks are committed meanwhile.
+        let records = records_of(&head);
+        drop(head);
+        for some in records.chunks(MAX_FRONTS) {
+            let mut versions = Vec::with_capacity(some.len());
+            for record in some {
+                versions.extend(self.scrub.keeper.node().versions_of(record)?);
+            }
+            let fetched = self.fetch_fronts(&mut versions)?;
+            for version in &versions {
+                if self.scrub.is_ended() {
+                    return Ok(());
+                }
+                self.look_at(version, fetched.contains(&version.header))?;
+            }
         }
-        self.part.read(to)
+        if self.known.is_incomplete {
+            return Ok(());
+        }
+        self.found.garbage = self.blobs.delete(&self.known.garbage())? as u64;
+        let swept = uploads.sweep(|id| self.known.has(id));
+        self.found.garbage += swept.map_err(NodeError::Uploads)?;
+        Ok(())
+    }
+
+    /// Fetches the fronts that should be here. Gives the digests of those that were fetched.
+    fn fetch_fronts(
+        &mut self,
+        versions: &mut [Version],
+    ) -> Result<BTreeSet<HeaderDigest>, NodeError> {
+        let lacks = |it: &&Version| it.is_due() && !matches!(it.front, StoredFront::Good(_));
+        let missing = versions.iter().filter(lacks).map(|it| it.header);
+        let missing: Vec<HeaderDigest> = missing.collect();
+        let mut fetched = BTreeSet::new();
+        for some in missing.chunks(MAX_FRONTS) {
+            let keeper = &self.scrub.keeper;
+            self.copies.fronts(some.to_vec(), |front| {
+                let header = HeaderDigest(front.header.digest().0);
+                let Some(version) = versions.iter_mut().find(|it| it.header == header) else {
+                    return Ok(false);
+                };
+                let is_it = keeper.node().put_found_front(version, &front)?;
+                if is_it {
+                    version.front = StoredFront::Good(Box::new(front));
+                    fetched.insert(header);
+                }
+                Ok(is_it)
+            })?;
+        }
+        Ok(fetched)
+    }
+
+    fn look_at(&mut self, version: &Version, is_front_fetched: bool) -> Result<(), NodeError> {
+        match version.body() {
+            Some(body) => self.known.note(&body),
+            // An older version's, whose front nobody gives now.
+            None => self.known.is_incomplete |= version.is_due(),
+        }
+        // No request is for an older version any more, and no deal.
+        if version.is_newest {
+            self.count_shares(version);
+        }
+        if !version.is_due() {
+            return Ok(());
+        }
+        thread::sleep(REST);
+        let mended = match &version.front {
+            StoredFront::Good(front) => self.look_at_body(front, is_front_fetched)?,
+            _ if self.scrub.keeper.node().is_erased(&version.record) => Some(Mended::Erased),
+            _ => Some(Mended::NoCopy),
+        };
+        self.found.expected += 1;
+        match mended {
+            // What was erased meanwhile was expected when the pass came to it.
+            None | Some(Mended::Erased) => {}
+            Some(Mended::Yes) => self.found.mended += 1,
+            Some(Mended::NoCopy) => {
+                let header = &version.header;
+                tracing::error!(%header, "a ciphertext or its header is damaged or missing, and no other organization gives it");
+                self.found.lost += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all of a ciphertext, a large one in parts, and mends it; `None` if there was nothing to do.
+    fn look_at_body(
+        &mut self,
+        front: &EnvelopeFront,
+        is_front_fetched: bool,
+    ) -> Result<Option<Mended>, NodeError> {
+        let (blobs, id) = (self.blobs.as_ref(), body_of(front));
+        let read = match blobs.len(&id)? {
+            Some(len) if len > GROUP as u64 => Outboard::read(blobs, &id).map(|it| it.is_some()),
+            _ => blobs.get(&id).map(|it| it.is_some()),
+        };
+        match read {
+            Ok(true) => Ok(is_front_fetched.then_some(Mended::Yes)),
+            Ok(false) | Err(VaultError::Damaged { .. }) => {
+                let mended = self.scrub.mend(&mut self.copies, blobs, front)?;
+                Ok(Some(mended))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn count_shares(&mut self, version: &Version) {
+        let header = &version.header;
+        for share in &version.shares {
+            match share {
+                KeptShare::Good => {}
+                KeptShare::Former(epoch) => *self.former.entry(*epoch).or_default() += 1,
+                KeptShare::Damaged => {
+                    tracing::error!(%header, "a share is damaged: a holder of the record's key has to deal anew");
+                    self.found.damaged_shares += 1;
+                }
+                KeptShare::Missing => {
+                    tracing::error!(%header, "a share that was acknowledged is missing: a holder of the record's key has to deal anew");
+                    self.found.missing_shares += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Which of the ciphertexts that were here when a pass began, whole or in part, are of a record.
+#[derive(Default)]
+struct Known {
+    ids: Vec<BlobId>,
+    of_records: Vec<bool>,
+    /// Whether some may be of a record and are not known to be.
+    is_incomplete: bool,
+}
+
+impl Known {
+    fn of(mut ids: Vec<BlobId>, waiting: Vec<BlobId>) -> Self {
+        ids.extend(waiting);
+        ids.sort_unstable();
+        ids.dedup();
+        Self {
+            of_records: vec![false; ids.len()],
+            ids,
+            is_incomplete: false,
+        }
+    }
+
+    fn note(&mut self, id: &BlobId) {
+        let at = self.ids.binary_search(id).ok();
+        if let Some(known) = at.and_then(|at| self.of_records.get_mut(at)) {
+            *known = true;
+        }
+    }
+
+    /// What came since is not judged.
+    fn has(&self, id: &BlobId) -> bool {
+        let at = self.ids.binary_search(id).ok();
+        at.is_none_or(|at| self.of_records.get(at).is_some_and(|known| *known))
+    }
+
+    fn garbage(&self) -> Vec<BlobId> {
+        let ids = self.ids.iter().zip(&self.of_records);
+        ids.filter_map(|(id, known)| (!known).then_some(*id))
+            .collect()
     }
 }

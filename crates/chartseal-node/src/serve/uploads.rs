@@ -2,7 +2,7 @@
 //! upload goes on where it was cut short, also by the node's own end.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,20 +85,33 @@ impl Uploads {
 
     /// Begins an upload, or goes on with it: what is in its file is verified again.
     pub(super) fn begin(&self, outline: Outline) -> Result<Uploaded, UploadFault> {
-        let Outline { front, groups } = outline;
-        let (id, len) = (body_of(&front), front.seal.body_len());
-        let outboard = Outboard::new(id, len, groups).ok_or(UploadFault::Outline)?;
+        let outboard = outboard_of(&outline)?;
         let blobs = {
             let node = self.0.keeper.node();
-            node.begin_upload(&front)?;
+            node.begin_upload(&outline.front)?;
             node.blobs()
         };
-        if blobs.len(&id)? == Some(len) {
+        if blobs.len(&outboard.id())? == Some(outboard.len()) {
             return Ok(Uploaded {
                 groups: outboard.count(),
                 is_whole: true,
             });
         }
+        self.go_on(outline.front, outboard, AT_ONCE)
+    }
+
+    /// The same of a body that this node fetches itself, whose front is here. What the vault has in its place is damaged.
+    pub(super) fn mend(&self, outline: Outline) -> Result<Uploaded, UploadFault> {
+        let outboard = outboard_of(&outline)?;
+        self.go_on(outline.front, outboard, usize::MAX)
+    }
+
+    fn go_on(
+        &self,
+        front: EnvelopeFront,
+        outboard: Outboard,
+        at_once: usize,
+    ) -> Result<Uploaded, UploadFault> {
         let header = HeaderDigest(front.header.digest().0);
         let mut open = self.uploads();
         open.retain(|_, it| it.at.elapsed() < IDLE);
@@ -110,10 +123,11 @@ impl Uploads {
             let upload = upload.lock().unwrap_or_else(PoisonError::into_inner);
             return Ok(upload.state());
         }
-        if open.len() >= AT_ONCE {
+        if open.len() >= at_once {
             return Err(UploadFault::Busy);
         }
-        let upload = Upload::resume(front, outboard, self.path(&id)).map_err(failed)?;
+        let path = self.path(&outboard.id());
+        let upload = Upload::resume(front, outboard, path).map_err(failed)?;
         let state = upload.state();
         let upload = Arc::new(Mutex::new(upload));
         open.insert(header, Open { upload, at });
@@ -162,9 +176,7 @@ impl Uploads {
         open.retain(|_, it| it.at.elapsed() < IDLE);
         for file in fs::read_dir(&self.0.dir)? {
             let file = file?;
-            let name = file.file_name();
-            let id = name.to_str().and_then(|name| name.parse::<BlobId>().ok());
-            let Some(id) = id else {
+            let Some(id) = id_of(&file) else {
                 continue;
             };
             let age = file.metadata()?.modified()?.elapsed().unwrap_or_default();
@@ -180,6 +192,18 @@ impl Uploads {
             swept += 1;
         }
         Ok(swept)
+    }
+
+    /// Of which bodies something waits.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub(super) fn ids(&self) -> io::Result<Vec<BlobId>> {
+        let mut ids = Vec::new();
+        for file in fs::read_dir(&self.0.dir)? {
+            ids.extend(id_of(&file?));
+        }
+        Ok(ids)
     }
 
     fn path(&self, id: &BlobId) -> PathBuf {
@@ -245,6 +269,18 @@ impl Upload {
         }
         Ok(())
     }
+}
+
+/// What verifies a body in groups, if the outline's hashes are those of the one that its seal names.
+fn outboard_of(outline: &Outline) -> Result<Outboard, UploadFault> {
+    let (front, groups) = (&outline.front, outline.groups.clone());
+    let outboard = Outboard::new(body_of(front), front.seal.body_len(), groups);
+    outboard.ok_or(UploadFault::Outline)
+}
+
+/// The body of which a file in the folder is.
+fn id_of(file: &DirEntry) -> Option<BlobId> {
+    file.file_name().to_str()?.parse().ok()
 }
 
 /// The folder of uploads fails as the vault does.

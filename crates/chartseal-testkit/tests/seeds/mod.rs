@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use chartseal::{Class, Filing, Tag};
 use chartseal_api::{
     BlobAsk, BlockEvent, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk,
-    FinalBlock, History, HistoryAsk, KemKey, Outline, Problem, ProvedValue, Redeal, Refused,
-    ReleaseAsk, Releases, Section, Signed, StateAsk, StateProof, Submission, TransactionProof,
-    TxOutcome, Uploaded, ValueProof,
+    FinalBlock, Fronts, FrontsAsk, History, HistoryAsk, KemKey, Outline, Problem, ProvedValue,
+    Redeal, Refused, ReleaseAsk, Releases, Section, Signed, StateAsk, StateProof, Submission,
+    TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -29,8 +29,8 @@ use chartseal_policy::{
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
 use chartseal_wire::{
-    ActorId, ChainId, Checkpoint, Entry, Export, Hash, OrgId, PatientId, ProofFile, PublicKey,
-    RecordId, SealedText, Signature, Subject, Time, TxId,
+    ActorId, ChainId, Checkpoint, Entry, Export, Hash, HeaderDigest, OrgId, PatientId, ProofFile,
+    PublicKey, RecordId, SealedText, Signature, Subject, Time, TxId,
 };
 
 /// A target, a file name, and the seed.
@@ -550,6 +550,8 @@ fn service() -> Vec<Seed> {
         },
         signer,
     );
+    let headers = vec![HeaderDigest([27; 32]), HeaderDigest([28; 32])];
+    let fronts = Signed::new(to, key, at, nonce, FrontsAsk { headers }, signer);
     let export = Signed {
         key: PublicKey([7; 32]),
         at: Time(8),
@@ -657,6 +659,14 @@ fn service() -> Vec<Seed> {
         seed("api_envelope", "golden", &envelope),
         seed("api_history", "patient", &history),
         seed("api_blob_ask", "one", &blob),
+        seed("api_fronts_ask", "two", &fronts),
+        seed(
+            "api_fronts",
+            "golden",
+            &Fronts {
+                fronts: vec![envelope.front.clone()],
+            },
+        ),
         seed(
             "api_entries",
             "two",
@@ -720,7 +730,7 @@ fn node() -> Vec<Seed> {
         "# A node.\nnetwork {network}\norganization {organization}\ngenesis ../genesis\nkeys node.keys\n\
          directory data\nlisten 127.0.0.1:9000\nthreads 2\napi 127.0.0.1:9100\ntls_certificate node.pem\n\
          tls_key node.key\ntls_root ../root.pem\nvault_bucket ciphertext\nvault_folder one\n\
-         vault_endpoint http://127.0.0.1:9200\nvault_region here\nrequests_per_second 50\n\
+         vault_endpoint http://127.0.0.1:9200\nvault_region here\nrequests_per_second 50\nscrub_seconds 3600\n\
          service {organization} https://node.example:9100\nheartbeat_ms 500\n\
          validator {key} 127.0.0.1:9000\nlater {organization}{organization} 127.0.0.1:9001\n"
     );

@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use chartseal_api::{BlobAsk, MAX_PART, Outline, Redeal, Signed};
+use chartseal_api::{BlobAsk, Fronts, FrontsAsk, MAX_PART, Outline, Redeal, Signed};
 use chartseal_vault::{BlobId, Outboard};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 use futures::stream::unfold;
@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::{Api, work};
 use crate::custodian::body_of;
 use crate::error::NodeError;
+use crate::vault::StoredFront;
 
 /// How many bytes of a body are read at a time.
 const STEP: u64 = 1 << 20;
@@ -254,7 +255,7 @@ impl Sending {
     }
 }
 
-/// Some of a ciphertext, for the vault of another organization of the committee.
+/// Some of a ciphertext, for the vault of another organization of the committee. Who asks verifies it.
 #[utoipa::path(
     post,
     path = "/v1/blobs",
@@ -270,13 +271,62 @@ pub(super) async fn blob(State(api): Asked, Sent(body): Sent) -> Answer {
     work(&api, move |api| {
         let BlobAsk { id, from } = *check(api, &signed, Api::is_custodian)?;
         let blobs = api.keeper.node().blobs();
-        let outboard = outboard(api, &BlobId(id))?;
-        let part = from..from.saturating_add(MAX_PART as u64);
-        let part = outboard.range(blobs.as_ref(), part);
+        let part = blobs.read_unverified(&BlobId(id), from, MAX_PART);
         let part = part.map_err(NodeError::from)?.ok_or(NodeError::NoBody)?;
-        Ok(([(header::CONTENT_TYPE, "application/octet-stream")], part).into_response())
+        Ok(octets(part))
     })
     .await
+}
+
+/// The hashes that verify a ciphertext in groups, for the vault of another organization of the committee.
+#[utoipa::path(
+    post,
+    path = "/v1/blobs/groups",
+    tag = "records",
+    request_body(content = Cbor, description = "`Signed<BlobAsk>` of chartseal-api, by the custodian's key; its `from` counts for nothing", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "32 bytes for each group, none if there is one", body = String, content_type = "application/octet-stream"),
+        Failure,
+    ),
+)]
+pub(super) async fn blob_groups(State(api): Asked, Sent(body): Sent) -> Answer {
+    let signed: Signed<BlobAsk> = read("a question for a ciphertext's groups", &body)?;
+    work(&api, move |api| {
+        let BlobAsk { id, .. } = *check(api, &signed, Api::is_custodian)?;
+        let outboard = outboard(api, &BlobId(id))?;
+        Ok(octets(outboard.groups().concat()))
+    })
+    .await
+}
+
+/// Headers and seals of records, for the vault of another organization of the committee.
+#[utoipa::path(
+    post,
+    path = "/v1/fronts",
+    tag = "records",
+    request_body(content = Cbor, description = "`Signed<FrontsAsk>` of chartseal-api, by the custodian's key: at most 256", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`Fronts` of chartseal-api: those that are here", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn fronts(State(api): Asked, Sent(body): Sent) -> Answer {
+    let signed: Signed<FrontsAsk> = read("a question for headers", &body)?;
+    work(&api, move |api| {
+        let FrontsAsk { headers } = check(api, &signed, Api::is_custodian)?;
+        let mut fronts = Vec::with_capacity(headers.len());
+        for header in headers {
+            if let StoredFront::Good(front) = api.keeper.node().stored_front(header)? {
+                fronts.push(*front);
+            }
+        }
+        Ok(encoded(&Fronts { fronts }))
+    })
+    .await
+}
+
+fn octets(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response()
 }
 
 /// What verifies a ciphertext in parts. To know it, a large one is read whole once; it is remembered then.

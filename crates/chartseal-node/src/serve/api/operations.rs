@@ -14,6 +14,7 @@ use super::answers::{Asked, text_answer};
 use super::failure::Failure;
 use super::{Api, work};
 use crate::custodian::MAX_LAG_MS;
+use crate::serve::scrubbed::Scrubbed;
 
 /// How many answers were given, by the path's pattern and the status. Patterns are this program's own: a path that does
 /// not exist counts as one.
@@ -207,21 +208,9 @@ fn page(api: &Api) -> String {
 
 /// The numbers of which there is one for each of something.
 fn labelled(page: &mut String, api: &Api, status: &Status) {
-    let scrubbed = api.scrub.last().unwrap_or_default();
-    let help = "What the newest pass over the vault found.";
-    let scrubbed_of = [
-        ("expected", scrubbed.expected),
-        ("mended", scrubbed.mended),
-        ("lost", scrubbed.lost),
-        ("damaged_shares", scrubbed.damaged_shares),
-        ("former_shares", scrubbed.former_shares),
-        ("garbage", scrubbed.garbage),
-    ];
-    let rows = scrubbed_of.map(|(what, count)| (format!("{{what=\"{what}\"}}"), float(count)));
-    family(page, "vault_scrubbed", GAUGE, help, rows);
-    let ended = [(String::new(), seconds(scrubbed.at.0))];
-    let help = "When it ended; nothing before the first one.";
-    family(page, "vault_scrubbed_seconds", GAUGE, help, ended);
+    if let Some(found) = api.scrub.last() {
+        scrubbed(page, &found);
+    }
     let votes = status.heard.iter();
     let votes = votes.map(|(key, at)| (format!("{{validator=\"{key}\"}}"), seconds(at.0)));
     let help = "When a validator's last vote came.";
@@ -237,6 +226,34 @@ fn labelled(page: &mut String, api: &Api, status: &Status) {
     });
     let help = "Answers to clients.";
     family(page, "answers_total", COUNTER, help, answers);
+}
+
+/// What the newest pass over the vault found: nothing before there was one, for zeros would look healthy.
+fn scrubbed(page: &mut String, found: &Scrubbed) {
+    let rows = [
+        ("expected", found.expected),
+        ("mended", found.mended),
+        ("lost", found.lost),
+        ("missing_shares", found.missing_shares),
+        ("damaged_shares", found.damaged_shares),
+        ("former_shares", found.former_shares()),
+        ("garbage", found.garbage),
+    ];
+    let rows = rows.map(|(what, count)| (format!("{{what=\"{what}\"}}"), float(count)));
+    let help = "What the newest pass over the vault found.";
+    family(page, "vault_scrubbed", GAUGE, help, rows);
+    let former = found.former.iter();
+    let former = former.map(|it| (format!("{{epoch=\"{}\"}}", it.epoch), float(it.shares)));
+    let help = "Shares that records rest on, dealt to the committee of an epoch that is over.";
+    family(page, "vault_former_shares", GAUGE, help, former);
+    let ended = [(String::new(), seconds(found.at.0))];
+    family(
+        page,
+        "vault_scrubbed_seconds",
+        GAUGE,
+        "When it ended.",
+        ended,
+    );
 }
 
 const GAUGE: &str = "gauge";
