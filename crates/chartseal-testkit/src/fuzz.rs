@@ -14,6 +14,7 @@ use std::io::{Cursor, Read as _};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
+use chartseal_client::{Follower, Held, HeldState, Light};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
     to_hex,
@@ -115,6 +116,7 @@ targets! {
     api_entries => canonical::<chartseal_api::History>, "the entries of a history";
     api_entry_events => entry_events, "server-sent events of entries, and writes them again";
     api_export => canonical::<chartseal_api::Signed<chartseal_api::ExportAsk>>, "a signed question for an export";
+    client_held => held, "what an app holds of a chain between its runs, and judges it";
     consensus_gossip => gossip, "a message of gossip";
     consensus_evidence => evidence, "evidence against a validator";
     consensus_recall => recall, "a question for votes, or its answer";
@@ -223,6 +225,22 @@ fn snapshot(input: &[u8]) -> bool {
     };
     let mut import = chartseal_ledger::store::Import::new(trusted);
     chunks.iter().all(|chunk| import.chunk(&chunk.0).is_ok()) && import.finish().is_ok()
+}
+
+/// The genesis of the chain that `fuzz/seeds/client_held` has.
+const GENESIS: &[u8] = include_bytes!("../../../fuzz/seeds/ledger_genesis/five");
+
+fn held(input: &[u8]) -> bool {
+    if !canonical::<Held>(input) {
+        return false;
+    }
+    match from_bytes::<Held>(input).map(|held| held.state) {
+        Ok(HeldState::Followed(chain)) => from_bytes::<chartseal_ledger::Genesis>(GENESIS)
+            .is_ok_and(|genesis| Follower::from_held(&genesis, &chain).is_ok()),
+        Ok(HeldState::Asked(values)) => TrustPolicy::parse(TRUST)
+            .is_ok_and(|policy| values.judged(&mut Light::new(policy)).is_ok()),
+        Err(_) => false,
+    }
 }
 
 fn record_file(input: &[u8]) -> bool {

@@ -17,6 +17,7 @@
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
+//! | `held` | what an app knows between its runs, without any node, and gone on from |
 //! | `lies` | somebody in front of a node, who lets it lie |
 //! | `hostile` | strangers at a node's port: floods, garbage, slowness |
 //! | `support`, `schema` | running the program; checking JSON documents against `docs/schema` |
@@ -41,6 +42,7 @@ mod emergency;
 mod evidence;
 mod faults;
 mod golden;
+mod held;
 mod hostile;
 mod import;
 mod join;
