@@ -3,8 +3,10 @@ use std::num::NonZeroUsize;
 use chartseal_api::{Blocks, FinalBlock};
 use chartseal_audit::verify_certificate;
 use chartseal_ledger::{Block, BlockError, Executed, Genesis, Overlay, execute_on};
-use chartseal_wire::{Certificate, TxId};
+use chartseal_wire::{BlockHeader, Certificate, TxId};
 use thiserror::Error;
+
+use crate::held::{HeldChain, HeldError, Histories, Judged};
 
 /// A block as a node gave it, executed on the state before it.
 #[derive(Clone, Debug)]
@@ -60,8 +62,26 @@ impl NextBlock {
 
 /// The chain as its committees certified it: every block is executed here, and counts once its certificate, or that of a
 /// block after it, is verified.
+///
+/// ```no_run
+/// use chartseal_client::{Follower, Held, HeldState, Histories};
+/// # fn example(genesis: chartseal_ledger::Genesis, follower: Follower) -> Result<(), Box<dyn std::error::Error>> {
+/// // What it knows, for the next run.
+/// let state = HeldState::Followed(follower.held(&Histories::new())?);
+/// std::fs::write("held", Held::new(genesis.chain_id(), Vec::new(), state).bytes())?;
+/// // The next run: every block before is known, and believed by its committees' certificates alone.
+/// let held = Held::read(&std::fs::read("held")?, &genesis.chain_id())?;
+/// if let HeldState::Followed(chain) = held.state {
+///     let (again, _histories) = Follower::from_held(&genesis, &chain)?;
+///     assert_eq!(again.head().head(), follower.head().head());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Follower {
     head: Certified,
+    /// Of all blocks up to it: what is held is checked by them.
+    headers: Vec<BlockHeader>,
     /// Executed on the head, while no certificate vouches for it.
     pending: Option<Pending>,
 }
@@ -69,17 +89,19 @@ pub struct Follower {
 /// The most blocks that are executed without a certificate: nodes keep one for every 64 or so.
 pub const MAX_PENDING: u64 = 4_096;
 
-/// A state, and the bytes of all blocks up to it.
+/// A state, the bytes of all blocks up to it, and the newest certificate of each epoch, with its block's height.
 #[derive(Clone)]
 struct Certified {
     state: Overlay,
     bytes: u64,
+    certificates: Vec<(u64, Certificate)>,
 }
 
 /// What comes after the head, and what it would bring.
 #[derive(Clone)]
 struct Pending {
     tip: Certified,
+    headers: Vec<BlockHeader>,
     settled: Settled,
 }
 
@@ -133,9 +155,60 @@ impl Follower {
             head: Certified {
                 state: genesis.overlay(),
                 bytes: genesis.block().bytes().len() as u64,
+                certificates: Vec::new(),
             },
+            headers: vec![genesis.header()],
             pending: None,
         }
+    }
+
+    /// At what an earlier run held of this chain, with the histories in it. No node is asked: the committees' certificates
+    /// from the genesis on vouch for it.
+    ///
+    /// # Errors
+    /// [`HeldError`].
+    pub fn from_held(genesis: &Genesis, held: &HeldChain) -> Result<(Self, Histories), HeldError> {
+        let Judged {
+            state,
+            bytes,
+            headers,
+            certificates,
+            histories,
+        } = held.judged(genesis)?;
+        let follower = Self {
+            head: Certified {
+                state,
+                bytes,
+                certificates,
+            },
+            headers,
+            pending: None,
+        };
+        Ok((follower, histories))
+    }
+
+    /// What the next run of the app goes on from: the newest certified state, and those of these histories that are as it
+    /// has them. Some 300 bytes for each block, and the state.
+    ///
+    /// # Errors
+    /// [`HeldError::Uncertified`] if no node gave the certificate with which an epoch ended.
+    pub fn held(&self, histories: &Histories) -> Result<HeldChain, HeldError> {
+        for pair in self.headers.windows(2) {
+            let [last, next] = pair else {
+                continue;
+            };
+            let mut certified = self.head.certificates.iter();
+            if next.epoch != last.epoch && certified.all(|(height, _)| *height != last.height) {
+                let height = last.height;
+                return Err(HeldError::Uncertified { height });
+            }
+        }
+        let Certified {
+            state,
+            bytes,
+            certificates,
+        } = &self.head;
+        HeldChain::new(state, *bytes, &self.headers, certificates, histories)
     }
 
     /// The newest certified state.
@@ -167,11 +240,16 @@ impl Follower {
     pub fn take(&mut self, blocks: &Blocks, threads: NonZeroUsize) -> Result<Settled, FollowError> {
         let mut pending = self.pending.take().unwrap_or_else(|| Pending {
             tip: self.head.clone(),
+            headers: Vec::new(),
             settled: Settled::default(),
         });
         let mut certified = None;
         for found in &blocks.blocks {
-            let Pending { tip, settled } = &mut pending;
+            let Pending {
+                tip,
+                headers,
+                settled,
+            } = &mut pending;
             let Some(next) = NextBlock::after(&tip.state, found, threads)? else {
                 continue;
             };
@@ -181,7 +259,11 @@ impl Follower {
             settled.blocks += 1;
             let ids = next.block.transactions.iter();
             settled.transactions.extend(ids.map(|it| (it.id(), height)));
-            if next.certificate.is_some() {
+            headers.push(next.block.header);
+            if let Some(certificate) = next.certificate {
+                let known = &mut tip.certificates;
+                known.retain(|(_, known)| known.epoch != certificate.epoch);
+                known.push((height, certificate));
                 certified = Some(pending.clone());
             } else if height - self.height() > MAX_PENDING {
                 return Err(FollowError::Uncertified { height });
@@ -193,6 +275,8 @@ impl Follower {
         };
         self.head = certified.tip;
         let known = certified.settled;
+        pending.headers.drain(..certified.headers.len());
+        self.headers.extend(certified.headers);
         if pending.settled.blocks > known.blocks {
             pending.settled.blocks -= known.blocks;
             pending

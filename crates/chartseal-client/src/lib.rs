@@ -28,15 +28,17 @@
 //! | `light` | [`Light`]: single facts with their proofs, without the chain |
 //! | `partial` | [`PartialState`]: as much of the state as is asked for, read like the whole |
 //! | `follower` | [`Follower`]: the chain, executed and certified |
+//! | `held` | [`Held`]: what is known, as bytes for an app's next run |
 //!
 //! # Limits
-//! A follower holds the whole state; who can't asks for the part that they need.
+//! A follower holds the whole state, and the headers of all blocks; who can't asks for the part that they need.
 
 mod asking;
 mod asynchronous;
 mod entries;
 mod error;
 mod follower;
+mod held;
 mod light;
 mod nodes;
 mod partial;
@@ -49,6 +51,9 @@ pub use asynchronous::AsyncRemote;
 pub use entries::{AsyncEntries, Entries};
 pub use error::ClientError;
 pub use follower::{FollowError, Follower, MAX_PENDING, NextBlock, Settled};
+pub use held::{
+    HELD_VERSION, Held, HeldChain, HeldError, HeldState, HeldValues, Histories, MAX_HELD,
+};
 pub use light::{FinalTransaction, Light, LightError, NodeFault};
 pub use nodes::{NobodyProves, Nodes, Told};
 pub use partial::{PartialState, ProvedValues, ReadError, Reading};

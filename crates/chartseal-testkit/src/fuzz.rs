@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
+use chartseal_client::{Follower, Held, HeldState, Light};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
     to_hex,
@@ -122,6 +123,7 @@ targets! {
     api_problem => json::<chartseal_api::Problem>, "what went wrong, in JSON";
     api_block_event => json::<chartseal_api::BlockEvent>, "that a block is final, in JSON";
     api_export => canonical::<chartseal_api::Signed<chartseal_api::ExportAsk>>, "a signed question for an export";
+    client_held => held, "what an app holds of a chain between its runs, and judges it";
     consensus_gossip => gossip, "a message of gossip";
     consensus_evidence => evidence, "evidence against a validator";
     consensus_recall => recall, "a question for votes, or its answer";
@@ -286,6 +288,22 @@ fn snapshot(input: &[u8]) -> bool {
     };
     let mut import = chartseal_ledger::store::Import::new(trusted);
     chunks.iter().all(|chunk| import.chunk(&chunk.0).is_ok()) && import.finish().is_ok()
+}
+
+/// The genesis of the chain that `fuzz/seeds/client_held` has.
+const GENESIS: &[u8] = include_bytes!("../../../fuzz/seeds/ledger_genesis/five");
+
+fn held(input: &[u8]) -> bool {
+    if !canonical::<Held>(input) {
+        return false;
+    }
+    match from_bytes::<Held>(input).map(|held| held.state) {
+        Ok(HeldState::Followed(chain)) => from_bytes::<chartseal_ledger::Genesis>(GENESIS)
+            .is_ok_and(|genesis| Follower::from_held(&genesis, &chain).is_ok()),
+        Ok(HeldState::Asked(values)) => TrustPolicy::parse(TRUST)
+            .is_ok_and(|policy| values.judged(&mut Light::new(policy)).is_ok()),
+        Err(_) => false,
+    }
 }
 
 fn record_file(input: &[u8]) -> bool {

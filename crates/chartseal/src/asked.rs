@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chartseal_api::StateAsk;
+use chartseal_api::{MAX_KEYS, StateAsk};
 use chartseal_audit::TrustPolicy;
 use chartseal_client::{
-    ClientError, Light, LightError, NodeFault, PartialState, ProvedValues, ReadError, Reading,
-    Remote,
+    ClientError, HeldValues, Histories, Light, LightError, NodeFault, PartialState, ProvedValues,
+    ReadError, Reading, Remote,
 };
 use chartseal_ledger::state::Shared;
 use chartseal_ledger::{Genesis, State};
@@ -17,7 +17,7 @@ use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{BlockHeader, Committee, OrgId, TxId, VerifierKey};
 
 use crate::error::Error;
-use crate::remote::LEVEL;
+use crate::remote::{LEVEL, last};
 use crate::several::{GRACE, ask_in_turn};
 use crate::trust::committee_policy;
 
@@ -35,6 +35,11 @@ struct Believed {
     origin: String,
     /// The committee that is trusted, from the genesis on: it hands over to the next one.
     committee: Committee,
+    /// The genesis' own, by which the next run of the app judges what it holds.
+    founders: Committee,
+    /// The keys that were asked for, each with the number of the last question for it: what the app looks at.
+    keys: BTreeMap<MapKey, u64>,
+    questions: u64,
     /// Under which key each node issues checkpoints, as it says: nothing rests on it.
     log_keys: BTreeMap<OrgId, VerifierKey>,
 }
@@ -51,11 +56,42 @@ impl Asked {
             believed: Believed {
                 light,
                 origin,
+                founders: committee.clone(),
                 committee,
                 log_keys,
+                keys: BTreeMap::new(),
+                questions: 0,
             },
             state: PartialState::default(),
         })
+    }
+
+    /// Goes on from what an earlier run of the app held. Gives the histories with it.
+    pub(crate) fn take_held(&mut self, held: &HeldValues) -> Result<Histories, Error> {
+        self.believed.remember(&held.keys);
+        let (proved, histories) = held.judged(&mut self.believed.light)?;
+        self.state.take(proved);
+        self.follow_committee()?;
+        Ok(histories)
+    }
+
+    /// What the newest block's state has of all that was asked for here, with its proofs; and the histories that are as it
+    /// has them.
+    pub(crate) fn held(
+        &mut self,
+        nodes: &[Remote],
+        first: &mut usize,
+        histories: &Histories,
+    ) -> Result<HeldValues, Error> {
+        let held = self.believed.held(nodes, first, histories)?;
+        self.state.take(held.values(&mut self.believed.light)?);
+        self.follow_committee()?;
+        Ok(held)
+    }
+
+    /// Under which keys nodes issue checkpoints, as they say.
+    pub(crate) fn log_keys(&self) -> &BTreeMap<OrgId, VerifierKey> {
+        &self.believed.log_keys
     }
 
     /// The height of the newest header that was seen.
@@ -182,12 +218,44 @@ impl Believed {
         (height, wait): (u64, Duration),
         within: Duration,
     ) -> Result<ProvedValues, Error> {
+        self.remember(keys);
         let ask = StateAsk {
             keys: keys.to_vec(),
         };
         let ask = move |node: &Remote| node.state_proof(&ask, height, wait);
         self.ask(nodes, first, within, ask, |light, answer| {
             light.judge_values(keys, answer)
+        })
+    }
+
+    /// Remembers what is asked for: as much as one question may ask for, those last that were asked for last.
+    fn remember(&mut self, keys: &[MapKey]) {
+        self.questions += 1;
+        self.keys
+            .extend(keys.iter().map(|key| (*key, self.questions)));
+        while self.keys.len() > MAX_KEYS {
+            let oldest = self.keys.values().min().copied();
+            self.keys.retain(|_, question| Some(*question) != oldest);
+        }
+    }
+
+    /// What is under all keys that are remembered, after the newest block, as whoever knows the genesis alone believes it.
+    fn held(
+        &mut self,
+        nodes: &[Remote],
+        first: &mut usize,
+        histories: &Histories,
+    ) -> Result<HeldValues, Error> {
+        let keys: Vec<MapKey> = self.keys.keys().copied().collect();
+        let ask = StateAsk { keys: keys.clone() };
+        let height = self.light.height();
+        let ask = move |node: &Remote| node.state_proof(&ask, height, LEVEL);
+        let founders = Light::new(policy(&self.origin, &self.log_keys, &self.founders)?);
+        self.ask(nodes, first, LEVEL, ask, |light, proof| {
+            let held = HeldValues::new(keys.clone(), proof);
+            held.values(&mut founders.clone())?;
+            let proved = held.values(light)?;
+            Ok(held.with(histories, &proved))
         })
     }
 
@@ -214,10 +282,9 @@ impl Believed {
                 };
                 Ok((node.org(), log_key, ask(node)?))
             });
-            let (place, (org, log_key, answer)) = asked.map_err(|mut why| {
-                let why = why.pop().map(LightError::Client);
-                why.or(failed.take())
-                    .map_or(Error::NobodyThere, Error::from)
+            let (place, (org, log_key, answer)) = asked.map_err(|mut why| match failed.take() {
+                None => last(why),
+                Some(failed) => why.pop().map_or(failed, LightError::Client).into(),
             })?;
             if let Some(log_key) = log_key {
                 self.learn(org, &log_key)?;

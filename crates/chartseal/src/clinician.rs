@@ -83,10 +83,7 @@ impl Clinician {
             reason: text.commitment(),
             has_reason: !Declaration::is_blank(reason),
         };
-        let signed = self
-            .person
-            .transaction(network.chain(), network.expiry()?, body);
-        network.submit(signed, &[text])
+        self.person.submit(network, body, &[text])
     }
 
     /// Reviews a colleague's emergency access, in the role `privacy`.
@@ -100,9 +97,6 @@ impl Clinician {
         justified: bool,
     ) -> Result<TxId, Error> {
         let body = EmergencyReviewed { request, justified };
-        let signed = self
-            .person
-            .transaction(network.chain(), network.expiry()?, body);
-        network.submit(signed, &[])
+        self.person.submit(network, body, &[])
     }
 }

@@ -131,9 +131,14 @@ impl Network {
         }
     }
 
-    /// Waits until these deals are durable, if custodians acknowledge by themselves, for a minute; has those in this
-    /// process destroy the shares that they replace. Gives how many are durable.
-    pub(crate) fn end_redeal(&mut self, deals: &[(HeaderDigest, u64)]) -> Result<usize, Error> {
+    /// Waits until those of these deals are durable of which every custodian took its share, if custodians acknowledge by
+    /// themselves, for a minute; has those in this process destroy the shares that they replace. Gives how many of all are
+    /// durable.
+    pub(crate) fn end_redeal(
+        &mut self,
+        deals: &[(HeaderDigest, u64)],
+        taken: &[(HeaderDigest, u64)],
+    ) -> Result<usize, Error> {
         let is_durable = |state: State<'_>, (header, number): &(HeaderDigest, u64)| {
             state.deals(header).durable >= *number
         };
@@ -145,7 +150,7 @@ impl Network {
                 }
             }
             Place::There(there) => {
-                there.until(|state| is_each(deals, |deal| is_durable(state, deal)))?;
+                there.until(|state| is_each(taken, |deal| is_durable(state, deal)))?;
             }
         }
         self.read(|state| deals.iter().filter(|deal| is_durable(state, deal)).count())

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chartseal_client::{ClientError, FollowError, LightError};
+use chartseal_client::{ClientError, FollowError, HeldError, LightError};
 use chartseal_consensus::{EmbeddedError, OrderingError};
 use chartseal_envelope::{
     CombineError, DealError, OpenError, RandomnessError, SealError, SealStreamError, TextError,
@@ -38,6 +38,13 @@ pub enum Error {
     /// The ledger of nodes in other processes refuses a transaction.
     #[error("the ledger refuses: {0}")]
     RefusedThere(String),
+    /// Another transaction of the same key came first, with the same number or a later one: of another device, or of what the
+    /// same app does meanwhile. Verbs that sign one sign it anew, some times over.
+    #[error("another transaction of the same key came first; try again")]
+    Outrun,
+    /// What was done was told to end before it was done.
+    #[error("it was told to end before it was done")]
+    Ended,
     /// Transactions that were handed in are in no block.
     #[error("{0} transactions are not final after a minute; enough nodes have to run")]
     NotFinal(usize),
@@ -62,11 +69,19 @@ pub enum Error {
     #[error("the nodes are processes of their own, which this one does not control")]
     OtherProcess,
     /// Nodes in this process have no service.
-    #[error("the nodes are in this process and tell of nothing by themselves: read the history")]
+    #[error(
+        "the nodes are in this process: there is nothing to be told of and nothing to hold, read it"
+    )]
     NotRemote,
     /// No node is running.
     #[error("no organization's node is running")]
     NobodyThere,
+    /// No node answers. What this app holds can be read all the same, and nothing else.
+    #[error("no node answers: {0}; what is held here can be read, and nothing else")]
+    NobodyAnswers(#[source] Box<ClientError>),
+    /// What was held of the chain can't be gone on with.
+    #[error("what was held can't be used: {0}")]
+    Held(Box<HeldError>),
     /// The genesis is not possible.
     #[error(transparent)]
     Genesis(#[from] GenesisError),
@@ -184,6 +199,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nobody is there to ask: the verb may be tried again when the app has a connection, and what it holds can be
+    /// read meanwhile.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::NobodyThere | Self::NobodyAnswers(_))
+    }
+
+    /// Whether another transaction of the same key came first.
+    pub(crate) fn is_outrun(&self) -> bool {
+        matches!(
+            self,
+            Self::Outrun | Self::Refused(AdmissionError::Sequence { .. })
+        )
+    }
+
     /// Whether the machine refused (no room, no permission, no randomness, a damaged file), and not a
     /// rule of the network.
     pub fn is_local(&self) -> bool {
@@ -210,6 +239,12 @@ fn is_local(error: &NodeError) -> bool {
             | NodeError::Damaged { .. }
             | NodeError::Randomness(_)
     )
+}
+
+impl From<HeldError> for Error {
+    fn from(error: HeldError) -> Self {
+        Self::Held(Box::new(error))
+    }
 }
 
 impl From<LightError> for Error {

@@ -50,6 +50,7 @@
 //! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
 //! | `streaming` | [`Clinician::file_stream`], [`Clinician::read_stream`]: images, in constant memory |
 //! | `redealing` | [`Patient::redeal`]: keys to the present committee, when it changed |
+//! | `background` | [`RedealWorker`]: the same, while an app runs |
 //! | `document`, `labels` | [`Document`]: what is filed; [`LabelTable`]: what the chain sees of its categories |
 //! | `custody`, `remote` | what custodians do, in this process or over their nodes' service |
 //! | `asked` | the chain of who does not execute it: values with their proofs |
@@ -61,13 +62,15 @@
 //! # Limits
 //! - [`Network::in_memory`] and [`Network::create`] are one process: the organizations are separate in code, stores and
 //!   keys, not in machines. [`Network::connect`] speaks to nodes that are processes of their own,
-//!   and executes every block; [`Network::light`] holds no state and asks for what it needs.
+//!   and executes every block; [`Network::light`] holds no state and asks for what it needs. [`Network::held`] is what
+//!   either knows, for a next run without a connection.
 //! - Not audited, no medical device: synthetic data only, for now. `docs/promises.md` says what is
 //!   promised, and while what holds.
 //! - People's keys are in memory; keep [`Person::seed`] in an encrypted keystore, and come back with
 //!   [`Network::patient`] or [`Network::clinician`].
 
 mod asked;
+mod background;
 mod clinician;
 mod custody;
 mod document;
@@ -89,12 +92,13 @@ mod trust;
 mod watch;
 
 pub use chartseal_audit::{Kept, Options, TrustPolicy, Verdict, verify};
-pub use chartseal_client::{Asking, Remote, Roots};
+pub use chartseal_client::{Asking, HeldError, Remote, Roots};
 pub use chartseal_envelope::KeySeed;
 pub use chartseal_fhir::{Class, Tag};
 pub use chartseal_policy::{Action, Confidentiality, Obligation, Purpose};
 pub use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, RequestId, Time};
 
+pub use background::{Pace, RedealProgress, RedealWorker};
 pub use clinician::Clinician;
 pub use document::{Document, FHIR_JSON, Filing};
 pub use error::Error;

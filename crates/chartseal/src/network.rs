@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chartseal_client::{Follower, Remote};
 use chartseal_consensus::engine::Keys;
@@ -244,6 +246,61 @@ impl Network {
     pub fn follow(genesis: Genesis, nodes: Vec<Remote>) -> Result<Self, Error> {
         let there = There::new(nodes, &genesis, Knows::Blocks)?;
         Ok(Self::of(there, genesis, BTreeMap::new()))
+    }
+
+    /// The network of a genesis as an earlier run of the app [held](Self::held) it. No node is asked: what is held can be
+    /// read, and what needs a node says [`NobodyAnswers`](Error::NobodyAnswers) until one is there. Then it goes on from
+    /// there, by following or by asking, as it did before.
+    ///
+    /// ```no_run
+    /// use chartseal::Network;
+    /// # fn example(
+    /// #     genesis: chartseal_ledger::Genesis, nodes: Vec<chartseal::Remote>, id: chartseal::PatientId, seed: chartseal::KeySeed,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut network = Network::from_held(genesis, nodes, &std::fs::read("held")?)?;
+    /// println!("as of block {}", network.tip()?.height);
+    /// let patient = network.patient(id, seed)?;
+    /// for record in patient.records(&network)? {
+    ///     println!("{}, version {}", record.record, record.version);
+    /// }
+    /// match network.refresh() {
+    ///     Ok(()) => std::fs::write("held", network.held()?)?,
+    ///     Err(error) if error.is_offline() => println!("no connection"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Held`] if it is damaged, of another chain, or not certified by the chain's committees.
+    pub fn from_held(genesis: Genesis, nodes: Vec<Remote>, held: &[u8]) -> Result<Self, Error> {
+        let there = There::from_held(nodes, &genesis, held)?;
+        Ok(Self::of(there, genesis, BTreeMap::new()))
+    }
+
+    /// What is known here of the chain, as bytes for the app's next run ([`from_held`](Self::from_held)): the whole state of
+    /// who follows it; of who asks for values those that were asked for, which takes one more question, for all are of the
+    /// newest block then. With the histories that were listed here, unless they have grown since: what is to be at hand is
+    /// listed before it is held.
+    ///
+    /// No plaintext, key or ciphertext of a record is in it, but what a person looks at: it is to be kept as their other
+    /// files are.
+    ///
+    /// # Errors
+    /// [`Error`] if the nodes are in this process, or who asks for values meets none.
+    pub fn held(&self) -> Result<Vec<u8>, Error> {
+        match &self.place {
+            Place::Here(_) => Err(Error::NotRemote),
+            Place::There(there) => there.held(),
+        }
+    }
+
+    /// Has verbs that wait end with [`Error::Ended`] once this is set, where nodes are processes of their own.
+    pub(crate) fn end_with(&mut self, ending: Arc<AtomicBool>) {
+        if let Place::There(there) = &mut self.place {
+            there.end_with(ending);
+        }
     }
 
     fn of(there: There, genesis: Genesis, offices: BTreeMap<OrgId, Office>) -> Self {

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::slice;
 
 use chartseal_audit::Kept;
 use chartseal_codec::{from_bytes, to_bytes};
@@ -125,6 +126,11 @@ impl Patient {
     pub(crate) fn new(person: Person) -> Self {
         let labels = LabelTable::of_key(&person.secret(domain::LABEL));
         Self { person, labels }
+    }
+
+    /// The same patient, for what their app does meanwhile.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.person.again())
     }
 
     /// Their id.
@@ -264,11 +270,7 @@ impl Patient {
     pub fn erase(&mut self, network: &mut Network, record: RecordId) -> Result<(), Error> {
         let known = network.read(|state| state.record(&record))?;
         if !known.ok_or(Error::NoRecord(record))?.erased {
-            let body = Erased { record };
-            let signed = self
-                .person
-                .transaction(network.chain(), network.expiry()?, body);
-            network.submit(signed, &[])?;
+            self.person.submit(network, Erased { record }, &[])?;
         }
         network.destroy(&record)
     }
@@ -433,11 +435,8 @@ impl Patient {
             terms,
             sealed,
         };
-        let signed = self
-            .person
-            .transaction(network.chain(), network.expiry()?, body);
-        let texts: Vec<SealedText> = text.cloned().into_iter().collect();
-        network.submit(signed, &texts)
+        self.person
+            .submit(network, body, text.map(slice::from_ref).unwrap_or_default())
     }
 }
 

@@ -1,12 +1,20 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use chartseal_envelope::{
     KemKeyPair, KemPublicKey, KeySeed, RandomnessError, SigningKeyPair, Suite,
 };
 use chartseal_ledger::{Body, SignedTransaction, TRANSACTION_VERSION, Transaction};
 use chartseal_node::keys::{public, sign};
-use chartseal_wire::{ActorId, ChainId, PublicKey, Signature};
+use chartseal_wire::{ActorId, ChainId, PublicKey, SealedText, Signature, TxId};
 
 use crate::domain;
+use crate::error::Error;
 use crate::labels::Secret;
+use crate::network::Network;
+
+/// How often something is signed anew because another transaction of the same key came first.
+const ANEW: usize = 8;
 
 /// The keys of one person, on their own device: all from one seed.
 #[derive(Debug)]
@@ -15,8 +23,8 @@ pub struct Person {
     seed: KeySeed,
     signing: SigningKeyPair,
     kem: KemKeyPair,
-    /// The number of the last transaction that was signed.
-    seq: u64,
+    /// The number of the last transaction that was signed: one for all that this app does at a time.
+    seq: Arc<AtomicU64>,
 }
 
 impl Person {
@@ -38,7 +46,16 @@ impl Person {
             seed,
             signing,
             kem,
-            seq,
+            seq: Arc::new(AtomicU64::new(seq)),
+        }
+    }
+
+    /// The same person, for what their app does meanwhile.
+    pub(crate) fn again(&self) -> Self {
+        let seed = KeySeed::from_bytes(*self.seed.expose_bytes());
+        Self {
+            seq: Arc::clone(&self.seq),
+            ..Self::from_seed(self.id, seed, 0)
         }
     }
 
@@ -87,15 +104,49 @@ impl Person {
         expires: u64,
         body: impl Into<Body>,
     ) -> SignedTransaction {
-        self.seq += 1;
+        let seq = self.seq.fetch_add(1, Ordering::Relaxed) + 1;
         let transaction = Transaction {
             version: TRANSACTION_VERSION,
             chain,
             actor_key: self.public_key(),
-            seq: self.seq,
+            seq,
             expires,
             body: body.into(),
         };
         transaction.sign(|message| self.sign(message))
+    }
+
+    /// Signs their next transaction and has it ordered, with the sealed texts to which it commits.
+    pub(crate) fn submit(
+        &mut self,
+        network: &mut Network,
+        body: impl Into<Body>,
+        texts: &[SealedText],
+    ) -> Result<TxId, Error> {
+        let body = body.into();
+        self.again_if_outrun(network, |person, network| {
+            let signed = person.transaction(network.chain(), network.expiry()?, body.clone());
+            network.submit(signed, texts)
+        })
+    }
+
+    /// Does what signs something, and does it again if another transaction of the same key came first: of another device,
+    /// or of what the same app does meanwhile.
+    pub(crate) fn again_if_outrun<T>(
+        &mut self,
+        network: &mut Network,
+        act: impl Fn(&mut Self, &mut Network) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        for _ in 0..ANEW {
+            match act(self, network) {
+                Err(error) if error.is_outrun() => {
+                    let key = self.public_key();
+                    let used = network.read(|state| state.sequence(&key))?;
+                    self.seq.fetch_max(used, Ordering::Relaxed);
+                }
+                done => return done,
+            }
+        }
+        act(self, network)
     }
 }

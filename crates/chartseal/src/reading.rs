@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::slice;
 use std::time::Duration;
 
 use chartseal_codec::from_bytes;
 use chartseal_envelope::{
-    CombineError, Combined, CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair, Opened,
-    Release, Seal, VerifyingKey, combine_all, open,
+    CombineError, Combined, ContentKey, CustodianSet, Dealer, Dealing, Fault, Header, KemKeyPair,
+    Opened, Release, Seal, VerifyingKey, combine_all, open,
 };
 use chartseal_fhir::Tag;
-use chartseal_ledger::State;
 use chartseal_ledger::body::AccessRequested;
+use chartseal_ledger::{Body, State};
 use chartseal_node::{
     Envelope, EnvelopeFront, NodeError, author_key, author_keys, dealing_of, dealt_in, share_index,
 };
@@ -162,6 +163,20 @@ pub struct Opening {
 /// What the sealed records of a request have to be.
 pub(crate) type ExpectedRecords = BTreeMap<RecordId, Expected>;
 
+/// Records of a request that could not be opened, and why.
+pub(crate) type Unopened = Vec<(RecordId, Error)>;
+
+/// A record as it is sealed, and what it has to be.
+type SealedRecord = (RecordId, Expected, Envelope);
+
+/// What there is to open a request's records with.
+struct Collected {
+    releases: Vec<(OrgId, Release)>,
+    sealed: Vec<SealedRecord>,
+    /// Those that no node gives.
+    missing: Unopened,
+}
+
 /// A deal, and the key that its shares give.
 type Unlocked = (Dealing, Result<Combined, CombineError>);
 
@@ -209,6 +224,47 @@ impl Patient {
             .request(network, &ask, Then::Open)?
             .open(network)
     }
+
+    /// The same; what can't be opened keeps nothing else from being opened, and comes with the reason.
+    pub(crate) fn read_each(
+        &mut self,
+        network: &mut Network,
+        records: &[RecordId],
+    ) -> Result<(Opening, Unopened), Error> {
+        let (mut rest, mut unopened) = (records.to_vec(), Unopened::new());
+        let (request, opening) = loop {
+            let ask = Ask::read(self.id(), &rest, Purpose::Patrqt).because("own", "own records");
+            let request = self.person.request(network, &ask, Then::Open)?;
+            let Collected {
+                releases,
+                sealed,
+                missing,
+            } = request.collect(network)?;
+            // Of a record that nobody gives shares can't be told from others, nor those behind them: the others are asked
+            // for without it.
+            let is_again = !missing.is_empty() && !sealed.is_empty();
+            rest.retain(|record| missing.iter().all(|(it, _)| it != record));
+            unopened.extend(missing);
+            if is_again {
+                continue;
+            }
+            let (opening, more) = request.unseal(network, releases, sealed)?;
+            unopened.extend(more);
+            break (request, opening);
+        };
+        // Denied: one before its release date. Or left out by custodians that know of something newer.
+        let left_out = records.iter().filter(|record| {
+            let is_opened = opening.records.iter().any(|it| it.record == **record);
+            !is_opened && unopened.iter().all(|(it, _)| it != *record)
+        });
+        let left_out: Vec<RecordId> = left_out.copied().collect();
+        unopened.extend(
+            left_out
+                .into_iter()
+                .map(|it| (it, Error::Denied(request.id))),
+        );
+        Ok((opening, unopened))
+    }
 }
 
 /// What comes after a request.
@@ -239,11 +295,14 @@ impl Person {
             reason: reason.commitment(),
             reader: reader.key_id().0,
         };
-        let signed = self.transaction(network.chain(), network.expiry()?, body);
-        if then == Then::Open {
-            network.ask_early(&signed.id(), reader.public_key());
-        }
-        let id = network.submit(signed, &[reason])?;
+        let body = Body::from(body);
+        let id = self.again_if_outrun(network, |person, network| {
+            let signed = person.transaction(network.chain(), network.expiry()?, body.clone());
+            if then == Then::Open {
+                network.ask_early(&signed.id(), reader.public_key());
+            }
+            network.submit(signed, slice::from_ref(&reason))
+        })?;
         let decided = network.read(|state| state.request(&id))?;
         let decided = decided.ok_or(Error::Malformed("a request"))?;
         let permitted = decided.permits.iter().map(|permit| permit.record).collect();
@@ -341,57 +400,82 @@ impl Request {
     }
 
     fn open(&self, network: &mut Network) -> Result<Opening, Error> {
-        let expected = self.expected(network)?;
+        let Collected {
+            releases,
+            sealed,
+            missing,
+        } = self.collect(network)?;
+        let (opening, unopened) = match missing.into_iter().next() {
+            Some((_, why)) => return Err(why),
+            None => self.unseal(network, releases, sealed)?,
+        };
+        if let Some((_, why)) = unopened.into_iter().next() {
+            return Err(why);
+        }
+        match self.permitted.first() {
+            Some(first) if opening.records.is_empty() => Err(Error::NoRecord(*first)),
+            _ => Ok(opening),
+        }
+    }
+
+    /// Custodians' shares, and the sealed records.
+    fn collect(&self, network: &mut Network) -> Result<Collected, Error> {
+        let mut expected = self.expected(network)?;
         let (releases, mut fetched) =
             network.fetch_during(&self.id, &expected, |network| self.releases(network));
-        let mut releases = releases?;
-        let first = *self.permitted.first().ok_or(Error::Denied(self.id))?;
-        let wanted = still_released(network, self, &releases)?;
-        let envelopes = wanted.iter().map(|record| {
-            let fetched = fetched.remove(record).map(Ok);
-            let expected = expected.get(record).ok_or(Error::NoRecord(*record))?;
-            fetched.unwrap_or_else(|| network.envelope(&self.id, record, expected))
-        });
-        let envelopes = envelopes.collect::<Result<Vec<Envelope>, Error>>()?;
-        let headers = envelopes.iter().map(|envelope| &envelope.front.header);
+        let releases = releases?;
+        let (mut sealed, mut missing) = (Vec::new(), Vec::new());
+        for record in still_released(network, self, &releases)? {
+            let expected = expected.remove(&record).ok_or(Error::NoRecord(record));
+            let found = expected.and_then(|expected| {
+                let fetched = fetched.remove(&record).map(Ok);
+                let envelope =
+                    fetched.unwrap_or_else(|| network.envelope(&self.id, &record, &expected));
+                Ok((record, expected, envelope?))
+            });
+            match found {
+                Ok(found) => sealed.push(found),
+                Err(why) => missing.push((record, why)),
+            }
+        }
+        Ok(Collected {
+            releases,
+            sealed,
+            missing,
+        })
+    }
+
+    /// Opens them. What can't be opened keeps nothing else from being opened, and comes with the reason.
+    fn unseal(
+        &self,
+        network: &mut Network,
+        mut releases: Vec<(OrgId, Release)>,
+        sealed: Vec<SealedRecord>,
+    ) -> Result<(Opening, Unopened), Error> {
+        let headers = sealed.iter().map(|(_, _, envelope)| &envelope.front.header);
         let headers: Vec<&Header> = headers.collect();
         let combined = self.unlock(network, &headers, &mut releases)?;
-
         let mut faults = Vec::new();
-        let mut records = Vec::with_capacity(envelopes.len());
-        let opened = wanted.iter().zip(envelopes).zip(combined);
-        for ((record, envelope), (dealing, combined)) in opened {
-            let combined = combined.map_err(|why| Error::NotCombined {
-                record: *record,
-                why,
-            })?;
-            faults.push((dealing, combined.faults));
-            let EnvelopeFront { header, seal } = envelope.front;
-            let expected = expected.get(record).ok_or(Error::NoRecord(*record))?;
-            let key = expected
-                .author_key(&header)
-                .ok_or(Error::NoRecord(*record))?;
-            let opened = open(&header, &envelope.body, &seal, key, &combined.key);
-            let opened = opened.map_err(|why| Error::NotOpened {
-                record: *record,
-                why,
-            })?;
-            records.push(OpenedRecord {
-                record: *record,
-                header,
-                author: expected.author,
-                seal,
-                opened,
-            });
+        let (mut records, mut unopened) = (Vec::with_capacity(sealed.len()), Vec::new());
+        for ((record, expected, envelope), (dealing, combined)) in sealed.into_iter().zip(combined)
+        {
+            let opened = combined
+                .map_err(|why| Error::NotCombined { record, why })
+                .and_then(|combined| {
+                    faults.push((dealing, combined.faults));
+                    expected.opened(record, envelope, &combined.key)
+                });
+            match opened {
+                Ok(opened) => records.push(opened),
+                Err(why) => unopened.push((record, why)),
+            }
         }
-        if records.is_empty() {
-            return Err(Error::NoRecord(first));
-        }
-        Ok(Opening {
+        let opening = Opening {
             request: self.id,
             records,
             liars: name_liars(&releases, faults),
-        })
+        };
+        Ok((opening, unopened))
     }
 }
 
@@ -412,6 +496,25 @@ impl Expected {
     pub(crate) fn is_front(&self, EnvelopeFront { header, seal }: &EnvelopeFront) -> bool {
         let is_signed = |author| seal.verify_signature(header, author).is_ok();
         header.digest().0 == self.header.0 && self.author_key(header).is_some_and(is_signed)
+    }
+
+    fn opened(
+        &self,
+        record: RecordId,
+        envelope: Envelope,
+        key: &ContentKey,
+    ) -> Result<OpenedRecord, Error> {
+        let EnvelopeFront { header, seal } = envelope.front;
+        let author = self.author_key(&header).ok_or(Error::NoRecord(record))?;
+        let opened = open(&header, &envelope.body, &seal, author, key);
+        let opened = opened.map_err(|why| Error::NotOpened { record, why })?;
+        Ok(OpenedRecord {
+            record,
+            header,
+            author: self.author,
+            seal,
+            opened,
+        })
     }
 
     /// The key with which its author signed it.
@@ -441,13 +544,13 @@ pub(crate) fn name_liars(
 }
 
 /// Every running custodian's releases, with who sent each, and the last refusal.
-type Collected = (Vec<(OrgId, Release)>, Option<NodeError>);
+type Released = (Vec<(OrgId, Release)>, Option<NodeError>);
 
 fn collect_releases(
     network: &mut Network,
     request: &Request,
     grace: Duration,
-) -> Result<Collected, Error> {
+) -> Result<Released, Error> {
     let (mut releases, mut refusal) = (Vec::new(), None);
     for (org, given) in network.releases_within(&request.id, request.reader.public_key(), grace)? {
         match given {

@@ -1,13 +1,16 @@
 //! Dealing keys anew when the committee changed, by whoever has them: the patient, or a reader.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
+use std::slice;
+use std::sync::Arc;
 
 use chartseal_api::{EnvelopeFront, Redeal};
+use chartseal_client::ClientError;
 use chartseal_envelope::{Dealer, deal};
-use chartseal_ledger::State;
-use chartseal_ledger::body::Redealt;
+use chartseal_ledger::{State, body};
 use chartseal_node::{NodeError, dealt_in};
-use chartseal_wire::{HeaderDigest, RecordId, RequestId};
+use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId};
 
 use crate::clinician::Clinician;
 use crate::error::Error;
@@ -22,13 +25,37 @@ const BATCH: usize = 64;
 const BATCH_BYTES: u64 = 4 << 20;
 
 /// What came of dealing keys anew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Redealing {
     /// Records that rest on the present committee now.
     pub durable: usize,
-    /// Records of which a custodian of the present committee has no share yet, or that may not be opened now. They rest
-    /// on whom they rested on, and can be read as before; dealing again goes on with them.
+    /// Records of which a custodian of the present committee has no share yet, or that could not be opened. They rest on
+    /// whom they rested on; dealing again goes on with them.
     pub waiting: usize,
+    /// Those of them that could not be opened or dealt, and why. Before its release date not even the patient opens a
+    /// record.
+    pub failed: Vec<(RecordId, Arc<Error>)>,
+    /// Custodians that refused shares, each with what it said first. One that is down is not among them.
+    pub refusing: BTreeMap<OrgId, Arc<Error>>,
+}
+
+impl Redealing {
+    /// That records could not be opened or dealt, if that is why.
+    fn fail(&mut self, records: &[RecordId], why: Error) -> Result<(), Error> {
+        if !is_of_records(&why) {
+            return Err(why);
+        }
+        let why = Arc::new(why);
+        let failed = records.iter().map(|record| (*record, Arc::clone(&why)));
+        self.failed.extend(failed);
+        Ok(())
+    }
+
+    fn refuse(&mut self, org: OrgId, why: NodeError) {
+        let why = || Arc::new(why.into());
+        self.refusing.entry(org).or_insert_with(why);
+    }
 }
 
 impl Patient {
@@ -46,13 +73,14 @@ impl Patient {
     }
 
     /// Deals the keys of all records anew that rest on custodians of a former committee, to the present one. Until all of
-    /// its custodians have their shares the former ones release as before; then they destroy theirs.
+    /// its custodians have their shares the former ones release as before; then they destroy theirs. What can't be done for
+    /// one record is said in the result, and the others go on.
     ///
-    /// An app calls it in the background: what was begun and cut short is gone on with, for the chain has it.
-    /// `progress` is told how many of how many records were looked at.
+    /// [`redeal_in_background`](Self::redeal_in_background) sees to it for as long as an app runs. What was begun and cut
+    /// short is gone on with, for the chain has it. `progress` is told how many of how many records were looked at.
     ///
     /// # Errors
-    /// [`Error`]; what was dealt until then stays dealt.
+    /// [`Error`] if the network can't be asked, or nothing becomes final; what was dealt until then stays dealt.
     pub fn redeal(
         &mut self,
         network: &mut Network,
@@ -64,19 +92,39 @@ impl Patient {
         while !rest.is_empty() {
             let len = network.read(|state| batch_len(state, rest))?;
             let (batch, later) = rest.split_at(len);
-            match self.read(network, batch) {
-                Ok(opening) => {
-                    done.durable += self.person.redeal(network, None, &opening.records)?;
-                }
-                // Before its release date not even the patient opens a record.
-                Err(Error::Denied(_)) => {}
-                Err(error) => return Err(error),
-            }
+            self.redeal_batch(network, batch, &mut done)?;
             rest = later;
             progress(due.len() - rest.len(), due.len());
         }
         done.waiting = due.len() - done.durable;
         Ok(done)
+    }
+
+    fn redeal_batch(
+        &mut self,
+        network: &mut Network,
+        batch: &[RecordId],
+        done: &mut Redealing,
+    ) -> Result<(), Error> {
+        let (opening, unopened) = match self.read_each(network, batch) {
+            Ok(read) => read,
+            Err(why) => return done.fail(batch, why),
+        };
+        for (record, why) in unopened {
+            done.fail(&[record], why)?;
+        }
+        match self.person.redeal(network, None, &opening.records, done) {
+            Err(why) if is_of_records(&why) => {}
+            dealt => return dealt,
+        }
+        // Whichever it is of which the chain knows something newer, the others are dealt to without it.
+        for one in &opening.records {
+            let dealt = self
+                .person
+                .redeal(network, None, slice::from_ref(one), done);
+            dealt.or_else(|why| done.fail(&[one.record], why))?;
+        }
+        Ok(())
     }
 }
 
@@ -92,31 +140,56 @@ impl Clinician {
         })?;
         let due = rest.into_iter().filter(|rests| *rests).count();
         let request = Some(opening.request);
-        let durable = self.person.redeal(network, request, &opening.records)?;
-        Ok(Redealing {
-            durable,
-            waiting: due.saturating_sub(durable),
-        })
+        let mut done = Redealing::default();
+        self.person
+            .redeal(network, request, &opening.records, &mut done)?;
+        done.waiting = due.saturating_sub(done.durable);
+        Ok(done)
     }
 }
 
 impl Person {
-    /// Deals these records' keys to the present committee, those that rest on a former one. Gives how many are durable.
+    /// Deals these records' keys to the present committee, those that rest on a former one.
     fn redeal(
         &mut self,
         network: &mut Network,
         request: Option<RequestId>,
         opened: &[OpenedRecord],
-    ) -> Result<usize, Error> {
+        done: &mut Redealing,
+    ) -> Result<(), Error> {
         let custodians = Custodians::of(network)?;
+        let deals = self.again_if_outrun(network, |person, network| {
+            person.anchor_deals(network, request, opened, &custodians)
+        })?;
+        if deals.is_empty() {
+            return Ok(());
+        }
+        let missed = hand_out(network, &custodians, &deals, done)?;
+        let anchored: Vec<(HeaderDigest, u64)> = deals.iter().map(|deal| deal.anchored).collect();
+        // Nobody waits for who has no share to acknowledge.
+        let taken = deals
+            .iter()
+            .filter(|deal| !missed.contains(&deal.front.record()));
+        let taken: Vec<(HeaderDigest, u64)> = taken.map(|deal| deal.anchored).collect();
+        done.durable += network.end_redeal(&anchored, &taken)?;
+        Ok(())
+    }
+
+    /// Puts a deal of each on the chain, but of those for which it has this one.
+    fn anchor_deals(
+        &mut self,
+        network: &mut Network,
+        request: Option<RequestId>,
+        opened: &[OpenedRecord],
+        custodians: &Custodians,
+    ) -> Result<Vec<Dealt>, Error> {
         let (chain, expires) = (network.chain(), network.expiry()?);
-        let (mut anchors, mut deals) = (Vec::new(), Vec::new());
-        let (mut fronts, mut dealers) = (Vec::new(), Vec::new());
         let begun = network.read_each(opened, |state, one| {
             let header = HeaderDigest(one.header.digest().0);
             let next = state.deals(&header).newest.saturating_add(1);
-            rests_on_former(state, &one.record).then(|| (begun(state, one, &custodians), next))
+            rests_on_former(state, &one.record).then(|| (begun(state, one, custodians), next))
         })?;
+        let (mut anchors, mut deals) = (Vec::new(), Vec::new());
         for (one, begun) in opened.iter().zip(begun) {
             let Some((begun, next)) = begun else {
                 continue;
@@ -126,7 +199,7 @@ impl Person {
             let number = begun.unwrap_or(next);
             let dealer = one.redealer(number, custodians.envelope_set);
             if begun.is_none() {
-                let body = Redealt {
+                let body = body::Redealt {
                     record: one.record,
                     header,
                     deal: number.get(),
@@ -136,53 +209,89 @@ impl Person {
                 };
                 anchors.push(self.transaction(chain, expires, body));
             }
-            deals.push((header, number.get()));
-            fronts.push(EnvelopeFront {
+            let front = EnvelopeFront {
                 header: one.header.clone(),
                 seal: one.seal.clone(),
+            };
+            deals.push(Dealt {
+                anchored: (header, number.get()),
+                front,
+                dealer,
             });
-            dealers.push(dealer);
-        }
-        if dealers.is_empty() {
-            return Ok(0);
         }
         if !anchors.is_empty() {
             network.submit_all(anchors)?;
         }
-        hand_out(network, &custodians, &fronts, &dealers)?;
-        network.end_redeal(&deals)
+        Ok(deals)
     }
 }
 
-/// Gives every custodian its shares. One that is down gets them another time.
+/// A deal that is on the chain, and its secrets.
+struct Dealt {
+    anchored: (HeaderDigest, u64),
+    front: EnvelopeFront,
+    dealer: Dealer,
+}
+
+/// Gives every custodian its shares. One that is down gets them another time, and so does one that refuses. Gives the
+/// records of which some custodian took none.
 fn hand_out(
     network: &mut Network,
     custodians: &Custodians,
-    fronts: &[EnvelopeFront],
-    dealers: &[Dealer],
-) -> Result<(), Error> {
-    let dealers: Vec<&Dealer> = dealers.iter().collect();
-    let deals = deal(&dealers, &custodians.kem_keys)?;
-    let mut acknowledgements = Vec::new();
-    let mut failure = None;
-    for (to, deal) in custodians.orgs.iter().zip(deals) {
-        let fronts = fronts.to_vec();
-        match network.redeposit(to, &Redeal { fronts, deal }) {
+    deals: &[Dealt],
+    done: &mut Redealing,
+) -> Result<BTreeSet<RecordId>, Error> {
+    let fronts: Vec<EnvelopeFront> = deals.iter().map(|deal| deal.front.clone()).collect();
+    let dealers: Vec<&Dealer> = deals.iter().map(|deal| &deal.dealer).collect();
+    let shares = deal(&dealers, &custodians.kem_keys)?;
+    let (mut acknowledgements, mut missed) = (Vec::new(), BTreeSet::new());
+    for (to, deal) in custodians.orgs.iter().zip(shares) {
+        let redeal = Redeal {
+            fronts: fronts.clone(),
+            deal,
+        };
+        match network.redeposit(to, &redeal) {
             Some(Ok(taken)) => {
                 acknowledgements.extend(taken.acknowledgements);
-                let mut refused = taken.refused.into_iter();
-                let refused = refused.find(|(_, why)| !why.is_outdated());
-                let refused = refused.map(|(record, why)| NodeError::Deposit { record, why });
-                failure = failure.or(refused);
+                for (record, why) in taken.refused {
+                    missed.insert(record);
+                    if !why.is_outdated() {
+                        done.refuse(*to, NodeError::Deposit { record, why });
+                    }
+                }
             }
-            Some(Err(NodeError::Stopped(_))) | None => {}
-            Some(Err(error)) => failure = failure.or(Some(error)),
+            not_taken => {
+                missed.extend(fronts.iter().map(EnvelopeFront::record));
+                match not_taken {
+                    Some(Err(why)) if !matches!(why, NodeError::Stopped(_)) => {
+                        done.refuse(*to, why);
+                    }
+                    _ => {}
+                }
+            }
         }
     }
     if !acknowledgements.is_empty() {
         network.submit_all(acknowledgements)?;
     }
-    failure.map_or(Ok(()), |error| Err(error.into()))
+    Ok(missed)
+}
+
+/// Whether an error is of the records that were asked for, so that with others it may go better.
+fn is_of_records(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Denied(_)
+            | Error::NoRecord(_)
+            | Error::NoCiphertext(_)
+            | Error::NotReleased { .. }
+            | Error::NotCombined { .. }
+            | Error::NotOpened { .. }
+            | Error::Malformed(_)
+            | Error::Refused(_)
+            | Error::RefusedThere(_)
+            | Error::Client(ClientError::Refused { .. })
+    )
 }
 
 /// The number of the newest deal, if it is to this committee and the one that this key gives: then it is gone on with.

@@ -9,14 +9,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chartseal_api::{
     KemKey, MAX_PART, Outline, Redeal, ReleaseAsk, StateAsk, Submission, TxOutcome,
 };
-use chartseal_client::{ClientError, Follower, Remote};
+use chartseal_client::{ClientError, Follower, Held, HeldState, Histories, Remote};
 use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::state::Permit;
 use chartseal_ledger::{Genesis, SignedTransaction, State};
@@ -25,8 +25,8 @@ use chartseal_node::{DepositFault, Deposited, Envelope, NodeError};
 use chartseal_vault::GROUP;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
-    ActorId, BlockHeader, ChainId, Hash, HeaderDigest, OrgId, RecordId, RequestId, SealedText,
-    TxId, VerifierKey,
+    ActorId, BlockHeader, ChainId, Hash, HeaderDigest, OrgId, PublicKey, RecordId, RequestId,
+    SealedText, TxId, VerifierKey,
 };
 
 use crate::asked::{Asked, log_key_of};
@@ -59,6 +59,8 @@ const AT_ONCE: usize = 128;
 
 /// For how long what is known of the chain is new enough to act by.
 const FRESH: Duration = Duration::from_secs(2);
+/// The code of a pool that has another transaction of the same key and number.
+const OCCUPIED: &str = "CS-POOL-03";
 /// How long a transaction may wait before it is handed in again, to another node: who took it may have dropped it.
 const DROPPED: Duration = Duration::from_secs(3);
 
@@ -69,8 +71,10 @@ pub(crate) struct There {
     id: ChainId,
     log_keys: BTreeMap<OrgId, VerifierKey>,
     chain: Chain,
-    /// When that was the newest, as some node said.
-    known_at: Instant,
+    /// When that was the newest, as some node said; never, since an earlier run of the app held it.
+    known_at: Option<Instant>,
+    /// Histories that were read, each as the state had it then.
+    histories: Mutex<Histories>,
     /// How many nodes may be down, hang or lie.
     faulty: usize,
     /// Keys that were asked for. Their ids name them for good.
@@ -79,7 +83,12 @@ pub(crate) struct There {
     source: AtomicUsize,
     /// Custodians' answers for a request for which they were asked before it was final.
     early: Option<(RequestId, Answers<Given>)>,
+    /// Whether what waits here is to end.
+    ending: Arc<AtomicBool>,
 }
+
+/// A transaction that waits, whose it is, and its number.
+type Numbered = (TxId, PublicKey, u64);
 
 /// How a process knows what it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,16 +126,10 @@ impl There {
     }
 
     /// These nodes, with the newest state.
-    pub(crate) fn new(
-        mut nodes: Vec<Remote>,
-        genesis: &Genesis,
-        knows: Knows,
-    ) -> Result<Self, Error> {
-        let id = genesis.chain_id();
-        let origin = origin(&id);
+    pub(crate) fn new(nodes: Vec<Remote>, genesis: &Genesis, knows: Knows) -> Result<Self, Error> {
+        let nodes = in_order(nodes, genesis);
+        let origin = origin(&genesis.chain_id());
         let founders = genesis.committee();
-        // Founders come first, and sign in the committee's order.
-        nodes.sort_by_key(|node| founders.index_of(&node.org()).unwrap_or(u64::MAX));
         let is_founder = |node: &&Remote| founders.index_of(&node.org()).is_some();
         let of_founders: Vec<Remote> = nodes.iter().filter(is_founder).cloned().collect();
         // A node that is down now has no key in the trust policy: its exports are not asked for.
@@ -146,19 +149,87 @@ impl There {
                 Chain::Asked(Box::new(Mutex::new(asked)))
             }
         };
-        let mut there = Self {
+        let mut there = Self::of(nodes, genesis, log_keys, chain, Histories::new());
+        there.refresh()?;
+        Ok(there)
+    }
+
+    /// These nodes, with what an earlier run of the app held of the chain. None of them is asked.
+    pub(crate) fn from_held(
+        nodes: Vec<Remote>,
+        genesis: &Genesis,
+        held: &[u8],
+    ) -> Result<Self, Error> {
+        let held = Held::read(held, &genesis.chain_id())?;
+        let origin = origin(&genesis.chain_id());
+        let keys = held.log_keys.iter();
+        let keys = keys.filter_map(|(org, key)| Some((*org, log_key_of(&origin, key)?)));
+        let log_keys: BTreeMap<OrgId, VerifierKey> = keys.collect();
+        let (chain, histories) = match held.state {
+            HeldState::Followed(chain) => {
+                let (follower, histories) = Follower::from_held(genesis, &chain)?;
+                (Chain::Followed(Box::new(follower)), histories)
+            }
+            HeldState::Asked(values) => {
+                let mut asked = Asked::new(genesis, log_keys.clone())?;
+                let histories = asked.take_held(&values)?;
+                (Chain::Asked(Box::new(Mutex::new(asked))), histories)
+            }
+        };
+        let nodes = in_order(nodes, genesis);
+        Ok(Self::of(nodes, genesis, log_keys, chain, histories))
+    }
+
+    fn of(
+        nodes: Vec<Remote>,
+        genesis: &Genesis,
+        log_keys: BTreeMap<OrgId, VerifierKey>,
+        chain: Chain,
+        histories: Histories,
+    ) -> Self {
+        Self {
             nodes,
-            id,
+            id: genesis.chain_id(),
             log_keys,
             chain,
-            known_at: Instant::now(),
-            faulty: usize::try_from(founders.f()).unwrap_or(usize::MAX),
+            known_at: None,
+            histories: Mutex::new(histories),
+            faulty: usize::try_from(genesis.committee().f()).unwrap_or(usize::MAX),
             kem_keys: Mutex::default(),
             source: AtomicUsize::new(0),
             early: None,
+            ending: Arc::default(),
+        }
+    }
+
+    /// What is known of the chain, as bytes for the app's next run.
+    pub(crate) fn held(&self) -> Result<Vec<u8>, Error> {
+        let histories = lock(&self.histories);
+        let (state, log_keys) = match &self.chain {
+            Chain::Followed(follower) => {
+                let state = HeldState::Followed(follower.held(&histories)?);
+                (state, self.log_keys.clone())
+            }
+            Chain::Asked(asked) => asking(&self.source, |first| {
+                let mut asked = lock(asked);
+                let values = asked.held(&self.nodes, first, &histories)?;
+                Ok::<_, Error>((HeldState::Asked(values), asked.log_keys().clone()))
+            })?,
         };
-        there.refresh()?;
-        Ok(there)
+        let log_keys = log_keys.iter().map(|(org, key)| (*org, key.to_string()));
+        Ok(Held::new(self.id, log_keys.collect(), state).bytes())
+    }
+
+    /// Has what waits here end with [`Error::Ended`] once this is set.
+    pub(crate) fn end_with(&mut self, ending: Arc<AtomicBool>) {
+        self.ending = ending;
+    }
+
+    fn go_on(&self) -> Result<(), Error> {
+        if self.ending.load(Ordering::Relaxed) {
+            return Err(Error::Ended);
+        }
+        Ok(())
     }
 
     /// Gets to know all that is final, as more nodes say than may be keeping something back.
@@ -175,7 +246,7 @@ impl There {
     /// Whether what is known here may be far from the newest: on a busy chain a transaction that was made by it would have
     /// expired.
     pub(crate) fn is_old(&self) -> bool {
-        self.known_at.elapsed() > FRESH
+        self.known_at.is_none_or(|at| at.elapsed() > FRESH)
     }
 
     /// The chain, if it is followed.
@@ -229,6 +300,7 @@ impl There {
         wait: Duration,
         open: &[TxId],
     ) -> Result<(bool, BTreeSet<TxId>), Error> {
+        self.go_on()?;
         let found = match &mut self.chain {
             Chain::Followed(follower) => follow(&self.nodes, &self.source, follower, wait)?,
             Chain::Asked(asked) => asking(&self.source, |first| {
@@ -246,7 +318,7 @@ impl There {
         if !found.0 {
             self.pass_over();
         }
-        self.known_at = Instant::now();
+        self.known_at = Some(Instant::now());
         Ok(found)
     }
 
@@ -337,6 +409,7 @@ impl There {
     pub(crate) fn until(&mut self, holds: impl Fn(State<'_>) -> bool) -> Result<bool, Error> {
         let end = Instant::now() + PATIENCE;
         loop {
+            self.go_on()?;
             let held = match &self.chain {
                 Chain::Followed(follower) => holds(follower.head().state()),
                 // What it looks at comes with the next block.
@@ -366,10 +439,22 @@ impl There {
                 texts: texts.to_vec(),
             });
             let submissions: Vec<Submission> = submissions.collect();
+            let numbered: Vec<Numbered> = some.iter().filter_map(numbered).collect();
             for submission in &submissions {
-                self.hand_in(submission.clone())?;
+                match self.hand_in(submission.clone()) {
+                    // Perhaps another one of the same key came first. What is final tells.
+                    Err(Error::Client(ClientError::Refused { problem, .. }))
+                        if problem.code == OCCUPIED => {}
+                    Err(error @ Error::Client(ClientError::Refused { .. })) => {
+                        self.refresh()?;
+                        if self.outrun(&numbered)?.is_empty() {
+                            return Err(error);
+                        }
+                    }
+                    handed_in => handed_in?,
+                }
             }
-            self.settle(submissions)?;
+            self.settle(submissions, &numbered)?;
         }
         Ok(())
     }
@@ -387,9 +472,10 @@ impl There {
 
     /// Waits until all are final, as is followed or proved here: nobody's word counts for it. Those that some node took and
     /// does not pass on are handed in to another one.
-    fn settle(&mut self, mut open: Vec<Submission>) -> Result<(), Error> {
+    fn settle(&mut self, mut open: Vec<Submission>, numbered: &[Numbered]) -> Result<(), Error> {
         let end = Instant::now() + PATIENCE;
         let mut handed_in = Instant::now();
+        let mut outrun = BTreeSet::new();
         loop {
             let ids: Vec<TxId> = open.iter().map(|it| it.transaction.id()).collect();
             let (_, settled) = self.follow_settling(WAIT, &ids)?;
@@ -400,6 +486,12 @@ impl There {
             if Instant::now() >= end {
                 return Err(Error::NotFinal(open.len()));
             }
+            // Their numbers were used in a block that is known since before the last question, and not by them.
+            open = self.unless_outrun(open, &outrun)?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            outrun = self.outrun(numbered)?;
             for submission in &open {
                 let id = submission.transaction.id();
                 if let TxOutcome::Refused(why) = self.ask(GRACE, move |node| node.outcome(&id))? {
@@ -416,6 +508,43 @@ impl There {
                 handed_in = Instant::now();
             }
         }
+    }
+
+    /// Those whose numbers are used: final already, or they never will be.
+    fn outrun(&self, numbered: &[Numbered]) -> Result<BTreeSet<TxId>, Error> {
+        self.read(|state| {
+            let used = numbered.iter();
+            let used = used.map(|(id, key, number)| (*id, state.sequence(key) >= *number));
+            let used: Vec<(TxId, bool)> = used.collect();
+            used.into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(id, _)| id)
+                .collect()
+        })
+    }
+
+    /// What is open, if nothing of it was outrun: who asks for proofs asks every node for them first, for one may keep it
+    /// back that something is final.
+    fn unless_outrun(
+        &mut self,
+        mut open: Vec<Submission>,
+        outrun: &BTreeSet<TxId>,
+    ) -> Result<Vec<Submission>, Error> {
+        for _ in 0..self.nodes.len() {
+            let ids = open.iter().map(|it| it.transaction.id());
+            let ids: Vec<TxId> = ids.filter(|id| outrun.contains(id)).collect();
+            if ids.is_empty() {
+                return Ok(open);
+            }
+            self.pass_over();
+            let (_, settled) = self.follow_settling(Duration::ZERO, &ids)?;
+            open.retain(|it| !settled.contains(&it.transaction.id()));
+        }
+        let is_outrun = |it: &Submission| outrun.contains(&it.transaction.id());
+        if open.iter().any(is_outrun) {
+            return Err(Error::Outrun);
+        }
+        Ok(open)
     }
 
     pub(crate) fn put_kem_key(&self, of: ActorId, key: &KemPublicKey) -> Result<(), Error> {
@@ -461,9 +590,9 @@ impl There {
         });
         match found {
             Ok((_, found)) => Ok(Some(found)),
-            Err(why) => match why.into_iter().flatten().next() {
-                Some(error) => Err(error.into()),
-                None => Ok(None),
+            Err(why) => match why.into_iter().flatten().collect::<Vec<_>>() {
+                why if why.is_empty() => Ok(None),
+                why => Err(last(why)),
             },
         }
     }
@@ -661,6 +790,19 @@ impl There {
     }
 }
 
+/// Founders first, in the committee's order, in which they sign.
+fn in_order(mut nodes: Vec<Remote>, genesis: &Genesis) -> Vec<Remote> {
+    let founders = genesis.committee();
+    nodes.sort_by_key(|node| founders.index_of(&node.org()).unwrap_or(u64::MAX));
+    nodes
+}
+
+/// Whose a transaction is, and its number.
+fn numbered(signed: &SignedTransaction) -> Option<Numbered> {
+    let transaction = signed.parse().ok()?;
+    Some((signed.id(), transaction.actor_key, transaction.seq))
+}
+
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -673,9 +815,16 @@ fn asking<T>(source: &AtomicUsize, ask: impl FnOnce(&mut usize) -> T) -> T {
     told
 }
 
-/// Why the last of several nodes has no answer.
-fn last(mut why: Vec<ClientError>) -> Error {
-    why.pop().map_or(Error::NobodyThere, Error::from)
+/// Why several nodes have no answer: what the last one said, or that nobody is there.
+pub(crate) fn last(mut why: Vec<ClientError>) -> Error {
+    let says = |why: &ClientError| !matches!(why, ClientError::Unreachable { .. });
+    match why.iter().rposition(says) {
+        Some(at) => why.swap_remove(at).into(),
+        None => match why.pop() {
+            Some(why) => Error::NobodyAnswers(Box::new(why)),
+            None => Error::NobodyThere,
+        },
+    }
 }
 
 /// Takes the next blocks, from the first node that has some that are certified. Whether there were any, and the transactions
@@ -783,7 +932,7 @@ fn first_good<T>(answers: Vec<(usize, Result<T, ClientError>)>) -> Result<T, Err
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.map_or(Error::NobodyThere, Error::from))
+    Err(last(Vec::from_iter(failed)))
 }
 
 /// What a custodian in another process took, as one in this process would say it.

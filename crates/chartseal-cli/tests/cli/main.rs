@@ -17,6 +17,7 @@
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
+//! | `held` | what an app knows between its runs, without any node, and gone on from |
 //! | `lies` | somebody in front of a node, who lets it lie |
 //! | `refusals` | every path of the service under what nobody should send |
 //! | `vault` | what a node's vault should hold by the chain: fetched again, counted, looked at by the node itself |
@@ -43,6 +44,7 @@ mod emergency;
 mod evidence;
 mod faults;
 mod golden;
+mod held;
 mod hostile;
 mod import;
 mod join;

@@ -11,6 +11,7 @@ use chartseal_api::{
     Redeal, Refused, ReleaseAsk, Releases, Section, Signed, StateAsk, StateProof, Submission,
     TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
+use chartseal_client::{Follower, Held, HeldState, HeldValues, Histories, ProvedValues};
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
 use chartseal_consensus::engine::{Answer, Recall};
@@ -131,6 +132,30 @@ fn proofs(file: &ProofFile, export: &Export) -> Vec<Seed> {
     ]
 }
 
+/// What an app holds that asked for a golden export's history and listed it.
+fn held(file: &ProofFile, export: &Export) -> Seed {
+    let history = &export.histories[0];
+    let slot = history.subject.slot();
+    let log = to_bytes(&history.log);
+    let proof = StateProof {
+        head: file.to_string(),
+        values: vec![ProvedValue {
+            value: Some(Bytes(log.clone())),
+            proof: history.proof.clone(),
+        }],
+    };
+    let proved = ProvedValues {
+        header: export.header.clone(),
+        values: [(slot, Some(log))].into(),
+    };
+    let entries = history.entries.iter().map(|entry| entry.0.clone());
+    let histories = Histories::from([(history.subject, entries.collect())]);
+    let values = HeldValues::new(vec![slot], proof).with(&histories, &proved);
+    let log_keys = vec![(OrgId([1; 16]), "a.example/log+00000000+key".into())];
+    let held = Held::new(export.header.chain, log_keys, HeldState::Asked(values));
+    seed("client_held", "asked", &held)
+}
+
 /// The verifier's golden exports, and everything that they hold.
 fn exported() -> Vec<Seed> {
     let vectors = "crates/chartseal-audit/tests/vectors";
@@ -181,6 +206,7 @@ fn exported() -> Vec<Seed> {
         ),
     ];
     seeds.extend(proofs(&file, &export));
+    seeds.push(held(&file, &export));
     let certified = read(&format!("{vectors}/certified.tlog-proof"));
     let file = ProofFile::parse(std::str::from_utf8(&certified).unwrap()).unwrap();
     let shown: Export = from_bytes(&file.extra).unwrap();
@@ -439,6 +465,9 @@ fn ledger() -> Vec<Seed> {
     .unwrap();
     let snapshot = (block.header.clone(), chunks);
     seeds.push(seed("ledger_snapshot", "genesis", &snapshot));
+    let followed = Follower::new(&genesis).held(&Histories::new()).unwrap();
+    let held = Held::new(genesis.chain_id(), vec![], HeldState::Followed(followed));
+    seeds.push(seed("client_held", "followed", &held));
     for (at, body) in golden_bodies().into_iter().enumerate() {
         let transaction = Transaction {
             version: chartseal_ledger::TRANSACTION_VERSION,

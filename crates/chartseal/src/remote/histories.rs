@@ -4,14 +4,14 @@
 use std::time::{Duration, Instant};
 
 use chartseal_api::{ExportAsk, HistoryAsk, Section, Signed};
-use chartseal_client::Remote;
+use chartseal_client::{ClientError, Remote};
 use chartseal_codec::Encode;
 use chartseal_envelope::RecordId as RandomId;
 use chartseal_merkle::Frontier;
 use chartseal_node::ExportRequest;
 use chartseal_wire::{Entry, Hash, SignedNote, Subject, Time};
 
-use super::{PATIENCE, There, last, level};
+use super::{PATIENCE, There, last, level, lock};
 use crate::error::Error;
 use crate::person::Person;
 use crate::several::{Answers, GRACE, LONG_GRACE, ask_in_turn, ask_within};
@@ -29,11 +29,21 @@ impl There {
         now: Time,
     ) -> Result<Vec<Vec<u8>>, Error> {
         let frontier = self.read(|state| state.frontier(subject))?;
+        // It only grows: what was right once is its beginning.
+        let known = lock(&self.histories).get(subject).cloned();
+        let known = known.unwrap_or_default();
+        if root(&known) == frontier.root() {
+            return Ok(known);
+        }
         let mut failed = None;
         let mut first = self.first_asked();
         for _ in 0..self.nodes.len() {
-            match self.history_from(&mut first, person, subject, now, frontier.size()) {
-                Ok(entries) if root(&entries) == frontier.root() => return Ok(entries),
+            let from = known.clone();
+            match self.history_from(&mut first, person, subject, now, (from, frontier.size())) {
+                Ok(entries) if root(&entries) == frontier.root() => {
+                    lock(&self.histories).insert(*subject, entries.clone());
+                    return Ok(entries);
+                }
                 Ok(_) => failed = Some(Error::Malformed("a history")),
                 Err(error) => failed = Some(error),
             }
@@ -42,17 +52,17 @@ impl There {
         Err(failed.unwrap_or(Error::NobodyThere))
     }
 
-    /// So many entries, of nodes from the one at `first` on; `first` is then the place of the one that gave the last.
+    /// So many entries with those that are known, of nodes from the one at `first` on; `first` is then the place of the one
+    /// that gave the last.
     fn history_from(
         &self,
         first: &mut usize,
         person: &Person,
         subject: &Subject,
         now: Time,
-        size: u64,
+        (mut entries, size): (Vec<Vec<u8>>, u64),
     ) -> Result<Vec<Vec<u8>>, Error> {
         let height = self.height();
-        let mut entries: Vec<Vec<u8>> = Vec::new();
         while (entries.len() as u64) < size {
             let ask = HistoryAsk {
                 subject: *subject,
@@ -116,17 +126,22 @@ impl There {
     ) -> Result<String, Error> {
         let end = Instant::now() + PATIENCE;
         loop {
-            let mut failed = None;
+            let (mut failed, mut silent) = (None, Vec::new());
             for node in &self.nodes {
                 match self.export_of(node, person, request, now, cosigners) {
                     Ok(export) => return Ok(export),
+                    Err(Error::Client(why @ ClientError::Unreachable { .. })) => silent.push(why),
                     Err(error) => failed = Some(error),
                 }
+            }
+            if silent.len() == self.nodes.len() {
+                return Err(last(silent));
             }
             // The newest block has no certificate yet, or another one came in between.
             if Instant::now() >= end {
                 return Err(failed.unwrap_or(Error::NobodyThere));
             }
+            self.go_on()?;
             std::thread::sleep(Duration::from_millis(50));
         }
     }

@@ -2,12 +2,13 @@
 
 use std::num::NonZeroU64;
 
-use chartseal::{Error, RecordId, Redealing};
+use chartseal::{Class, Document, Error, KeySeed, Patient, RecordId, Redealing};
 use chartseal_api::EnvelopeFront;
 use chartseal_envelope::{CustodianSet, Deal, Dealer, deal};
 use chartseal_ledger::NotReleasable;
 use chartseal_ledger::state::Deposited;
 use chartseal_node::{Conduct, DepositFault, NodeError, custodian_set};
+use chartseal_vault::BlobId;
 use chartseal_wire::{Event, HeaderDigest};
 
 use crate::fixture::*;
@@ -29,6 +30,22 @@ fn holders<const N: usize>(visit: &Visit, record: RecordId) -> [Vec<usize>; N] {
 }
 
 const ALL: [usize; 4] = [0, 1, 2, 3];
+
+/// How many records are durable and how many wait, where nothing failed and nobody refused.
+fn counts(done: Result<Redealing, Error>) -> (usize, usize) {
+    let done = done.unwrap();
+    assert!(
+        done.failed.is_empty() && done.refusing.is_empty(),
+        "{done:?}"
+    );
+    (done.durable, done.waiting)
+}
+
+/// The same patient, as an app that starts again has them from their keystore.
+fn started_again(visit: &Visit) -> Patient {
+    let seed = KeySeed::from_bytes(*visit.patient.person().seed().expose_bytes());
+    visit.network.patient(visit.patient.id(), seed).unwrap()
+}
 
 #[test]
 fn records_of_two_committees_are_read_with_one_request() {
@@ -66,11 +83,7 @@ fn a_patient_deals_anew_and_the_former_shares_are_gone() {
     let done = visit
         .patient
         .redeal(&mut visit.network, |done, of| told.push((done, of)));
-    let durable = Redealing {
-        durable: 2,
-        waiting: 0,
-    };
-    assert_eq!(done.unwrap(), durable);
+    assert_eq!(counts(done), (2, 0));
     assert_eq!(told, [(2, 2)]);
     assert_eq!(resting(&visit), []);
     for record in records {
@@ -84,7 +97,7 @@ fn a_patient_deals_anew_and_the_former_shares_are_gone() {
     visit.network.set_conduct(1, Conduct::Honest).unwrap();
     // Nothing is left to do.
     let done = visit.patient.redeal(&mut visit.network, |_, _| panic!());
-    assert_eq!(done.unwrap(), Redealing::default());
+    assert_eq!(counts(done), (0, 0));
 
     let report = visit.report();
     assert_eq!(report.anomalies, []);
@@ -108,18 +121,15 @@ fn a_custodian_that_is_away_gets_its_share_later_and_the_former_ones_serve_until
     visit.grant();
     visit.hand_over();
     visit.network.set_conduct(2, Conduct::Stopped).unwrap();
-    let waiting = Redealing {
-        durable: 0,
-        waiting: 1,
-    };
-    let redeal = |visit: &mut Visit| visit.patient.redeal(&mut visit.network, |_, _| ());
-    assert_eq!(redeal(&mut visit).unwrap(), waiting);
+    let redeal = |visit: &mut Visit| counts(visit.patient.redeal(&mut visit.network, |_, _| ()));
+    assert_eq!(redeal(&mut visit), (0, 1));
     assert_eq!(holders(&visit, record), [ALL.to_vec(), vec![0, 1, 3]]);
     assert_eq!(visit.read(&[record]).unwrap().records.len(), 1);
-    // The same deal is gone on with, however often.
-    assert_eq!(redeal(&mut visit).unwrap(), waiting);
+    // The same deal is gone on with, however often, and by an app that was killed after it was on the chain.
+    assert_eq!(redeal(&mut visit), (0, 1));
+    visit.patient = started_again(&visit);
     visit.network.set_conduct(2, Conduct::Honest).unwrap();
-    assert_eq!(redeal(&mut visit).unwrap().durable, 1);
+    assert_eq!(redeal(&mut visit), (1, 0));
     let state = visit.network.head().unwrap().state();
     assert_eq!(state.deals(&header(&visit, record)).newest, 1);
     assert_eq!(holders(&visit, record), [vec![], ALL.to_vec()]);
@@ -127,9 +137,105 @@ fn a_custodian_that_is_away_gets_its_share_later_and_the_former_ones_serve_until
 
     // And when the committee changes once more.
     visit.hand_over();
-    assert_eq!(redeal(&mut visit).unwrap().durable, 1);
+    assert_eq!(redeal(&mut visit), (1, 0));
     assert_eq!(holders(&visit, record), [vec![], vec![], ALL.to_vec()]);
     assert_eq!(visit.read(&[record]).unwrap().records.len(), 1);
+}
+
+#[test]
+fn a_record_that_nobody_can_open_keeps_no_other_from_being_dealt_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut visit = Visit::in_dir(dir.path());
+    let records = ["one", "two", "three"].map(|content| visit.file_result(content));
+    visit.hand_over();
+    // No node has the ciphertext of the oldest any more.
+    let state = visit.network.head().unwrap().state();
+    let id = BlobId(state.record(&records[0]).unwrap().body).to_string();
+    let copies = (1..=4).map(|node| {
+        let blobs = dir.path().join(node.to_string()).join("blobs");
+        blobs.join(&id[..2]).join(format!("{id}.blob"))
+    });
+    let copies: Vec<_> = copies.collect();
+    let ciphertext = std::fs::read(&copies[0]).unwrap();
+    for copy in &copies {
+        std::fs::remove_file(copy).unwrap();
+    }
+    let mut told = Vec::new();
+    let done = visit
+        .patient
+        .redeal(&mut visit.network, |done, of| told.push((done, of)));
+    let done = done.unwrap();
+    assert_eq!((done.durable, done.waiting, told), (2, 1, vec![(3, 3)]));
+    let [(record, why)] = &done.failed[..] else {
+        panic!("{done:?}");
+    };
+    assert_eq!(*record, records[0]);
+    assert!(matches!(**why, Error::NoCiphertext(_)), "{why}");
+    assert_eq!(holders(&visit, records[0]), [ALL.to_vec(), vec![]]);
+    assert_eq!(holders(&visit, records[1]), [vec![], ALL.to_vec()]);
+    // Two custodians give wrong shares: nothing can be opened now, and that is no reason to stop either.
+    for liar in [0, 1] {
+        visit
+            .network
+            .set_conduct(liar, Conduct::LiesAboutShares)
+            .unwrap();
+    }
+    for copy in &copies {
+        std::fs::write(copy, &ciphertext).unwrap();
+    }
+    let done = visit.patient.redeal(&mut visit.network, |_, _| ()).unwrap();
+    let why = done.failed.first().map(|(_, why)| why.as_ref());
+    assert!(matches!(why, Some(Error::NotCombined { .. })), "{done:?}");
+    for honest in [0, 1] {
+        visit.network.set_conduct(honest, Conduct::Honest).unwrap();
+    }
+    let done = visit.patient.redeal(&mut visit.network, |_, _| ());
+    assert_eq!(counts(done), (1, 0));
+}
+
+#[test]
+fn more_records_than_a_batch_are_dealt_anew_and_each_batch_is_told() {
+    let mut visit = Visit::sequenced();
+    let contents: Vec<String> = (0..70).map(|at| format!("result {at}")).collect();
+    let documents = contents.iter();
+    let documents =
+        documents.map(|it| Document::new(Class::LABORATORY, "text/plain", it.as_bytes()));
+    let documents: Vec<Document<'_>> = documents.collect();
+    let kit = visit.patient.filing_kit();
+    visit
+        .author
+        .file(&mut visit.network, &kit, &documents, |_| ())
+        .unwrap();
+    visit.hand_over();
+    let mut told = Vec::new();
+    let done = visit
+        .patient
+        .redeal(&mut visit.network, |done, of| told.push((done, of)));
+    assert_eq!(counts(done), (70, 0));
+    assert_eq!(told, [(64, 70), (70, 70)]);
+    assert_eq!(visit.patient.resting_on_former(&visit.network).unwrap(), []);
+}
+
+#[test]
+fn two_apps_of_one_patient_sign_in_turn_and_neither_is_refused() {
+    let mut visit = Visit::sequenced();
+    let record = visit.file_result("one");
+    let mut other = started_again(&visit);
+    for _ in 0..2 {
+        visit
+            .patient
+            .restrict(&mut visit.network, &[Class::IMAGING], &[])
+            .unwrap();
+        other
+            .restrict(&mut visit.network, &[Class::MEDICATION], &[])
+            .unwrap();
+        let opening = other.read(&mut visit.network, &[record]).unwrap();
+        assert_eq!(contents(&opening), [b"one"]);
+    }
+    // Each after something that the other one signed.
+    visit.hand_over();
+    let done = visit.patient.redeal(&mut visit.network, |_, _| ());
+    assert_eq!(counts(done), (1, 0));
 }
 
 #[test]
@@ -139,8 +245,8 @@ fn a_readers_deal_is_served_and_what_it_replaces_stays_until_the_patient_deals()
     visit.grant();
     let opening = visit.read(&[record]).unwrap();
     // Nothing to deal: the committee is the one that was dealt to.
-    let done = visit.doctor.redeal(&mut visit.network, &opening).unwrap();
-    assert_eq!(done, Redealing::default());
+    let done = visit.doctor.redeal(&mut visit.network, &opening);
+    assert_eq!(counts(done), (0, 0));
     visit.hand_over();
     let opening = visit.read(&[record]).unwrap();
     let done = visit.doctor.redeal(&mut visit.network, &opening).unwrap();
