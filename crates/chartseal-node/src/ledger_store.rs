@@ -71,7 +71,7 @@ struct Newest {
 #[non_exhaustive]
 pub enum LedgerStoreError {
     /// `CS-LST-01`: the database refused: the file is in use, no database, or damaged, or the disk failed.
-    #[error("ledger store: {0}")]
+    #[error("ledger store: {0}{remedy}", remedy = if_damaged(.0))]
     Database(Box<redb::Error>),
     /// `CS-LST-02`: the file is of a version that this program neither reads nor can bring up to its own.
     #[error("ledger store has version {found}; this program reads versions 1 to 3: {}", remedy(*found))]
@@ -109,6 +109,20 @@ impl LedgerStoreError {
             Self::Damaged { .. } => "CS-LST-04",
             Self::Refused(refused) => refused.rule(),
         }
+    }
+}
+
+/// What to do about a damaged file.
+fn if_damaged(error: &redb::Error) -> &'static str {
+    let is_damaged = match error {
+        redb::Error::Corrupted(_) => true,
+        redb::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    };
+    if is_damaged {
+        "; ledger.redb is damaged: put it back from a backup, or remove it, and the node fetches the chain from the others"
+    } else {
+        ""
     }
 }
 

@@ -1,6 +1,7 @@
-//! Somebody in front of a node, who lets it lie.
+//! Somebody in front of a node, who lets it lie: at an address of their own, or at the node's with its certificate's key.
 
-use std::io::{Read as _, Write as _};
+use std::fs;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -8,6 +9,10 @@ use std::time::Duration;
 
 use chartseal::{Asking, Remote};
 use chartseal_cluster::Cluster;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::service::remote;
 
@@ -48,22 +53,63 @@ pub(crate) fn url_in_front_of(
     thread::spawn(move || {
         for stream in listener.incoming() {
             let deed = Arc::clone(&deed);
-            thread::spawn(move || pass(stream.unwrap(), to, deed.as_ref()));
+            thread::spawn(move || pass(&mut stream.unwrap(), to, deed.as_ref()));
         }
     });
     url
 }
 
+/// Somebody at a node's own address, who shows its certificate. The node itself starts anew, and serves them alone.
+pub(crate) fn at_the_address_of(
+    cluster: &mut Cluster,
+    number: usize,
+    deed: impl Fn(&str, &[u8]) -> Deed + Send + Sync + 'static,
+) {
+    let mut config = cluster.config(number);
+    let (own, shown) = (config.api.unwrap(), config.tls.take().unwrap());
+    // Of this network's ports, one that nobody has.
+    let behind = SocketAddr::new(own.ip(), own.port() + 4);
+    config.api = Some(behind);
+    cluster.kill(number);
+    fs::write(cluster.config_file(number), config.text()).unwrap();
+    cluster.start(number);
+
+    let chain = CertificateDer::pem_file_iter(&shown.certificate).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(&shown.key).unwrap();
+    let tls = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let tls = tls.with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_no_client_auth().with_single_cert(chain, key);
+    let tls = Arc::new(tls.unwrap());
+    let listener = TcpListener::bind(own).unwrap();
+    let deed = Arc::new(deed);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (deed, tls) = (Arc::clone(&deed), Arc::clone(&tls));
+            thread::spawn(move || {
+                let session = ServerConnection::new(tls).unwrap();
+                let mut stream = StreamOwned::new(session, stream.unwrap());
+                pass(&mut stream, behind, deed.as_ref());
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            });
+        }
+    });
+}
+
 /// One request and its answer.
-fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str, &[u8]) -> Deed) {
-    let (head, body) = message(&mut stream);
+fn pass(stream: &mut (impl Read + Write), to: SocketAddr, deed: &dyn Fn(&str, &[u8]) -> Deed) {
+    let (head, body) = message(stream);
     let Some((line, rest)) = head.split_once("\r\n") else {
         return;
     };
     let asked = || {
-        let mut node = TcpStream::connect(to).unwrap();
+        // It may start just now: then there is no answer.
+        let Ok(mut node) = TcpStream::connect(to) else {
+            return (String::new(), Vec::new());
+        };
         let head = format!("{line}\r\nconnection: close\r\n{rest}");
-        node.write_all(&[head.as_bytes(), &body].concat()).unwrap();
+        let _ = node.write_all(&[head.as_bytes(), &body].concat());
         message(&mut node)
     };
     let (status, answer) = match deed(line, &body) {
@@ -89,7 +135,7 @@ fn pass(mut stream: TcpStream, to: SocketAddr, deed: &dyn Fn(&str, &[u8]) -> Dee
 }
 
 /// A message's head, up to its empty line, and its body.
-fn message(stream: &mut TcpStream) -> (String, Vec<u8>) {
+fn message(stream: &mut impl Read) -> (String, Vec<u8>) {
     let mut bytes = Vec::new();
     let mut some = [0; 8_192];
     loop {

@@ -57,18 +57,32 @@ pub(crate) fn org(at: usize) -> OrgId {
     OrgId([u8::try_from(at).unwrap() + 1; 16])
 }
 
-/// What four organizations start from, with their nodes' keys.
+/// What four organizations start from, with their nodes' keys and the first one's office.
 pub(crate) fn found() -> (Genesis, Vec<NodeKeys>, SigningKeyPair) {
-    let keys: Vec<NodeKeys> = (0..4).map(|_| NodeKeys::generate().unwrap()).collect();
-    let office = SigningKeyPair::generate().unwrap();
-    let organizations = keys.iter().enumerate().map(|(at, keys)| {
-        let own = SigningKeyPair::generate().unwrap();
-        keys.organization(org(at), public(if at == 0 { &office } else { &own }))
-    });
+    let (genesis, keys, mut offices) = found_by(4, Params::default());
+    (genesis, keys, offices.swap_remove(0))
+}
+
+/// What so many organizations start from, with their nodes' keys and their offices.
+pub(crate) fn found_by(
+    organizations: usize,
+    params: Params,
+) -> (Genesis, Vec<NodeKeys>, Vec<SigningKeyPair>) {
+    let numbers = 0..organizations;
+    let keys: Vec<NodeKeys> = numbers
+        .clone()
+        .map(|_| NodeKeys::generate().unwrap())
+        .collect();
+    let offices: Vec<SigningKeyPair> = numbers
+        .map(|_| SigningKeyPair::generate().unwrap())
+        .collect();
+    let organizations = keys.iter().zip(&offices).enumerate();
+    let organizations =
+        organizations.map(|(at, (keys, office))| keys.organization(org(at), public(office)));
     let organizations: Vec<_> = organizations.collect();
     let ids: Vec<OrgId> = organizations.iter().map(|org| org.id).collect();
-    let genesis = Genesis::new(START, [3; 32], Params::default(), organizations, &ids);
-    (genesis.unwrap(), keys, office)
+    let genesis = Genesis::new(START, [3; 32], params, organizations, &ids);
+    (genesis.unwrap(), keys, offices)
 }
 
 impl Chain {
@@ -333,6 +347,8 @@ pub(crate) fn patient(genesis: &Genesis, keys: &SigningKeyPair) -> PatientEnroll
 
 /// A record of the patient that is dealt to the first committee.
 pub(crate) fn info_of(committee: &Committee, record: [u8; 16]) -> RecordInfo {
+    let count = |of: u64| u8::try_from(of).unwrap();
+    let threshold = Threshold::new(count(2 * committee.f() + 1), count(committee.n()));
     RecordInfo {
         suite: Suite::XWing,
         record_id: chartseal_envelope::RecordId(record),
@@ -341,7 +357,7 @@ pub(crate) fn info_of(committee: &Committee, record: [u8; 16]) -> RecordInfo {
         custodians: EnvelopeSet {
             id: SetId(committee.hash().0),
             epoch: 0,
-            threshold: Threshold::new(3, 4).unwrap(),
+            threshold: threshold.unwrap(),
         },
     }
 }

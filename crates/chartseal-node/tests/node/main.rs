@@ -13,6 +13,7 @@ mod agreement;
 mod deposit;
 mod exports;
 mod fixture;
+mod lies;
 mod metrics;
 mod network;
 mod old_directory;

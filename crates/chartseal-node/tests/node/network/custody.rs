@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use chartseal_consensus::engine::{Handle, Outcome};
-use chartseal_envelope::{KemKeyPair, Release, Suite, release};
+use chartseal_envelope::{HeldShare, KemKeyPair, Release, Suite};
 use chartseal_ledger::{Overlay, SignedTransaction};
 use chartseal_node::{DepositFault, NodeError, share_index};
 use chartseal_wire::TxId;
@@ -13,6 +13,7 @@ use super::model::Moment;
 use super::people::{Coins, VALIDATORS};
 use super::world::World;
 use crate::fixture::{digest, org};
+use crate::lies::Lie;
 
 /// How long a custodian waits until its receipt is final, in ms.
 const PATIENCE_MS: u64 = 20_000;
@@ -37,8 +38,8 @@ enum Stage {
     Ahead(Vec<TxId>, u64),
     /// It waits for its receipts, until then at most.
     Receipts(Vec<TxId>, u64),
-    /// The answer is on its way, until then.
-    Answered(Vec<Release>, u64),
+    /// The answer is on its way, until then; and what is wrong with it.
+    Answered(Vec<Release>, Lie, u64),
 }
 
 /// Whether some of these transactions wait for a block.
@@ -51,7 +52,8 @@ impl World {
     pub(super) fn ask_of(&mut self, which: usize, at: usize) {
         let arrives = self.now + self.rng.range(1, 300);
         let (start, stage) = if self.liar == Some(at) {
-            (None, Stage::Answered(vec![self.leak(which)], arrives))
+            let (release, lie) = self.leak(which);
+            (None, Stage::Answered(vec![release], lie, arrives))
         } else if let Some(up) = &self.up[at] {
             (Some(up.start), Stage::Sent(arrives))
         } else {
@@ -65,13 +67,17 @@ impl World {
         });
     }
 
-    /// What the custodian gives that gives its shares to anybody.
-    fn leak(&self, which: usize) -> Release {
+    /// What the custodian gives that gives its shares to anybody, or others.
+    fn leak(&mut self, which: usize) -> (Release, Lie) {
+        let lie = Lie::of(self.rng.next());
         let asked = &self.model.asked[which];
-        let of_it = asked.records.iter();
-        let of_it = of_it.filter_map(|record| self.model.filed[record].leaked.as_ref());
-        let held: Vec<_> = of_it.collect();
-        release(&held, asked.id(), asked.reader.public_key()).unwrap()
+        let of = |record| self.model.filed[record].leaked.as_ref();
+        let held: Vec<&HeldShare> = asked.records.iter().filter_map(of).collect();
+        let others = self.model.filed.keys();
+        let others = others.filter(|it| !asked.records.contains(it));
+        let others: Vec<&HeldShare> = others.filter_map(of).collect();
+        let coins = &mut Coins(&mut self.rng);
+        lie.give(&held, &others, asked.id(), asked.reader.public_key(), coins)
     }
 
     /// What was asked goes on.
@@ -104,14 +110,15 @@ impl World {
         let is_cut = self.unreachable[self.model.asked[which].doctor][at];
         let up = self.up[at].as_ref().filter(|up| Some(up.start) == start);
         match stage {
-            Stage::Answered(releases, arrives) if self.now < arrives => {
-                Some(Stage::Answered(releases, arrives))
+            Stage::Answered(releases, lie, arrives) if self.now < arrives => {
+                Some(Stage::Answered(releases, lie, arrives))
             }
-            Stage::Answered(releases, _) => {
+            Stage::Answered(releases, lie, _) => {
                 // Answers are lost.
                 if !is_cut && !self.rng.one_in(7) {
                     for release in releases {
-                        self.model.asked[which].releases.insert(at, release);
+                        let given = (release, lie);
+                        self.model.asked[which].releases.insert(at, given);
                     }
                     self.combine(which);
                 }
@@ -222,7 +229,7 @@ impl World {
             self.tally.released += 1;
         }
         let arrives = self.now + self.rng.range(1, 300);
-        Some(Stage::Answered(releases, arrives))
+        Some(Stage::Answered(releases, Lie::No, arrives))
     }
 
     fn refused(&mut self, error: &NodeError) -> Option<Stage> {

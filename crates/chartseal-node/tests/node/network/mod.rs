@@ -8,12 +8,13 @@
 //! An author files, the patient grants, revokes and erases; readers ask, ask again, are cut off and lose answers.
 //! Meanwhile validators are killed and started, once a phase all at once; are cut off alone, in halves or along single
 //! directions, in some worlds for longer than Δ while readers reach them; lose messages; and have clocks that are off. In
-//! half of the worlds one custodian gives its share to anybody, and in most of these its validator lies too.
+//! half of the worlds one custodian gives its share to anybody, or another one in its place, and serves sealed records that are
+//! none (`lies`); in most of these its validator lies too.
 //!
 //! Held at every step: one history with equal roots; whatever an honest custodian gives is permitted by the plain model
 //! of who may read what, at its own height and by its own clock, not later than Δ and twice the skew after a revocation
-//! is final, and behind its receipt. Every key that reached a reader has its final permit and *t* receipts, less one
-//! where one custodian is a liar. At the end everything heals: what was acknowledged is there, what was erased is gone and
+//! is final, and behind its receipt. Every key that reached a reader is the right one, and has its final permit and *t*
+//! receipts, less one where a liar's right share is among those combined; a wrong share is named. At the end everything heals: what was acknowledged is there, what was erased is gone and
 //! attested, and whoever is granted something reads it.
 //!
 //! `CHARTSEAL_LONG=N` runs so many worlds, `CHARTSEAL_SEED=S` the one.
@@ -64,6 +65,9 @@ struct Tally {
     partitions: usize,
     /// Releases by a custodian that did not know of a final revocation or erasure yet.
     late: usize,
+    /// How often the liar was named for a wrong share, and ciphertexts of its that were refused.
+    named: usize,
+    altered: usize,
 }
 
 #[test]
@@ -92,6 +96,8 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
         total.crashes += tally.crashes;
         total.partitions += tally.partitions;
         total.late += tally.late;
+        total.named += tally.named;
+        total.altered += tally.altered;
         blocks += height;
         transactions += many;
     }
@@ -105,7 +111,9 @@ fn no_key_reaches_a_reader_without_a_permit_and_receipts_whatever_fails() {
         && total.ahead > each
         && total.crashes > each
         && total.partitions > each
-        && total.late > 0;
+        && total.late > 0
+        && total.named > each
+        && total.altered > each;
     assert!(is_one || is_rich);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_envelope::{
-    ContentKey, Deal, Dealing, HeldShare, KemKeyPair, Release, RequestId as EnvelopeRequest,
+    ContentKey, Deal, Dealing, HeldShare, KemKeyPair, RequestId as EnvelopeRequest,
 };
 use chartseal_ledger::{Block, Body, State};
 use chartseal_node::keys::public;
@@ -11,6 +11,7 @@ use chartseal_node::{Envelope, MAX_LAG_MS};
 use chartseal_wire::{RecordId, TxId};
 
 use super::people::{VALIDATORS, node_keys};
+use crate::lies::Given as Releases;
 
 /// A grant.
 pub(super) struct Given {
@@ -29,7 +30,7 @@ pub(super) struct Asked {
     pub(super) records: Vec<RecordId>,
     /// Whether the chain's decision was looked at.
     pub(super) is_decided: bool,
-    pub(super) releases: BTreeMap<usize, Release>,
+    pub(super) releases: Releases,
     /// Keys that reached the reader.
     pub(super) keys: BTreeMap<RecordId, ContentKey>,
     /// Records whose ciphertext was fetched and opened.

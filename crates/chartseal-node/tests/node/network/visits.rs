@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_consensus::PoolError;
-use chartseal_envelope::{
-    CombineError, Dealing, KemKeyPair, Release, Suite, accept, combine_all, deal_with_rng, open,
-};
+use chartseal_envelope::{Dealing, KemKeyPair, Suite, accept, combine_all, deal_with_rng};
 use chartseal_ledger::body::{DirectiveIssued, Erased};
-use chartseal_node::Envelope;
 use chartseal_policy::{Grant, Grantee, Purpose, Revocation, Set, Symbol, Terms};
 use chartseal_wire::{RecordId, TxId};
 
@@ -15,7 +12,8 @@ use super::agreed::Kept as _;
 use super::model::{Asked, Filed, Given};
 use super::people::{Coins, DOCTORS, OFFICE_AT, PATIENT_AT, VALIDATORS, doctor, node_keys};
 use super::world::World;
-use crate::fixture::{Chain, PATIENT, TEXT, info_of, reading};
+use crate::fixture::{Chain, PATIENT, info_of, reading};
+use crate::lies;
 
 /// Categories of records.
 pub(super) const LABELS: u8 = 3;
@@ -244,7 +242,7 @@ impl World {
         if asked.keys.len() == asked.records.len() {
             return;
         }
-        let releases: Vec<Release> = asked.releases.values().cloned().collect();
+        let releases = lies::theirs(&asked.releases);
         // All of a request at once: items of a release open in their order.
         let dealings = asked
             .records
@@ -253,14 +251,15 @@ impl World {
         let dealings: Vec<&Dealing> = dealings.collect();
         let combined = combine_all(&asked.reader, asked.id(), &dealings, &releases);
         let mut keys = Vec::new();
-        for (record, combined) in asked.records.iter().zip(combined) {
-            match combined {
-                Ok(_) if asked.keys.contains_key(record) => {}
-                Ok(combined) => keys.push((*record, combined.key)),
-                Err(CombineError::NotEnough(_)) => {}
-                Err(error) => panic!("{error}"),
+        for (place, (record, combined)) in asked.records.iter().zip(combined).enumerate() {
+            self.tally.named += lies::check_named(&asked.releases, place, &combined);
+            if let Ok(combined) = combined
+                && !asked.keys.contains_key(record)
+            {
+                keys.push((*record, combined.key));
             }
         }
+        let silent = lies::silent(&asked.releases, |at| self.liar == Some(at));
         for (record, key) in keys {
             let asked = &self.model.asked[which];
             let request = self.newest.state().request(&asked.tx);
@@ -268,32 +267,40 @@ impl World {
             assert!(request.permit(&record).is_some(), "a key without a permit");
             assert_eq!(request.actor, doctor(asked.doctor));
             let receipts = self.model.receipts_for(which, &record);
-            let silent = usize::from(self.liar.is_some());
             assert!(receipts >= T - silent, "{receipts} receipts");
             self.tally.opened += 1;
             self.model.asked[which].keys.insert(record, key);
         }
     }
 
-    /// A reader with keys fetches ciphertexts, wherever there is one.
+    /// A reader with keys fetches ciphertexts, wherever there is one. The liar serves another one.
     pub(super) fn fetch(&mut self, which: usize) {
+        let author = self.people[0].keys.verifying_key();
         let asked = &self.model.asked[which];
         let mut read = Vec::new();
         for (record, key) in asked.keys.iter().filter(|(it, _)| !asked.read.contains(it)) {
             for at in 0..VALIDATORS {
-                let up = self.up[at].as_ref().filter(|_| self.liar != Some(at));
-                let up = up.filter(|_| !self.unreachable[asked.doctor][at]);
-                let envelope = up.and_then(|up| {
+                if self.unreachable[asked.doctor][at] {
+                    continue;
+                }
+                if self.liar == Some(at) {
+                    let mut others = self.model.filed.iter().filter(|(it, _)| *it != record);
+                    let other = others.next().map(|(_, filed)| &filed.sealed);
+                    let sealed = &self.model.filed[record].sealed;
+                    let altered = lies::altered(sealed, other, self.rng.next());
+                    assert!(!lies::read(&altered, &author, key), "{record}");
+                    self.tally.altered += 1;
+                    continue;
+                }
+                let envelope = self.up[at].as_ref().and_then(|up| {
                     let asked = up.process.ask(|node| node.envelope(&asked.tx, record));
                     asked.unwrap().ok()
                 });
-                let Some(Envelope { front, body }) = envelope else {
+                let Some(envelope) = envelope else {
                     continue;
                 };
                 self.model.check_given(which, record, self.moment(at));
-                let author = self.people[0].keys.verifying_key();
-                let opened = open(&front.header, &body, &front.seal, &author, key).unwrap();
-                assert_eq!(opened.content(), TEXT);
+                assert!(lies::read(&envelope, &author, key), "{record}");
                 read.push(*record);
                 break;
             }
