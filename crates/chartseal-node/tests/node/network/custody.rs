@@ -69,14 +69,14 @@ impl World {
 
     /// What the custodian gives that gives its shares to anybody, or others.
     fn leak(&mut self, which: usize) -> (Release, Lie) {
-        let lie = Lie::of(self.rng.next());
+        let lie = Lie::of(self.lies.next());
         let asked = &self.model.asked[which];
         let of = |record| self.model.filed[record].leaked.as_ref();
         let held: Vec<&HeldShare> = asked.records.iter().filter_map(of).collect();
         let others = self.model.filed.keys();
         let others = others.filter(|it| !asked.records.contains(it));
         let others: Vec<&HeldShare> = others.filter_map(of).collect();
-        let coins = &mut Coins(&mut self.rng);
+        let coins = &mut Coins(&mut self.lies);
         lie.give(&held, &others, asked.id(), asked.reader.public_key(), coins)
     }
 

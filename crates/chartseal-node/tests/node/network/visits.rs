@@ -287,7 +287,7 @@ impl World {
                     let mut others = self.model.filed.iter().filter(|(it, _)| *it != record);
                     let other = others.next().map(|(_, filed)| &filed.sealed);
                     let sealed = &self.model.filed[record].sealed;
-                    let altered = lies::altered(sealed, other, self.rng.next());
+                    let altered = lies::altered(sealed, other, self.lies.next());
                     assert!(!lies::read(&altered, &author, key), "{record}");
                     self.tally.altered += 1;
                     continue;

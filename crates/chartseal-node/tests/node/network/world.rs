@@ -43,6 +43,8 @@ pub(super) struct Up {
 pub(super) struct World {
     pub(super) plan: Plan,
     pub(super) rng: Rng,
+    /// What the liar gives: numbers of its own, so that what else happens does not depend on it.
+    pub(super) lies: Rng,
     pub(super) genesis: Genesis,
     pub(super) clocks: [Arc<AtomicU64>; VALIDATORS],
     pub(super) up: [Option<Up>; VALIDATORS],
@@ -164,6 +166,7 @@ impl World {
             dir,
             plan,
             rng,
+            lies: Rng::new(seed ^ 0x11e5),
             genesis,
         };
         let chain = world.genesis.chain_id();
