@@ -15,7 +15,7 @@ fn rounds() -> usize {
     long.and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
 }
 
-fn make(setting: &Setting) -> Option<Cluster> {
+pub(crate) fn make(setting: &Setting) -> Option<Cluster> {
     let made = Cluster::make(Program::chartseal(program()), setting);
     let required = std::env::var_os("CHARTSEAL_FAULTS_REQUIRED").is_some_and(|set| set == "1");
     assert!(
@@ -120,7 +120,7 @@ fn four_network_namespaces_outlive_every_fault_of_one_under_load() {
     });
 }
 
-fn with_disks() -> Setting {
+pub(crate) fn with_disks() -> Setting {
     Setting {
         heartbeat_ms: 300,
         disk_mib: Some(48),

@@ -22,7 +22,7 @@ use crate::service::{remote, remote_with, serving};
 use crate::support::run;
 
 /// Bytes without a pattern.
-fn image(len: usize) -> Vec<u8> {
+pub(crate) fn image(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     let mut all = blake3::Hasher::new().update(b"an image").finalize_xof();
     all.fill(&mut bytes);
@@ -30,7 +30,7 @@ fn image(len: usize) -> Vec<u8> {
 }
 
 /// A node's copy of a ciphertext.
-fn copy(cluster: &Cluster, number: usize, id: &BlobId) -> PathBuf {
+pub(crate) fn copy(cluster: &Cluster, number: usize, id: &BlobId) -> PathBuf {
     let blobs = cluster.config(number).directory.join("blobs");
     blobs.join(&id.to_string()[..2]).join(format!("{id}.blob"))
 }
