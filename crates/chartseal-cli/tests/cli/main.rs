@@ -14,6 +14,7 @@
 //! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
 //! | `net` | networks of real processes: made, started, shown, stopped; misconfiguration |
 //! | `faults` | the same under load: kills, stops, cuts, slow links, full and failed disks |
+//! | `visitor` | somebody who visits through all of that |
 //! | `deposits` | deposits in the middle of which a disk fills up, a bucket goes, or nobody says what became of them |
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
@@ -64,4 +65,5 @@ mod schema;
 mod service;
 mod support;
 mod upgrade;
+mod visitor;
 mod witness;
