@@ -338,6 +338,17 @@ impl Cluster {
         panic!("node {number} does not end: {}", self.log(number));
     }
 
+    /// Whether a node does not run, or ended by itself.
+    pub fn has_ended(&mut self, number: usize) -> bool {
+        let ended = self.nodes[number]
+            .as_mut()
+            .is_none_or(|child| child.try_wait().unwrap().is_some());
+        if ended {
+            self.nodes[number] = None;
+        }
+        ended
+    }
+
     /// Has all nodes that run end gracefully.
     pub fn down(&mut self) {
         for number in 0..self.nodes.len() {

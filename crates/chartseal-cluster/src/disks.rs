@@ -1,5 +1,5 @@
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,15 +46,20 @@ impl Disk {
     /// Takes all the room that is left, but for so many KiB.
     pub fn fill_but(&self, kib: u64) {
         let mut file = fs::File::create(self.at.join(BALLAST)).unwrap();
-        let piece = vec![0; 4_096];
         let mut length = 0;
-        let full = loop {
-            match file.write_all(&piece).and_then(|()| file.sync_data()) {
-                Ok(()) => length += 4_096,
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(full.kind(), io::ErrorKind::StorageFull, "{full}");
+        // Ever smaller pieces, for each is synced.
+        for size in [1 << 20, 64 << 10, 4 << 10] {
+            let piece = vec![0; size];
+            let full = loop {
+                match file.write_all(&piece).and_then(|()| file.sync_data()) {
+                    Ok(()) => length += size as u64,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(full.kind(), io::ErrorKind::StorageFull, "{full}");
+            file.set_len(length).unwrap();
+            file.seek(SeekFrom::Start(length)).unwrap();
+        }
         let kept = u64::saturating_sub(length, kib * 1_024);
         file.set_len(kept).unwrap();
         file.sync_all().unwrap();

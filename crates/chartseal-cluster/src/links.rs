@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,8 +124,8 @@ async fn carry(from: TcpStream, target: SocketAddr, mut link: watch::Receiver<Li
 
 async fn one_way(mut from: OwnedReadHalf, to: OwnedWriteHalf, mut link: watch::Receiver<Link>) {
     let (pieces, queue) = mpsc::channel::<(Instant, Arc<[u8]>)>(UNDER_WAY);
-    let written = write(to, queue, link.clone());
-    let read = async {
+    let mut written = pin!(write(to, queue, link.clone()));
+    let read = async move {
         let mut buffer = vec![0; PIECE];
         let mut number = 0_u32;
         loop {
@@ -136,9 +137,11 @@ async fn one_way(mut from: OwnedReadHalf, to: OwnedWriteHalf, mut link: watch::R
         }
     };
     tokio::select! {
-        () = written => {},
+        () = &mut written => return,
         None::<()> = read => {},
     }
+    // What came before the end is still on its way.
+    written.await;
 }
 
 async fn write(

@@ -138,24 +138,32 @@ impl ObjectBlobStore {
     }
 
     /// An object's bytes in parts, of which the store shows nothing until all are there.
-    async fn write(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
+    fn write(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
         let failed = || self.failed("write a blob to");
-        let upload = self.store.put_multipart(&self.path(id)).await;
+        let path = self.path(id);
+        let upload = self.runtime.block_on(self.store.put_multipart(&path));
         let mut parts = WriteMultipart::new(upload.map_err(failed())?);
-        let written = async {
-            let mut incoming = Incoming::of(from);
+        let mut incoming = Incoming::of(from);
+        let mut write = || {
+            // Outside the runtime: what comes from another organization is waited for on one of its own.
             while let Some(some) = incoming.next()? {
-                let room = parts.wait_for_capacity(PARTS_AT_ONCE).await;
-                room.map_err(failed())?;
-                parts.put(some.into());
+                self.runtime.block_on(async {
+                    let room = parts.wait_for_capacity(PARTS_AT_ONCE).await;
+                    room.map_err(failed())?;
+                    parts.put(some.into());
+                    Ok::<(), VaultError>(())
+                })?;
             }
             incoming.ends_as(id)
         };
-        match written.await {
-            Ok(()) => parts.finish().await.map(drop).map_err(failed()),
+        match write() {
+            Ok(()) => {
+                let finished = self.runtime.block_on(parts.finish());
+                finished.map(drop).map_err(failed())
+            }
             Err(why) => {
                 // The store throws the parts away by itself some day, if it does not hear this.
-                let _ = parts.abort().await;
+                let _ = self.runtime.block_on(parts.abort());
                 Err(why)
             }
         }
@@ -225,7 +233,7 @@ impl BlobStore for ObjectBlobStore {
     }
 
     fn put_stream(&self, id: &BlobId, from: &mut dyn Read) -> Result<(), VaultError> {
-        self.runtime.block_on(self.write(id, from))
+        self.write(id, from)
     }
 
     fn len(&self, id: &BlobId) -> Result<Option<u64>, VaultError> {

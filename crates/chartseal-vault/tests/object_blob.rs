@@ -58,6 +58,23 @@ fn a_store_that_changes_a_blob_is_found_out_and_a_put_mends_it() {
     assert_eq!(store.ids().unwrap(), [id]);
 }
 
+/// As what comes from another organization does.
+struct Waiting<'a>(&'a [u8]);
+
+impl Read for Waiting<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        wait(async { self.0.read(to) })
+    }
+}
+
+#[test]
+fn a_stream_may_come_from_where_another_runtime_is_waited_for() {
+    let store = ObjectBlobStore::new(Arc::new(InMemory::new()), "ours").unwrap();
+    let (id, bytes) = long();
+    store.put_stream(&id, &mut Waiting(&bytes)).unwrap();
+    assert_eq!(store.get(&id).unwrap().unwrap(), bytes);
+}
+
 /// The tests below are run by this one, in a process that has credentials in its environment.
 #[test]
 fn s3_holds_what_the_trait_promises_and_a_server_that_is_gone_is_an_error() {

@@ -6,6 +6,7 @@ use chartseal_ledger::body::{EmergencyDeclared, EmergencyReviewed};
 use chartseal_policy::Declaration;
 use chartseal_wire::{ActorId, OrgId, PatientId, RequestId, TxId};
 
+use crate::anchoring::Anchoring;
 use crate::domain;
 use crate::error::Error;
 use crate::filing::Parcel;
@@ -21,6 +22,8 @@ pub struct Clinician {
     org: OrgId,
     /// Deals that a custodian has not acknowledged yet; kept to send them again.
     pub(crate) outbox: Vec<Arc<Parcel>>,
+    /// Records of which it is not known yet whether the chain has them.
+    pub(crate) anchoring: Vec<Anchoring>,
 }
 
 impl Clinician {
@@ -29,6 +32,7 @@ impl Clinician {
             person,
             org,
             outbox: Vec::new(),
+            anchoring: Vec::new(),
         }
     }
 

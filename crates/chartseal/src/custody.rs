@@ -156,22 +156,25 @@ impl Network {
         self.read(|state| deals.iter().filter(|deal| is_durable(state, deal)).count())
     }
 
-    /// Waits until the chain has custodians' acknowledgements of what they took, if they put them there themselves.
-    pub(crate) fn await_acknowledgements(&mut self, of: &[&Parcel]) -> Result<(), Error> {
+    /// Waits until the chain has custodians' acknowledgements of what they took, if they put them there themselves. Whether
+    /// it has them of each parcel.
+    pub(crate) fn await_acknowledgements(&mut self, of: &[&Parcel]) -> Result<Vec<bool>, Error> {
         let Place::There(there) = &mut self.place else {
-            return Ok(());
+            return Ok(vec![true; of.len()]);
         };
         let is_acknowledged = |state: State<'_>, by: &OrgId, front: &EnvelopeFront| {
             let record = front.record();
             let header = HeaderDigest(front.header.digest().0);
             let index = index_for(state, by, &record);
-            // One that was amended or erased meanwhile is not acknowledged any more.
-            let is_newest = state.record(&record).is_some_and(|it| it.header == header);
+            // One that was amended, erased or dealt anew meanwhile is not acknowledged any more.
+            let known = state.record(&record);
+            let is_replaced = state.deals(&header).durable > 0;
+            let is_newest = known.is_some_and(|it| it.header == header && !it.erased);
             let deposit = state.deposit(&header);
             let is_acknowledged = deposit.is_some_and(|it| {
                 index.is_none_or(|index| it.is_acknowledged_by(index.get().into()))
             });
-            !is_newest || is_acknowledged
+            !is_newest || is_replaced || is_acknowledged
         };
         let mut by: BTreeMap<OrgId, Vec<&EnvelopeFront>> = BTreeMap::new();
         for parcel in of {
@@ -184,6 +187,11 @@ impl Network {
                 .iter()
                 .map(|(org, fronts)| is_each(fronts, |front| is_acknowledged(state, org, front)));
             are_acknowledged.filter(|are| *are).count()
+        })?;
+        self.read_each(of, |state, parcel| {
+            is_each(parcel.sealed.fronts(), |front| {
+                is_acknowledged(state, &parcel.to, front)
+            })
         })
     }
 

@@ -97,15 +97,27 @@ pub enum Error {
     /// The sealed body, which waits beside, can't be read or written.
     #[error("the sealed body can't be kept until custodians have it: {0}")]
     Scratch(#[source] io::Error),
-    /// A record is anchored, and no custodian has its sealed body yet.
+    /// A record is anchored, or may be, and not every custodian has its sealed body, or none.
     #[error(
-        "record {record} is anchored, and its sealed body with no custodian: {why}; `resume` sends it"
+        "record {record} was handed in, and its sealed body is not with its custodians: {why}; `resume` sends it"
     )]
     NotSent {
         /// The record.
         record: RecordId,
-        /// What the last one said.
+        /// What went wrong.
         why: Box<Error>,
+    },
+    /// A record is anchored, and too few custodians acknowledged it for it to be opened.
+    #[error(
+        "record {record} is anchored, and held by {found} custodians of the {needed} that open it; file it again"
+    )]
+    NotHeld {
+        /// The record.
+        record: RecordId,
+        /// How many acknowledged it.
+        found: u64,
+        /// How many have to.
+        needed: u64,
     },
     /// A record's content can't be written where it should go.
     #[error(

@@ -9,6 +9,7 @@ use chartseal_envelope::{
 };
 use chartseal_ledger::Labels;
 use chartseal_ledger::body::{CustodianSet, RecordAdded};
+use chartseal_ledger::state::Deposited as Held;
 use chartseal_node::{DepositFault, Deposited, Envelope, EnvelopeFront, NodeError, custodian_set};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId, Time};
 
@@ -67,7 +68,8 @@ impl Clinician {
     /// `progress` is told, after each batch, how many documents are done.
     ///
     /// # Errors
-    /// [`Error`]. Batches before the failing one are filed; filing again continues.
+    /// [`Error`]. Batches before the failing one are filed, and of that one what became final all the same; filing again
+    /// continues, with this [`Clinician`].
     pub fn file(
         &mut self,
         network: &mut Network,
@@ -114,19 +116,21 @@ impl Clinician {
             fingerprint,
         };
         let mut headers = self.seal_and_deposit(network, kit, &[plan])?;
+        check_held(network, &[record])?;
         Ok(Filed {
             record,
             header: headers.pop(),
         })
     }
 
-    /// Sends again what custodians have not acknowledged. Gives how many parcels are still waiting:
-    /// until there are none, records are not durable yet.
+    /// Sends again what custodians have not acknowledged, and what became final though filing it failed. Gives how many
+    /// parcels are still waiting: until there are none, records are not durable yet.
     ///
     /// # Errors
     /// [`Error`] if a custodian refuses or fails. What it did not take still waits then, and the
     /// others have theirs.
     pub fn deliver(&mut self, network: &mut Network) -> Result<usize, Error> {
+        self.take_up(network)?;
         let mut acknowledgements = Vec::new();
         let mut delivered = Vec::with_capacity(self.outbox.len());
         let mut failure = None;
@@ -161,13 +165,30 @@ impl Clinician {
         let sent = self.outbox.iter().zip(&delivered);
         let sent = sent.filter(|(_, delivered)| **delivered);
         let sent: Vec<&Parcel> = sent.map(|(parcel, _)| parcel.as_ref()).collect();
-        network.await_acknowledgements(&sent)?;
+        // One that a custodian took and that is not acknowledged is sent again: its acknowledgement may be lost.
+        let mut acknowledged = network.await_acknowledgements(&sent)?.into_iter();
         let mut delivered = delivered.into_iter();
-        self.outbox.retain(|_| delivered.next() != Some(true));
+        self.outbox
+            .retain(|_| delivered.next() != Some(true) || acknowledged.next() != Some(true));
         match failure {
             Some(error) => Err(error.into()),
-            None => Ok(self.outbox.len()),
+            None => Ok(self.outbox.len() + self.unanchored()),
         }
+    }
+
+    /// Sees to it that records that were filed before are held, if this author still has what custodians lack of them. What
+    /// one of them lacks beyond that goes on waiting.
+    pub(crate) fn hold(
+        &mut self,
+        network: &mut Network,
+        records: &[RecordId],
+    ) -> Result<(), Error> {
+        let delivered = if self.outbox.is_empty() {
+            Ok(0)
+        } else {
+            self.deliver(network)
+        };
+        check_held(network, records).or_else(|lacking| delivered.and(Err(lacking)))
     }
 
     /// The fingerprint of a document for one patient: nobody else's key gives it.
@@ -190,6 +211,8 @@ impl Clinician {
         kit: &FilingKit,
         documents: &[Document<'_>],
     ) -> Result<Vec<Filed>, Error> {
+        // What an earlier attempt left may be on the chain by now.
+        self.take_up(network)?;
         let mut plans: Vec<Plan<'_, '_>> = Vec::with_capacity(documents.len());
         let mut ids = Vec::with_capacity(documents.len());
         let fingerprints = documents.iter().map(|it| self.fingerprint(kit, it));
@@ -217,6 +240,12 @@ impl Clinician {
             });
         }
         let mut headers = self.seal_and_deposit(network, kit, &plans)?.into_iter();
+        let all: Vec<RecordId> = ids.iter().map(|(record, _)| *record).collect();
+        if plans.is_empty() {
+            self.hold(network, &all)?;
+        } else {
+            check_held(network, &all)?;
+        }
         let filed = ids.into_iter().map(|(record, is_new)| Filed {
             record,
             header: if is_new { headers.next() } else { None },
@@ -234,7 +263,7 @@ impl Clinician {
             return Ok(Vec::new());
         }
         let custodians = Custodians::of(network)?;
-        let (now, chain, expires) = (network.now(), network.chain(), network.expiry()?);
+        let (now, expires) = (network.now(), network.expiry()?);
         let mut anchors = Vec::with_capacity(plans.len());
         let mut envelopes = Vec::with_capacity(plans.len());
         let mut dealers = Vec::with_capacity(plans.len());
@@ -251,16 +280,13 @@ impl Clinician {
                 header: sealed.header,
                 seal: sealed.seal,
             };
-            let body = plan.anchor(kit, &front, now, custodians.ledger_set);
-            anchors.push(self.person.transaction(chain, expires, body));
+            anchors.push(plan.anchor(kit, &front, now, custodians.ledger_set));
             envelopes.push(Envelope {
                 front,
                 body: sealed.body,
             });
             dealers.push(sealed.dealer);
         }
-        network.submit_all(anchors)?;
-
         let dealers: Vec<&Dealer> = dealers.iter().collect();
         let deals = deal(&dealers, &custodians.kem_keys)?;
         let headers = envelopes
@@ -268,10 +294,11 @@ impl Clinician {
             .map(|envelope| envelope.front.header.clone())
             .collect();
         let envelopes = Arc::new(envelopes);
-        for (to, deal) in custodians.orgs.into_iter().zip(deals) {
+        let parcels = custodians.orgs.into_iter().zip(deals).map(|(to, deal)| {
             let sealed = Sealed::Whole(Arc::clone(&envelopes));
-            self.outbox.push(Arc::new(Parcel { to, sealed, deal }));
-        }
+            Arc::new(Parcel { to, sealed, deal })
+        });
+        self.anchor(network, anchors, expires, parcels.collect())?;
         self.deliver(network)?;
         Ok(headers)
     }
@@ -337,6 +364,26 @@ impl Plan<'_, '_> {
             custodians,
             fingerprint: self.fingerprint,
         }
+    }
+}
+
+/// Whether so many custodians hold each of these records that it opens.
+pub(crate) fn check_held(network: &Network, records: &[RecordId]) -> Result<(), Error> {
+    let lacking = network.read_each(records, |state, record| {
+        let known = state.record(record)?;
+        let deposit = state.deposit(&known.header)?;
+        let is_held = known.erased || deposit.status() != Held::NotYet;
+        (!is_held).then_some((deposit.count(), known.custodians.t))
+    })?;
+    let mut lacking = records.iter().zip(lacking);
+    let first = lacking.find_map(|(record, lacking)| Some((*record, lacking?)));
+    match first {
+        Some((record, (found, needed))) => Err(Error::NotHeld {
+            record,
+            found,
+            needed,
+        }),
+        None => Ok(()),
     }
 }
 

@@ -47,6 +47,7 @@
 //! | `patient` | [`Patient`]: grant, restrict, revoke, erase, list, be told, export |
 //! | `clinician` | [`Clinician`]: accept, declare an emergency, review |
 //! | `filing` | [`Clinician::file`], [`Clinician::amend`]: seal, deal, anchor |
+//! | `anchoring` | records of which it is not known yet whether the chain has them |
 //! | `reading` | [`Ask`], [`Request`], [`Opening`]: ask, collect releases, open |
 //! | `streaming` | [`Clinician::file_stream`], [`Clinician::read_stream`]: images, in constant memory |
 //! | `redealing` | [`Patient::redeal`]: keys to the present committee, when it changed |
@@ -69,6 +70,7 @@
 //! - People's keys are in memory; keep [`Person::seed`] in an encrypted keystore, and come back with
 //!   [`Network::patient`] or [`Network::clinician`].
 
+mod anchoring;
 mod asked;
 mod background;
 mod clinician;

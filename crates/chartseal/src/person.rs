@@ -79,6 +79,11 @@ impl Person {
         self.kem.public_key()
     }
 
+    /// The number of the last transaction that was signed.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.seq
+    }
+
     pub(crate) fn signing(&self) -> &SigningKeyPair {
         &self.signing
     }

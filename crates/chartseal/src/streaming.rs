@@ -16,7 +16,7 @@ use crate::clinician::Clinician;
 use crate::custody::parts;
 use crate::document::{Document, Filing};
 use crate::error::Error;
-use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed};
+use crate::filing::{Custodians, Filed, Parcel, Plan, Sealed, check_held};
 use crate::labels::KeyedHash;
 use crate::network::Network;
 use crate::patient::FilingKit;
@@ -88,7 +88,8 @@ impl Clinician {
     /// ```
     ///
     /// # Errors
-    /// [`Error`]; [`Error::NotSent`] if the record is anchored and no custodian took its body.
+    /// [`Error`]; [`Error::NotSent`] if the record is anchored, or may be, and a custodian refused or failed, or none took
+    /// its body. Then `scratch` is of use still: [`resume`](Self::resume) goes on with it.
     pub fn file_stream(
         &mut self,
         network: &mut Network,
@@ -126,9 +127,18 @@ impl Clinician {
         } = RecordSealer::new(&record_info, &content_info, self.person.signing())?
             .seal_stream(&mut content, &mut scratch)?;
         plan.fingerprint = content.keyed.finish();
+        self.take_up(network)?;
         let known =
             network.read(|state| state.fingerprint(&self.id(), &kit.patient, &plan.fingerprint))?;
+        let not_sent = |record| {
+            move |why| Error::NotSent {
+                record,
+                why: Box::new(why),
+            }
+        };
         if let Some(known) = known {
+            let held = self.hold(network, &[known]);
+            held.map_err(not_sent(known))?;
             return Ok(Filed {
                 record: known,
                 header: None,
@@ -136,19 +146,21 @@ impl Clinician {
         }
 
         let front = EnvelopeFront { header, seal };
-        let (now, chain, expires) = (network.now(), network.chain(), network.expiry()?);
+        let (now, expires) = (network.now(), network.expiry()?);
         let anchor = plan.anchor(kit, &front, now, custodians.ledger_set);
-        network.submit_all(vec![self.person.transaction(chain, expires, anchor)])?;
         let deals = deal(&[&dealer], &custodians.kem_keys)?;
-        for (to, deal) in custodians.orgs.into_iter().zip(deals) {
+        let parcels = custodians.orgs.into_iter().zip(deals).map(|(to, deal)| {
             let sealed = Sealed::Uploaded(Arc::new(front.clone()));
-            self.outbox.push(Arc::new(Parcel { to, sealed, deal }));
-        }
-        let sent = self.resume(network, record, scratch);
-        sent.map_err(|why| Error::NotSent {
-            record,
-            why: Box::new(why),
-        })?;
+            Arc::new(Parcel { to, sealed, deal })
+        });
+        let anchored = self.anchor(network, vec![anchor], expires, parcels.collect());
+        let sent = match anchored {
+            Ok(()) => self.resume(network, record, scratch),
+            Err(error @ (Error::Refused(_) | Error::RefusedThere(_))) => return Err(error),
+            Err(error) => Err(error),
+        };
+        let held = sent.and_then(|_| check_held(network, &[record]));
+        held.map_err(not_sent(record))?;
         Ok(Filed {
             record,
             header: Some(front.header),
@@ -167,6 +179,7 @@ impl Clinician {
         record: RecordId,
         mut scratch: impl Read + Seek,
     ) -> Result<usize, Error> {
+        self.take_up(network)?;
         let waiting = self
             .outbox
             .iter()
@@ -196,9 +209,12 @@ impl Clinician {
                 Err(error) => failure = Some(error),
             }
         }
+        let before = self.outbox.len();
+        let delivered = self.deliver(network);
         match failure {
-            Some(error) if !sent => Err(error),
-            _ => self.deliver(network),
+            // Custodians may have had the body from another one.
+            Some(error) if !sent && self.outbox.len() >= before => Err(error),
+            _ => delivered,
         }
     }
 

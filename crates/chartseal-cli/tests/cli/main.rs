@@ -14,6 +14,8 @@
 //! | `consents`, `import` | what else is asked of consents; FHIR Consents as documents |
 //! | `net` | networks of real processes: made, started, shown, stopped; misconfiguration |
 //! | `faults` | the same under load: kills, stops, cuts, slow links, full and failed disks |
+//! | `visitor` | somebody who visits through all of that |
+//! | `deposits` | deposits in the middle of which a disk fills up, a bucket goes, or nobody says what became of them |
 //! | `linearizable` | what clients saw then is what one ledger could have shown them |
 //! | `service` | what nodes do for clients: the visit on processes of their own, a disk of an older day, strangers' questions |
 //! | `monitor` | a node's block log over HTTP, followed by a witness |
@@ -39,6 +41,7 @@ mod compromise;
 mod consents;
 mod contract;
 mod demo;
+mod deposits;
 mod directory;
 mod emergency;
 mod evidence;
@@ -68,4 +71,5 @@ mod service;
 mod support;
 mod upgrade;
 mod vault;
+mod visitor;
 mod witness;

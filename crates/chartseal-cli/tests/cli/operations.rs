@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -226,6 +227,22 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
     assert_eq!(held(), 0);
 }
 
+/// What S3 is asked with: the test server takes any.
+const IN_ENVIRONMENT: [(&str, &str); 3] = [
+    ("AWS_ACCESS_KEY_ID", "a key"),
+    ("AWS_SECRET_ACCESS_KEY", "its secret"),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+];
+
+/// Has a node that does not run yet keep its ciphertext in the bucket `ciphertext` of a server.
+pub(crate) fn in_bucket(cluster: &mut Cluster, number: usize, server: SocketAddr) {
+    let file = cluster.config_file(number);
+    let config = fs::read_to_string(&file).unwrap();
+    let bucket = format!("vault_bucket ciphertext\nvault_endpoint http://{server}\n");
+    fs::write(&file, format!("{config}{bucket}")).unwrap();
+    cluster.set_environment(&IN_ENVIRONMENT);
+}
+
 #[test]
 fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
     let Some(mut server) = Server::start(target_folder()) else {
@@ -234,16 +251,7 @@ fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
     server.make_bucket("ciphertext");
     let mut cluster = made(Serves::Encrypted);
     let file = cluster.config_file(0);
-    let config = fs::read_to_string(&file).unwrap();
-    let endpoint = format!("http://127.0.0.1:{}", server.port());
-    let bucket = format!("vault_bucket ciphertext\nvault_endpoint {endpoint}\n");
-    fs::write(&file, format!("{config}{bucket}")).unwrap();
-    let in_environment = [
-        ("AWS_ACCESS_KEY_ID", "a key"),
-        ("AWS_SECRET_ACCESS_KEY", "its secret"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ];
-    cluster.set_environment(&in_environment);
+    in_bucket(&mut cluster, 0, ([127, 0, 0, 1], server.port()).into());
     cluster.up();
     visit(&cluster);
     assert!(!cluster.config(0).directory.join("blobs").exists());
@@ -282,7 +290,7 @@ fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
     doctor
         .args(["node", "doctor", "--config"])
         .arg(&file)
-        .envs(in_environment);
+        .envs(IN_ENVIRONMENT);
     let ran = Ran::from(doctor.output().unwrap());
     assert!(
         ran.code == 1 && ran.stdout.contains("ill       vault"),

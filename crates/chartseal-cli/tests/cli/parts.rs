@@ -30,7 +30,7 @@ pub(crate) fn image(len: usize) -> Vec<u8> {
 }
 
 /// A node's copy of a ciphertext.
-fn copy(cluster: &Cluster, number: usize, id: &BlobId) -> PathBuf {
+pub(crate) fn copy(cluster: &Cluster, number: usize, id: &BlobId) -> PathBuf {
     let blobs = cluster.config(number).directory.join("blobs");
     blobs.join(&id.to_string()[..2]).join(format!("{id}.blob"))
 }

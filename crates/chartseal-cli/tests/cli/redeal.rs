@@ -17,7 +17,7 @@ use crate::service::{genesis, made, remote, sent};
 use crate::support::run;
 
 /// What a node says of its vault.
-fn scrubbed(network: &Cluster, number: usize) -> String {
+pub(crate) fn scrubbed(network: &Cluster, number: usize) -> String {
     let file = network.config_file(number);
     let ran = run(["node", "scrub", "--config", file.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);

@@ -3,13 +3,14 @@
 use std::env;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 /// A server that speaks S3: <https://github.com/getmoto/moto>. It ends with this.
 pub(crate) struct Server {
+    program: PathBuf,
     process: Child,
     port: u16,
 }
@@ -28,16 +29,28 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let server = Self { process, port };
+        let process = run(&program, port);
+        let server = Self {
+            program,
+            process,
+            port,
+        };
+        server.await_start();
+        Some(server)
+    }
+
+    /// Starts another one where it was, which has nothing.
+    #[allow(dead_code, reason = "not everybody ends it")]
+    pub(crate) fn start_again(&mut self) {
+        self.stop();
+        self.process = run(&self.program, self.port);
+        self.await_start();
+    }
+
+    fn await_start(&self) {
         for _ in 0..600 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(server);
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return;
             }
             thread::sleep(Duration::from_millis(100));
         }
@@ -59,6 +72,12 @@ impl Server {
     #[allow(dead_code, reason = "not everybody looks")]
     pub(crate) fn list(&self, bucket: &str) -> String {
         self.ask(&format!("GET /{bucket}?list-type=2"), "", "")
+    }
+
+    /// The uploads in parts to a bucket that were begun and did not end, as the server lists them (XML).
+    #[allow(dead_code, reason = "not everybody looks")]
+    pub(crate) fn list_uploads(&self, bucket: &str) -> String {
+        self.ask(&format!("GET /{bucket}?uploads"), "", "")
     }
 
     /// From now on it checks who asks, and that they signed it: the id and the secret of a key that may do anything in S3.
@@ -114,4 +133,13 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn run(program: &Path, port: u16) -> Child {
+    Command::new(program)
+        .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
