@@ -107,6 +107,10 @@ impl Clinician {
                 if let (Error::Refused(_), Some(it)) = (&error, self.anchoring.last_mut()) {
                     it.expires = 0;
                 }
+                if error.is_outrun() {
+                    // What is filed next is not.
+                    self.person.catch_up(network)?;
+                }
                 Err(error)
             }
         }

@@ -81,7 +81,7 @@ impl Person {
 
     /// The number of the last transaction that was signed.
     pub(crate) fn sequence(&self) -> u64 {
-        self.seq
+        self.seq.load(Ordering::Relaxed)
     }
 
     pub(crate) fn signing(&self) -> &SigningKeyPair {
@@ -144,14 +144,18 @@ impl Person {
     ) -> Result<T, Error> {
         for _ in 0..ANEW {
             match act(self, network) {
-                Err(error) if error.is_outrun() => {
-                    let key = self.public_key();
-                    let used = network.read(|state| state.sequence(&key))?;
-                    self.seq.fetch_max(used, Ordering::Relaxed);
-                }
+                Err(error) if error.is_outrun() => self.catch_up(network)?,
                 done => return done,
             }
         }
         act(self, network)
+    }
+
+    /// Signs on from the number that the chain has of this key, if it is a later one.
+    pub(crate) fn catch_up(&self, network: &Network) -> Result<(), Error> {
+        let key = self.public_key();
+        let used = network.read(|state| state.sequence(&key))?;
+        self.seq.fetch_max(used, Ordering::Relaxed);
+        Ok(())
     }
 }

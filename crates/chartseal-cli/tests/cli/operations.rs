@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use chartseal::{Class, Document, Network};
+use chartseal::{Ask, Class, Document, Network, Offer, Purpose};
 use chartseal_api::{BlobAsk, Signed};
 use chartseal_client::{Asking, ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
@@ -15,14 +15,16 @@ use chartseal_codec::to_bytes;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Config;
 use chartseal_node::{Clock, NodeKeys};
+use chartseal_testkit::leaks::{Found, Kind, Search};
 use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use serde_json::Value;
 
 use crate::lies::{Deed, url_in_front_of};
 use crate::net;
+use crate::parts::people;
 use crate::s3::Server;
 use crate::schema;
-use crate::service::{await_destroyed, copied, made, remote, serving, visit};
+use crate::service::{await_destroyed, copied, made, remote, sent, serving, visit};
 use crate::support::{Ran, run, target_folder};
 
 fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
@@ -574,6 +576,88 @@ fn a_log_is_lines_of_json_for_who_wants_them() {
             .iter()
             .all(|line| line["level"].is_string() && line["timestamp"].is_string())
     );
+}
+
+/// At its most talkative a node's log has nothing of a record, a reason or a key. Nor has what it answers to whoever sends
+/// such a thing where it does not belong.
+#[test]
+fn no_log_and_no_refusal_tells_of_a_record_or_a_secret() {
+    const CONTENT: &str = "HbA1c 6.1 % of Erika Mustermann";
+    const REASON: &str = "she told me of her depression";
+    // Each node is that program: `env` ends with becoming it.
+    let words = ["CHARTSEAL_LOG=trace", net::program()];
+    let program = Program {
+        path: "/usr/bin/env".into(),
+        args: [&words[..], &["node", "run", "--config"]]
+            .concat()
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    };
+    let setting = Setting {
+        heartbeat_ms: 500,
+        serves: Serves::Plain,
+        ..Setting::of(4)
+    };
+    let mut cluster = Cluster::make(program, &setting).unwrap();
+    cluster.up();
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let (mut author, mut doctor, mut patient) = people(&mut network);
+    let kit = patient.filing_kit();
+    let document = Document::new(Class::LABORATORY, "text/plain", CONTENT.as_bytes());
+    let filed = author.file(&mut network, &kit, &[document], |_| ());
+    let records = [filed.unwrap()[0].record];
+    let ask = Ask::read(patient.id(), &records, Purpose::Treat).because("visit", REASON);
+    assert!(
+        doctor.read(&mut network, &ask).is_err(),
+        "nothing is granted"
+    );
+    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+    let grant = patient.grant(&mut network, &doctor, &offer).unwrap().grant;
+    let opened = doctor.read(&mut network, &ask).unwrap();
+    assert_eq!(opened.records[0].content(), CONTENT.as_bytes());
+    patient.revoke(&mut network, grant).unwrap();
+    patient.erase(&mut network, records[0]).unwrap();
+    let declared = doctor.declare_emergency(&mut network, patient.id(), "er", REASON);
+    assert!(
+        declared.is_err() || declared.is_ok(),
+        "whichever: it is in no log"
+    );
+
+    let mut search = Search::new(&[]);
+    for text in [CONTENT, REASON, "Mustermann", "depression"] {
+        search.add(Kind::Text, text);
+    }
+    for person in [author.person(), doctor.person(), patient.person()] {
+        search.add_bytes(Kind::Text, person.seed().expose_bytes());
+    }
+    let mut found = Found::default();
+    let api = cluster.config(0).api.unwrap();
+    for path in [
+        "transactions",
+        "deposits",
+        "uploads",
+        "releases",
+        "histories",
+        "exports",
+    ] {
+        let (status, said) = sent(api, &format!("POST /v1/{path}"), CONTENT.as_bytes());
+        assert_eq!(status, 400, "{path}: {said}");
+        search.look_into(said.as_bytes(), &mut found);
+    }
+    for number in cluster.all() {
+        let keys = NodeKeys::from_secret_bytes(&fs::read(cluster.config(number).keys).unwrap());
+        let keys = keys.unwrap();
+        for secret in [&keys.custodian, &keys.cosigner, &keys.log] {
+            search.add_bytes(Kind::Text, secret.expose_secret_bytes());
+        }
+        search.add_bytes(Kind::Text, keys.kem.expose_secret_bytes().as_slice());
+        search.add_bytes(Kind::Text, keys.store.expose_secret_bytes());
+        let log = cluster.log(number);
+        assert!(log.contains("TRACE"), "node {number} says little");
+        search.look_into(log.as_bytes(), &mut found);
+    }
+    assert_eq!(search.leaks(&found), Vec::<String>::new());
 }
 
 #[test]

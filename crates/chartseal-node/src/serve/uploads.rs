@@ -231,8 +231,6 @@ impl Upload {
             groups += 1;
         }
         file.set_len(outboard.place(groups).start)?;
-        // The last group comes once more: it is what stores the body.
-        let groups = groups.min(outboard.count() - 1);
         Ok(Self {
             front,
             outboard,
@@ -243,8 +241,14 @@ impl Upload {
     }
 
     fn state(&self) -> Uploaded {
+        let all_but_one = self.outboard.count() - 1;
         Uploaded {
-            groups: self.groups,
+            // The last group comes once more, if the vault could not take the body: it is what stores it.
+            groups: if self.is_whole {
+                self.groups
+            } else {
+                self.groups.min(all_but_one)
+            },
             is_whole: self.is_whole,
         }
     }
