@@ -257,7 +257,7 @@ impl Visits {
         for number in cluster.all() {
             let found = scrubbed(cluster, number);
             assert!(
-                found.contains("; 0 lost; 0 damaged shares"),
+                found.contains("; 0 lost; 0 missing shares; 0 damaged shares"),
                 "node {number}: {found}"
             );
         }

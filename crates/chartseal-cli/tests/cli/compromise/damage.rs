@@ -102,6 +102,10 @@ fn what_is_destroyed_on_a_stolen_node_is_lost_to_nobody() {
     is_served(&mut visit);
     comes_back(&mut visit);
     is_served(&mut visit);
+    // What the others have comes back. Its share is nobody else's, and is missed.
+    let ran = run(["node", "scrub", "--config", config.to_str().unwrap()]);
+    let whole = "1 ciphertexts; 1 mended; 0 lost; 1 missing shares";
+    assert!(ran.stdout.starts_with(whole), "{}", ran.stdout);
     // It takes part as before: with another one down the chain goes on, and everybody has the same.
     visit.cluster.kill(0);
     let patient = visit.patient.export(&visit.network, None);
