@@ -120,9 +120,9 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         }
         stages.push(lints);
     }
-    // Tests of networks of processes wait for heartbeats and timeouts half of the time: two more than there are cores keep
-    // these busy.
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) + 2;
+    // Tests of networks of processes wait for heartbeats and timeouts most of the time: three times as many as there are
+    // cores keep these busy.
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) * 3;
     let threads = format!("--test-threads={threads}");
     let mut runner = vec!["test", "--lib", "--bins", "--tests"];
     if is_installed("cargo", &["nextest"]) {

@@ -134,19 +134,23 @@ pub(crate) fn with_disks() -> Setting {
     }
 }
 
-fn fill_a_disk(cluster: &mut Cluster, settle: Settle<'_>, victim: usize) {
-    cluster.disk(victim).fill_but(0);
+/// Waits until a node fails; gives what it said.
+fn failed(cluster: &mut Cluster, victim: usize) -> String {
     let ended = cluster.await_end(victim);
     assert!(!ended.success(), "{ended}");
-    let said = cluster.log(victim);
+    cluster.log(victim)
+}
+
+fn fill_a_disk(cluster: &mut Cluster, settle: Settle<'_>, victim: usize) {
+    cluster.disk(victim).fill_but(0);
+    let said = failed(cluster, victim);
     // Whichever file needed the room: the engine does not repeat the system's words for its own.
     let names = ["No space left on device", "WriteFailed"];
     assert!(names.iter().any(|name| said.contains(name)), "{said}");
     settle(10);
     // It does not start without room either, and says so.
     cluster.start(victim);
-    let ended = cluster.await_end(victim);
-    assert!(!ended.success(), "{ended}");
+    failed(cluster, victim);
     let found = examined(&cluster.config_file(victim));
     let disk = found.get(&is("ill", "disk"));
     assert!(disk.is_some_and(|it| it.contains("free ")), "{found:?}");
@@ -157,16 +161,12 @@ fn fill_a_disk(cluster: &mut Cluster, settle: Settle<'_>, victim: usize) {
 
 fn fail_a_disk(cluster: &mut Cluster, settle: Settle<'_>, victim: usize) {
     cluster.disk(victim).fail();
-    let ended = cluster.await_end(victim);
-    assert!(!ended.success(), "{ended}");
-    let said = cluster.log(victim);
+    let said = failed(cluster, victim);
     let names = ["Read-only file system", "Input/output error"];
     assert!(names.iter().any(|name| said.contains(name)), "{said}");
     settle(10);
     cluster.start(victim);
-    let ended = cluster.await_end(victim);
-    assert!(!ended.success(), "{ended}");
-    let said = cluster.log(victim);
+    let said = failed(cluster, victim);
     assert!(said.contains("the file system is read-only"), "{said}");
     cluster.disk(victim).mend();
     cluster.start(victim);
