@@ -2,7 +2,12 @@ use std::fs;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
+/// How often, and how many times, it is looked whether a disk that was mended can be written.
+const LOOK: Duration = Duration::from_millis(500);
+const MOST_LOOKS: usize = 240;
 /// The file that takes up room.
 const BALLAST: &str = "ballast";
 
@@ -78,11 +83,22 @@ impl Disk {
 
     /// Checks and mounts a disk that failed, as an operator would. Nobody has it open.
     pub fn mend(&self) {
-        assert!(run("umount", &[&self.at]), "{}", self.at.display());
-        // It exits with 1 where it mended something.
-        let checked = Command::new("e2fsck").arg("-fy").arg(&self.image).output();
-        assert!(checked.unwrap().status.code().is_some_and(|code| code <= 1));
-        assert!(self.attach(), "{}", self.at.display());
+        for _ in 0..MOST_LOOKS {
+            assert!(run("umount", &[&self.at]), "{}", self.at.display());
+            // It exits with 1 where it mended something.
+            let checked = Command::new("e2fsck").arg("-fy").arg(&self.image).output();
+            assert!(checked.unwrap().status.code().is_some_and(|code| code <= 1));
+            assert!(self.attach(), "{}", self.at.display());
+            // The kernel forgets that it failed when no namespace has it mounted any more: one that somebody makes for a
+            // network has all that was mounted then, for as long as it lasts.
+            let probe = self.at.join("probe");
+            if fs::File::create(&probe).is_ok() {
+                fs::remove_file(probe).unwrap();
+                return;
+            }
+            thread::sleep(LOOK);
+        }
+        panic!("{} stays read-only", self.at.display());
     }
 }
 

@@ -1,6 +1,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use crate::command::{cargo, is_installed, succeeds, succeeds_shown, typed};
@@ -60,10 +61,20 @@ struct Stage {
 /// Runs every stage up to the first that fails, and prints the test runners' closing lines last.
 pub(crate) fn run(root: &Path) -> Result<bool, String> {
     install_needs()?;
-    interop::install(root)?;
+    // Other people's programs come while the lints run.
+    let mut installing = Some({
+        let root = root.to_owned();
+        thread::spawn(move || interop::install(&root))
+    });
     let mut closing = Vec::new();
     let mut failed = None;
     for mut stage in stages(root)? {
+        if stage.name.starts_with("tests")
+            && let Some(installing) = installing.take()
+        {
+            let installed = installing.join();
+            installed.map_err(|_| "what the tests talk to can't be installed")??;
+        }
         eprintln!("\n== {}: {}", stage.name, typed(&stage.command));
         let began = Instant::now();
         let (passed, lines) = succeeds_shown(&mut stage.command)?;
@@ -120,9 +131,9 @@ fn stages(root: &Path) -> Result<Vec<Stage>, String> {
         }
         stages.push(lints);
     }
-    // Tests of networks of processes wait for heartbeats and timeouts most of the time: three times as many as there are
-    // cores keep these busy.
-    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) * 3;
+    // Tests of networks of processes wait for heartbeats and timeouts half of the time: two more than there are cores keep
+    // these busy.
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get) + 2;
     let threads = format!("--test-threads={threads}");
     let mut runner = vec!["test", "--lib", "--bins", "--tests"];
     if is_installed("cargo", &["nextest"]) {
