@@ -265,7 +265,7 @@ pub fn read() -> Result<Vec<Figure>> {
     await_empty(&cluster)?;
 
     let half = 0.5 * carried(&cluster, &mut workload, nodes.first().ok_or("no node")?)?;
-    let loaded = under(&cluster, workload.records(200_000), half, || {
+    let loaded = under(&cluster, workload.records(500_000), half, || {
         cast.read_one_by_one(LOADED, Purpose::Treat)
     })?;
     let asked_by_values = std::mem::replace(&mut cast.network, followed);
@@ -283,7 +283,7 @@ pub fn read() -> Result<Vec<Figure>> {
     let emergency = cast.read_one_by_one(EMERGENCIES, Purpose::Btg)?;
     drivers.end()?;
     cast.network = asked_by_values;
-    let loaded_emergency = under(&cluster, workload.records(200_000), half, || {
+    let loaded_emergency = under(&cluster, workload.records(500_000), half, || {
         cast.read_one_by_one(EMERGENCIES, Purpose::Btg)
     })?;
 
