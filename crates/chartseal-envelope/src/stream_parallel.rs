@@ -223,10 +223,10 @@ where
                 Ok(is_more) => self.pass(number, &mut batch, !is_more),
                 Err(error) => self.sink.take(number, |sink| {
                     sink.error = Some(error);
-                    false
+                    None
                 }),
             };
-            if passed != Some(true) {
+            if passed.is_none() {
                 return;
             }
         }
@@ -247,12 +247,12 @@ where
         Some((source.number - 1, filled))
     }
 
-    /// Takes a batch through all steps; whether all is well.
-    fn pass(&self, number: u64, batch: &mut Batch, is_last: bool) -> Option<bool> {
+    /// Takes a batch through all steps; none if one fails or all was stopped.
+    fn pass(&self, number: u64, batch: &mut Batch, is_last: bool) -> Option<()> {
         let hash = |batch: &Batch| {
             self.hasher.take(number, |hasher| {
                 hasher.update(batch.sealed());
-                is_last.then(|| hasher.finish())
+                Some(is_last.then(|| hasher.finish()))
             })
         };
         let (digest, error) = match self.kind {
@@ -269,7 +269,7 @@ where
                 error,
             };
             sink.error = (sink.give)(done).err();
-            sink.error.is_none()
+            sink.error.is_none().then_some(())
         })
     }
 }
@@ -316,14 +316,16 @@ impl<T> InTurn<T> {
         }
     }
 
-    /// Waits for the turn of `number`; none if all was stopped.
-    fn take<R>(&self, number: u64, work: impl FnOnce(&mut T) -> R) -> Option<R> {
+    /// Waits for the turn of `number`; none if all was stopped. Work that gives none was the last: whoever
+    /// waits for the next turn must not have it before its own thread stops the others.
+    fn take<R>(&self, number: u64, work: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
         if self.wait_for(number) == OVER {
             return None;
         }
         let worked = work(&mut *lock(&self.what));
-        self.change(|turn| if turn == OVER { OVER } else { number + 1 });
-        Some(worked)
+        let is_over = |turn| turn == OVER || worked.is_none();
+        self.change(|turn| if is_over(turn) { OVER } else { number + 1 });
+        worked
     }
 
     /// The turn, once it is `number`'s or nobody's any more.

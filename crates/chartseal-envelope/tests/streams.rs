@@ -835,6 +835,48 @@ mod parallel {
         }
     }
 
+    /// The thread with the next batch waits for its turn at that very moment.
+    #[test]
+    fn nothing_is_written_after_a_write_that_failed() {
+        /// So many writes succeed, the next does not.
+        struct FailsOnce(Option<u32>);
+        impl Write for FailsOnce {
+            fn write(&mut self, some: &[u8]) -> io::Result<usize> {
+                let good = self.0.expect("written after a write that failed");
+                self.0 = good.checked_sub(1);
+                if self.0.is_some() {
+                    return Ok(some.len());
+                }
+                let begun = std::time::Instant::now();
+                while begun.elapsed().as_micros() < 100 {
+                    std::hint::spin_loop();
+                }
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut world = World::new(244, 2, 2);
+        let record = world.info();
+        let content = text(3 * BATCH);
+        let threads = NonZeroUsize::new(3).unwrap();
+        let sealed = seal_stream(&mut world, &content, None);
+        for good in (1..4).cycle().take(150) {
+            let rng = common::rng(1);
+            let sealer = RecordSealer::new_with_rng(&record, &info(None), &world.author, rng);
+            let done =
+                sealer
+                    .unwrap()
+                    .seal_stream_parallel(threads, &*content, FailsOnce(Some(good)));
+            assert!(matches!(done, Err(SealStreamError::Write(_))), "{good}");
+            let opened = opener(&world, &sealed).unwrap();
+            let done =
+                opened.open_stream_parallel(threads, &*sealed.body, FailsOnce(Some(good - 1)));
+            assert!(matches!(done.unwrap_err().why(), StreamFault::Write(_)));
+        }
+    }
+
     #[test]
     fn a_reader_that_panics_ends_all_threads() {
         struct Broken(u32);
