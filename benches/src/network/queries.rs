@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use chartseal_cluster::{Cluster, Serves, Wiring};
 use chartseal_codec::to_hex;
 use chartseal_wire::history::state_key;
 
 use super::{HEARTBEAT_MS, Result, made_for};
-use crate::{Figure, Required};
+use crate::{Figure, Required, median};
 
 /// What [`queries`] measures.
 pub const QUERIES: &str = "network/queries";
@@ -38,21 +39,21 @@ pub fn queries() -> Result<Vec<Figure>> {
     let proved = format!("/v1/state/{}", to_hex(&key.0));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        theirs.push(ns_each(&cluster, "/health")?);
-        ours.push(ns_each(&cluster, &proved)?);
+        theirs.push(each(&cluster, "/health")?);
+        ours.push(each(&cluster, &proved)?);
     }
     Ok(vec![Figure {
         id: QUERIES,
-        ours: middle(ours)?,
-        theirs: middle(theirs)?,
+        ours: median(ours),
+        theirs: median(theirs),
         other: "the same node's answers that say nothing, by wrk with 16 connections",
         unit: "ns an answer",
         required: Some(Required::Faster(0.5)),
     }])
 }
 
-/// By one thread and sixteen connections, for three seconds.
-fn ns_each(cluster: &Cluster, path: &str) -> Result<f64> {
+/// The time of an answer, by one thread and sixteen connections, for three seconds.
+fn each(cluster: &Cluster, path: &str) -> Result<Duration> {
     let api = cluster.config(0).api.ok_or("the node has no service")?;
     let url = format!("http://{api}{path}");
     let ran = Command::new("wrk")
@@ -66,10 +67,5 @@ fn ns_each(cluster: &Cluster, path: &str) -> Result<f64> {
         .lines()
         .find_map(|line| line.strip_prefix("Requests/sec:"));
     let rate: f64 = rate.ok_or("wrk says no rate")?.trim().parse()?;
-    Ok(1e9 / rate)
-}
-
-fn middle(mut times: Vec<f64>) -> Result<f64> {
-    times.sort_by(f64::total_cmp);
-    Ok(*times.get(times.len() / 2).ok_or("nothing was measured")?)
+    Ok(Duration::try_from_secs_f64(1.0 / rate)?)
 }

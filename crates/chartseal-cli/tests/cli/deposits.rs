@@ -24,7 +24,7 @@ use chartseal_wire::HeaderDigest;
 use crate::faults::{make, with_disks};
 use crate::lies::{Deed, in_front_of};
 use crate::operations::in_bucket;
-use crate::parts::{copy, get, image, people};
+use crate::parts::{copy, deliver_all, get, image, people};
 use crate::redeal::scrubbed;
 use crate::s3::Server;
 use crate::service::{genesis, made, remote, remote_with, serving};
@@ -127,14 +127,7 @@ impl People {
         record: RecordId,
         content: &[u8],
     ) {
-        for round in 0.. {
-            let left = self.author.deliver(&mut self.network);
-            if left.as_ref().is_ok_and(|left| *left == 0) {
-                break;
-            }
-            assert!(round < LOOKS, "{left:?}");
-            thread::sleep(PAUSE);
-        }
+        deliver_all(&mut self.author, &mut self.network, LOOKS);
         assert!(self.is_acknowledged(cluster, number, &record));
         // Of the other three one is left out: each share counts.
         let three = cluster.all().into_iter().filter(|it| *it != OTHER);

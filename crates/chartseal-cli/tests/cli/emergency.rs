@@ -1,7 +1,6 @@
 //! An emergency, and all that people do, while a node hangs: it keeps its connections, and answers nobody. And an emergency
 //! while one is down, and another one lies.
 
-use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,12 +13,11 @@ use chartseal_api::{ReleaseAsk, Releases};
 use chartseal_cluster::{Cluster, Serves};
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{HeldShare, RequestId, release};
-use chartseal_node::NodeKeys;
 use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 
 use crate::lies::{Deed, in_front_of};
 use crate::parts::people;
-use crate::service::{copied, genesis, made_of, remote, serving};
+use crate::service::{copied, genesis, keys_of, made_of, remote, serving};
 
 /// How long the client waits for a node that takes a question and says nothing, and for what the network does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,7 +83,7 @@ fn lies_of(cluster: &mut Cluster, number: usize) -> Vec<HeldShare> {
     cluster.kill(number);
     copied(&config.directory.join("shares"), &place);
     cluster.start(number);
-    let keys = NodeKeys::from_secret_bytes(&fs::read(&config.keys).unwrap()).unwrap();
+    let keys = keys_of(cluster, number);
     let shares = FileSecretStore::<ShareKey>::open(place, &keys.store).unwrap();
     let held = shares.keys().unwrap().into_iter().map(|key| {
         let share = shares.get(&key).unwrap().unwrap();

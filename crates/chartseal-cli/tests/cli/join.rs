@@ -15,7 +15,7 @@ use chartseal_node::serve::{Peer, Service, TxOutcome};
 use chartseal_wire::OrgId;
 
 use crate::net::network;
-use crate::service::genesis;
+use crate::service::{genesis, keys_of};
 use crate::support::{Ran, run};
 
 /// As the engine has it.
@@ -125,13 +125,7 @@ pub(crate) fn take_the_fourth_ones_place(
     };
     let members = genesis.committee().members();
     let mut list: Vec<NextMember> = (0..3)
-        .map(|number| {
-            let keys = fs::read(network.config(number).keys).unwrap();
-            next(
-                members[number].org,
-                &NodeKeys::from_secret_bytes(&keys).unwrap(),
-            )
-        })
+        .map(|number| next(members[number].org, &keys_of(network, number)))
         .collect();
     list.push(next(id, keys));
     let from = network.height() + 1 + NOTICE + 15;

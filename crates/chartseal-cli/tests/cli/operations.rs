@@ -12,9 +12,9 @@ use chartseal_api::{BlobAsk, Signed};
 use chartseal_client::{Asking, ClientError, Remote};
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_codec::to_bytes;
+use chartseal_node::Clock;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Config;
-use chartseal_node::{Clock, NodeKeys};
 use chartseal_testkit::leaks::{Found, Kind, Search};
 use chartseal_vault::{FileSecretStore, SecretStore as _, ShareKey};
 use serde_json::Value;
@@ -24,10 +24,11 @@ use crate::net;
 use crate::parts::people;
 use crate::s3::Server;
 use crate::schema;
-use crate::service::{await_destroyed, copied, made, remote, sent, serving, visit};
+use crate::service::{await_destroyed, copied, keys_of, made, remote, sent, serving, visit};
 use crate::support::{Ran, run, target_folder};
 
-fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
+/// `chartseal node VERB` of a configuration.
+pub(crate) fn node(verb: &str, config: &Path, more: &[&str]) -> Ran {
     let mut words = vec!["node", verb, "--config", config.to_str().unwrap()];
     words.extend(more);
     run(words)
@@ -114,9 +115,8 @@ fn a_backup_of_a_running_node_is_put_back_and_what_was_erased_since_is_destroyed
     let again = node("backup", &file, &["--to", &to]);
     assert!(again.error().contains("not empty"), "{}", again.stderr);
     // No key is in it, in any file.
-    let keys = fs::read(config.keys_file()).unwrap();
-    let keys = NodeKeys::from_secret_bytes(&keys).unwrap();
-    for path in files(&folder) {
+    let keys = keys_of(&cluster, 3);
+    for path in files_below(&folder) {
         let bytes = fs::read(&path).unwrap();
         for key in [
             keys.store.expose_secret_bytes().as_slice(),
@@ -214,8 +214,7 @@ fn a_share_that_comes_back_with_a_backup_is_destroyed_if_its_record_was_erased()
     fs::remove_dir_all(&config.directory).unwrap();
     let ran = node("restore", &file, &["--from", folder.to_str().unwrap()]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let keys = fs::read(config.keys_file()).unwrap();
-    let key = NodeKeys::from_secret_bytes(&keys).unwrap().store;
+    let key = keys_of(&cluster, 3).store;
     let held = || {
         let store = FileSecretStore::<ShareKey>::open(config.directory.join("shares"), &key);
         store.unwrap().keys().unwrap().len()
@@ -259,7 +258,7 @@ fn a_node_keeps_its_ciphertext_in_a_bucket_and_decides_without_it() {
     assert!(!cluster.config(0).directory.join("blobs").exists());
     // What it holds, as a program that is not ours lists it; and it is what the others hold.
     let listed = server.list("ciphertext");
-    let others = files(&cluster.config(1).directory.join("blobs"));
+    let others = files_below(&cluster.config(1).directory.join("blobs"));
     let others = others
         .iter()
         .filter_map(|path| path.file_name()?.to_str()?.strip_suffix(".blob"));
@@ -316,7 +315,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
         "{whole}"
     );
     let blobs = || -> Vec<_> {
-        let all = files(&config.directory.join("blobs"));
+        let all = files_below(&config.directory.join("blobs"));
         let mut all: Vec<_> = all
             .into_iter()
             .filter(|path| path.extension().is_some())
@@ -389,8 +388,7 @@ fn what_is_damaged_in_a_vault_is_mended_from_others_and_garbage_goes() {
         Err(ClientError::Refused { problem, .. }) => assert_eq!(problem.code, "CS-API-03"),
         other => panic!("{other:?}"),
     }
-    let custodian = fs::read(cluster.config(1).keys_file()).unwrap();
-    let custodian = NodeKeys::from_secret_bytes(&custodian).unwrap().custodian;
+    let custodian = keys_of(&cluster, 1).custodian;
     assert_eq!(remote.blob(&ask(&custodian, [2; 16])).unwrap(), before[0].0);
     cluster.down();
 }
@@ -399,13 +397,14 @@ fn id_of(bytes: &[u8]) -> [u8; 32] {
     chartseal_vault::BlobId::of(bytes).0
 }
 
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+/// The files below a folder.
+pub(crate) fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let each = entries.flat_map(|path| {
         if path.is_dir() {
-            files(&path)
+            files_below(&path)
         } else {
             vec![path]
         }
@@ -646,8 +645,7 @@ fn no_log_and_no_refusal_tells_of_a_record_or_a_secret() {
         search.look_into(said.as_bytes(), &mut found);
     }
     for number in cluster.all() {
-        let keys = NodeKeys::from_secret_bytes(&fs::read(cluster.config(number).keys).unwrap());
-        let keys = keys.unwrap();
+        let keys = keys_of(&cluster, number);
         for secret in [&keys.custodian, &keys.cosigner, &keys.log] {
             search.add_bytes(Kind::Text, secret.expose_secret_bytes());
         }

@@ -12,12 +12,11 @@ use chartseal_api::{
 use chartseal_cluster::{Cluster, Serves, office};
 use chartseal_codec::Encode;
 use chartseal_envelope::SigningKeyPair;
-use chartseal_node::NodeKeys;
 use chartseal_node::keys::{public, sign};
 use chartseal_wire::{ActorId, ChainId, HeaderDigest, OrgId, Subject, Time};
 use serde_json::Value;
 
-use crate::service::{made, sent};
+use crate::service::{keys_of, made, sent};
 
 /// How long a body may be that is no deposit.
 const SMALL: usize = 1 << 20;
@@ -187,11 +186,6 @@ impl Asker {
     }
 }
 
-fn custodian(cluster: &Cluster, number: usize) -> SigningKeyPair {
-    let keys = fs::read(cluster.config(number).keys).unwrap();
-    NodeKeys::from_secret_bytes(&keys).unwrap().custodian
-}
-
 #[test]
 fn what_is_signed_is_answered_for_its_subject_here_now_and_once() {
     let mut cluster = patient();
@@ -221,7 +215,7 @@ fn what_is_signed_is_answered_for_its_subject_here_now_and_once() {
     asked(&cluster, "/v1/exports", office, export, |answer| {
         assert_eq!(answer.0, 200, "{}", answer.1);
     });
-    let of_custodian = || custodian(&cluster, 2);
+    let of_custodian = || keys_of(&cluster, 2).custodian;
     for path in ["/v1/blobs", "/v1/blobs/groups"] {
         asked(&cluster, path, of_custodian, blob, |answer| {
             assert_refused(path, answer, 404, "CS-API-02");
@@ -261,7 +255,7 @@ fn what_is_signed_is_answered_for_its_subject_here_now_and_once() {
     let slowed = slowed.expect("a key may ask as often as it likes");
     assert_refused("too often", slowed, 429, "CS-API-07");
     let other = Asker {
-        keys: custodian(&cluster, 1),
+        keys: keys_of(&cluster, 1).custodian,
         ..asker
     };
     let question = other.sign(now(), blob()).bytes();

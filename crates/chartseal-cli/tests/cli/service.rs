@@ -23,15 +23,16 @@ use chartseal_cluster::{Cluster, Program, Serves, Setting};
 use chartseal_ledger::body::AccessRequested;
 use chartseal_ledger::{Block, Genesis, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
-use chartseal_node::NodeError;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
+use chartseal_node::{NodeError, NodeKeys};
 use chartseal_wire::history::{Token, state_key};
 use chartseal_wire::{Event, Hash, OrgId, TxId};
 use serde_json::Value;
 
 use crate::net::program;
 use crate::parts::{code, people};
+use crate::redeal::scrubbed;
 use crate::support::run;
 
 pub(crate) fn made(serves: Serves) -> Cluster {
@@ -134,6 +135,12 @@ pub(crate) fn remote_with(cluster: &Cluster, number: usize, height: u64) -> Remo
     let node = remote(cluster, number);
     node.blocks(height, Duration::from_secs(10)).unwrap();
     node
+}
+
+/// A node's keys, out of its file.
+pub(crate) fn keys_of(cluster: &Cluster, number: usize) -> NodeKeys {
+    let file = fs::read(cluster.config(number).keys_file()).unwrap();
+    NodeKeys::from_secret_bytes(&file).unwrap()
 }
 
 pub(crate) fn remote(cluster: &Cluster, number: usize) -> Remote {
@@ -411,9 +418,7 @@ fn operators_see_how_a_node_is_and_clients_hear_of_blocks() {
     );
     // Its panels ask for numbers that are there, those of the vault once it was looked at.
     assert!(!page.contains("chartseal_vault_"), "{page}");
-    let file = cluster.config_file(0);
-    let ran = run(["node", "scrub", "--config", file.to_str().unwrap()]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    scrubbed(&cluster, 0);
     let (_, page) = sent(api, "GET /metrics", b"");
     let board = fs::read_to_string("../../docs/dashboard.json").unwrap();
     let board: Value = serde_json::from_str(&board).unwrap();

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,29 +15,22 @@ use chartseal_client::Follower;
 use chartseal_cluster::{Cluster, Serves};
 use chartseal_codec::from_bytes;
 use chartseal_envelope::SigningKeyPair;
+use chartseal_node::Clock;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::Scrubbed;
-use chartseal_node::{Clock, NodeKeys};
 use chartseal_vault::{BlobId, GROUP};
 use chartseal_wire::HeaderDigest;
 use serde_json::Value;
 
 use crate::lies::{Deed, url_in_front_of};
+use crate::operations::{files_below, node};
 use crate::parts::{code, image, people};
 use crate::schema;
-use crate::service::{await_destroyed, genesis, made, remote, sent, serving};
-use crate::support::{Ran, run};
-
-fn node(verb: &str, cluster: &Cluster, number: usize, more: &[&str]) -> Ran {
-    let file = cluster.config_file(number);
-    let mut words = vec!["node", verb, "--config", file.to_str().unwrap()];
-    words.extend(more);
-    run(words)
-}
+use crate::service::{await_destroyed, genesis, keys_of, made, remote, sent, serving};
 
 /// What a node finds in its vault, as JSON in its schema: expected, mended, lost, missing shares.
 fn scrubbed(cluster: &Cluster, number: usize) -> (i32, [u64; 4]) {
-    let ran = node("scrub", cluster, number, &["--json"]);
+    let ran = node("scrub", &cluster.config_file(number), &["--json"]);
     let found = ran.json();
     let faults = schema::faults(&schema::read("scrub.schema.json"), &found);
     assert!(faults.is_empty(), "{faults:?}");
@@ -48,18 +41,8 @@ fn scrubbed(cluster: &Cluster, number: usize) -> (i32, [u64; 4]) {
 
 /// The ciphertexts of a node by their names, or what waits to be one.
 fn files(cluster: &Cluster, number: usize, folder: &str) -> Vec<(String, Vec<u8>)> {
-    fn all(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                all(&path, found);
-            } else if path.file_name().is_some_and(|name| name != "lock") {
-                found.push(path);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    all(&cluster.config(number).directory.join(folder), &mut found);
+    let mut found = files_below(&cluster.config(number).directory.join(folder));
+    found.retain(|path| path.file_name().is_some_and(|name| name != "lock"));
     found.sort();
     let named = found.into_iter().map(|path| {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -113,7 +96,11 @@ fn what_a_disk_lost_is_fetched_by_the_chain_and_shares_that_are_gone_are_counted
 
     // After the backup a record is filed, and one that is in it is amended.
     let folder = cluster.place().join("backup");
-    let ran = node("backup", &cluster, 3, &["--to", folder.to_str().unwrap()]);
+    let ran = node(
+        "backup",
+        &cluster.config_file(3),
+        &["--to", folder.to_str().unwrap()],
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let filed = author.file(&mut network, &kit, &[document(b"HbA1c 7.0 %")], |_| ());
     let later = filed.unwrap().remove(0);
@@ -131,8 +118,7 @@ fn what_a_disk_lost_is_fetched_by_the_chain_and_shares_that_are_gone_are_counted
     fs::remove_dir_all(cluster.config(3).directory).unwrap();
     let ran = node(
         "restore",
-        &cluster,
-        3,
+        &cluster.config_file(3),
         &["--from", folder.to_str().unwrap()],
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -140,14 +126,14 @@ fn what_a_disk_lost_is_fetched_by_the_chain_and_shares_that_are_gone_are_counted
     assert_eq!(scrubbed(&cluster, 3), (1, [3, 2, 0, 2]));
     assert!(files(&cluster, 3, "blobs") == whole);
     assert_eq!(scrubbed(&cluster, 3), (1, [3, 0, 0, 2]));
-    let words = node("scrub", &cluster, 3, &[]).stdout;
+    let words = node("scrub", &cluster.config_file(3), &[]).stdout;
     assert!(
         words.contains("2 missing shares") && words.contains("has to deal anew"),
         "{words}"
     );
     let missing = "chartseal_vault_scrubbed{what=\"missing_shares\"}";
     assert_eq!(metric(&cluster, 3, missing).unwrap(), "2");
-    let ran = node("doctor", &cluster, 3, &[]);
+    let ran = node("doctor", &cluster.config_file(3), &[]);
     assert!(
         ran.code == 1 && ran.stdout.contains("2 shares that were acknowledged"),
         "{}",
@@ -311,8 +297,7 @@ fn a_large_ciphertext_comes_part_by_part_over_a_slow_link_and_goes_on_where_it_w
         let asked = Signed::new(to, public(asker), now, [nonce; 16], ask, signer);
         remote(&cluster, number).fronts(&asked)
     };
-    let custodian = fs::read(cluster.config(1).keys_file()).unwrap();
-    let custodian = NodeKeys::from_secret_bytes(&custodian).unwrap().custodian;
+    let custodian = keys_of(&cluster, 1).custodian;
     let fetched = fronts(3, &custodian, 0).unwrap();
     assert_eq!(fetched.len(), 1);
     // Of many questions none is lost: those that are too many at the moment are asked again.
@@ -362,7 +347,7 @@ fn a_node_looks_at_its_vault_by_itself_and_remembers_what_it_found() {
         .unwrap();
     assert!((at - f64::from(u32::try_from(found.at.0 / 1_000).unwrap())).abs() < 1.5);
     assert_eq!(seen(&cluster).as_deref(), Some("1"));
-    let findings = node("doctor", &cluster, 0, &[]).stdout;
+    let findings = node("doctor", &cluster.config_file(0), &[]).stdout;
     assert!(findings.contains("well      custody"), "{findings}");
 
     // What can't be read says nothing, and no number that looks healthy.
@@ -370,7 +355,7 @@ fn a_node_looks_at_its_vault_by_itself_and_remembers_what_it_found() {
     fs::write(&kept, b"damaged").unwrap();
     await_up(&mut cluster, 0);
     assert_eq!(metric(&cluster, 0, "chartseal_vault_"), None);
-    let findings = node("doctor", &cluster, 0, &["--json"]).json();
+    let findings = node("doctor", &cluster.config_file(0), &["--json"]).json();
     let findings = findings["findings"].as_array().unwrap();
     let custody = |it: &&Value| it["of"] == "custody" && it["health"] == "doubtful";
     assert_eq!(findings.iter().filter(custody).count(), 1);

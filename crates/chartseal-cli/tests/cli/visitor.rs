@@ -14,7 +14,7 @@ use chartseal::{
 use chartseal_cluster::Cluster;
 use chartseal_wire::DirectiveId;
 
-use crate::parts::people;
+use crate::parts::{deliver_all, people};
 use crate::redeal::scrubbed;
 use crate::service::{genesis, remote};
 
@@ -223,14 +223,7 @@ impl Visits {
     /// What has to be once all nodes run again: every record whose filing was acknowledged opens on the shares of any three
     /// custodians of four, what was revoked is closed, and no vault lacks anything.
     pub(crate) fn assert_nothing_is_lost(mut self, cluster: &Cluster) {
-        for round in 0.. {
-            let left = self.author.deliver(&mut self.network);
-            if left.as_ref().is_ok_and(|left| *left == 0) {
-                break;
-            }
-            assert!(round < AGAIN, "{left:?}");
-            thread::sleep(PAUSE);
-        }
+        deliver_all(&mut self.author, &mut self.network, AGAIN);
         self.revoke().unwrap();
         let records: Vec<RecordId> = self.filed.iter().map(|(record, _)| *record).collect();
         if let Some(mut doctor) = self.doctor.take() {

@@ -47,7 +47,7 @@ use chartseal_consensus::engine::Handle;
 use chartseal_ledger::{SignedTransaction, State};
 use chartseal_vault::{BlobId, Outboard};
 use chartseal_wire::{ActorId, OrgId, PatientId, PublicKey, Subject};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -395,22 +395,25 @@ async fn in_turn(api: &Api, answer: Response) -> Response {
     let (parts, body) = answer.into_parts();
     match axum::body::to_bytes(body, usize::MAX).await {
         Ok(bytes) => {
-            let bytes = Bytes::from_owner(InTurn { bytes, _turn: turn });
+            let bytes = Bytes::from_owner(Kept {
+                bytes,
+                _place: turn,
+            });
             Response::from_parts(parts, Body::from(bytes))
         }
         Err(_) => Failure::busy().into_response(),
     }
 }
 
-/// Bytes that have their turn until they are sent.
-struct InTurn {
-    bytes: Bytes,
-    _turn: OwnedSemaphorePermit,
+/// Bytes that have their turn, or take their room, until they are done with.
+struct Kept<B, P> {
+    bytes: B,
+    _place: P,
 }
 
-impl AsRef<[u8]> for InTurn {
+impl<B: AsRef<[u8]>, P> AsRef<[u8]> for Kept<B, P> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 

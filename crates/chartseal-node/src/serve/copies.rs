@@ -114,18 +114,11 @@ impl<'a> Copies<'a> {
         self.part(id, 0, |bytes| BlobId::of(bytes) == *id)
     }
 
-    /// The hashes of a ciphertext's groups, of which there are several.
-    pub(super) fn groups(&mut self, id: &BlobId, len: u64) -> Option<Vec<[u8; 32]>> {
-        let keeper = self.keeper;
-        self.ask(|node| {
-            let Some(ask) = signed(keeper, node, BlobAsk { id: id.0, from: 0 }) else {
-                return Ok(None);
-            };
-            let told = node.blob_groups(&ask)?;
+    /// What verifies a ciphertext of several groups in parts.
+    pub(super) fn outboard(&mut self, id: &BlobId, len: u64) -> Option<Outboard> {
+        self.of_blob(id, 0, Remote::blob_groups, |told| {
             let groups = told.chunks(32).filter_map(|hash| hash.try_into().ok());
-            let groups: Vec<[u8; 32]> = groups.collect();
-            let is_it = Outboard::new(*id, len, groups.clone()).is_some();
-            Ok(is_it.then_some(groups))
+            Outboard::new(*id, len, groups.collect())
         })
     }
 
@@ -139,13 +132,23 @@ impl<'a> Copies<'a> {
     }
 
     fn part(&mut self, id: &BlobId, from: u64, is_it: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        self.of_blob(id, from, Remote::blob, |part| is_it(&part).then_some(part))
+    }
+
+    /// Something of a ciphertext, by a question that is signed.
+    fn of_blob<T>(
+        &mut self,
+        id: &BlobId,
+        from: u64,
+        question: impl Fn(&Remote, &Signed<BlobAsk>) -> Result<Vec<u8>, ClientError>,
+        checked: impl Fn(Vec<u8>) -> Option<T>,
+    ) -> Option<T> {
         let keeper = self.keeper;
         self.ask(|node| {
             let Some(ask) = signed(keeper, node, BlobAsk { id: id.0, from }) else {
                 return Ok(None);
             };
-            let part = node.blob(&ask)?;
-            Ok(is_it(&part).then_some(part))
+            question(node, &ask).map(&checked)
         })
     }
 

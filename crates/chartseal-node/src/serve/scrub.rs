@@ -240,15 +240,12 @@ impl Scrub {
         front: &EnvelopeFront,
     ) -> Result<bool, NodeError> {
         let (id, len) = (body_of(front), front.seal.body_len());
-        let Some(groups) = copies.groups(&id, len) else {
-            return Ok(false);
-        };
-        let Some(outboard) = Outboard::new(id, len, groups.clone()) else {
+        let Some(outboard) = copies.outboard(&id, len) else {
             return Ok(false);
         };
         let outline = Outline {
             front: front.clone(),
-            groups,
+            groups: outboard.groups().to_vec(),
         };
         let header = HeaderDigest(front.header.digest().0);
         let mut there = self.uploads.mend(outline);

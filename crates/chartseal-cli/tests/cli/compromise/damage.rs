@@ -2,26 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chartseal::{Ask, Purpose};
 
 use super::visit::{CONTENT, Visit};
-use crate::support::run;
-
-/// The files below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap();
-    let each = entries.map(|entry| entry.unwrap().path());
-    let each = each.flat_map(|path| {
-        if path.is_dir() {
-            files(&path)
-        } else {
-            vec![path]
-        }
-    });
-    each.collect()
-}
+use crate::operations::{files_below, node};
+use crate::redeal::scrubbed;
 
 /// Changes a byte in each thousand. What a file begins with stays, so that it is taken for what it is.
 fn damage(file: &Path) {
@@ -52,22 +39,21 @@ fn comes_back(visit: &mut Visit) {
 fn what_is_destroyed_on_a_stolen_node_is_lost_to_nobody() {
     let mut visit = Visit::new();
     let directory = visit.cluster.config(3).directory;
-    let config = visit.cluster.config_file(3);
 
     // Its ciphertext is altered, and then it is gone.
     let remove = |file: &Path| fs::remove_file(file).unwrap();
     for destroy in [damage as fn(&Path), remove] {
         visit.cluster.kill(3);
-        let mut blobs = files(&directory.join("blobs"));
+        let mut blobs = files_below(&directory.join("blobs"));
         blobs.retain(|file| file.extension().is_some());
         assert_eq!(blobs.len(), 1);
         destroy(&blobs[0]);
         is_served(&mut visit);
         comes_back(&mut visit);
         is_served(&mut visit);
-        let ran = run(["node", "scrub", "--config", config.to_str().unwrap()]);
+        let found = scrubbed(&visit.cluster, 3);
         let whole = "1 ciphertexts; 1 mended; 0 lost";
-        assert!(ran.stdout.starts_with(whole), "{}", ran.stdout);
+        assert!(found.starts_with(whole), "{found}");
     }
 
     // A database that is altered keeps the node from starting, which says which one. Without it, it starts anew.
@@ -103,7 +89,7 @@ fn what_is_destroyed_on_a_stolen_node_is_lost_to_nobody() {
     comes_back(&mut visit);
     is_served(&mut visit);
     // What the others have comes back. Its share is nobody else's, and is missed.
-    let ran = run(["node", "scrub", "--config", config.to_str().unwrap()]);
+    let ran = node("scrub", &visit.cluster.config_file(3), &[]);
     let whole = "1 ciphertexts; 1 mended; 0 lost; 1 missing shares";
     assert!(ran.stdout.starts_with(whole), "{}", ran.stdout);
     // It takes part as before: with another one down the chain goes on, and everybody has the same.

@@ -1,6 +1,5 @@
 //! The network that is attacked, and what an attacker has of its nodes.
 
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use chartseal_vault::{
 use chartseal_wire::{Event, TxId};
 
 use crate::parts::{code, people};
-use crate::service::{copied, genesis, remote, serving};
+use crate::service::{copied, genesis, keys_of, remote, serving};
 
 pub(super) const CONTENT: &str = "HbA1c 6.1 %, of a diabetes that nobody else shall know of";
 pub(super) const REASON: &str = "follow-up, and nobody at the desk shall know";
@@ -114,8 +113,7 @@ impl Visit {
 
     /// A node's keys, as they are in its memory.
     pub(super) fn keys(&self, number: usize) -> NodeKeys {
-        let file = fs::read(&self.cluster.config(number).keys).unwrap();
-        NodeKeys::from_secret_bytes(&file).unwrap()
+        keys_of(&self.cluster, number)
     }
 
     /// The chain's first blocks, as an honest node gives them: here, all.

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, schema::Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Api;
 use super::failure::Failure;
 use super::limits::network;
 use super::room::Share;
+use super::{Api, Kept};
 
 /// How many bytes the bodies of some paths have at most.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl FromRequest<Arc<Api>> for Sent {
         let bytes = whole(request.into_body(), longest, &mut share).await?;
         Ok(Self(Bytes::from_owner(Kept {
             bytes,
-            _share: share,
+            _place: share,
         })))
     }
 }
@@ -66,18 +66,6 @@ async fn whole(body: Body, longest: usize, share: &mut Share) -> Result<Vec<u8>,
         return Err(Failure::too_long());
     }
     Ok(bytes)
-}
-
-/// Bytes that take their room until they are done with.
-struct Kept {
-    bytes: Vec<u8>,
-    _share: Share,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 /// What stands behind the question mark.
