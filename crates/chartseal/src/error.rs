@@ -129,6 +129,17 @@ pub enum Error {
         /// What the system says.
         why: io::Error,
     },
+    /// No node has the KEM key to which a patient's texts are sealed.
+    #[error("no node has the KEM key of patient {0}; the patient's app gives it to them")]
+    NoKemKey(PatientId),
+    /// No node has the KEM keys of so many custodians that the others' shares would open nothing.
+    #[error("the KEM keys of {found} custodians are known, {needed} are needed to deal a record")]
+    NoKemKeys {
+        /// Of how many custodians some node has it.
+        found: usize,
+        /// As many as open a record.
+        needed: u64,
+    },
     /// Records are read as streams one at a time.
     #[error("{0} records were asked for; as a stream, one is read at a time")]
     NotOne(usize),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{
-    Content, Deal, Dealer, Header, KemPublicKey, RecordInfo, RecordVersion, SubjectId, Suite, deal,
-    seal,
+    Content, Deal, Dealer, Header, KemKeyPair, KemPublicKey, RecordInfo, RecordVersion, SubjectId,
+    Suite, deal, seal,
 };
 use chartseal_ledger::Labels;
 use chartseal_ledger::body::{CustodianSet, RecordAdded};
@@ -288,13 +288,13 @@ impl Clinician {
             dealers.push(sealed.dealer);
         }
         let dealers: Vec<&Dealer> = dealers.iter().collect();
-        let deals = deal(&dealers, &custodians.kem_keys)?;
+        let deals = custodians.deal(&dealers)?;
         let headers = envelopes
             .iter()
             .map(|envelope| envelope.front.header.clone())
             .collect();
         let envelopes = Arc::new(envelopes);
-        let parcels = custodians.orgs.into_iter().zip(deals).map(|(to, deal)| {
+        let parcels = deals.into_iter().map(|(to, deal)| {
             let sealed = Sealed::Whole(Arc::clone(&envelopes));
             Arc::new(Parcel { to, sealed, deal })
         });
@@ -397,8 +397,9 @@ fn lacks_body(taken: &Deposited) -> bool {
 pub(crate) struct Custodians {
     pub(crate) envelope_set: chartseal_envelope::CustodianSet,
     pub(crate) ledger_set: CustodianSet,
-    pub(crate) orgs: Vec<OrgId>,
-    pub(crate) kem_keys: Vec<KemPublicKey>,
+    /// In the set's order. Of one that never showed its key to anybody there is none, and it gets no shares: it must not keep
+    /// anybody from filing.
+    keys: Vec<(OrgId, Option<KemPublicKey>)>,
 }
 
 impl Custodians {
@@ -414,19 +415,42 @@ impl Custodians {
         let envelope_set = envelope_set.ok_or(Error::Malformed("the committee"))?;
         let kems = kems.into_iter().collect::<Option<Vec<_>>>();
         let kems = kems.ok_or(Error::Malformed("the committee"))?;
-        let kem_keys = kems.iter().map(|(_, kem)| network.kem_key(kem));
-        let kem_keys = kem_keys.collect::<Result<_, _>>()?;
-        let orgs = kems.into_iter().map(|(org, _)| org).collect();
+        let keys = kems
+            .iter()
+            .map(|(org, kem)| Ok((*org, network.kem_key(kem)?)));
+        let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+        let found = keys.iter().filter(|(_, key)| key.is_some()).count();
+        let needed = committee.quorum();
+        if (found as u64) < needed {
+            return Err(Error::NoKemKeys { found, needed });
+        }
         let ledger_set = CustodianSet {
             epoch: committee.epoch(),
-            t: committee.quorum(),
+            t: needed,
             n: committee.n(),
         };
         Ok(Self {
             envelope_set,
             ledger_set,
-            orgs,
-            kem_keys,
+            keys,
         })
+    }
+
+    /// Everybody's shares, for each whose key is known.
+    pub(crate) fn deal(&self, dealers: &[&Dealer]) -> Result<Vec<(OrgId, Deal)>, Error> {
+        let to = self.keys.iter().map(|(_, key)| match key {
+            Some(key) => Ok(key.clone()),
+            // Nobody's: the secret key is gone at once, and so is the deal.
+            None => Ok(KemKeyPair::generate()?.public_key().clone()),
+        });
+        let to = to.collect::<Result<Vec<_>, Error>>()?;
+        let deals = self.keys.iter().zip(deal(dealers, &to)?);
+        let deals = deals.filter_map(|((org, key), deal)| key.is_some().then_some((*org, deal)));
+        Ok(deals.collect())
+    }
+
+    /// Whether somebody's key is not known, so that they get no shares.
+    pub(crate) fn lack_keys(&self) -> bool {
+        self.keys.iter().any(|(_, key)| key.is_none())
     }
 }

@@ -673,18 +673,17 @@ impl Network {
         }
     }
 
-    /// The KEM key to which texts for a patient, a practitioner or a custodian are sealed.
-    pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<KemPublicKey, Error> {
-        let missing = Error::Malformed("a KEM key's id");
+    /// The KEM key to which texts for a patient, a practitioner or a custodian are sealed, if some node has it.
+    pub(crate) fn kem_key(&self, id: &[u8; 32]) -> Result<Option<KemPublicKey>, Error> {
         if let Place::There(there) = &self.place {
-            return there.kem_key(id)?.ok_or(missing);
+            return there.kem_key(id);
         }
         for node in self.running() {
             if let Some(key) = node.kem_key(id)? {
-                return Ok(key);
+                return Ok(Some(key));
             }
         }
-        Err(missing)
+        Ok(None)
     }
 
     /// A sealed text, from the first running node that has it.

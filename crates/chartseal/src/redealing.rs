@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chartseal_api::{EnvelopeFront, Redeal};
 use chartseal_client::ClientError;
-use chartseal_envelope::{Dealer, deal};
+use chartseal_envelope::Dealer;
 use chartseal_ledger::{State, body};
 use chartseal_node::{NodeError, dealt_in};
 use chartseal_wire::{HeaderDigest, OrgId, RecordId, RequestId};
@@ -243,20 +243,22 @@ fn hand_out(
 ) -> Result<BTreeSet<RecordId>, Error> {
     let fronts: Vec<EnvelopeFront> = deals.iter().map(|deal| deal.front.clone()).collect();
     let dealers: Vec<&Dealer> = deals.iter().map(|deal| &deal.dealer).collect();
-    let shares = deal(&dealers, &custodians.kem_keys)?;
     let (mut acknowledgements, mut missed) = (Vec::new(), BTreeSet::new());
-    for (to, deal) in custodians.orgs.iter().zip(shares) {
+    if custodians.lack_keys() {
+        missed.extend(fronts.iter().map(EnvelopeFront::record));
+    }
+    for (to, deal) in custodians.deal(&dealers)? {
         let redeal = Redeal {
             fronts: fronts.clone(),
             deal,
         };
-        match network.redeposit(to, &redeal) {
+        match network.redeposit(&to, &redeal) {
             Some(Ok(taken)) => {
                 acknowledgements.extend(taken.acknowledgements);
                 for (record, why) in taken.refused {
                     missed.insert(record);
                     if !why.is_outdated() {
-                        done.refuse(*to, NodeError::Deposit { record, why });
+                        done.refuse(to, NodeError::Deposit { record, why });
                     }
                 }
             }
@@ -264,7 +266,7 @@ fn hand_out(
                 missed.extend(fronts.iter().map(EnvelopeFront::record));
                 match not_taken {
                     Some(Err(why)) if !matches!(why, NodeError::Stopped(_)) => {
-                        done.refuse(*to, why);
+                        done.refuse(to, why);
                     }
                     _ => {}
                 }

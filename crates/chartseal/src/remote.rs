@@ -34,7 +34,7 @@ use crate::custody::{Given, index_for};
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::reading::Expected;
-use crate::several::{Answers, GRACE, ask_in_turn, ask_within};
+use crate::several::{Answers, GRACE, ask_in_turn, ask_in_turn_until, ask_within};
 
 /// How often a part of a body is sent without anything coming of it.
 const UPLOADS_AGAIN: usize = 3;
@@ -579,22 +579,20 @@ impl There {
         self.first(move |node| node.text(&tx, &commitment))
     }
 
-    /// The first answer that is one; nothing, if no node has any.
+    /// The first answer that is one; nothing, if no node has any, of those that say so in time: what others say beside it
+    /// may be a lie.
     fn first<T: Send + 'static>(
         &self,
         ask: impl Fn(&Remote) -> Result<Option<T>, ClientError> + Send + Sync + 'static,
     ) -> Result<Option<T>, Error> {
         // Who has none gives no answer, so that the next one is asked.
-        let found = ask_in_turn(&self.nodes, self.first_asked(), GRACE, move |node| {
+        let found = ask_in_turn_until(&self.nodes, self.first_asked(), GRACE, LATE, move |node| {
             ask(node).map_err(Some)?.ok_or(None::<ClientError>)
         });
-        match found {
-            Ok((_, found)) => Ok(Some(found)),
-            Err(why) => match why.into_iter().flatten().collect::<Vec<_>>() {
-                why if why.is_empty() => Ok(None),
-                why => Err(last(why)),
-            },
-        }
+        found.map(|(_, found)| Some(found)).or_else(|why| {
+            let failed: Option<Vec<ClientError>> = why.into_iter().collect();
+            failed.map_or(Ok(None), |failed| Err(last(failed)))
+        })
     }
 
     pub(crate) fn nodes(&self) -> &[Remote] {

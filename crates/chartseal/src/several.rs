@@ -106,6 +106,17 @@ pub(crate) fn ask_in_turn<N: Clone + Send + 'static, T: Send + 'static, E: Send 
     within: Duration,
     ask: impl Fn(&N) -> Result<T, E> + Send + Sync + 'static,
 ) -> Result<Answer<T>, Vec<E>> {
+    ask_in_turn_until(nodes, first, within, Duration::MAX, ask)
+}
+
+/// As [`ask_in_turn`]; once all are asked, those that take longer than `late` are waited for no more.
+pub(crate) fn ask_in_turn_until<N: Clone + Send + 'static, T: Send + 'static, E: Send + 'static>(
+    nodes: &[N],
+    first: usize,
+    within: Duration,
+    late: Duration,
+    ask: impl Fn(&N) -> Result<T, E> + Send + Sync + 'static,
+) -> Result<Answer<T>, Vec<E>> {
     let (answered, coming) = channel();
     let ask = Arc::new(ask);
     let mut why = Vec::new();
@@ -118,7 +129,8 @@ pub(crate) fn ask_in_turn<N: Clone + Send + 'static, T: Send + 'static, E: Send 
         }
     }
     drop(answered);
-    for (place, answer) in coming {
+    let all_asked = Instant::now();
+    while let Ok((place, answer)) = coming.recv_timeout(late.saturating_sub(all_asked.elapsed())) {
         match answer {
             Ok(found) => return Ok((place, found)),
             Err(error) => why.push(error),
@@ -191,6 +203,10 @@ mod tests {
         assert_eq!(in_turn(&[Answer(1), Hang], 1), Ok((0, 1)));
         assert_eq!(in_turn(&[Fail(1), Fail(2), Fail(3)], 2), Err(vec![3, 1, 2]));
         assert_eq!(in_turn(&[], 0), Err(Vec::new()));
+        // Nobody waits for ever, if that is not wanted.
+        let within = Duration::from_millis(5);
+        let hasty = ask_in_turn_until(&[Fail(1), Hang, Fail(3)], 0, within, within, ask);
+        assert_eq!(hasty, Err(vec![1, 3]));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use chartseal_api::{EnvelopeFront, Outline};
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{
     ContentInfo, Fault, Header, OpenError, OpenedInfo, RecordOpener, RecordSealer, RecordVersion,
-    SealedStream, deal,
+    SealedStream,
 };
 use chartseal_vault::Outboard;
 use chartseal_wire::{ActorId, OrgId, RecordId, RequestId};
@@ -148,8 +148,8 @@ impl Clinician {
         let front = EnvelopeFront { header, seal };
         let (now, expires) = (network.now(), network.expiry()?);
         let anchor = plan.anchor(kit, &front, now, custodians.ledger_set);
-        let deals = deal(&[&dealer], &custodians.kem_keys)?;
-        let parcels = custodians.orgs.into_iter().zip(deals).map(|(to, deal)| {
+        let deals = custodians.deal(&[&dealer])?;
+        let parcels = deals.into_iter().map(|(to, deal)| {
             let sealed = Sealed::Uploaded(Arc::new(front.clone()));
             Arc::new(Parcel { to, sealed, deal })
         });

@@ -19,6 +19,7 @@ pub(crate) fn reason_text(
     let known = network.read(|state| state.patient(patient))?;
     let known = known.ok_or(Error::NoPatient(*patient))?;
     let key = network.kem_key(&known.kem)?;
+    let key = key.ok_or(Error::NoKemKey(*patient))?;
     seal_for(&key, domain::REASON, by.as_ref(), reason.as_bytes())
 }
 

@@ -17,9 +17,10 @@ use chartseal_api::{Deposited, MAX_PART, Outline};
 use chartseal_client::ClientError;
 use chartseal_cluster::{Cluster, Link, Links, Serves, Setting};
 use chartseal_codec::to_bytes;
+use chartseal_envelope::KemKeyPair;
 use chartseal_node::{NodeError, share_index};
 use chartseal_vault::{BlobId, GROUP};
-use chartseal_wire::HeaderDigest;
+use chartseal_wire::{Hash, HeaderDigest};
 
 use crate::faults::{make, with_disks};
 use crate::lies::{Deed, in_front_of};
@@ -424,4 +425,64 @@ fn what_a_custodian_took_and_does_not_acknowledge_is_given_to_it_again() {
     assert_eq!(people.author.deliver(&mut people.network).unwrap(), 0);
     people.assert_is_held(&cluster, VICTIM, record, b"HbA1c 6.1 %");
     cluster.down();
+}
+
+/// A custodian whose KEM key no node has, or gives, gets no share, and keeps nobody from filing and reading; nor does one that
+/// gives another key for it. Fewer keys than open a record are an error.
+#[test]
+fn a_custodian_whose_key_nobody_has_keeps_nobody_from_filing() {
+    let cluster = serving(Serves::Plain);
+    let mut people = People::of(&cluster);
+    let orgs: Vec<_> = people.network.organizations().to_vec();
+    let kems = people.network.read(|state| {
+        let kems = orgs.iter().map(|org| state.org(org).unwrap().custodian_kem);
+        kems.collect::<Vec<_>>()
+    });
+    let kems: Vec<String> = kems
+        .unwrap()
+        .into_iter()
+        .map(|it| Hash(it).to_string())
+        .collect();
+    let network = |withheld: usize| {
+        let nodes = cluster.all().into_iter().map(|number| {
+            let lines: Vec<_> = kems.iter().take(withheld).cloned().collect();
+            in_front_of(&cluster, number, move |line, _| {
+                let asked = line.strip_prefix("GET /v1/kem-keys/");
+                match asked.filter(|asked| lines.iter().any(|it| asked.starts_with(it.as_str()))) {
+                    None => Deed::Pass,
+                    Some(_) if number == 0 => Deed::Answer(200, vec![0]),
+                    Some(_) => Deed::Change(Box::new(|_| {
+                        to_bytes(KemKeyPair::generate().unwrap().public_key())
+                    })),
+                }
+            })
+        });
+        Network::follow(genesis(&cluster), nodes.collect()).unwrap()
+    };
+
+    let mut one_withheld = network(1);
+    let note = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 5.9 %");
+    let kit = people.patient.filing_kit();
+    let mut file = |network: &mut Network| people.author.file(network, &kit, &[note], |_| ());
+    let filed = file(&mut one_withheld).unwrap();
+    let header = HeaderDigest(filed[0].header.as_ref().unwrap().digest().0);
+    let held = one_withheld.read(|state| state.deposit(&header).unwrap().count());
+    assert_eq!(held.unwrap(), 3);
+    let records = [filed[0].record];
+    let ask = Ask::read(people.patient.id(), &records, Purpose::Treat);
+    let opening = people.doctor.read(&mut one_withheld, &ask).unwrap();
+    assert_eq!(opening.records[0].content(), b"HbA1c 5.9 %");
+
+    let note = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.0 %");
+    let filed = people.author.file(&mut network(2), &kit, &[note], |_| ());
+    assert!(
+        matches!(
+            filed,
+            Err(Error::NoKemKeys {
+                found: 2,
+                needed: 3
+            })
+        ),
+        "{filed:?}"
+    );
 }
