@@ -57,9 +57,52 @@ impl Decode for Fronts {
     }
 }
 
+/// Asks for sealed records of a request that was permitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopesAsk {
+    /// The records.
+    pub records: Vec<RecordId>,
+}
+
+impl Encode for EnvelopesAsk {
+    fn encode(&self, e: &mut Encoder) {
+        e.item(&self.records);
+    }
+}
+
+impl Decode for EnvelopesAsk {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            records: d.at("records").list(MAX_ENVELOPES)?,
+        })
+    }
+}
+
+/// Sealed records of those that were asked for, from the first on: as many as fit an answer, without those that the node
+/// has not or may not give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelopes {
+    /// Each names its record.
+    pub envelopes: Vec<Envelope>,
+}
+
+impl Encode for Envelopes {
+    fn encode(&self, e: &mut Encoder) {
+        e.item(&self.envelopes);
+    }
+}
+
+impl Decode for Envelopes {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            envelopes: d.at("envelopes").list(MAX_ENVELOPES)?,
+        })
+    }
+}
+
 /// The most headers and seals that are asked for at a time.
 pub const MAX_FRONTS: usize = 256;
-/// The most records of a deposit.
+/// The most records of a deposit, and that are asked for at a time.
 const MAX_ENVELOPES: usize = 512;
 /// The most releases of an answer: as many as there are indices.
 const MAX_RELEASES: usize = 64;

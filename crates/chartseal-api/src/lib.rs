@@ -23,6 +23,7 @@
 //! | `POST /v1/uploads` | [`Outline`] | [`Uploaded`]: begins an upload, or goes on with it |
 //! | `PUT /v1/uploads/{header}/{group}` | some groups of the body | [`Uploaded`] |
 //! | `POST /v1/deposits/uploaded` | [`Redeal`], of the deals that the headers name | [`Deposited`] |
+//! | `POST /v1/envelopes/{request}` | [`EnvelopesAsk`] | [`Envelopes`] |
 //! | `GET /v1/envelopes/{request}/{record}` | | an [`Envelope`] |
 //! | `GET /v1/envelopes/{request}/{record}/outline` | | an [`Outline`] |
 //! | `GET /v1/envelopes/{request}/{record}/body` | a `Range`, or nothing | the envelope's body, or that part of it |
@@ -54,7 +55,7 @@
 //! |---|---|
 //! | `envelope` | [`Envelope`], [`EnvelopeFront`]: a sealed record as it travels |
 //! | `chain` | [`Submission`], [`TxOutcome`], [`Blocks`], [`FinalBlock`] |
-//! | `custody` | [`KemKey`], [`BlobAsk`], [`FrontsAsk`], [`Fronts`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
+//! | `custody` | [`KemKey`], [`BlobAsk`], [`FrontsAsk`], [`Fronts`], [`EnvelopesAsk`], [`Envelopes`], [`Deposit`], [`Redeal`], [`Deposited`], [`ReleaseAsk`], [`Releases`] |
 //! | `event` | [`BlockEvent`], [`EntryEvents`], [`EntryDecoder`]: what comes as it happens |
 //! | `outline` | [`Outline`], [`Uploaded`]: bodies that travel in parts |
 //! | `history` | [`HistoryAsk`], [`History`], [`ExportAsk`] |
@@ -80,8 +81,8 @@ mod signed;
 
 pub use chain::{Blocks, FinalBlock, Submission, TxOutcome};
 pub use custody::{
-    BlobAsk, Deposit, Deposited, Fronts, FrontsAsk, KemKey, MAX_FRONTS, Redeal, Refused,
-    ReleaseAsk, Releases,
+    BlobAsk, Deposit, Deposited, Envelopes, EnvelopesAsk, Fronts, FrontsAsk, KemKey, MAX_FRONTS,
+    Redeal, Refused, ReleaseAsk, Releases,
 };
 pub use envelope::{Envelope, EnvelopeFront};
 pub use event::{BlockEvent, EntryDecoder, EntryEvents, EventError};

@@ -2,9 +2,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use chartseal_api::{
-    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk, Fronts, FrontsAsk,
-    History, HistoryAsk, KemKey, Outline, Redeal, ReleaseAsk, Releases, Signed, StateAsk,
-    StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
+    BlobAsk, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, Envelopes, EnvelopesAsk,
+    ExportAsk, Fronts, FrontsAsk, History, HistoryAsk, KemKey, Outline, Redeal, ReleaseAsk,
+    Releases, Signed, StateAsk, StateProof, Submission, TransactionProof, TxOutcome, Uploaded,
+    ValueProof,
 };
 use chartseal_codec::to_bytes;
 use chartseal_envelope::{Deal, KemPublicKey, Release};
@@ -113,6 +114,14 @@ questions! {
     release(ask: &ReleaseAsk, height: u64, wait: Duration) -> Vec<Release> {
         let path = format!("releases?height={height}&wait_ms={}", wait.as_millis());
         Question::post(path, to_bytes(ask)).decoded().map(|told: Releases| told.releases)
+    }
+
+    /// Sealed records of a request that was permitted, from the first on: as many as fit an answer, and none that is not
+    /// there.
+    envelopes(request: &RequestId, records: &[RecordId]) -> Vec<Envelope> {
+        let ask = EnvelopesAsk { records: records.to_vec() };
+        let asked = Question::post(format!("envelopes/{request}"), to_bytes(&ask));
+        asked.decoded().map(|told: Envelopes| told.envelopes)
     }
 
     /// The sealed record of a request that was permitted.

@@ -7,6 +7,7 @@ mod epochs;
 mod finality;
 mod gossip;
 mod handle;
+mod misconduct;
 mod recall;
 mod shared;
 mod start;

@@ -81,7 +81,7 @@ pub enum EvidenceError {
 }
 
 /// Two votes of one view for different blocks.
-const EQUIVOCATION: &str = "CS-BFT-20";
+pub(crate) const EQUIVOCATION: &str = "CS-BFT-20";
 
 impl Evidence {
     /// Checks the evidence against the committee of its epoch. `parent` is the state after the block's
@@ -124,6 +124,14 @@ impl Evidence {
                 }
                 Ok(fault(&one, validator, EQUIVOCATION))
             }
+        }
+    }
+
+    /// About how many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Refused { vote, block } => vote.len() + block.len(),
+            Self::Equivocated { one, other } => one.len() + other.len(),
         }
     }
 

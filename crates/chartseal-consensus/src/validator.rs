@@ -57,8 +57,15 @@ pub enum ValidatorError {
     Stopped(String),
 }
 
-/// How many messages of one kind a peer may send in a second, before it is slowed down.
+/// How many messages of one kind a peer may send in a second, before it is slowed down, and with it all that it sends.
 const MESSAGES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_023);
+/// How many of them at once. Of each kind as many are held for each peer, and each may have the largest message's size: so
+/// there are fewer of the kinds of which large ones are read slowly.
+const VOTES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
+const FRAMES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(255);
+const FETCHED_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
+const BLOCKS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(15);
+const RECALLS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 /// How long a stopping validator's tasks may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How far two validators' clocks may be apart when they connect.
@@ -170,17 +177,19 @@ async fn connect(
     config.allow_private_ips = true;
     config.allow_dns = false;
     config.block_duration = BLOCKED_FOR;
+    // There is one set, for good: with more there would be room for as many peers' messages again.
+    config.tracked_peer_sets = NonZeroUsize::MIN;
     let (mut network, mut oracle) = Connections::new(context.child("network"), config);
 
-    let quota = Quota::per_second(MESSAGES_PER_SECOND);
+    let quota = |at_once| Quota::per_second(MESSAGES_PER_SECOND).allow_burst(at_once);
     let channels = Channels {
-        votes: network.register(0, quota),
-        certificates: network.register(1, quota),
-        resolver: network.register(2, quota),
-        backfill: network.register(3, quota),
-        blocks: network.register(4, quota),
-        transactions: network.register(5, quota),
-        recall: network.register(6, quota),
+        votes: network.register(0, quota(VOTES_AT_ONCE)),
+        certificates: network.register(1, quota(VOTES_AT_ONCE)),
+        resolver: network.register(2, quota(FETCHED_AT_ONCE)),
+        backfill: network.register(3, quota(FETCHED_AT_ONCE)),
+        blocks: network.register(4, quota(BLOCKS_AT_ONCE)),
+        transactions: network.register(5, quota(FRAMES_AT_ONCE)),
+        recall: network.register(6, quota(RECALLS_AT_ONCE)),
     };
     let mut addresses = Vec::with_capacity(place.peers.len());
     for (key, address) in &place.peers {

@@ -73,34 +73,24 @@ pub fn releasable(
     delta_ms: u64,
 ) -> Result<Vec<Releasable>, NotReleasable> {
     let (request, now) = asked(head, request, now, delta_ms)?;
-    let judge = Judge::new(head, &request, now);
-    let (mut ready, mut withheld) = (Vec::new(), None);
-    for permit in &request.permits {
-        match judge.judge(permit) {
-            Ok(one) => ready.push(one),
-            Err(why) => withheld = withheld.or(Some(why)),
-        }
-    }
-    if ready.is_empty() {
-        return Err(withheld.unwrap_or(NotReleasable::Denied));
-    }
-    Ok(ready)
+    Judge::new(head, &request, now).judge_all(request.permits.iter())
 }
 
-/// What a custodian may release of one record of a request, as [`releasable`] has it.
+/// What a custodian may release of these records of a request, in this order, as [`releasable`] has it. Those that were not
+/// permitted are left out too.
 ///
 /// # Errors
 /// [`NotReleasable`].
-pub fn releasable_record(
+pub fn releasable_of(
     head: &Overlay,
     request: &RequestId,
-    record: &RecordId,
+    records: &[RecordId],
     now: Time,
     delta_ms: u64,
-) -> Result<Releasable, NotReleasable> {
+) -> Result<Vec<Releasable>, NotReleasable> {
     let (request, now) = asked(head, request, now, delta_ms)?;
-    let permit = request.permit(record).ok_or(NotReleasable::Denied)?;
-    Judge::new(head, &request, now).judge(permit)
+    let permits = records.iter().filter_map(|record| request.permit(record));
+    Judge::new(head, &request, now).judge_all(permits)
 }
 
 /// The request, and the time at which it is judged, if this copy of the chain is not behind.
@@ -138,6 +128,24 @@ impl<'a> Judge<'a> {
             now,
             world: LedgerWorld::new(head.state(), now, request.actor),
         }
+    }
+
+    /// Those that may be released, or why not even one.
+    fn judge_all<'p>(
+        &self,
+        permits: impl Iterator<Item = &'p Permit>,
+    ) -> Result<Vec<Releasable>, NotReleasable> {
+        let (mut ready, mut withheld) = (Vec::new(), None);
+        for permit in permits {
+            match self.judge(permit) {
+                Ok(one) => ready.push(one),
+                Err(why) => withheld = withheld.or(Some(why)),
+            }
+        }
+        if ready.is_empty() {
+            return Err(withheld.unwrap_or(NotReleasable::Denied));
+        }
+        Ok(ready)
     }
 
     fn judge(&self, permit: &Permit) -> Result<Releasable, NotReleasable> {

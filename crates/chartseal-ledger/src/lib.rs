@@ -182,7 +182,7 @@ pub use ahead::{AheadBlock, execute_ahead};
 pub use block::{Block, tx_root};
 pub use body::Body;
 pub use chartseal_wire::{Committee, Member};
-pub use custody::{NotReleasable, Releasable, releasable, releasable_record};
+pub use custody::{NotReleasable, Releasable, releasable, releasable_of};
 pub use execute::{
     BlockError, Executed, Proposed, execute, execute_on, execute_verified, propose,
     propose_verified,

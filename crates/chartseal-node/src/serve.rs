@@ -130,9 +130,15 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
     let stores = config.stores(&keys)?;
     let mut node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
+    config.check_members(node.head().state())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
     others.check_clock(&clock, &genesis)?;
+    if others.is_empty() {
+        tracing::warn!(
+            "no `service` line names another organization's: nobody tells whether this clock is ahead"
+        );
+    }
     let validator = Keys::from_seed(&seed).ok_or(ConfigError::Keys {
         file: config.keys_file(),
         why: "its validator key is no Ed25519 key".into(),
@@ -176,6 +182,8 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
         uploads,
         config.directory.clone(),
     );
+    // A node that can't be asked does not start.
+    let socket = control::bind(&config.directory)?;
     let stop = Stop::default();
     let mut control = None;
     let ended = {
@@ -201,7 +209,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
                     reload,
                     directory: directory.clone(),
                 };
-                *control = Some(control::listen(&directory, &keeper, handle, orders));
+                *control = Some(control::listen(socket, &keeper, handle, orders));
                 tracing::info!(version = env!("CARGO_PKG_VERSION"), height, "the node runs");
                 ready();
             }),
@@ -210,10 +218,8 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     };
     // Whoever is looking at the vault stops with the first file after this.
     scrub.end();
-    match control {
-        Some(Ok(listening)) => listening.end(),
-        Some(Err(error)) => return Err(error.into()),
-        None => {}
+    if let Some(listening) = control {
+        listening.end();
     }
     Ok(ended?)
 }

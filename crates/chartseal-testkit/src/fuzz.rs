@@ -107,6 +107,8 @@ targets! {
     api_transaction_proof => canonical::<chartseal_api::TransactionProof>, "a final transaction with its proof";
     api_blob_ask => canonical::<chartseal_api::Signed<chartseal_api::BlobAsk>>, "a signed question for a ciphertext";
     api_fronts_ask => canonical::<chartseal_api::Signed<chartseal_api::FrontsAsk>>, "a signed question for headers";
+    api_envelopes_ask => canonical::<chartseal_api::EnvelopesAsk>, "which sealed records are asked for";
+    api_envelopes => canonical::<chartseal_api::Envelopes>, "sealed records of a request";
     api_fronts => canonical::<chartseal_api::Fronts>, "headers and seals of records";
     api_kem_key => canonical::<chartseal_api::KemKey>, "somebody's KEM key";
     api_deposit => canonical::<chartseal_api::Deposit>, "a deposit";

@@ -20,12 +20,15 @@ use crate::filing::{Parcel, Sealed};
 use crate::network::{Network, Place};
 use crate::person::Person;
 use crate::reading::{Expected, ExpectedRecords};
-use crate::remote::{LATE, envelope_of};
+use crate::remote::{LATE, envelope_of, envelopes_of};
 use crate::several::LONG_GRACE;
 use crate::watch::Watch;
 
 /// How many groups of a body are asked for at a time: 4 MiB.
 const GROUPS_AT_ONCE: usize = MAX_PART / GROUP;
+
+/// How many sealed records are asked for at a time.
+const ENVELOPES_AT_ONCE: usize = 64;
 
 /// What a custodian gives for a request, or why it refuses.
 pub(crate) type Given = (OrgId, Result<Vec<Release>, NodeError>);
@@ -253,11 +256,22 @@ impl Network {
         };
         let fetch = |mut place: usize| {
             let share = records.iter().skip(place).step_by(nodes.len());
-            let fetched = share.filter_map(|(record, expected)| {
+            let mut left: Vec<_> = share.collect();
+            let mut fetched = BTreeMap::new();
+            while let Some(some) = left.get(..left.len().min(ENVELOPES_AT_ONCE)) {
+                let given = envelopes_of(&nodes, place, request, some);
+                if given.is_empty() {
+                    break;
+                }
+                fetched.extend(given);
+                left.retain(|(record, _)| !fetched.contains_key(*record));
+            }
+            // What one node has not, from whoever gives it.
+            fetched.extend(left.into_iter().filter_map(|(record, expected)| {
                 let envelope = envelope_of(&nodes, &mut place, request, record, expected)?;
                 Some((*record, envelope))
-            });
-            fetched.collect::<Vec<_>>()
+            }));
+            fetched
         };
         thread::scope(|scope| {
             let places = 0..nodes.len().min(records.len());

@@ -876,6 +876,31 @@ fn level(node: &Remote, height: u64) -> Result<(), ClientError> {
     Ok(())
 }
 
+/// Sealed records of a request that one node gives, beginning with the one at `first`: of these, those that are the right
+/// ones.
+pub(crate) fn envelopes_of(
+    nodes: &[Remote],
+    first: usize,
+    request: &RequestId,
+    records: &[(&RecordId, &Expected)],
+) -> Vec<(RecordId, Envelope)> {
+    let request = *request;
+    let asked: Vec<RecordId> = records.iter().map(|(record, _)| **record).collect();
+    let given = ask_in_turn(nodes, first, PART_GRACE, move |node| {
+        node.envelopes(&request, &asked)
+    });
+    let Ok((_, given)) = given else {
+        return Vec::new();
+    };
+    let right = given.into_iter().filter(|given| {
+        let of_it = records
+            .iter()
+            .find(|(record, _)| **record == given.record());
+        of_it.is_some_and(|(_, expected)| expected.is(given))
+    });
+    right.map(|given| (given.record(), given)).collect()
+}
+
 /// A sealed record of a request, from the node at `first` or one that gives the right one; `first` is then that one's place.
 pub(crate) fn envelope_of(
     nodes: &[Remote],

@@ -164,6 +164,21 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     let taken = TcpListener::bind(parsed.listen).unwrap();
     refused(&good, &["listen: ", "can't be used", "choose another port"]);
     drop(taken);
+    let both = format!("{good}\napi {}", parsed.listen);
+    refused(
+        &both,
+        &["api: ", "`listen` has the same", "choose another port"],
+    );
+
+    // A folder so far down that no socket has its name.
+    let deep = network
+        .place()
+        .join("deep".repeat(20))
+        .join("deep".repeat(20));
+    refused(
+        &line("directory", &text(&deep)),
+        &["control.sock", "shorter path"],
+    );
 
     // The directory of another node.
     let data = network.place().join("node-2").join("data");
@@ -175,9 +190,15 @@ fn a_misconfigured_node_is_refused_with_the_key_the_reason_and_the_remedy() {
     )
     .unwrap();
     refused(
-        &line("directory", &text(data)),
+        &line("directory", &text(&data)),
         &["directory: ", "another node", "own directory"],
     );
+    // One whose owner a power cut has left without a word is nobody's.
+    fs::write(data.join("owner"), "").unwrap();
+    let _taken = TcpListener::bind(parsed.listen).unwrap();
+    refused(&line("directory", &text(&data)), &["listen: "]);
+    let owner = fs::read_to_string(data.join("owner")).unwrap();
+    assert!(owner.starts_with("organization "), "{owner}");
 }
 
 #[test]

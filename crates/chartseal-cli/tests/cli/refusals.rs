@@ -32,12 +32,13 @@ const SIGNED: [&str; 6] = [
 ];
 
 /// What anybody may send: it is signed itself, or is worth nothing without what the chain says.
-const OPEN: [(&str, usize); 10] = [
+const OPEN: [(&str, usize); 11] = [
     ("/v1/transactions", SMALL),
     ("/v1/cosignatures", SMALL),
     ("/v1/kem-keys", SMALL),
     ("/v1/releases", SMALL),
     ("/v1/state", SMALL),
+    ("/v1/envelopes/{request}", SMALL),
     ("/v1/deposits", MAX_BODY),
     ("/v1/deposits/uploaded", MAX_BODY),
     ("/v1/redeals", MAX_BODY),

@@ -51,6 +51,12 @@ pub(crate) fn start<E, S, R, B>(
                     }
                     send(&mut sender, &batch);
                 },
+                () = context.sleep_until(again) => {
+                    again = context.current() + pause;
+                    let overdue = shared.core().pool.overdue(MAX_AGAIN);
+                    send(&mut sender, &overdue);
+                },
+                // After all else: the branches are looked at in their order, and peers can send without end.
                 message = receiver.recv() => {
                     let Ok((peer, bytes)) = message else {
                         return;
@@ -59,11 +65,6 @@ pub(crate) fn start<E, S, R, B>(
                         tracing::warn!(?peer, why, "peer gossips what no honest validator does");
                         let _ = blocker.block(peer);
                     }
-                },
-                () = context.sleep_until(again) => {
-                    again = context.current() + pause;
-                    let overdue = shared.core().pool.overdue(MAX_AGAIN);
-                    send(&mut sender, &overdue);
                 },
             }
         }

@@ -34,6 +34,10 @@ pub struct Status {
     pub skipped: u64,
     /// How often a validator was seen to vote twice in one view, since this one started.
     pub double_votes: u64,
+    /// How many pieces of evidence there are against others.
+    pub evidence: usize,
+    /// About how many bytes that and what may become evidence take.
+    pub misconduct_bytes: usize,
     /// How many transactions wait.
     pub pooled: usize,
     /// Their bytes.
@@ -147,6 +151,8 @@ impl Handle {
             final_view: core.final_view,
             skipped: core.skipped,
             double_votes: core.double_votes,
+            evidence: core.misconduct.evidence().len(),
+            misconduct_bytes: core.misconduct.bytes(),
             pooled: core.pool.len(),
             pooled_bytes: core.pool.bytes(),
             speculative: core.speculation.len(),
@@ -164,9 +170,10 @@ impl Handle {
             .collect()
     }
 
-    /// What it can show of others' faults, oldest first; 256 at most.
-    pub fn evidence(&self) -> Vec<Evidence> {
-        self.shared.core().evidence.iter().cloned().collect()
+    /// What it can show of others' faults, oldest first: one piece for each validator, epoch and rule, 256 at most.
+    pub fn evidence(&self) -> Vec<Arc<Evidence>> {
+        let core = self.shared.core();
+        core.misconduct.evidence().map(Arc::clone).collect()
     }
 
     /// A certificate of the block at a height, if this validator has one: many blocks are only vouched

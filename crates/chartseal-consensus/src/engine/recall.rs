@@ -183,8 +183,9 @@ impl<S: Sender<PublicKey = EngineKey>> Asking<S> {
         let _ = self.sender.send(Recipients::All, Recall::Ask.bytes(), true);
     }
 
-    pub(crate) fn take(&mut self, peer: EngineKey, answer: Answer) {
-        self.answers.insert(peer, answer);
+    /// Whether it is the first of this peer's.
+    pub(crate) fn take(&mut self, peer: EngineKey, answer: Answer) -> bool {
+        self.answers.insert(peer, answer).is_none()
     }
 
     /// What this validator has to know before it votes in a term, once a quorum has told it.

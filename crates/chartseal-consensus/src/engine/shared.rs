@@ -6,25 +6,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chartseal_ledger::{Block, Executed, Overlay, Proposed, SignedTransaction, propose_verified};
-use chartseal_wire::{Hash, PublicKey, Time, TxId};
-use commonware_consensus::Viewable as _;
+use chartseal_wire::{PublicKey, Time, TxId};
 use tokio::sync::watch;
 
-use super::Notarize;
 use super::block::EngineBlock;
 use super::epochs::Epochs;
 use super::handle::Outcome;
+use super::misconduct::Misconduct;
 use super::votes::Votes;
-use crate::evidence::{Evidence, equivocated, is_provable, refused};
 use crate::keeper::Keeper;
 use crate::pool::{Candidate, Limits, Pool, PoolError, Settled};
 use crate::refusal::Refusal;
 use crate::speculation::Speculation;
 
-/// How many outcomes, refusals and pieces of evidence are remembered.
+/// How many outcomes are remembered.
 const MAX_OUTCOMES: usize = 65_536;
-const MAX_REFUSALS: usize = 256;
-const MAX_EVIDENCE: usize = 256;
 
 /// How one validator runs.
 #[derive(Clone)]
@@ -166,15 +162,12 @@ pub(crate) struct Core {
     /// The height of the newest block that was executed here, final or not, and since when it is known.
     newest: (u64, Option<SystemTime>),
     pub(crate) pool: Pool,
-    /// Blocks that this validator refused, by the view and their leaf hash, until their proposers' votes come.
-    refused: BTreeMap<(u64, Hash), Refused>,
-    /// Votes of leaders for their own proposals, which mostly come before the proposals are judged.
-    votes: BTreeMap<(u64, Hash), Notarize>,
+    /// What can be shown of others' misconduct.
+    pub(crate) misconduct: Misconduct,
     /// Everybody's votes that may still matter.
     pub(crate) seen: Votes,
     /// How often somebody was seen to vote twice in one view.
     pub(crate) double_votes: u64,
-    pub(crate) evidence: VecDeque<Evidence>,
     /// What became of transactions, and in which order they are forgotten.
     outcomes: BTreeMap<TxId, Outcome>,
     remembered: VecDeque<TxId>,
@@ -192,13 +185,6 @@ pub(crate) struct Core {
     pub(crate) fatal: Option<String>,
 }
 
-/// A refused block.
-#[derive(Clone, Debug)]
-pub(crate) struct Refused {
-    pub(crate) block: Arc<Block>,
-    pub(crate) refusal: Refusal,
-}
-
 impl Shared {
     pub(crate) fn new(settings: Settings, keeper: Box<dyn Keeper>, epochs: Epochs) -> Self {
         let head = keeper.head();
@@ -207,11 +193,9 @@ impl Shared {
             speculation: Speculation::new(head),
             newest: (height, None),
             pool: Pool::new(settings.pool),
-            refused: BTreeMap::new(),
-            votes: BTreeMap::new(),
+            misconduct: Misconduct::default(),
             seen: Votes::of(epochs.present().map_or(0, |term| term.epoch)),
             double_votes: 0,
-            evidence: VecDeque::new(),
             outcomes: BTreeMap::new(),
             remembered: VecDeque::new(),
             view: 0,
@@ -308,8 +292,7 @@ impl Core {
     /// Views are counted anew in each epoch.
     pub(crate) fn begin_epoch(&mut self, epoch: u64) {
         self.seen = Votes::of(epoch);
-        self.refused.clear();
-        self.votes.clear();
+        self.misconduct.begin_epoch();
         (self.view, self.final_view) = (0, 0);
     }
 
@@ -317,12 +300,7 @@ impl Core {
     pub(crate) fn refuse(&mut self, view: u64, block: Arc<Block>, refusal: Refusal) {
         let count = self.refusals.entry(refusal.rule()).or_default();
         *count = count.saturating_add(1);
-        if self.refused.len() >= MAX_REFUSALS {
-            self.refused.pop_first();
-        }
-        let key = (view, block.header.leaf());
-        self.refused.insert(key, Refused { block, refusal });
-        self.match_up(key);
+        self.misconduct.refuse(view, block, refusal);
     }
 
     fn keep(&mut self, block: &EngineBlock, executed: Executed, now: SystemTime) {
@@ -338,50 +316,6 @@ impl Core {
             (*newest, *since) = (height, None);
         }
         *since.get_or_insert(now)
-    }
-
-    /// Notes a leader's verified vote for its own proposal.
-    pub(crate) fn proposed(&mut self, vote: Notarize) {
-        if self.votes.len() >= MAX_REFUSALS {
-            self.votes.pop_first();
-        }
-        let (view, leaf) = (vote.view().get(), Hash(vote.proposal.payload.0));
-        let rivals = self
-            .votes
-            .range((view, Hash::ZERO)..=(view, Hash([0xff; 32])));
-        let rival = rivals
-            .map(|(_, rival)| rival)
-            // Views count anew in each epoch, and a vote of the one before may come after its end.
-            .find(|rival| {
-                rival.proposal.round == vote.proposal.round && rival.proposal != vote.proposal
-            });
-        if let Some(evidence) = rival.map(|rival| equivocated(rival, &vote)) {
-            self.accuse(evidence);
-        }
-        self.votes.insert((view, leaf), vote);
-        self.match_up((view, leaf));
-    }
-
-    /// A refused block and its proposer's vote for it are evidence.
-    fn match_up(&mut self, key: (u64, Hash)) {
-        let (Some(known), Some(vote)) = (self.refused.get(&key), self.votes.get(&key)) else {
-            return;
-        };
-        if is_provable(&known.refusal) {
-            let evidence = refused(vote, &known.block);
-            self.accuse(evidence);
-        }
-    }
-
-    /// Keeps evidence; the oldest makes room.
-    pub(crate) fn accuse(&mut self, evidence: Evidence) {
-        if self.evidence.contains(&evidence) {
-            return;
-        }
-        if self.evidence.len() >= MAX_EVIDENCE {
-            self.evidence.pop_front();
-        }
-        self.evidence.push_back(evidence);
     }
 
     pub(crate) fn outcome(&self, id: &TxId) -> Option<&Outcome> {

@@ -121,6 +121,8 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         // Until this validator knows its votes. Then it keeps its journal while it runs.
         let mut asking = Some(asking);
         let mut ask_at = context.current();
+        // Whether there may be more to know than when it was looked at last: to look is to verify all that was answered.
+        let mut is_due = true;
         let mut asked = context.current();
         let mut silent_at = context.current() + settings.silence();
         loop {
@@ -138,10 +140,11 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     let _ = context.remove(&self.partition(over.epoch), None).await;
                 }
                 let told = match &asking {
-                    Some(asking) if term.is_member => asking.told(&term),
+                    Some(asking) if term.is_member && is_due => asking.told(&term),
                     Some(_) => None,
                     None => Some(Told::default()),
                 };
+                is_due = false;
                 if let Some(told) = told.filter(|_| term.is_member) {
                     run = self.begin(&context, &term, &mut muxes, &told).await?;
                     if run.is_some() {
@@ -165,7 +168,25 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                         return Ok(());
                     }
                     silent_at = context.current() + settings.silence();
+                    is_due = true;
                 },
+                () = sleep_until(&context, asking.is_some().then_some(ask_at)) => {
+                    ask_at = context.current() + ASKING;
+                    is_due = true;
+                    if let Some(asking) = asking.as_mut().filter(|_| term.is_member) {
+                        asking.ask();
+                    }
+                },
+                answer = next(&mut answers, asking.is_some()) => {
+                    if let (Some(asking), Some((peer, answer))) = (&mut asking, answer) {
+                        is_due |= asking.take(peer, answer);
+                    }
+                },
+                () = context.sleep_until(silent_at) => {
+                    silent_at = context.current() + settings.silence();
+                    self.ask(self.shared.epochs.others());
+                },
+                // After all else: the branches are looked at in their order, and anybody can send these without end.
                 stray = strays.recv() => {
                     let Some((epoch, (peer, _))) = stray else {
                         return Err("the channel of votes ended".into());
@@ -175,21 +196,6 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                         asked = now;
                         self.ask(vec![peer]);
                     }
-                },
-                () = sleep_until(&context, asking.is_some().then_some(ask_at)) => {
-                    ask_at = context.current() + ASKING;
-                    if let Some(asking) = asking.as_mut().filter(|_| term.is_member) {
-                        asking.ask();
-                    }
-                },
-                answer = next(&mut answers, asking.is_some()) => {
-                    if let (Some(asking), Some((peer, answer))) = (&mut asking, answer) {
-                        asking.take(peer, answer);
-                    }
-                },
-                () = context.sleep_until(silent_at) => {
-                    silent_at = context.current() + settings.silence();
-                    self.ask(self.shared.epochs.others());
                 },
             }
         }
@@ -295,7 +301,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                 automaton: inline.clone(),
                 relay: inline.clone(),
                 reporter: Reporters::from((inline, watch)),
-                track_historical_votes: false,
+                track_historical_votes: true,
                 strategy: Sequential,
                 partition: self.partition(epoch),
                 mailbox_size: MAILBOX,

@@ -28,14 +28,34 @@ impl Watch {
         Self { shared, scheme }
     }
 
-    /// A leader's vote for its own proposal says who proposed it. Reported votes are not all verified.
+    /// A leader's vote for its own proposal says who proposed it.
     fn vote(&self, vote: &Notarize) {
         if vote.signer() != leader(self.scheme.participants(), vote) {
             return;
         }
-        if rng().is_ok_and(|mut rng| vote.verify(&mut rng, &self.scheme, &Sequential)) {
-            self.shared.core().proposed(vote.clone());
+        if let Some(by) = self.whose(vote) {
+            let mut core = self.shared.core();
+            core.misconduct.proposed(by, vote.clone());
         }
+    }
+
+    /// Two votes of one validator that the engine takes for conflicting.
+    fn votes(&self, one: &Notarize, other: &Notarize) {
+        if let Some(by) = self.whose(one).filter(|by| self.whose(other) == Some(*by)) {
+            self.shared.core().misconduct.twice(by, one, other);
+        }
+    }
+
+    /// Who signed a vote, if its signature verifies: reported votes are not all verified.
+    fn whose(&self, vote: &Notarize) -> Option<PublicKey> {
+        let mut rng = rng().ok()?;
+        let is_signed = vote.verify(&mut rng, &self.scheme, &Sequential);
+        is_signed.then(|| self.key(vote.signer())).flatten()
+    }
+
+    fn key(&self, signer: Participant) -> Option<PublicKey> {
+        let key = self.scheme.participants().key(signer)?;
+        key.as_ref().try_into().ok().map(PublicKey)
     }
 
     /// A leader's vote out of a certificate: an equivocator sends each half of the validators one of its
@@ -62,8 +82,7 @@ impl Watch {
 
     /// Notes that somebody's vote came.
     fn heard(&self, signer: Participant) {
-        let key = self.scheme.participants().key(signer);
-        if let Some(key) = key.and_then(|key| key.as_ref().try_into().ok().map(PublicKey)) {
+        if let Some(key) = self.key(signer) {
             let now = self.shared.now();
             self.shared.core().heard.insert(key, now);
         }
@@ -105,8 +124,7 @@ impl Reporter for Watch {
             Activity::ConflictingNotarize(both) => {
                 self.double_vote();
                 if let Some((one, other)) = halves(&both.encode()) {
-                    self.vote(&one);
-                    self.vote(&other);
+                    self.votes(&one, &other);
                 }
             }
             Activity::ConflictingFinalize(_) | Activity::NullifyFinalize(_) => self.double_vote(),

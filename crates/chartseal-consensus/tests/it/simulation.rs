@@ -225,6 +225,22 @@ fn a_bad_proposal_is_refused_for_a_named_rule_and_its_proposer_is_shown() {
     }
 }
 
+/// A block may not be much older than the voters' clocks. Theirs is the only word for that, so it shows nobody anything.
+#[test]
+fn a_backdated_block_is_refused_and_nobody_is_accused() {
+    let report = run(&Plan {
+        clients: 1,
+        pause: 90_000,
+        phases: vec![400_000],
+        heartbeat: 70_000,
+        ..Plan::with(1, Malice::Late)
+    });
+    let rules: Vec<_> = report.refused.keys().copied().collect();
+    assert_eq!(rules, ["CS-BFT-10"], "{report:?}");
+    assert!(report.evidence.is_empty(), "{report:?}");
+    assert!(report.done[0] > 2, "{report:?}");
+}
+
 #[test]
 fn who_votes_for_two_blocks_in_one_view_is_shown() {
     let accused = (1..=10).any(|seed| {

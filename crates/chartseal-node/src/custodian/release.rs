@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::slice;
 
 use chartseal_api::{Envelope, EnvelopeFront, MAX_BODY, Outline};
 use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
-use chartseal_ledger::{Overlay, Releasable, SignedTransaction, releasable, releasable_record};
+use chartseal_ledger::{Overlay, Releasable, SignedTransaction, releasable, releasable_of};
 use chartseal_vault::{BlobStore, Outboard, ShareKey, SideKey};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
@@ -213,16 +214,34 @@ impl Node {
         if asked.is_some_and(|it| !it.permits.is_empty() && it.permit(record).is_none()) {
             return Err(NodeError::NoShare(HeaderDigest([0; 32])));
         }
-        // Of this record alone: a chart is fetched record by record.
+        let fronts = self.fronts_for(request, slice::from_ref(record))?;
+        match fronts.into_iter().next() {
+            Some((_, Some(front))) => Ok(front),
+            Some((header, None)) => Err(NodeError::NoShare(header)),
+            None => Err(NodeError::NoShare(HeaderDigest([0; 32]))),
+        }
+    }
+
+    /// The same of several records, of those that may be given: each with its header's digest, and nothing more if it is not
+    /// here.
+    pub(crate) fn fronts_for(
+        &self,
+        request: &RequestId,
+        records: &[RecordId],
+    ) -> Result<Vec<(HeaderDigest, Option<EnvelopeFront>)>, NodeError> {
+        self.check_running()?;
         let now = self.clock.now();
-        let item = releasable_record(&self.head, request, record, now, MAX_LAG_MS);
-        let item = item.map_err(|why| NodeError::NotReleasable {
+        let items = releasable_of(&self.head, request, records, now, MAX_LAG_MS);
+        let items = items.map_err(|why| NodeError::NotReleasable {
             request: *request,
             why,
         })?;
-        let gone = NodeError::NoShare(item.header);
-        let front = self.stores.side.get(&SideKey(item.header.0))?.ok_or(gone)?;
-        read_front(front.expose())
+        let front = |header: HeaderDigest| {
+            let front = self.stores.side.get(&SideKey(header.0))?;
+            let front = front.map(|front| read_front(front.expose()));
+            Ok((header, front.transpose()?))
+        };
+        items.into_iter().map(|item| front(item.header)).collect()
     }
 }
 

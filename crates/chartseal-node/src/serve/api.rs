@@ -278,6 +278,7 @@ pub(super) async fn serve(
         .routes(routes!(answers::kem_key))
         .routes(routes!(answers::text))
         .routes(routes!(answers::release))
+        .routes(routes!(answers::envelopes))
         .routes(routes!(answers::envelope))
         .routes(routes!(bodies::outline))
         .routes(routes!(bodies::body))

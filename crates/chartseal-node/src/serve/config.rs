@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use chartseal_client::{Asking, Roots};
 use chartseal_codec::from_bytes;
-use chartseal_ledger::Genesis;
+use chartseal_ledger::{Genesis, State};
 use chartseal_vault::{ObjectBlobStore, S3};
 use chartseal_wire::{ChainId, OrgId, PublicKey, Time};
 use thiserror::Error;
@@ -36,7 +37,7 @@ pub(super) const RESTORING: &str = "restoring";
 /// | `keys` | the file of the node's keys |
 /// | `directory` | the data directory, made if it is missing |
 /// | `listen` | the address at which other validators reach it |
-/// | `validator` | a line each: a member's validator key in hex, and its address |
+/// | `validator` | a line each: a genesis member's validator key in hex, and its address; one that is no member any more may be left out, and is not spoken to then |
 /// | `later` | a line each: the same of a validator that is no member at genesis: a newcomer, or a member's next key |
 /// | `api` | the address at which clients reach its service; none is served if it is not said |
 /// | `tls_certificate` | the file of its service's certificate and those up to a root's (PEM); needed if `api` is not a loopback address |
@@ -371,7 +372,8 @@ impl Config {
         text
     }
 
-    /// The genesis, which is of this network and has these validators.
+    /// The genesis, which is of this network, and of whose members these are. One that the committee lost since may be
+    /// left out: [`check_members`](Self::check_members).
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -395,9 +397,6 @@ impl Config {
         let keys: BTreeSet<_> = all().map(|peer| peer.key).collect();
         let addresses: BTreeSet<_> = all().map(|peer| peer.address).collect();
         let wrong = |why: String| Err(ConfigError::Validators { why });
-        if let Some(missing) = committee.difference(&listed).next() {
-            return wrong(format!("the member with key {missing} is not listed"));
-        }
         if let Some(stranger) = listed.difference(&committee).next() {
             let why = "is no member's at genesis; one of a later epoch has a `later` line";
             return wrong(format!("key {stranger} {why}"));
@@ -406,6 +405,26 @@ impl Config {
             return wrong("a key or an address is listed twice".into());
         }
         Ok(genesis)
+    }
+
+    /// Whether every validator of the present committee, and of the next one, has a line: a node that spoke to fewer could
+    /// hold the network up. Whom they have left behind is spoken to as long as there is a line.
+    ///
+    /// # Errors
+    /// [`ConfigError::Validators`].
+    pub fn check_members(&self, state: State<'_>) -> Result<(), ConfigError> {
+        let listed = self.validators.iter().chain(&self.later);
+        let listed: BTreeSet<_> = listed.map(|peer| peer.key).collect();
+        let present = state.committee();
+        let next = state.next_committee();
+        let next = next.iter().flat_map(|next| next.committee.members());
+        for member in present.members().iter().chain(next) {
+            if !listed.contains(&member.validator) {
+                let why = format!("the member with key {} is not listed", member.validator);
+                return Err(ConfigError::Validators { why });
+            }
+        }
+        Ok(())
     }
 
     /// The node's keys, which are those that genesis has for its organization.
@@ -514,23 +533,36 @@ impl Config {
         );
         match std::fs::read_to_string(&owner) {
             Ok(found) if found == mine => Ok(()),
+            // An earlier version wrote it in its place, and a power cut left nothing of it.
+            Ok(found) if found.is_empty() => own(&owner, &mine).map_err(failed(&owner)),
             Ok(found) => Err(ConfigError::Directory {
                 directory,
                 found: found.lines().collect::<Vec<_>>().join(", "),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::write(&owner, mine).map_err(failed(&owner))
+                own(&owner, &mine).map_err(failed(&owner))
             }
             Err(error) => Err(failed(&owner)(error)),
         }
     }
 
-    /// Whether the port is free at the moment.
+    /// Whether the port is free at the moment, and not this node's service's too.
     ///
     /// # Errors
     /// [`ConfigError::Port`].
     pub fn check_port(&self) -> Result<(), ConfigError> {
         let address = self.listen;
+        let is_same = |api: &SocketAddr| {
+            let is_any = api.ip().is_unspecified() || address.ip().is_unspecified();
+            api.port() == address.port() && (is_any || api.ip() == address.ip())
+        };
+        if let Some(api) = self.api.filter(is_same) {
+            return Err(ConfigError::Port {
+                key: "api",
+                address: api,
+                source: io::Error::new(io::ErrorKind::AddrInUse, "`listen` has the same"),
+            });
+        }
         TcpListener::bind(address)
             .map(drop)
             .map_err(|source| ConfigError::Port {
@@ -734,6 +766,15 @@ impl Draft {
             scrub_seconds: self.scrub_seconds,
         })
     }
+}
+
+/// Writes whose a directory is: whole, or not at all.
+fn own(owner: &Path, mine: &str) -> io::Result<()> {
+    let new = owner.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(mine.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&new, owner)
 }
 
 fn set<T>(place: &mut Option<T>, key: &str, value: Result<T, String>) -> Result<(), String> {

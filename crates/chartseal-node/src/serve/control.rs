@@ -305,13 +305,15 @@ impl Listening {
     }
 }
 
-/// Answers at a data directory's socket, until it is ended.
-pub(super) fn listen(
-    directory: &Path,
-    keeper: &NodeKeeper,
-    handle: Handle,
-    orders: Orders,
-) -> Result<Listening, ControlError> {
+/// A data directory's socket. Whoever asks there waits until somebody answers.
+#[derive(Debug)]
+pub(super) struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+/// Takes a data directory's socket.
+pub(super) fn bind(directory: &Path) -> Result<Socket, ControlError> {
     let socket = directory.join(SOCKET);
     let failed = |source| ControlError::Socket {
         socket: socket.clone(),
@@ -322,7 +324,26 @@ pub(super) fn listen(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    let listener = UnixListener::bind(&socket).map_err(failed)?;
+    let listener = UnixListener::bind(&socket).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidInput => failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a socket's path may have some hundred bytes only; name a data directory with a shorter path",
+        )),
+        _ => failed(source),
+    })?;
+    Ok(Socket {
+        path: socket,
+        listener,
+    })
+}
+
+/// Answers at a data directory's socket, until it is ended.
+pub(super) fn listen(
+    Socket { path, listener }: Socket,
+    keeper: &NodeKeeper,
+    handle: Handle,
+    orders: Orders,
+) -> Listening {
     let ended = Arc::new(AtomicBool::new(false));
     let asked = Arc::new(Asked {
         keeper: keeper.clone(),
@@ -350,7 +371,10 @@ pub(super) fn listen(
             });
         }
     });
-    Ok(Listening { socket, ended })
+    Listening {
+        socket: path,
+        ended,
+    }
 }
 
 /// What a node's machine may order.
@@ -446,7 +470,7 @@ impl Asked {
             view: status.view,
             skipped: status.skipped,
             waiting: status.pooled as u64,
-            evidence: self.handle.evidence().len() as u64,
+            evidence: status.evidence as u64,
             double_votes: status.double_votes,
             heard: heard
                 .map(|(key, at)| Heard {

@@ -12,6 +12,9 @@ use crate::custodian::{Deposited, bodies_there, with_body};
 use crate::error::NodeError;
 use crate::node::Node;
 
+/// Of how many records headers and seals are read while the node waits.
+const FRONTS: usize = 64;
+
 /// A node's ledger as its validator's disk. Clones share the node.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeKeeper(Arc<Mutex<Node>>);
@@ -83,6 +86,34 @@ impl NodeKeeper {
             (node.front_for(request, record)?, node.blobs())
         };
         with_body(front, blobs.as_ref())
+    }
+
+    /// The same of several records, those that are here and may be given: as many as have so many bytes in all, and the first
+    /// one at least.
+    pub(crate) fn envelopes(
+        &self,
+        request: &RequestId,
+        records: &[RecordId],
+        most: usize,
+    ) -> Result<Vec<Envelope>, NodeError> {
+        let (mut envelopes, mut bytes) = (Vec::new(), 0);
+        for some in records.chunks(FRONTS) {
+            let (fronts, blobs) = {
+                let node = self.node();
+                (node.fronts_for(request, some)?, node.blobs())
+            };
+            for front in fronts.into_iter().filter_map(|(_, front)| front) {
+                let Ok(envelope) = with_body(front, blobs.as_ref()) else {
+                    continue;
+                };
+                bytes += envelope.body.len();
+                if bytes > most && !envelopes.is_empty() {
+                    return Ok(envelopes);
+                }
+                envelopes.push(envelope);
+            }
+        }
+        Ok(envelopes)
     }
 
     /// As [`Node::destroy`].

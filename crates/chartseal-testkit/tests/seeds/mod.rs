@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use chartseal::{Class, Filing, Tag};
 use chartseal_api::{
-    BlobAsk, BlockEvent, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, ExportAsk,
-    FinalBlock, Fronts, FrontsAsk, History, HistoryAsk, KemKey, Outline, Problem, ProvedValue,
-    Redeal, Refused, ReleaseAsk, Releases, Section, Signed, StateAsk, StateProof, Submission,
-    TransactionProof, TxOutcome, Uploaded, ValueProof,
+    BlobAsk, BlockEvent, Blocks, Deposit, Deposited, Envelope, EnvelopeFront, Envelopes,
+    EnvelopesAsk, ExportAsk, FinalBlock, Fronts, FrontsAsk, History, HistoryAsk, KemKey, Outline,
+    Problem, ProvedValue, Redeal, Refused, ReleaseAsk, Releases, Section, Signed, StateAsk,
+    StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
 use chartseal_client::{Follower, Held, HeldState, HeldValues, Histories, ProvedValues};
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
@@ -689,6 +689,20 @@ fn service() -> Vec<Seed> {
         seed("api_history", "patient", &history),
         seed("api_blob_ask", "one", &blob),
         seed("api_fronts_ask", "two", &fronts),
+        seed(
+            "api_envelopes_ask",
+            "two",
+            &EnvelopesAsk {
+                records: vec![RecordId([1; 16]), RecordId([2; 16])],
+            },
+        ),
+        seed(
+            "api_envelopes",
+            "golden",
+            &Envelopes {
+                envelopes: vec![envelope.clone()],
+            },
+        ),
         seed(
             "api_fronts",
             "golden",

@@ -6,7 +6,7 @@ use chartseal_consensus::engine::{Builder, Honest};
 use chartseal_ledger::{Overlay, Proposed, SignedTransaction, propose, tx_root};
 use chartseal_wire::{Hash, PublicKey, Time};
 
-/// What validator 0 does wrong.
+/// What the first validators do wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malice {
     None,
@@ -16,6 +16,8 @@ pub enum Malice {
     OtherBody,
     /// Its blocks are earlier than their parents.
     Backwards,
+    /// Its blocks are of the time of their parents.
+    Late,
     /// Its blocks are ten minutes ahead of every clock.
     FromTheFuture,
     /// It leaves one actor's transactions out.
@@ -24,7 +26,7 @@ pub enum Malice {
     Replay,
     /// It proposes two valid blocks in one view, to one half of the validators each.
     TwoBlocks,
-    /// It sends garbage, and its own transactions over and over, on every channel.
+    /// It sends garbage on every channel.
     Flood,
     /// It is silent.
     Silent,
@@ -32,7 +34,7 @@ pub enum Malice {
 
 impl Malice {
     /// Honest runs are as frequent as four kinds of malice.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::None,
         Self::None,
         Self::None,
@@ -40,6 +42,7 @@ impl Malice {
         Self::ForgedRoot,
         Self::OtherBody,
         Self::Backwards,
+        Self::Late,
         Self::FromTheFuture,
         Self::Censor,
         Self::Replay,
@@ -88,6 +91,7 @@ impl Builder for Liar {
         candidates: &mut dyn Iterator<Item = SignedTransaction>,
     ) -> Proposed {
         let time = match self.malice {
+            Malice::Late => parent.head().time.plus_ms(1),
             Malice::FromTheFuture => time.plus_ms(600_000),
             // Where the parent's time is ahead of all clocks, an honest leader would make the same header, with its body.
             Malice::OtherBody => time.max(parent.head().time).plus_ms(7),

@@ -1,5 +1,7 @@
 //! What a seed means.
 
+use commonware_runtime::deterministic::PartialWriteMode;
+
 use super::faults::Malice;
 use super::people::VALIDATORS;
 
@@ -55,7 +57,7 @@ pub struct Plan {
     pub partitions: bool,
     /// How far each validator's clock is off, in ms.
     pub skews: Vec<i64>,
-    /// What the first validators do, if they are not honest, and how many they are.
+    /// What the first validators do, if they are not honest, and how many they are: at most *f*, but for a test of too many.
     pub malice: Malice,
     pub byzantine: usize,
     /// Whether the honest validators can't talk to each other, only to the others.
@@ -73,6 +75,9 @@ pub struct Plan {
     pub fetches: bool,
     /// Whether the committee changes three times. Then the first four of six validators are the first committee.
     pub handovers: bool,
+    /// How many of a hundred bytes that were written and not synced are on the disk after all are killed, from the beginning
+    /// of each write or any of them; none else.
+    pub torn: Option<(u64, PartialWriteMode)>,
     /// How often an idle chain makes a block, in ms. A leader's timeout is 1.6 s.
     pub heartbeat: u64,
 }
@@ -99,6 +104,7 @@ impl Plan {
             loses_votes: None,
             fetches: false,
             handovers: false,
+            torn: None,
             heartbeat: 1_000,
         }
     }
@@ -145,7 +151,7 @@ impl Plan {
             partitions: !rng.one_in(3),
             skews: Vec::new(),
             malice,
-            byzantine: usize::from(malice != Malice::None),
+            byzantine: 0,
             apart: false,
             clients: 8,
             pause: *rng.choose(&[100, 400, 2_000]),
@@ -154,6 +160,7 @@ impl Plan {
             loses_votes: None,
             fetches: false,
             handovers: false,
+            torn: None,
             heartbeat: 1_000,
         };
         // Well within the half minute of drift that the network's parameters allow.
@@ -162,6 +169,13 @@ impl Plan {
             .collect();
         plan.heartbeat = *rng.choose(&[1_000, 5_000]);
         plan.fetches = rng.one_in(2);
+        let mode = *rng.choose(&[PartialWriteMode::Prefix, PartialWriteMode::Subset]);
+        plan.torn = (!rng.one_in(3)).then(|| (rng.range(1, 101), mode));
+        if malice != Malice::None {
+            // As many as may be.
+            let most = (validators as u64 - 1) / 3;
+            plan.byzantine = usize::try_from(rng.range(1, most + 1)).unwrap();
+        }
         plan
     }
 

@@ -8,9 +8,12 @@ use chartseal_consensus::engine::{Handle, Status};
 use chartseal_consensus::simulation::start;
 use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits, verified_certificate};
 use chartseal_ledger::{Block, Genesis, execute};
+use commonware_runtime::deterministic::{FaultConfig, WriteConfig};
 use commonware_runtime::{
     Clock as _, Handle as Task, Spawner as _, Storage as _, Supervisor as _, deterministic,
 };
+
+use commonware_utils::Probability;
 
 use super::agreed::{Agreed, Kept as _};
 use super::clients::{Client, Handles, Progress, change_committees};
@@ -39,7 +42,7 @@ pub struct Report {
     /// The rules by which honest validators refused blocks.
     pub refused: BTreeMap<&'static str, u64>,
     /// What they can show of others.
-    pub evidence: Vec<Evidence>,
+    pub evidence: Vec<Arc<Evidence>>,
     /// How often honest validators saw somebody vote twice in one view.
     pub double_votes: u64,
     /// Blocks that ledgers took from others before their validators started.
@@ -68,7 +71,7 @@ struct World {
     clients: Vec<Client>,
     rng: Rng,
     refused: BTreeMap<&'static str, u64>,
-    evidence: Vec<Evidence>,
+    evidence: Vec<Arc<Evidence>>,
     double_votes: u64,
     /// Blocks that ledgers took before their validators started.
     fetched: u64,
@@ -111,6 +114,17 @@ pub fn run(plan: &Plan) -> Report {
     };
     let mut config = deterministic::Config::new().with_seed(plan.seed);
     config = config.with_start_time(UNIX_EPOCH + Duration::from_millis(START_MS + 1_000));
+    if let Some((percent, mode)) = plan.torn {
+        let faults = FaultConfig {
+            write_rate: Some(WriteConfig {
+                failure_rate: Probability::new(0, 100).unwrap(),
+                retention_rate: Probability::new(percent, 100).unwrap(),
+                mode,
+            }),
+            ..FaultConfig::default()
+        };
+        config = config.with_storage_fault_config(faults);
+    }
     let mut runner = deterministic::Runner::new(config);
     for (at, phase) in plan.phases.iter().enumerate() {
         let is_last = at + 1 == plan.phases.len();
@@ -172,11 +186,19 @@ impl World {
         }
         self.trouble(&context, &mut oracle, length, &mut up, &handles)
             .await;
-        if !is_last {
+        let report = if is_last {
+            Some(self.recover(&context, &mut oracle, &mut up, &handles).await)
+        } else {
             self.collect(&up);
-            return None;
+            None
+        };
+        // The engine has whoever votes twice, or sends what nobody may, spoken to no more, and tells nobody.
+        let honest: Vec<_> = self.plan.honest().map(links::name).collect();
+        for (by, blocked) in oracle.blocked().await.unwrap() {
+            let is_wrong = honest.contains(&by) && honest.contains(&blocked);
+            assert!(!is_wrong, "{by} blocked {blocked}, and both are honest");
         }
-        Some(self.recover(&context, &mut oracle, &mut up, &handles).await)
+        report
     }
 
     /// What befalls the network, until the phase is over.
@@ -238,6 +260,8 @@ impl World {
         }
         let healed = context.current();
         let target = self.agreed.lock().unwrap().height() + 2;
+        // Where nothing is handed in, a block takes a heartbeat.
+        let within = Duration::from_millis(RECOVERY_MS.max(3 * self.plan.heartbeat));
         let honest: Vec<usize> = self.plan.honest().collect();
         loop {
             self.step(context, up).await;
@@ -255,7 +279,7 @@ impl World {
             }
             let took = context.current().duration_since(healed).unwrap();
             assert!(
-                took <= Duration::from_millis(RECOVERY_MS),
+                took <= within,
                 "no progress: heights {heights:?} of {target}, {open} transactions open, {:?}",
                 up.iter()
                     .flatten()
@@ -329,6 +353,7 @@ impl World {
             let limits = limits();
             assert!(status.pooled <= limits.transactions && status.pooled_bytes <= limits.bytes);
             assert!(status.speculative <= 64);
+            assert!(status.evidence <= 256 && status.misconduct_bytes <= 96 << 20);
         }
     }
 
@@ -397,7 +422,8 @@ impl World {
                 Err(error) => panic!("what an honest validator shows is no evidence: {error}"),
             }
         };
-        self.evidence.iter().filter_map(check).collect()
+        let all = self.evidence.iter().map(Arc::as_ref);
+        all.filter_map(check).collect()
     }
 
     /// What honest validators refused and can show, before they are killed.

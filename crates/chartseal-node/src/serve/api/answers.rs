@@ -9,8 +9,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{
-    Blocks, Deposit, Deposited, ExportAsk, FinalBlock, History, HistoryAsk, KemKey, MAX_KEYS,
-    Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError, StateAsk, Submission, TxOutcome,
+    Blocks, Deposit, Deposited, Envelopes, EnvelopesAsk, ExportAsk, FinalBlock, History,
+    HistoryAsk, KemKey, MAX_KEYS, Redeal, Refused, ReleaseAsk, Releases, Signed, SignedError,
+    StateAsk, Submission, TxOutcome,
 };
 use chartseal_codec::{Bytes, Decode, Encode, from_bytes, hex_exact, to_bytes};
 use chartseal_consensus::PoolError;
@@ -42,6 +43,8 @@ pub(super) type Asked = State<Arc<Api>>;
 /// The most final blocks of an answer, and about how many bytes.
 const MAX_BLOCKS: u64 = 256;
 const MAX_BLOCK_BYTES: usize = 4 << 20;
+/// The most bytes of sealed records of an answer, but for its first one.
+const MAX_ENVELOPES_BYTES: usize = 4 << 20;
 /// The most bytes of the values of an answer.
 const MAX_VALUE_BYTES: usize = 16 << 20;
 /// How many blocks without a certificate of their own are waited out.
@@ -122,15 +125,22 @@ pub(super) async fn blocks(State(api): Asked, Queried(ask): Queried<From>) -> An
     // Nothing new within that time is an empty answer.
     reached(&api, ask.from, wait).await;
     work(&api, move |api| {
-        let node = api.keeper.node();
-        let head = node.head().height();
+        let head = api.keeper.node().head().height();
         let mut blocks = Vec::new();
         let mut bytes = 0;
         for height in ask.from..=head.min(ask.from.saturating_add(MAX_BLOCKS - 1)) {
-            let Some(block) = node.kept_block(height)? else {
+            // One at a time: whoever commits a block waits for the node too.
+            let (block, certificate) = {
+                let node = api.keeper.node();
+                let certificate = node.ledger().certificate(height);
+                (
+                    node.kept_block(height)?,
+                    certificate.map_err(NodeError::from)?,
+                )
+            };
+            let Some(block) = block else {
                 return Err(Failure::not_found("a block that was pruned"));
             };
-            let certificate = node.ledger().certificate(height).map_err(NodeError::from)?;
             let certificate = certificate.filter(|it| it.block == block.header.leaf());
             let block = block.bytes();
             bytes += block.len();
@@ -564,6 +574,37 @@ async fn is_next(api: &Api, height: u64, end: Instant) -> bool {
     let next = tokio::time::timeout_at(end, api.handle.wait_above(height));
     // `None`: the validator stops, and nothing becomes final any more.
     matches!(next.await, Ok(Some(_)))
+}
+
+/// Sealed records of a request that was permitted: about 4 MiB, from the first on. What is not here, or may not be given any more,
+/// is left out.
+#[utoipa::path(
+    post,
+    path = "/v1/envelopes/{request}",
+    tag = "records",
+    params(
+        ("request" = String, Path, description = "the request's id", pattern = "^[0-9a-f]{64}$"),
+    ),
+    request_body(content = Cbor, description = "`EnvelopesAsk` of chartseal-api: at most 512 records", content_type = "application/cbor"),
+    responses(
+        (status = 200, description = "`Envelopes` of chartseal-api", body = Cbor, content_type = "application/cbor"),
+        Failure,
+    ),
+)]
+pub(super) async fn envelopes(
+    State(api): Asked,
+    Named(request): Named<String>,
+    Sent(body): Sent,
+) -> Answer {
+    let request = id::<RequestId>(&request)?;
+    let EnvelopesAsk { records } = read("a question for sealed records", &body)?;
+    work(&api, move |api| {
+        let envelopes = api
+            .keeper
+            .envelopes(&request, &records, MAX_ENVELOPES_BYTES)?;
+        Ok(encoded(&Envelopes { envelopes }))
+    })
+    .await
 }
 
 /// A sealed record of a request that was permitted.

@@ -122,7 +122,7 @@ fn page(api: &Api) -> String {
     };
     let head = &status.head;
     let (pooled, speculative) = (status.pooled as u64, status.speculative as u64);
-    let evidence = api.handle.evidence().len() as u64;
+    let evidence = status.evidence as u64;
     let (connections, turned_away) = api.doors.count();
     let numbers = [
         (
