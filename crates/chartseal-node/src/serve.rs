@@ -134,11 +134,6 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
     others.check_clock(&clock, &genesis)?;
-    if others.is_empty() {
-        tracing::warn!(
-            "no `service` line names another organization's: nobody tells whether this clock is ahead"
-        );
-    }
     let validator = Keys::from_seed(&seed).ok_or(ConfigError::Keys {
         file: config.keys_file(),
         why: "its validator key is no Ed25519 key".into(),
@@ -184,6 +179,11 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     );
     // A node that can't be asked does not start.
     let socket = control::bind(&config.directory)?;
+    if services.others.is_empty() {
+        tracing::warn!(
+            "no `service` line names another organization's: nobody tells whether this clock is ahead"
+        );
+    }
     let stop = Stop::default();
     let mut control = None;
     let ended = {
