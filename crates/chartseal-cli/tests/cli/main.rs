@@ -48,6 +48,9 @@ mod evidence;
 mod faults;
 mod golden;
 mod held;
+#[allow(dead_code, reason = "the verifier's tests use all of it")]
+#[path = "../../../chartseal-audit/tests/it/fixture.rs"]
+mod fixture;
 mod hostile;
 mod import;
 mod join;
