@@ -7,19 +7,26 @@ It is a second implementation, written from formats.md and audit.md: it says wha
 says, rule for rule, and shares no code with it. It proves; it does not look for anomalies in what it proved.
 
 Exit status: 0 proved, 1 refuted, 2 can't tell, 3 misuse or unreadable. With --state, what has to be
-remembered is read from that file if it exists, and written to it after a proof.
+remembered is read from that file if it exists, and written to it after a proof. FILE.lock beside it makes
+verifiers wait for each other, this one and `chartseal audit` alike.
 
 Its Ed25519 is for public data alone: it takes no care to hide anything by its timing.
 """
 
 import argparse
 import base64
+import contextlib
 import functools
 import hashlib
 import json
 import os
 import sys
 import time
+
+try:
+    import fcntl
+except ImportError:  # No state is kept there.
+    fcntl = None
 
 MAX_U64 = 2**64 - 1
 MAX_FILE, MAX_NOTE, MAX_POLICY, MAX_STATE = 256 << 20, 64 << 10, 64 << 10, 1 << 20
@@ -1034,15 +1041,38 @@ def parse(path, read_it, data):
         raise Misuse(f"{path}: {why}") from None
 
 
-def keep(path, data):
-    """Replaces the state as a whole: a crash leaves the old one or the new one."""
+def lock(path):
+    """Waits for whoever else verifies with this state, here or by `chartseal audit`; until the file is closed.
+
+    It is a file beside the state: a state that is replaced can't be locked itself.
+    """
+    if fcntl is None:
+        raise Misuse(f"{path}: no state can be locked on this system")
     try:
-        with open(path + ".new", "wb") as file:
+        file = open(path + ".lock", "ab")
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as why:
+        raise Misuse(f"{path}.lock: {why.strerror}") from None
+    return file
+
+
+def keep(path, data):
+    """Replaces the state as a whole: a crash leaves the old one or the new one, and after this the new one."""
+    new = f"{path}.{os.getpid()}.new"
+    try:
+        with open(new, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(path + ".new", path)
+        os.replace(new, path)
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as why:
+        with contextlib.suppress(OSError):
+            os.unlink(new)
         raise Misuse(f"{path}: {why.strerror}") from None
 
 
@@ -1061,6 +1091,13 @@ def run():
     parser.add_argument("--json", action="store_true", help="the verdict as JSON")
     args = parser.parse_args()
     policy = parse(args.trust, Policy, read(args.trust, MAX_POLICY))
+    # Held until the new state is written, so that two verifiers don't overwrite each other.
+    held = lock(args.state) if args.state else contextlib.nullcontext()
+    with held:
+        return verify_file(args, policy)
+
+
+def verify_file(args, policy):
     kept = None
     if args.state and os.path.exists(args.state):
         kept = parse(args.state, parse_kept, read(args.state, MAX_STATE))

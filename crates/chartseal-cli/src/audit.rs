@@ -29,6 +29,7 @@ use crate::args::{Audit, AuditTrust, AuditVerify};
 use crate::exit::Exit;
 use crate::failure::{Failure, read_file, read_text};
 use crate::ledger;
+use crate::records::output::sync_folder_of;
 use crate::text::print_json;
 
 /// The longest export, policy and kept state that are read, in bytes.
@@ -218,14 +219,15 @@ fn read_state(state: &Path) -> Result<Option<Kept>, Failure> {
         .map_err(|why| Failure::bad(state, format!("not a kept state ({why}); restore it")))
 }
 
-/// Replaces the state as a whole: a crash leaves the old one or the new one.
+/// Replaces the state as a whole: a crash leaves the old one or the new one, and after this the new one.
 fn write_state(state: &Path, kept: &Kept) -> Result<(), Failure> {
     let fresh = beside(state, ".new");
     let write = || -> io::Result<()> {
         let mut file = File::create(&fresh)?;
         file.write_all(&kept.to_bytes())?;
         file.sync_all()?;
-        fs::rename(&fresh, state)
+        fs::rename(&fresh, state)?;
+        sync_folder_of(state)
     };
     write().map_err(|error| Failure::bad(state, format!("cannot keep the state: {error}")))
 }

@@ -12,7 +12,7 @@
 use chartseal_codec::{from_bytes, from_hex, to_hex};
 use chartseal_consensus::{CertificateError, verified_certificate};
 use chartseal_ledger::store::{Imported, LedgerStore as _};
-use chartseal_ledger::{Committee, Genesis};
+use chartseal_ledger::{Committee, Genesis, State};
 use chartseal_wire::{BlockHeader, Certificate};
 use thiserror::Error;
 
@@ -187,22 +187,35 @@ impl Vouchers {
             return Err(VoucherError::OtherChain);
         }
         let state = snapshot.reloaded.overlay.state();
+        let ends = headers.windows(2).filter_map(|pair| match pair {
+            [last, next] if next.epoch != last.epoch => Some(last),
+            _ => None,
+        });
+        self.check_epochs(genesis, &state, ends).map(drop)
+    }
+
+    /// The same for whoever has the chain in another form: `ends` are the last headers of the epochs that are over, in
+    /// order, and `state` is that after the vouchers' header. Gives the committee that certified this header.
+    ///
+    /// # Errors
+    /// [`VoucherError`].
+    pub fn check_epochs<'a>(
+        &self,
+        genesis: &Genesis,
+        state: &State<'_>,
+        ends: impl IntoIterator<Item = &'a BlockHeader>,
+    ) -> Result<Committee, VoucherError> {
         let mut committee = genesis.committee().clone();
-        for pair in headers.windows(2) {
-            let [last, next] = pair else {
-                continue;
-            };
-            if next.epoch == last.epoch {
-                continue;
-            }
+        for last in ends {
             self.check_block(last, &committee)?;
-            let epoch = next.epoch;
+            let epoch = last.epoch.saturating_add(1);
             let named = state.committee_of(epoch);
             committee = named
                 .filter(|named| named.hash() == last.next_committee)
                 .ok_or(VoucherError::Committee { epoch })?;
         }
-        self.check_block(&self.header, &committee)
+        self.check_block(&self.header, &committee)?;
+        Ok(committee)
     }
 
     fn check_block(&self, header: &BlockHeader, committee: &Committee) -> Result<(), VoucherError> {

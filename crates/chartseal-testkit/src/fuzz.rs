@@ -7,14 +7,16 @@
 //! `fuzz/fuzz_targets/NAME.rs` calls the function of that name; `fuzz/seeds/NAME/` has inputs to start from, and
 //! this crate's tests replay those and mutations of them.
 
+mod audit;
 mod consent;
+mod tiles;
 
 use std::convert::Infallible;
 use std::io::{Cursor, Read as _};
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
-use chartseal_audit::{Equivocation, Kept, Options, Rule, TrustPolicy, Verdict, verify};
+use chartseal_audit::{Kept, TrustPolicy};
 use chartseal_client::{Follower, Held, HeldState, Light};
 use chartseal_codec::{
     Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
@@ -31,8 +33,6 @@ use chartseal_wire::history::EntryView;
 use chartseal_wire::{Entry, Export};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-use crate::python::Python;
 
 /// A fuzz target: whether these bytes were accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -63,6 +63,8 @@ targets! {
     wire_checkpoint => text(chartseal_wire::Checkpoint::parse), "a checkpoint";
     wire_proof_file => text(chartseal_wire::ProofFile::parse), "a proof file";
     wire_verifier_key => text(chartseal_wire::VerifierKey::parse), "a verifier key";
+    tiles_bundle => tiles::bundle, "a bundle of a log's entries, under the checkpoint that its entries give";
+    tiles_hashes => tiles::hashes, "a log's tile of hashes, under the checkpoint that its hashes give";
     tiles_path => text(str::parse::<chartseal_tiles::Tile>), "the path of a log's tile";
     tiles_add_checkpoint => text(|text| chartseal_tiles::AddCheckpoint::parse(text.as_bytes())), "what a log asks a witness";
     policy_terms => canonical::<chartseal_policy::Terms>, "a directive's terms";
@@ -136,9 +138,9 @@ targets! {
     node_vouchers => text(chartseal_node::Vouchers::parse), "a snapshot's vouchers";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";
-    audit_equivocation => equivocation, "evidence of two histories, and verifies it";
-    audit_verify => audit, "an export file, and verifies it";
-    audit_differential => differential, "an export file, and verifies it in Python too, with the same verdict";
+    audit_equivocation => audit::equivocation, "evidence of two histories, and verifies it";
+    audit_verify => audit::export, "an export file, and verifies it";
+    audit_differential => audit::differential, "an export file, and verifies it in Python too, with the same verdict";
     app_filing => canonical::<chartseal::Filing>, "what a record was filed under";
     app_invitation => canonical::<chartseal::Invitation>, "what a grantee is told";
     fhir_bundle => bundle, "a FHIR bundle";
@@ -302,7 +304,7 @@ fn held(input: &[u8]) -> bool {
     match from_bytes::<Held>(input).map(|held| held.state) {
         Ok(HeldState::Followed(chain)) => from_bytes::<chartseal_ledger::Genesis>(GENESIS)
             .is_ok_and(|genesis| Follower::from_held(&genesis, &chain).is_ok()),
-        Ok(HeldState::Asked(values)) => TrustPolicy::parse(TRUST)
+        Ok(HeldState::Asked(values)) => TrustPolicy::parse(audit::TRUST)
             .is_ok_and(|policy| values.judged(&mut Light::new(policy)).is_ok()),
         Err(_) => false,
     }
@@ -489,69 +491,6 @@ fn trust_policy(input: &[u8]) -> bool {
         );
         true
     })
-}
-
-/// The policies under which `fuzz/seeds/audit_verify` is verified: of witnesses, and of a committee.
-const TRUST: &str = include_str!("../../../fuzz/seeds/audit_policy/trust.policy");
-const COMMITTEE: &str = include_str!("../../../fuzz/seeds/audit_policy/committee.policy");
-
-fn audit(input: &[u8]) -> bool {
-    let is_proved = |policy| {
-        let policy = TrustPolicy::parse(policy);
-        let (Ok(file), Ok(policy)) = (std::str::from_utf8(input), policy) else {
-            return false;
-        };
-        matches!(
-            verify(file, &policy, None, &Options::default()),
-            Verdict::Proved(_)
-        )
-    };
-    // Both, whatever the first one says.
-    [TRUST, COMMITTEE].map(is_proved).contains(&true)
-}
-
-fn equivocation(input: &[u8]) -> bool {
-    let Ok(evidence) = from_bytes::<Equivocation>(input) else {
-        return false;
-    };
-    let is_evidence =
-        TrustPolicy::parse(TRUST).is_ok_and(|policy| evidence.verify(&policy).is_ok());
-    same(input, &to_bytes(&evidence)) && is_evidence
-}
-
-fn differential(input: &[u8]) -> bool {
-    let is_proved = |policy| differential_under(input, policy);
-    [TRUST, COMMITTEE].map(is_proved).contains(&true)
-}
-
-/// Where there is no Python, nothing is compared.
-fn differential_under(input: &[u8], trust: &str) -> bool {
-    static PYTHON: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
-    let Ok(policy) = TrustPolicy::parse(trust) else {
-        return false;
-    };
-    let ours = match std::str::from_utf8(input) {
-        Err(_) => format!("refuted {}", Rule::File),
-        Ok(file) => match verify(file, &policy, None, &Options::default()) {
-            Verdict::Proved(report) => {
-                let kept = to_hex(&report.kept.to_bytes());
-                format!("proved {} {kept}", report.fresh_as_of.0)
-            }
-            Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),
-            Verdict::CannotTell(doubt) => format!("cannot_tell {}", doubt.code()),
-        },
-    };
-    if let Some(python) = PYTHON.get_or_init(|| Python::start().map(Mutex::new)) {
-        let request = format!(
-            "export {} {} - - -",
-            to_hex(input),
-            to_hex(trust.as_bytes())
-        );
-        let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-        let theirs = python.ask(&request).unwrap_or_else(|why| why.to_string());
-        assert!(ours == theirs, "we say {ours}, Python says {theirs}");
-    }
-    ours.starts_with("proved")
 }
 
 fn bundle(input: &[u8]) -> bool {

@@ -1,8 +1,36 @@
 //! The second verifier, `docs/verify_export.py`, as a process that answers.
 
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// The verifier.
+pub fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify_export.py")
+}
+
+/// The command as it is documented, not started yet, with these arguments; `None` where there is no `python3`. The test
+/// then says that it did not run.
+///
+/// # Panics
+/// If `CHARTSEAL_DATA_REQUIRED` is `1`, as in CI, and there is none.
+pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Option<Command> {
+    let version = Command::new("python3").arg("--version").output();
+    if !version.is_ok_and(|ran| ran.status.success()) {
+        return missing();
+    }
+    let mut command = Command::new("python3");
+    command.arg(script()).args(args);
+    Some(command)
+}
+
+fn missing<T>() -> Option<T> {
+    let required = std::env::var_os("CHARTSEAL_DATA_REQUIRED").is_some_and(|set| set == "1");
+    assert!(!required, "no python3, and CHARTSEAL_DATA_REQUIRED is 1");
+    eprintln!("did not run: no python3");
+    None
+}
 
 /// A running verifier in Python.
 #[derive(Debug)]
@@ -18,9 +46,8 @@ impl Python {
     /// # Panics
     /// If `CHARTSEAL_DATA_REQUIRED` is `1`, as in CI, and there is none.
     pub fn start() -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verify_export.py");
         let mut command = Command::new("python3");
-        command.arg(script).arg("--batch");
+        command.arg(script()).arg("--batch");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let started = command.spawn().ok().and_then(|mut process| {
             let (requests, answers) = (process.stdin.take()?, process.stdout.take()?);
@@ -30,13 +57,7 @@ impl Python {
                 answers: BufReader::new(answers),
             })
         });
-        if started.is_none() {
-            let required =
-                std::env::var_os("CHARTSEAL_DATA_REQUIRED").is_some_and(|set| set == "1");
-            assert!(!required, "no python3, and CHARTSEAL_DATA_REQUIRED is 1");
-            eprintln!("did not run: no python3");
-        }
-        started
+        started.or_else(missing)
     }
 
     /// The answer to one request, as the script's `batch` documents them.

@@ -1,5 +1,5 @@
 //! Other people's programs that tests talk to, each in a folder of its own under the target folder: HPKE for the
-//! envelope, a tester of HTTP services by their OpenAPI description, and a server that speaks S3.
+//! envelope, a tester of HTTP services by their OpenAPI description, a server that speaks S3, and a cosigner.
 
 use std::fs;
 use std::path::Path;
@@ -23,11 +23,29 @@ struct Peer {
     install: &'static [&'static [&'static str]],
 }
 
+const VENV: &[&str] = &["python3", "-m", "venv", "--clear", "venv"];
 const HPKE: &str = "crates/chartseal-envelope/tests/interop";
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     Peer::in_python(HPKE, "interop"),
     Peer::in_python("crates/chartseal-cli/tests/contract", "contract"),
     Peer::in_python("crates/chartseal-vault/tests/s3", "s3"),
+    Peer {
+        install: &[
+            VENV,
+            &[
+                "venv/bin/python",
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                // It says that it needs Python 3.12; what the test calls of it runs on 3.11 too.
+                "--ignore-requires-python",
+                "-r",
+                "requirements.txt",
+            ],
+        ],
+        ..Peer::in_python("crates/chartseal-tiles/tests/cosign", "cosign")
+    },
     Peer {
         scripts: HPKE,
         folder: "interop",
@@ -66,7 +84,7 @@ impl Peer {
             tools: &[("python3", &[]), ("python3", &["-m", "ensurepip"])],
             packages: &["python3", "python3-venv"],
             install: &[
-                &["python3", "-m", "venv", "--clear", "venv"],
+                VENV,
                 &[
                     "venv/bin/python",
                     "-m",

@@ -398,7 +398,12 @@ pub(crate) fn committee(epoch: u64) -> Committee {
 
 /// The key of member `n` in an epoch.
 pub(crate) fn validator(epoch: u64, n: u8) -> SigningKey {
-    SigningKey::from_bytes(&[0x90 + 8 * u8::try_from(epoch).unwrap() + n; 32])
+    let (round, place) = (epoch / 13, u8::try_from(epoch % 13).unwrap());
+    let mut seed = [0x90 + 8 * place + n; 32];
+    if round > 0 {
+        seed[..8].copy_from_slice(&round.to_be_bytes());
+    }
+    SigningKey::from_bytes(&seed)
 }
 
 /// A header's certificate by these of its committee's validators, counted by their keys from 0.

@@ -14,6 +14,7 @@ mod forgery;
 mod header;
 mod kept;
 mod mutate;
+mod newcomers;
 mod policy;
 mod proof;
 mod python;

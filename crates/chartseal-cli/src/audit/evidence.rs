@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chartseal_audit::{Contradiction, Equivocated, Equivocation, NoEquivocation, TrustPolicy};
 use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_wire::note::MAX_NOTE;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -14,8 +15,9 @@ use crate::failure::{Failure, read_file, read_text};
 use crate::records::output::Output;
 use crate::text::print_json;
 
-/// The longest file of evidence that is read, in bytes: two notes with a header each.
-const MAX_EVIDENCE: u64 = 256 << 10;
+/// The longest file of evidence that is read, in bytes: two statements of a note and, above it, at most 4 MiB for the
+/// header, its proof and its certificate with the handovers before it; and what frames them.
+const MAX_EVIDENCE: u64 = 2 * (MAX_NOTE as u64 + (4 << 20)) + 64;
 
 /// `audit evidence …`.
 #[derive(Debug, Subcommand)]
@@ -83,8 +85,12 @@ fn make(args: &EvidenceMake) -> Result<Exit, Failure> {
     })?;
     let verdict = evidence.verify(&policy);
     if verdict.is_ok() {
+        let bytes = to_bytes(&evidence);
+        // Nobody could check what is longer than a statement may be.
+        let read: Result<Equivocation, _> = from_bytes(&bytes);
+        read.map_err(|why| Failure::new(format!("no evidence that can be passed on: {why}")))?;
         let mut out = Output::public(&args.out)?;
-        out.write_all(&to_bytes(&evidence))?;
+        out.write_all(&bytes)?;
         out.finish_new()?;
     }
     say(&verdict, &args.common)

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use chartseal_ledger::store::{self, Counts, Damage, LedgerStore, ReplayError, Table};
-use chartseal_ledger::{BlockError, Executed, Genesis};
-use chartseal_node::RedbLedger;
+use chartseal_ledger::{BlockError, Committee, Executed, Genesis, Overlay};
+use chartseal_node::{RedbLedger, VoucherError, Vouchers};
 use chartseal_wire::BlockHeader;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -32,8 +33,17 @@ enum Verdict {
 struct Proved {
     head: BlockHeader,
     counts: Counts,
-    /// The block that a quorum was seen to have signed.
+    certified: Certified,
+    /// The block that an export's quorum was seen to have signed.
     signed: Option<u64>,
+}
+
+/// Whether the committees, from the genesis's on, certified the newest block.
+enum Certified {
+    /// The last of them did, after so many changes.
+    By(Committee, usize),
+    /// The certificate of this block is not here: it, or the last one of an epoch.
+    Missing(u64),
 }
 
 /// Where the store is not what the chain makes.
@@ -74,6 +84,17 @@ pub fn run(args: &Verify) -> Result<Exit, Failure> {
         && let Err(other) = signed(args, &store, proved)?
     {
         verdict = other;
+    }
+    // Anybody can go on from a public genesis by themselves; the genesis itself needs no vouching.
+    if let Verdict::Proved(proved) = &verdict
+        && proved.head.height > 0
+        && let (Certified::Missing(height), None) = (&proved.certified, proved.signed)
+    {
+        verdict = Verdict::CannotTell(format!(
+            "the blocks make what is stored, but nobody vouches for the newest one: there is no \
+             certificate of block {height}; name an export that the network's quorum signed \
+             (--proof), or run the node until another block is final"
+        ));
     }
     if args.read.json {
         print_json(&document(&verdict))?;
@@ -188,8 +209,14 @@ fn replay(
         }
     };
     note(&genesis.executed());
+    // The last header of each epoch that is over.
+    let (mut last, mut ends) = (genesis.header(), Vec::new());
     let replayed = store::replay(store, &genesis.overlay(), head.height, |block, executed| {
         note(executed);
+        let before = mem::replace(&mut last, block.header.clone());
+        if before.epoch != last.epoch {
+            ends.push(before);
+        }
         bar.set_position(block.header.height);
     });
     bar.finish_and_clear();
@@ -197,23 +224,30 @@ fn replay(
         Ok(overlay) if overlay.head() == &head => {
             let entries: u64 = lengths.values().sum();
             if (lengths.len() as u64, entries) == (counts.histories, counts.entries) {
-                return Ok(Verdict::Proved(Box::new(Proved {
-                    head,
-                    counts,
-                    signed: None,
-                })));
-            }
-            let found = format!(
-                "there are {} entries in {} histories, and the blocks make {entries} in {}",
-                counts.entries,
-                counts.histories,
-                lengths.len()
-            );
-            Fault {
-                rule: "CS-STO-16",
-                table: Table::Histories.to_string(),
-                height: None,
-                found,
+                match certified(dir, store, genesis, &overlay, &ends)? {
+                    Ok(certified) => {
+                        return Ok(Verdict::Proved(Box::new(Proved {
+                            head,
+                            counts,
+                            certified,
+                            signed: None,
+                        })));
+                    }
+                    Err(fault) => fault,
+                }
+            } else {
+                let found = format!(
+                    "there are {} entries in {} histories, and the blocks make {entries} in {}",
+                    counts.entries,
+                    counts.histories,
+                    lengths.len()
+                );
+                Fault {
+                    rule: "CS-STO-16",
+                    table: Table::Histories.to_string(),
+                    height: None,
+                    found,
+                }
             }
         }
         Ok(_) => Damage::BadHeader {
@@ -234,6 +268,39 @@ fn replay(
         Err(error) => return Err(Failure::bad(dir, error)),
     };
     Ok(Verdict::Refuted(vec![fault]))
+}
+
+/// Whether the committees of the epochs that are over, and that of the newest block, certified it.
+fn certified(
+    dir: &Path,
+    store: &RedbLedger,
+    genesis: &Genesis,
+    overlay: &Overlay,
+    ends: &[BlockHeader],
+) -> Result<Result<Certified, Fault>, Failure> {
+    let certificates = store.certificates();
+    let certificates = certificates.map_err(|error| Failure::bad(dir, chain::unopened(&error)))?;
+    let vouchers = Vouchers {
+        header: overlay.head().clone(),
+        certificates,
+    };
+    let wrong = match vouchers.check_epochs(genesis, &overlay.state(), ends) {
+        Ok(committee) => return Ok(Ok(Certified::By(committee, ends.len()))),
+        Err(VoucherError::Uncertified { height }) => return Ok(Ok(Certified::Missing(height))),
+        Err(wrong) => wrong,
+    };
+    let height = match &wrong {
+        VoucherError::Certificate { height, .. } | VoucherError::OtherBlock { height } => {
+            Some(*height)
+        }
+        _ => None,
+    };
+    Ok(Err(Fault {
+        rule: wrong.rule(),
+        table: "certificates".into(),
+        height,
+        found: wrong.to_string(),
+    }))
 }
 
 /// What the chain starts from: the file that is named, or the one that a network leaves.
@@ -282,6 +349,15 @@ fn document(verdict: &Verdict) -> Value {
             "transactions": proved.counts.transactions,
             "histories": proved.counts.histories,
             "entries": proved.counts.entries,
+            "certified": match &proved.certified {
+                Certified::By(committee, _) => json!({
+                    "epoch": committee.epoch(),
+                    "needed": committee.quorum(),
+                    "of": committee.n(),
+                }),
+                Certified::Missing(_) => Value::Null,
+            },
+            "signed": proved.signed,
             "assumptions": proved.assumptions(),
         }),
         Verdict::Refuted(faults) => json!({
@@ -301,18 +377,36 @@ fn document(verdict: &Verdict) -> Value {
 }
 
 impl Proved {
-    fn assumptions(&self) -> [String; 2] {
+    fn assumptions(&self) -> Vec<String> {
         let genesis = "The genesis is the network's own: its chain id is the one above.";
-        let others = match self.signed {
-            None => "That the other nodes have the same newest block is in no ledger: compare its \
-                     head with theirs, or name an export that their quorum signed (--proof)."
-                .into(),
-            Some(height) => format!(
+        let mut all = vec![genesis.into()];
+        if let Certified::By(committee, changes) = &self.certified {
+            let (epoch, n, f) = (committee.epoch(), committee.n(), committee.f());
+            all.push(format!(
+                "At most {f} of the {n} validators of epoch {epoch} are corrupt."
+            ));
+            if *changes > 0 {
+                all.push(format!(
+                    "So it was in each of the {changes} epochs before, and those validators' keys \
+                     have not leaked since: compare the head with other nodes', or name an export \
+                     that a quorum signed (--proof)."
+                ));
+            }
+        }
+        if let Some(height) = self.signed {
+            all.push(format!(
                 "The policy is the network's own. Its quorum signed block {height}; what that \
                  rests on, `chartseal audit verify` of the export says."
-            ),
-        };
-        [genesis.into(), others]
+            ));
+            let newest = self.head.height;
+            if matches!(self.certified, Certified::Missing(_)) && height < newest {
+                all.push(format!(
+                    "Nobody vouches for the blocks above {height}, up to {newest}: the newest one's \
+                     certificate is not here."
+                ));
+            }
+        }
+        all
     }
 }
 
@@ -345,6 +439,15 @@ fn print(verdict: &Verdict) -> io::Result<()> {
                 counts.state
             );
             line(out, "compared", &compared)?;
+            if let Certified::By(committee, changes) = &proved.certified {
+                let (epoch, n, quorum) = (committee.epoch(), committee.n(), committee.quorum());
+                let certified = format!(
+                    "block {} by {quorum} or more of the {n} validators of epoch {epoch}, \
+                     {changes} changes after the genesis's",
+                    head.height
+                );
+                line(out, "certified", &certified)?;
+            }
             writeln!(out, "This rests on:")?;
             for line in proved.assumptions() {
                 writeln!(out, "  - {}", wrap(&line, 76, "    "))?;

@@ -1,6 +1,6 @@
 //! Files that are whole, or not there.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -32,15 +32,11 @@ impl Output {
         if is_stdio(path) {
             return Ok(Self::Stdout(io::stdout()));
         }
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
         let mut builder = Builder::new();
         builder
             .prefix(".chartseal-")
             .permissions(Permissions::from_mode(mode));
-        let file = builder.tempfile_in(folder);
+        let file = builder.tempfile_in(folder_of(path));
         let file = file.map_err(|error| cannot_write(path, &error))?;
         Ok(Self::File(file, path.into()))
     }
@@ -68,7 +64,7 @@ impl Output {
             file.persist(&path)
         };
         named.map_err(|error| cannot_write(&path, &error.error))?;
-        Ok(())
+        sync_folder_of(&path).map_err(|error| cannot_write(&path, &error))
     }
 }
 
@@ -93,6 +89,18 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut out = Output::public(path)?;
     out.write_all(bytes)?;
     out.finish()
+}
+
+/// Makes a file's new name durable: without this a power cut can bring back the file that it replaced, or none.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// A folder, made if it is missing.

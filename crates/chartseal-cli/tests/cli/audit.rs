@@ -290,3 +290,43 @@ fn verifiers_at_once_do_not_undo_each_other() {
     assert_eq!(verify_newer(&with_other).code, 0);
     assert_eq!(fs::read(&other).unwrap(), whole);
 }
+
+#[test]
+fn what_is_kept_and_written_outlasts_a_power_cut() {
+    let (folder, policy) = (tempfile::tempdir().unwrap(), vector("trust.policy"));
+    let (trace, visit) = (folder.path().join("trace"), vector("visit.tlog-proof"));
+    // What a run syncs and renames, in order.
+    let traced = |verb: &str, option: &str, to: &Path| {
+        let mut strace = std::process::Command::new("strace");
+        strace.args([
+            "-f",
+            "-y",
+            "-e",
+            "trace=fsync,fdatasync,rename,renameat,renameat2",
+        ]);
+        strace
+            .arg("-o")
+            .arg(&trace)
+            .arg(env!("CARGO_BIN_EXE_chartseal"));
+        strace
+            .args(["audit", verb])
+            .arg(&visit)
+            .arg("--trust")
+            .arg(&policy);
+        let ran = strace.arg(option).arg(to).output().ok()?;
+        let calls = fs::read_to_string(&trace).ok()?;
+        ran.status.success().then_some(calls)
+    };
+    for (verb, option, name) in [("verify", "--state", "state"), ("report", "--out", "page")] {
+        let to = folder.path().join(name);
+        let Some(calls) = traced(verb, option, &to) else {
+            return eprintln!("did not run: no strace, or it may not trace");
+        };
+        let renamed = calls.lines().position(|line| line.contains("rename"));
+        let of_folder = format!("<{}>)", folder.path().display());
+        let synced = calls
+            .lines()
+            .position(|line| line.contains("fsync(") && line.contains(&of_folder));
+        assert!(renamed.is_some() && renamed < synced, "{verb}: {calls}");
+    }
+}

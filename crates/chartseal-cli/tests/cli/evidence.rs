@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::fixture::{DOCTOR, NOTE, Network, REVIEWER, added, subject};
 use crate::schema;
 use crate::support::{Ran, run};
 
@@ -114,4 +115,41 @@ fn honest_exports_and_strangers_files_are_no_evidence() {
     ]);
     assert_eq!(ran.code, 2, "{} {}", ran.stdout, ran.stderr);
     assert_eq!(valid(&ran)["verdict"], "cannot_tell");
+}
+
+#[test]
+fn evidence_of_a_chain_with_many_committees_is_checked_too() {
+    let (mut one, mut other) = (Network::certified(150), Network::certified(150));
+    one.event(subject(), DOCTOR, added(NOTE));
+    other.event(subject(), REVIEWER, added(NOTE));
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (trust, out) = (path("trust.policy"), path("evidence"));
+    fs::write(&trust, one.committee_policy(0)).unwrap();
+    let export = |name: &str, net: &Network| {
+        let mut parts = net.certified_export();
+        // For so many handovers a witness vouches.
+        parts.cosigners = vec![0];
+        fs::write(path(name), parts.text()).unwrap();
+        path(name)
+    };
+    let (one, other) = (export("one", &one), export("other", &other));
+    let ran = run([
+        "audit", "evidence", "make", &one, &other, "--trust", &trust, "--out", &out,
+    ]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let bytes = fs::metadata(&out).unwrap().len();
+    assert!(bytes > 256 << 10, "{bytes}");
+    let ran = run([
+        "audit", "evidence", "check", &out, "--trust", &trust, "--json",
+    ]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let proved = valid(&ran);
+    assert_eq!(proved["contradiction"]["of"], "block");
+    assert_eq!(proved["both"][0], "v1");
+
+    // The cap is there all the same.
+    fs::write(&out, vec![0; 9 << 20]).unwrap();
+    let ran = run(["audit", "evidence", "check", &out, "--trust", &trust]);
+    assert!(ran.error().contains("longer than "), "{}", ran.stderr);
 }

@@ -269,6 +269,88 @@ fn a_whole_ledger_is_proved_by_executing_it_anew() {
     );
 }
 
+#[test]
+fn a_chain_for_whose_newest_block_nobody_vouches_is_not_proved() {
+    let demo = Demo::new();
+    let node = demo.node();
+    let proved = document(&["verify", &node]);
+    let committee = serde_json::json!({"epoch": 0, "needed": 3, "of": 4});
+    assert_eq!(
+        (&proved["result"], &proved["certified"], &proved["signed"]),
+        (&"proved".into(), &committee, &Value::Null)
+    );
+    let page = text(&["verify", &node]);
+    assert!(page.contains("by 3 or more of the 4 validators"), "{page}");
+    let height = proved["height"].as_u64().unwrap();
+    let file = Path::new(&node).join("ledger.redb");
+    let set = |bytes: Option<&[u8]>| {
+        let db = Database::open(&file).unwrap();
+        let write = db.begin_write().unwrap();
+        let mut table = write.open_table(CERTIFICATES).unwrap();
+        let before = table
+            .remove(height)
+            .unwrap()
+            .map(|row| row.value().to_vec());
+        if let Some(bytes) = bytes {
+            table.insert(height, bytes).unwrap();
+        }
+        drop(table);
+        write.commit().unwrap();
+        before
+    };
+
+    // Whoever has the genesis alone can make such a chain by themselves.
+    let certificate = set(None).expect("the newest block is certified");
+    let (proof, trust) = (
+        demo.path("exports/patient.tlog-proof"),
+        demo.path("exports/trust.policy"),
+    );
+    for verb in [["ledger", "verify"], ["audit", "replay"]] {
+        let ran = run([&verb[..], &[&node, "--json"]].concat());
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        let why = valid(&ran)["why"].to_string();
+        let expected = format!("no certificate of block {height}");
+        assert!(why.contains(&expected), "{why}");
+        let ran = run([&verb[..], &[&node]].concat());
+        assert!(ran.stdout.starts_with("Can't tell: "), "{}", ran.stdout);
+        // Unless the network's quorum is heard in another way.
+        let with = ["--proof", &proof, "--trust", &trust, "--json"];
+        let ran = run([&verb[..], &[&node], &with[..]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stdout);
+        let proved = valid(&ran);
+        assert_eq!(proved["certified"], Value::Null);
+        let signed = proved["signed"].as_u64().unwrap();
+        let rests_on = proved["assumptions"].to_string();
+        let names_the_rest = rests_on.contains(&format!("blocks above {signed}, up to {height}"));
+        assert_eq!(names_the_rest, signed < height, "{rests_on}");
+    }
+
+    // One that is not the committee's, and one that is another block's.
+    let mut bad = certificate.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    let block = document(&["block", &node, &height.to_string()]);
+    let hash = chartseal_codec::from_hex(block["hash"].as_str().unwrap()).unwrap();
+    let at = certificate
+        .windows(32)
+        .position(|some| some == hash)
+        .unwrap();
+    let mut of_another = certificate.clone();
+    of_another[at] ^= 1;
+    for (bytes, rule) in [(&bad, "CS-JOIN-04"), (&of_another, "CS-JOIN-05")] {
+        set(Some(bytes));
+        let ran = ledger(&["verify", &node, "--json"]);
+        assert_eq!(ran.code, 1, "{}", ran.stdout);
+        let fault = &valid(&ran)["faults"][0];
+        assert_eq!(
+            (&fault["rule"], &fault["table"], &fault["height"]),
+            (&rule.into(), &"certificates".into(), &height.into())
+        );
+    }
+    set(Some(&certificate));
+    assert_eq!(ledger(&["verify", &node]).code, 0);
+}
+
+const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
 const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

@@ -8,6 +8,8 @@
 //! | `directory` | what is kept, what a killed demo leaves, what belongs to somebody else |
 //! | `bad_input` | bad bundles and files; disks without room, without permission, read-only |
 //! | `audit`, `policy` | verification of exports; decisions on cases |
+//! | `second` | the verifier in Python as a command: it exits, prints and keeps as ours does |
+//! | `fixture` | the network of the verifier's tests |
 //! | `golden` | what is printed, to the letter |
 //! | `reports` | exports explained and reported; policies pinned |
 //! | `ledger` | what a node's ledger holds; damage, snapshots |
@@ -46,6 +48,9 @@ mod directory;
 mod emergency;
 mod evidence;
 mod faults;
+#[allow(dead_code, reason = "the verifier's tests use all of it")]
+#[path = "../../../chartseal-audit/tests/it/fixture.rs"]
+mod fixture;
 mod golden;
 mod held;
 mod hostile;
@@ -67,6 +72,7 @@ mod reports;
 #[path = "../../../chartseal-vault/tests/s3/server.rs"]
 mod s3;
 mod schema;
+mod second;
 mod service;
 mod support;
 mod upgrade;

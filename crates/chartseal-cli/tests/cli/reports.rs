@@ -312,6 +312,43 @@ fn balanced(page: &str) {
 }
 
 #[test]
+fn a_page_names_the_organizations_that_certified() {
+    let (proof, both) = (vector("certified.tlog-proof"), vector("committee.policy"));
+    let folder = tempfile::tempdir().unwrap();
+    let alone = folder.path().join("alone.policy");
+    let names = folder.path().join("names.json");
+    let (alone, names) = (alone.to_str().unwrap(), names.to_str().unwrap());
+    // Nobody but the committee is asked for; a witness stands there for its change alone.
+    let policy = fs::read_to_string(&both).unwrap();
+    let policy = policy
+        .replace("group both all network v1\n", "")
+        .replace("quorum both", "quorum network");
+    fs::write(alone, policy).unwrap();
+    let document = valid(&audit(&["verify", &proof, "--trust", &both, "--json"]));
+    let orgs = document["certified"]["signers"].as_array().unwrap();
+    let orgs: Vec<&str> = orgs.iter().map(|org| org.as_str().unwrap()).collect();
+    assert_eq!(orgs.len(), 3);
+    fs::write(names, json!({orgs[0]: "St. Mary's"}).to_string()).unwrap();
+    let epoch = document["certified"]["epoch"].as_u64().unwrap();
+    for (trust, counts) in [(&*both, "2 of 2"), (alone, "1 of 1")] {
+        let ran = audit(&["report", &proof, "--trust", trust, "--names", names]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let page = ran.stdout.replace("<wbr>", "");
+        balanced(&page.replace("<br>", ""));
+        let signed = format!("the committee of epoch {epoch}: {counts}, of which ");
+        assert!(page.contains(&signed), "{page}");
+        let certified = page.split("<dt>Certified by</dt>").nth(1).unwrap();
+        let certified = certified.lines().next().unwrap();
+        assert!(certified.contains("St. Mary&#39;s"), "{certified}");
+        for org in &orgs[1..] {
+            assert!(certified.contains(org), "{certified}");
+        }
+        let of = format!("3 of the 4 validators of epoch {epoch}");
+        assert!(certified.contains(&of), "{certified}");
+    }
+}
+
+#[test]
 fn there_is_no_report_of_what_is_not_proved() {
     let demo = Demo::new();
     let (proof, out) = (

@@ -1,5 +1,9 @@
 //! Where the fuzzers' seeds come from: the crates' golden vectors, and their encoders.
 
+#[allow(dead_code, reason = "the verifier's tests use all of it")]
+#[path = "../../../chartseal-audit/tests/it/fixture.rs"]
+mod fixture;
+
 use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
@@ -11,6 +15,7 @@ use chartseal_api::{
     Problem, ProvedValue, Redeal, Refused, ReleaseAsk, Releases, Section, Signed, StateAsk,
     StateProof, Submission, TransactionProof, TxOutcome, Uploaded, ValueProof,
 };
+use chartseal_audit::Equivocation;
 use chartseal_client::{Follower, Held, HeldState, HeldValues, Histories, ProvedValues};
 use chartseal_codec::{Bytes, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_consensus::Evidence;
@@ -29,10 +34,13 @@ use chartseal_policy::{
     Time as PolicyTime,
 };
 use chartseal_testkit::fuzz::{EveryType, Variant};
+use chartseal_tiles::push_entry;
 use chartseal_wire::{
-    ActorId, ChainId, Checkpoint, Entry, Export, Hash, HeaderDigest, OrgId, PatientId, ProofFile,
-    PublicKey, RecordId, SealedText, Signature, Subject, Time, TxId,
+    ActorId, ChainId, Checkpoint, Entry, Export, Hash, HeaderDigest, MlDsaKey, OrgId, PatientId,
+    ProofFile, PublicKey, RecordId, SealedText, Signature, Subject, Time, TxId, VerifierKey,
 };
+
+use fixture::Network;
 
 /// A target, a file name, and the seed.
 pub(crate) type Seed = (&'static str, String, Vec<u8>);
@@ -156,6 +164,80 @@ fn held(file: &ProofFile, export: &Export) -> Seed {
     seed("client_held", "asked", &held)
 }
 
+/// What the verifier is asked: an export alone, after what was kept, and how fresh it is; and evidence of a fork that a
+/// committee certified.
+fn questions() -> Vec<Seed> {
+    let vector = |name: &str| read(&format!("crates/chartseal-audit/tests/vectors/{name}"));
+    let question = |kept: &[u8], seconds: u16, file: &[u8]| {
+        let len = u16::try_from(kept.len()).unwrap().to_be_bytes();
+        [&len[..], kept, &seconds.to_be_bytes(), file].concat()
+    };
+    let (visit, newer) = (vector("visit.tlog-proof"), vector("visit-newer.tlog-proof"));
+    let (kept, certified) = (vector("visit.kept"), vector("certified.tlog-proof"));
+    let all = [
+        ("visit", question(&[], 0, &visit)),
+        ("visit-fresh", question(&[], 600, &visit)),
+        ("visit-again", question(&kept, 0, &visit)),
+        ("visit-newer", question(&kept, 600, &newer)),
+        ("certified", question(&[], 0, &certified)),
+        (
+            "certified-again",
+            question(&vector("certified.kept"), 0, &certified),
+        ),
+    ];
+    let of = |target: &'static str| all.iter().map(move |(name, seed)| (target, name, seed));
+    let both = of("audit_verify").chain(of("audit_differential"));
+    let mut seeds: Vec<Seed> = both
+        .map(|(target, name, seed)| (target, (*name).into(), seed.clone()))
+        .collect();
+
+    let (mut one, mut other) = (Network::certified(1), Network::certified(1));
+    one.event(
+        fixture::subject(),
+        fixture::DOCTOR,
+        fixture::added(fixture::NOTE),
+    );
+    other.event(
+        fixture::subject(),
+        fixture::DOCTOR,
+        fixture::added(fixture::LAB),
+    );
+    let [one, other] = [one, other].map(|net| {
+        let mut parts = net.certified_export();
+        parts.cosigners = vec![0];
+        parts.text()
+    });
+    let evidence = Equivocation::between(&one, &other).unwrap();
+    seeds.push(seed("audit_equivocation", "certified", &evidence));
+    seeds
+}
+
+/// Files of a published log.
+fn published() -> Vec<Seed> {
+    let mut bundle = Vec::new();
+    for entry in [&b"an entry"[..], b"", &[7; 300]] {
+        push_entry(&mut bundle, entry).unwrap();
+    }
+    let tile = |width: u8| (0..=width).flat_map(|at| leaf_hash(&[at]).0).collect();
+    vec![
+        ("tiles_bundle", "three".into(), bundle),
+        ("tiles_hashes", "partial".into(), tile(4)),
+        ("tiles_hashes", "full".into(), tile(255)),
+    ]
+}
+
+/// A witness with a key of ML-DSA-44.
+fn after_quantum(policy: &[u8]) -> Vec<Seed> {
+    let key = MlDsaKey::new(&[7; MlDsaKey::LEN]).unwrap();
+    let key = VerifierKey::ml_dsa("pq.example", key).unwrap().to_string();
+    let witness = format!("witness pq {key}\n");
+    let policy = [witness.as_bytes(), policy].concat();
+    vec![
+        ("wire_verifier_key", "ml-dsa".into(), key.into()),
+        ("audit_policy", "ml-dsa.policy".into(), policy),
+    ]
+}
+
 /// The verifier's golden exports, and everything that they hold.
 fn exported() -> Vec<Seed> {
     let vectors = "crates/chartseal-audit/tests/vectors";
@@ -191,8 +273,6 @@ fn exported() -> Vec<Seed> {
             checkpoint.to_string().into(),
         ),
         ("wire_proof_file", "visit".into(), visit.clone()),
-        ("audit_verify", "visit".into(), visit.clone()),
-        ("audit_differential", "visit".into(), visit),
         ("audit_policy", "trust.policy".into(), policy.clone()),
         (
             "audit_equivocation",
@@ -205,6 +285,9 @@ fn exported() -> Vec<Seed> {
             read(&format!("{vectors}/visit.kept")),
         ),
     ];
+    seeds.extend(questions());
+    seeds.extend(published());
+    seeds.extend(after_quantum(&policy));
     seeds.extend(proofs(&file, &export));
     seeds.push(held(&file, &export));
     let certified = read(&format!("{vectors}/certified.tlog-proof"));
@@ -214,8 +297,6 @@ fn exported() -> Vec<Seed> {
     seeds.extend([
         seed("wire_export", "certified", &shown),
         ("wire_certificate", "certified".into(), certificate),
-        ("audit_verify", "certified".into(), certified.clone()),
-        ("audit_differential", "certified".into(), certified),
         (
             "audit_policy",
             "committee.policy".into(),

@@ -1,6 +1,12 @@
 //! Logs as an outsider publishes, reads, damages and witnesses them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
 
+mod cosignatures;
 mod damage;
 mod log;
 mod others;

@@ -1,6 +1,6 @@
 //! The whole history as a page.
 
-use chartseal_audit::History;
+use chartseal_audit::{Certified, History, Report};
 use chartseal_wire::Entry;
 
 use super::Subject;
@@ -35,26 +35,19 @@ pub fn page(subject: &Subject<'_>) -> String {
 
 fn summary(page: &mut Page, subject: &Subject<'_>) {
     let (report, names) = (subject.report, &subject.names);
-    let quorum = &report.quorum;
-    let witnesses: Vec<&str> = report.witnesses.iter().map(|one| &*one.name).collect();
     page.heading("At a glance");
-    page.facts(&[
+    let mut facts = vec![
         ("Network", network(&report.origin)),
-        (
-            "Signed by",
-            format!(
-                "{}: {} of {}, of which {} are needed",
-                witnesses.join(", "),
-                quorum.signed,
-                quorum.of,
-                quorum.needed
-            ),
-        ),
-        (
-            "Block",
-            format!("{} of {}", report.height, time(report.time)),
-        ),
-    ]);
+        ("Signed by", signed_by(report)),
+    ];
+    if let Some(one) = &report.certified {
+        facts.push(("Certified by", certified_by(one, names)));
+    }
+    facts.push((
+        "Block",
+        format!("{} of {}", report.height, time(report.time)),
+    ));
+    page.facts(&facts);
     let rows = report.histories.iter().map(|one| {
         vec![
             whose(one, names),
@@ -88,6 +81,46 @@ fn summary(page: &mut Page, subject: &Subject<'_>) {
             names.put(&format!("{whose}, entry {}: {}", one.entry, one.kind))
         }));
     }
+}
+
+/// Whom the policy's quorum counts, and how it is met.
+fn signed_by(report: &Report) -> String {
+    let quorum = &report.quorum;
+    let mut signers: Vec<String> = report
+        .witnesses
+        .iter()
+        .map(|one| one.name.clone())
+        .collect();
+    let committee = report.certified.as_ref();
+    signers.extend(committee.map(|one| format!("the committee of epoch {}", one.epoch)));
+    let counts = format!(
+        "{} of {}, of which {} are needed",
+        quorum.signed, quorum.of, quorum.needed
+    );
+    // Under the policy `quorum none` nobody need sign.
+    if signers.is_empty() {
+        return counts;
+    }
+    format!("{}: {counts}", signers.join(", "))
+}
+
+/// The organizations whose validators signed the committee's certificate.
+fn certified_by(one: &Certified, names: &Names) -> String {
+    let orgs = one
+        .signers
+        .iter()
+        .map(|org| names.or_id(&org.to_string()).to_owned());
+    let orgs: Vec<String> = orgs.collect();
+    let (signed, of, epoch) = (one.signers.len(), one.of, one.epoch);
+    let since = match one.handovers {
+        0 => String::new(),
+        1 => ", after one change of the committee".into(),
+        many => format!(", after {many} changes of the committee"),
+    };
+    format!(
+        "{}: {signed} of the {of} validators of epoch {epoch}{since}",
+        orgs.join(", ")
+    )
 }
 
 fn entries(page: &mut Page, history: &History, names: &Names) {
