@@ -39,7 +39,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `verify` | [`verify`]: one file, one [`Verdict`]; the order of the checks |
+//! | `verify` | [`verify`]: one file, one [`Verdict`]; the order of the checks; [`examine`]: and all that can't be told |
 //! | `header` | the light tier: [`verify_header`], and single facts under a [`ProvedHeader`] |
 //! | `rules` | [`Rule`]: every check by its id |
 //! | [`policy`] | [`TrustPolicy`]: logs, witnesses, nested k-of-n groups |
@@ -85,4 +85,4 @@ pub use policy::{Quorum, TrustPolicy};
 pub use report::{Certified, Cosigner, Entries, History, OpenReview, Report};
 pub use rules::Rule;
 pub use verdict::{Doubt, Refutation, Verdict};
-pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, verify};
+pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, examine, verify};

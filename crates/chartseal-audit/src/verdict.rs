@@ -110,6 +110,39 @@ impl Doubt {
             Self::Stale { .. } => "stale",
         }
     }
+
+    /// The rules that are not checked for it, or not of every history.
+    pub fn leaves_out(&self) -> &'static [Rule] {
+        use Rule::{
+            Complete, Continues, Cosignature, Count, Entry, EntryHeight, Fork, Growth,
+            KnownWitness, LogSignature, Needed, Quorum, RolledBack, SignatureOrder, Slot, Text,
+        };
+        match self {
+            Self::UnknownLog { .. } => &[
+                LogSignature,
+                KnownWitness,
+                SignatureOrder,
+                Cosignature,
+                Quorum,
+                Needed,
+                RolledBack,
+                Fork,
+                Growth,
+                Continues,
+            ],
+            Self::UnknownCommittee { .. } | Self::RetiredCommittee { .. } => {
+                &[Quorum, Needed, RolledBack, Fork, Growth, Continues]
+            }
+            Self::OtherChain { .. } => &[RolledBack, Fork, Growth, Continues],
+            Self::NoHistory => &[Slot, Count, Complete, Entry, EntryHeight, Text],
+            Self::HistoryMissing { .. } => &[Text, Continues],
+            Self::EarlierPartMissing { .. } => {
+                &[Count, Complete, Entry, EntryHeight, Text, Continues]
+            }
+            Self::GrowthFromElsewhere { .. } => &[Growth],
+            Self::Stale { .. } => &[],
+        }
+    }
 }
 
 impl<T: fmt::Display> fmt::Display for Verdict<T> {

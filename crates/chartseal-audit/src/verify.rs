@@ -64,7 +64,20 @@ impl Default for Options {
 /// The rules are checked in the order of [`Rule::ALL`], except that a file that breaks a rule is
 /// refuted even if something else can't be told.
 pub fn verify(file: &str, policy: &TrustPolicy, kept: Option<&Kept>, options: &Options) -> Verdict {
-    judged(prove(file, policy, kept, options))
+    examine(file, policy, kept, options).0
+}
+
+/// As [`verify`]; and everything that can't be told, whatever the verdict is: which rules were not checked for
+/// it, [`Doubt::leaves_out`] says.
+pub fn examine(
+    file: &str,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+    options: &Options,
+) -> (Verdict, Vec<Doubt>) {
+    let mut doubts = Vec::new();
+    let verdict = judged(prove(file, policy, kept, options, &mut doubts));
+    (verdict, doubts)
 }
 
 pub(crate) fn judged<T>(outcome: Result<T, Stop>) -> Verdict<T> {
@@ -87,10 +100,12 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// What can't be told is added to `doubts`: a rule that is broken behind it still refutes.
     pub(crate) fn read(
         file: &str,
         policy: &TrustPolicy,
         kept: Option<&Kept>,
+        doubts: &mut Vec<Doubt>,
     ) -> Result<Self, Stop> {
         let mut file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
         let bytes = Arc::new(core::mem::take(&mut file.extra));
@@ -102,14 +117,17 @@ impl Head {
             return Err(Stop::refute(Rule::Origin, "another log than the header's"));
         }
         // From here on something may be missing. A rule that is broken counts for more, so go on.
-        let signed = doubted(signatures::check(&file.checkpoint, &checkpoint, policy))?;
+        let signed = doubted(
+            signatures::check(&file.checkpoint, &checkpoint, policy),
+            doubts,
+        )?;
         let finality = export.finality.as_ref();
         if let Some(finality) = finality {
             finality::check(finality, &file, &checkpoint, header)?;
         }
         let kept = kept.filter(|kept| kept.origin() == checkpoint.origin);
         let signed = match signed {
-            Ok(signed) => doubted(met(signed, finality, header.time, policy, kept))?,
+            Ok(signed) => doubted(met(signed, finality, header.time, policy, kept), doubts)?,
             Err(doubt) => Err(doubt),
         };
         if let Ok((signed, ..)) = &signed {
@@ -141,10 +159,13 @@ impl Head {
     }
 }
 
-fn doubted<T>(outcome: Result<T, Stop>) -> Result<Result<T, Doubt>, Stop> {
+fn doubted<T>(outcome: Result<T, Stop>, doubts: &mut Vec<Doubt>) -> Result<Result<T, Doubt>, Stop> {
     match outcome {
         Ok(good) => Ok(Ok(good)),
-        Err(Stop::Doubt(doubt)) => Ok(Err(doubt)),
+        Err(Stop::Doubt(doubt)) => {
+            doubts.push(doubt.clone());
+            Ok(Err(doubt))
+        }
         Err(refuted) => Err(refuted),
     }
 }
@@ -154,38 +175,40 @@ fn prove(
     policy: &TrustPolicy,
     kept: Option<&Kept>,
     options: &Options,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Report, Stop> {
-    let head = Head::read(file, policy, kept)?;
+    let head = Head::read(file, policy, kept, doubts)?;
     let (checkpoint, header) = (&head.checkpoint, &head.export.header);
     let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
     let signed = head.signed.as_ref();
 
-    let mut doubt = None;
     // What nobody signed contradicts nothing.
     let kept = kept.filter(|_| signed.is_ok());
     let same_chain = same_chain.filter(|_| signed.is_ok());
     if let (Some(kept), None) = (kept, same_chain) {
-        doubt = Some(Doubt::OtherChain {
+        doubts.push(Doubt::OtherChain {
             kept: kept.origin().into(),
             found: checkpoint.origin.clone(),
         });
     }
     let kept = same_chain;
-    let mut found = check_histories(&head.bytes, &head.export.histories, header, kept)?;
+    let before = doubts.len();
+    let mut found = check_histories(&head.bytes, &head.export.histories, header, kept, doubts)?;
     // Of a history that can't be judged the texts can't either.
-    let texts = match &found.doubt {
-        None => check_texts(&head.export.texts, &found.entries)?,
-        Some(_) => BTreeSet::new(),
+    let texts = if doubts.len() == before {
+        check_texts(&head.export.texts, &found.entries)?
+    } else {
+        BTreeSet::new()
     };
     let growth = head.export.growth.as_ref();
-    let growth = check_growth(checkpoint, &head.note, header, growth, kept)?;
+    doubts.extend(check_growth(checkpoint, &head.note, header, growth, kept)?);
     if let Some(subject) = found.rewritten {
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
     let (_, _, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
-    if let Some(doubt) = doubt.or(found.doubt.take()).or(growth) {
-        return Err(Stop::Doubt(doubt));
+    if let Some(first) = doubts.first() {
+        return Err(Stop::Doubt(first.clone()));
     }
     let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
     let fresh_as_of = head.fresh_as_of(quorum);
@@ -319,8 +342,6 @@ struct Checked<'a> {
     logs: Vec<(Subject, Frontier)>,
     /// The first one that does not continue what was kept.
     rewritten: Option<Subject>,
-    /// The first reason why one can't be judged.
-    doubt: Option<Doubt>,
 }
 
 fn check_histories<'a>(
@@ -328,17 +349,18 @@ fn check_histories<'a>(
     sections: &[HistorySection<EntrySpan>],
     header: &BlockHeader,
     kept: Option<&Kept>,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Checked<'a>, Stop> {
     let mut found = Checked {
         histories: Vec::with_capacity(sections.len()),
         entries: Vec::with_capacity(sections.len()),
         logs: Vec::with_capacity(sections.len()),
         rewritten: None,
-        doubt: sections.is_empty().then_some(Doubt::NoHistory),
     };
+    doubts.extend(sections.is_empty().then_some(Doubt::NoHistory));
     for (subject, _) in kept.into_iter().flat_map(Kept::histories) {
         if sections.iter().all(|section| section.subject != subject) {
-            found.doubt.get_or_insert(Doubt::HistoryMissing { subject });
+            doubts.push(Doubt::HistoryMissing { subject });
         }
     }
     for section in sections {
@@ -354,9 +376,7 @@ fn check_histories<'a>(
                     found.rewritten.get_or_insert(subject);
                 }
             }
-            Err(earlier) => {
-                found.doubt.get_or_insert(earlier);
-            }
+            Err(earlier) => doubts.push(earlier),
         }
     }
     Ok(found)

@@ -8,6 +8,7 @@
 mod anomalies;
 mod anomaly_bounds;
 mod certificates;
+mod doubts;
 mod equivocation;
 mod fixture;
 mod forgery;
