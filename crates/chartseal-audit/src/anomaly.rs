@@ -48,7 +48,8 @@ pub enum AnomalyKind {
     ReleaseAfterRevocation,
     /// A receipt for a record stands after its erasure.
     ReleaseAfterErasure(RecordId),
-    /// A receipt names a custodian that can't exist: 0, or more than the policy has witnesses.
+    /// A receipt names a custodian that can't exist: 0, or more than any committee has had members
+    /// ([`Certified::custodians`](crate::Certified); if that isn't known, more than 64).
     NoSuchCustodian(u64),
     /// An emergency access without a declaration in force by the same actor.
     EmergencyUndeclared,

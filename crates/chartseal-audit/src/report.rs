@@ -65,6 +65,9 @@ pub struct Certified {
     pub tolerates: u64,
     /// How often office changed hands since the committee that was trusted before.
     pub handovers: u64,
+    /// How many members the largest committee since the genesis's had, if the file shows them all: they are the
+    /// custodians, and none of them has a higher index.
+    pub custodians: Option<u64>,
 }
 
 /// A witness that cosigned.
@@ -254,7 +257,11 @@ pub(crate) fn assumptions(
 }
 
 /// What the histories of a report do not tell.
-pub(crate) fn limits() -> impl Iterator<Item = String> {
+pub(crate) fn limits(custodians: Option<u64>) -> impl Iterator<Item = String> {
+    let unknown = custodians.is_none().then_some(
+        "How many custodians there were, the file does not show from the genesis's committee on: of a \
+         receipt's custodian it was checked only that the number is from 1 to 64.",
+    );
     [
         "The histories are those of the ids named here. Whether a person has other ids, and what \
          happened outside of the network, is not in them.",
@@ -262,6 +269,7 @@ pub(crate) fn limits() -> impl Iterator<Item = String> {
          somebody did with a record that they could read, no ledger sees.",
     ]
     .into_iter()
+    .chain(unknown)
     .map(String::from)
 }
 

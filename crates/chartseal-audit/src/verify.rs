@@ -11,8 +11,8 @@ use chartseal_wire::checkpoint::origin;
 use chartseal_wire::export::{EntrySpan, Finality, Growth};
 use chartseal_wire::history::{EntryView, EventView};
 use chartseal_wire::{
-    BlockHeader, Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, Subject,
-    Time,
+    BlockHeader, Checkpoint, Committee, Entry, Event, Export, HistorySection, ProofFile,
+    SealedText, Subject, Time,
 };
 
 use crate::anomaly::{self, Anomaly, Context};
@@ -206,11 +206,12 @@ fn prove(
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
-    let (_, _, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
+    let (_, certified, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
     if let Some(first) = doubts.first() {
         return Err(Stop::Doubt(first.clone()));
     }
-    let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
+    let custodians = certified.as_ref().and_then(|one| one.custodians);
+    let anomalies = find_anomalies(&mut found, header, custodians, kept, options, &texts)?;
     let fresh_as_of = head.fresh_as_of(quorum);
     check_freshness(fresh_as_of, options)?;
     let kept = Kept {
@@ -243,7 +244,7 @@ fn prove(
         histories: found.histories,
         anomalies,
         assumptions: assumptions(&quorum, certified.as_ref(), policy)
-            .chain(limits())
+            .chain(limits(custodians))
             .collect(),
         certified,
         quorum,
@@ -509,12 +510,11 @@ pub(crate) fn decode(event: &[u8]) -> Result<Event, Stop> {
 fn find_anomalies(
     found: &mut Checked<'_>,
     header: &BlockHeader,
-    policy: &TrustPolicy,
+    custodians: Option<u64>,
     kept: Option<&Kept>,
     options: &Options,
     texts: &BTreeSet<Hash>,
 ) -> Result<Vec<Anomaly>, Stop> {
-    let custodians = policy.witnesses().count() as u64;
     let mut anomalies = Vec::new();
     let here = found.histories.iter().map(|history| history.subject);
     let before = kept.into_iter().flat_map(Kept::histories);
@@ -526,11 +526,7 @@ fn find_anomalies(
             since: kept.map_or(Time(0), |kept| kept.time),
             until: header.time,
             review_ms: options.review_period_ms,
-            custodians: if custodians == 0 {
-                u64::MAX
-            } else {
-                custodians
-            },
+            custodians: custodians.unwrap_or(Committee::MAX as u64),
             texts,
             subjects: &subjects,
         };

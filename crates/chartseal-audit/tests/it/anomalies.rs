@@ -103,14 +103,75 @@ fn a_release_after_erasure() {
 fn a_receipt_from_no_custodian() {
     let mut net = patient();
     let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
-    for custodian in [0, 4, 5] {
+    for custodian in [0, 4, 5, 64, 65] {
         net.event(subject(), DOCTOR, released(ask, custodian, &[LAB]));
     }
+    // Four witnesses are no four custodians.
     let expected = [
         (2, AnomalyKind::NoSuchCustodian(0)),
-        (4, AnomalyKind::NoSuchCustodian(5)),
+        (6, AnomalyKind::NoSuchCustodian(65)),
     ];
     assert_eq!(found(&net), expected);
+    let text = net.verify(&net.export()).to_string();
+    assert!(text.contains("the number is from 1 to 64"), "{text}");
+}
+
+/// A custodian's index is its place in the committee that a record was dealt to, whoever witnesses the log.
+#[test]
+fn custodians_are_those_of_the_committees_that_the_file_shows() {
+    let mut net = Network::certified(0);
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    for custodian in [1, 4, 5, 7, 8] {
+        net.event(subject(), DOCTOR, released(ask, custodian, &[LAB]));
+    }
+    let judged = |net: &Network, policy: &str, parts: &Parts| {
+        let policy = policy.to_owned();
+        let report = proved(
+            Question {
+                policy,
+                ..net.ask(parts, None)
+            }
+            .verdict(),
+        );
+        let is_told = report.assumptions.iter().any(|one| one.contains("1 to 64"));
+        let custodians = report.certified.as_ref().and_then(|one| one.custodians);
+        assert_eq!(custodians.is_none(), is_told);
+        let kinds: Vec<_> = kinds(report).into_iter().map(|(_, kind)| kind).collect();
+        (custodians, kinds)
+    };
+    let none = |indices: &[u64]| {
+        let all = indices.iter().copied().map(AnomalyKind::NoSuchCustodian);
+        all.collect::<Vec<_>>()
+    };
+    // One outside witness beside the committee makes no difference to who is a custodian.
+    let both = "group both all network v1\nquorum both";
+    let beside = net.committee_policy(0).replace("quorum network", both);
+    let others = ["witness v2", "witness v3", "witness v4"];
+    let is_other = |line: &&str| others.iter().any(|other| line.starts_with(other));
+    let lines: Vec<&str> = beside.lines().filter(|line| !is_other(line)).collect();
+    let beside = lines.join("\n") + "\n";
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0];
+    assert_eq!(judged(&net, &beside, &parts), (Some(4), none(&[5, 7, 8])));
+    // The network grew from four to seven, under the policy of its genesis.
+    let mut grown = net;
+    grown.second = Some(committee_of(1, 7));
+    grown.hand_over();
+    grown.event(subject(), DOCTOR, added(NOTE));
+    let mut parts = grown.certified_export();
+    parts.cosigners = vec![0];
+    assert_eq!(
+        judged(&grown, &grown.committee_policy(0), &parts),
+        (Some(7), none(&[8]))
+    );
+    // Who pins the later committee alone knows nothing of those before it.
+    let mut short = grown.certified_export();
+    let finality = short.export.finality.as_mut().unwrap();
+    finality.first = finality.handovers.pop().unwrap().next;
+    let pinned = committee_of(1, 7).hash().to_string();
+    let earlier = committee(0).hash().to_string();
+    let later = grown.committee_policy(0).replace(&earlier, &pinned);
+    assert_eq!(judged(&grown, &later, &short), (None, none(&[])));
 }
 
 #[test]
@@ -444,7 +505,7 @@ fn a_part_does_not_judge_what_refers_to_before_it() {
     let kept = net.report(&net.export()).kept;
     net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
     // What can be seen in the part alone is judged.
-    net.event(subject(), DOCTOR, released(ask, 9, &[LAB]));
+    net.event(subject(), DOCTOR, released(ask, 65, &[LAB]));
     let parts = net.export_since(2, kept.log_size());
     let report = proved(verify(
         &parts.text(),
@@ -458,7 +519,7 @@ fn a_part_does_not_judge_what_refers_to_before_it() {
             .to_string()
             .contains("2 entries refer to what was exported before")
     );
-    assert_eq!(kinds(report), [(3, AnomalyKind::NoSuchCustodian(9))]);
+    assert_eq!(kinds(report), [(3, AnomalyKind::NoSuchCustodian(65))]);
 }
 
 #[test]

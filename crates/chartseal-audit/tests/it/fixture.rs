@@ -56,6 +56,8 @@ pub(crate) struct Network {
     pub(crate) texts: Vec<SealedText>,
     /// Whether headers name committees.
     has_committees: bool,
+    /// The committee of epoch 1, if it is not as the others.
+    pub(crate) second: Option<Committee>,
     /// The heights of the blocks that name the next epoch's.
     pub(crate) handovers: Vec<u64>,
     next_tx: u8,
@@ -87,6 +89,7 @@ impl Network {
             histories: BTreeMap::new(),
             texts: Vec::new(),
             has_committees,
+            second: None,
             handovers: Vec::new(),
             next_tx: 0,
         };
@@ -232,7 +235,7 @@ impl Network {
             log_root: self.log.root(),
             log_size: height,
             next_committee: if self.has_committees {
-                committee(epoch(&|at| at <= height)).hash()
+                self.committee(epoch(&|at| at <= height)).hash()
             } else {
                 Hash([7; 32])
             },
@@ -255,8 +258,8 @@ impl Network {
             let header = self.headers[usize::try_from(*at).unwrap()].clone();
             Handover {
                 proof: self.log.prove_inclusion(header.height, size).unwrap(),
-                certificate: certify(&header, &[0, 1, 2]),
-                next: committee(header.epoch + 1),
+                certificate: self.certify(&header),
+                next: self.committee(header.epoch + 1),
                 header,
             }
         };
@@ -265,8 +268,21 @@ impl Network {
         Finality {
             first: committee(0),
             handovers: before.map(handover).collect(),
-            certificate: certify(newest, &[0, 1, 2]),
+            certificate: self.certify(newest),
         }
+    }
+
+    fn committee(&self, epoch: u64) -> Committee {
+        let second = self.second.clone().filter(|one| one.epoch() == epoch);
+        second.unwrap_or_else(|| committee(epoch))
+    }
+
+    /// A header's certificate by as many as are needed.
+    fn certify(&self, header: &BlockHeader) -> Certificate {
+        let committee = self.committee(header.epoch);
+        let quorum = usize::try_from(committee.quorum()).unwrap();
+        let by: Vec<usize> = (0..quorum).collect();
+        sign_off(header, &committee, header.epoch, &by)
     }
 
     /// A full export with the certificate, which no witness cosigned.
@@ -389,11 +405,15 @@ impl Network {
 
 /// The committee of an epoch: four organizations, with keys of their own in each.
 pub(crate) fn committee(epoch: u64) -> Committee {
+    committee_of(epoch, 4)
+}
+
+pub(crate) fn committee_of(epoch: u64, members: u8) -> Committee {
     let member = |n: u8| Member {
         org: OrgId([n; 16]),
         validator: PublicKey(validator(epoch, n).verifying_key().to_bytes()),
     };
-    Committee::new(epoch, (1..=4).map(member).collect()).unwrap()
+    Committee::new(epoch, (1..=members).map(member).collect()).unwrap()
 }
 
 /// The key of member `n` in an epoch.
