@@ -152,16 +152,40 @@ impl Statement {
 fn without_histories(file: &str) -> Result<String, FormatError> {
     let mut file = ProofFile::parse(file)?;
     let export: Export = from_bytes(&file.extra)?;
-    file.extra = match export.finality {
-        None => to_bytes(&export.header),
-        Some(_) => to_bytes(&Export {
-            histories: Vec::new(),
-            growth: None,
-            texts: Vec::new(),
-            ..export
-        }),
+    file.extra = to_bytes(&export.header);
+    let certified = export
+        .finality
+        .map(|finality| certified(&file, &export.header, &finality));
+    Ok(certified.unwrap_or_else(|| file.to_string()))
+}
+
+/// The statement that a committee certified the header of a file.
+pub(crate) fn certified(file: &ProofFile, header: &BlockHeader, finality: &Finality) -> String {
+    let export: Export = Export {
+        header: header.clone(),
+        histories: Vec::new(),
+        growth: None,
+        texts: Vec::new(),
+        finality: Some(finality.clone()),
     };
-    Ok(file.to_string())
+    let extra = to_bytes(&export);
+    ProofFile {
+        extra,
+        ..file.clone()
+    }
+    .to_string()
+}
+
+/// Whether a statement is the proof of a block, and no note.
+pub(crate) fn is_proof(statement: &str) -> bool {
+    statement.starts_with(PROOF)
+}
+
+/// The checkpoint of a statement that is a note, or has a certificate.
+pub(crate) fn kept_checkpoint(statement: &str) -> Option<Checkpoint> {
+    let (note, proven) = parse(statement).ok()?;
+    let is_kept = proven.is_none_or(|proven| proven.finality.is_some());
+    is_kept.then(|| Checkpoint::parse(&note.text).ok())?
 }
 
 fn read(statement: &str, policy: &TrustPolicy) -> Result<Statement, NoEquivocation> {
@@ -217,7 +241,7 @@ struct Proven {
 
 /// The note of a statement, and the block that it proves.
 fn parse(statement: &str) -> Result<(SignedNote, Option<Proven>), FormatError> {
-    if !statement.starts_with(PROOF) {
+    if !is_proof(statement) {
         return Ok((SignedNote::parse(statement)?, None));
     }
     let file = ProofFile::parse(statement)?;

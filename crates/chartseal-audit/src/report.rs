@@ -107,6 +107,9 @@ pub struct History {
     pub redacted: u64,
     /// Entries that refer to something before `first`, and were not judged for it.
     pub unjudged: u64,
+    /// Whether the kept state holds nothing of the emergencies, holds and erasures before `first`: it was
+    /// written by an older version, or there were too many. Then what became of them is not judged.
+    pub is_unremembered: bool,
 }
 
 /// A review that is due.
@@ -133,6 +136,7 @@ impl History {
             erasures: 0,
             redacted: 0,
             unjudged: 0,
+            is_unremembered: false,
         }
     }
 
@@ -353,6 +357,13 @@ impl fmt::Display for History {
                 f,
                 "  not judged {} entries refer to what was exported before",
                 self.unjudged
+            )?;
+        }
+        if self.is_unremembered && matches!(self.subject, Subject::Patient(_)) {
+            writeln!(
+                f,
+                "  not judged reviews, holds and erasures from before entry {}: they were not kept",
+                self.first
             )?;
         }
         Ok(())

@@ -28,7 +28,7 @@ pub struct Refutation {
     pub rule: Rule,
     /// What was found instead: fields, lines and indexes, never contents.
     pub detail: String,
-    /// If two checkpoints contradict each other: both, for everybody to see.
+    /// If it contradicts what was verified before, and the two statements prove that to whoever has the policy.
     pub equivocation: Option<Box<Equivocation>>,
 }
 
@@ -163,7 +163,7 @@ impl fmt::Display for Refutation {
         if self.equivocation.is_some() {
             writeln!(
                 f,
-                "  The two checkpoints are proof that the network signed two histories."
+                "  The two statements are proof that the network signed two histories."
             )?;
         }
         Ok(())

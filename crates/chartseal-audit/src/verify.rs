@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::{EntrySpan, Finality, Growth};
+use chartseal_wire::export::{EntrySpan, Finality};
 use chartseal_wire::history::{EntryView, EventView};
 use chartseal_wire::{
     BlockHeader, Checkpoint, Committee, Entry, Event, Export, HistorySection, ProofFile,
@@ -16,9 +16,9 @@ use chartseal_wire::{
 };
 
 use crate::anomaly::{self, Anomaly, Context};
-use crate::equivocation::Equivocation;
+use crate::equivocation::{Equivocation, certified};
 use crate::finality;
-use crate::kept::Kept;
+use crate::kept::{Kept, KeptHistory, fit, to_keep};
 use crate::policy::{Quorum, TrustPolicy};
 use crate::report::{Certified, Entries, History, Name, Report, assumptions, limits};
 use crate::rules::Rule;
@@ -93,7 +93,8 @@ pub(crate) struct Head {
     /// The export's bytes, in which its entries stay: a report shares them.
     bytes: Arc<Vec<u8>>,
     pub(crate) export: Export<EntrySpan>,
-    note: String,
+    /// The file without its export.
+    file: ProofFile,
     pub(crate) checkpoint: Checkpoint,
     /// How it meets the policy's quorum; or what is missing to tell.
     pub(crate) signed: Result<(Signed, Option<Certified>, Quorum), Doubt>,
@@ -139,12 +140,20 @@ impl Head {
         }
         check_header(&file, &checkpoint, header)?;
         Ok(Self {
-            note: file.checkpoint.to_string(),
             bytes,
             export,
+            file,
             checkpoint,
             signed,
         })
+    }
+
+    /// The file as a statement to keep: if the committee counts, with its certificate.
+    fn statement(&self, policy: &TrustPolicy) -> String {
+        let finality = self.export.finality.as_ref();
+        let finality = finality.filter(|_| policy.committee().is_some());
+        let certified = finality.map(|one| certified(&self.file, &self.export.header, one));
+        to_keep(certified, self.file.checkpoint.to_string())
     }
 
     /// Up to when nothing can be newer than what the header fixes.
@@ -200,8 +209,7 @@ fn prove(
     } else {
         BTreeSet::new()
     };
-    let growth = head.export.growth.as_ref();
-    doubts.extend(check_growth(checkpoint, &head.note, header, growth, kept)?);
+    doubts.extend(check_growth(&head, policy, kept)?);
     if let Some(subject) = found.rewritten {
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
@@ -214,15 +222,20 @@ fn prove(
     let anomalies = find_anomalies(&mut found, header, custodians, kept, options, &texts)?;
     let fresh_as_of = head.fresh_as_of(quorum);
     check_freshness(fresh_as_of, options)?;
+    // An older committee never takes the place of a later one, and another kind of policy forgets none.
+    let over = kept.and_then(|kept| kept.committee);
+    let committee = policy
+        .committee()
+        .map(|_| (header.epoch, header.next_committee))
+        .filter(|(epoch, _)| over.is_none_or(|(over, _)| over <= *epoch))
+        .or(over);
     let kept = Kept {
-        note: head.note,
+        statement: head.statement(policy),
         checkpoint: checkpoint.clone(),
         height: header.height,
         time: header.time,
         histories: found.logs,
-        committee: policy
-            .committee()
-            .map(|_| (header.epoch, header.next_committee)),
+        committee,
     };
     let (height, time) = (header.height, header.time);
     let (
@@ -293,12 +306,12 @@ pub(crate) fn check_header(
 
 /// Whether the log under the checkpoint begins with the one that was kept.
 fn check_growth(
-    checkpoint: &Checkpoint,
-    note: &str,
-    header: &BlockHeader,
-    growth: Option<&Growth>,
+    head: &Head,
+    policy: &TrustPolicy,
     kept: Option<&Kept>,
 ) -> Result<Option<Doubt>, Stop> {
+    let (checkpoint, header) = (&head.checkpoint, &head.export.header);
+    let growth = head.export.growth.as_ref();
     let from = growth.map(|growth| growth.from);
     let Some(kept) = kept else {
         return Ok(from.map(|_| Doubt::GrowthFromElsewhere { from, kept: None }));
@@ -312,13 +325,16 @@ fn check_growth(
         return Err(Stop::refute(Rule::RolledBack, found));
     }
     if new.size == old.size && new.root != old.root {
+        let evidence = Equivocation {
+            first: kept.statement.clone(),
+            second: head.statement(policy),
+        };
+        // What rested on an older policy, or on what was kept, need not convince anybody else.
+        let is_evidence = evidence.verify(policy).is_ok();
         return Err(Stop::Refuted(Refutation {
             rule: Rule::Fork,
             detail: format!("another root of the log of {}", new.size),
-            equivocation: Some(Box::new(Equivocation {
-                first: kept.note.clone(),
-                second: note.into(),
-            })),
+            equivocation: is_evidence.then(|| Box::new(evidence)),
         }));
     }
     match growth {
@@ -340,7 +356,8 @@ struct Checked<'a> {
     histories: Vec<History>,
     /// The entries of each.
     entries: Vec<Vec<EntryView<'a>>>,
-    logs: Vec<(Subject, Frontier)>,
+    /// What to keep of each, by subject.
+    logs: Vec<KeptHistory>,
     /// The first one that does not continue what was kept.
     rewritten: Option<Subject>,
 }
@@ -368,7 +385,11 @@ fn check_histories<'a>(
         let subject = section.subject;
         match check_history(export, section, header, kept)? {
             Ok(judged) => {
-                found.logs.push((subject, judged.log));
+                found.logs.push(KeptHistory {
+                    subject,
+                    log: judged.log,
+                    memory: None,
+                });
                 let entries = Entries::new(export, &section.entries);
                 let history = History::new(subject, section.first, entries);
                 found.histories.push(history);
@@ -408,7 +429,7 @@ fn check_history<'a>(
         .verify(header.state_root, &subject.slot(), value)
         .map_err(|e| refute(Rule::Slot, &e.to_string()))?;
 
-    let known = kept.and_then(|kept| Some((kept.height, kept.history(&subject)?)));
+    let known = kept.and_then(|kept| Some((kept.height, &kept.history(&subject)?.log)));
     let known_size = known.map_or(0, |(_, log)| log.size());
     let mut log = match known {
         Some((_, log)) if log.size() == section.first => log.clone(),
@@ -520,8 +541,10 @@ fn find_anomalies(
     let before = kept.into_iter().flat_map(Kept::histories);
     let mut subjects = BTreeSet::new();
     subjects.extend(here.chain(before.map(|(subject, _)| subject)));
-    for (history, entries) in found.histories.iter_mut().zip(&found.entries) {
+    let judged = found.histories.iter_mut().zip(&found.entries);
+    for ((history, entries), to_keep) in judged.zip(&mut found.logs) {
         let kept = kept.filter(|_| history.is_part());
+        let before = kept.and_then(|kept| kept.history(&history.subject));
         let context = Context {
             since: kept.map_or(Time(0), |kept| kept.time),
             until: header.time,
@@ -529,9 +552,13 @@ fn find_anomalies(
             custodians: custodians.unwrap_or(Committee::MAX as u64),
             texts,
             subjects: &subjects,
+            before: before.and_then(|before| before.memory.as_ref()),
         };
-        anomalies.extend(anomaly::scan(history, entries, &context)?);
+        let (odd, memory) = anomaly::scan(history, entries, &context)?;
+        anomalies.extend(odd);
+        to_keep.memory = memory;
     }
+    fit(&mut found.logs);
     Ok(anomalies)
 }
 

@@ -1,6 +1,6 @@
 //! What proven entries show. Each test makes a network that writes one thing that it should not.
 
-use chartseal_audit::{AnomalyKind, Options, Report, verify};
+use chartseal_audit::{Anomaly, AnomalyKind, Options, Report, verify};
 use chartseal_codec::to_bytes;
 use chartseal_wire::history::{
     Adopted, Destroyed, DisputeAnswered, Disputed, Flood, HoldLifted, HoldPlaced,
@@ -217,6 +217,33 @@ fn a_review_is_first_due_and_then_overdue() {
     assert_eq!(report.histories[0].open_reviews, []);
     let due = end.plus_ms(STEP - 1);
     assert_eq!(kinds(report), [(2, AnomalyKind::ReviewOverdue { due })]);
+}
+
+#[test]
+fn a_review_that_comes_too_late_is_none() {
+    let review_at = |steps_late: u64| {
+        let mut net = patient();
+        let end = net.now().plus_ms(3_600_000);
+        net.declare(SURGEON);
+        let broken = net.access(SURGEON, &[(NOTE, true, "emergency", None)]);
+        while net.now() < end.plus_ms((1 + steps_late) * STEP) {
+            net.seal();
+        }
+        net.event(subject(), REVIEWER, reviewed(broken));
+        // A second one mends nothing, and takes nothing back.
+        net.event(subject(), REVIEWER, reviewed(broken));
+        let options = Options {
+            review_period_ms: STEP,
+            ..Options::default()
+        };
+        let file = net.export().text();
+        let report = proved(verify(&file, &net.policy(), None, &options));
+        assert_eq!(report.histories[0].open_reviews, []);
+        (kinds(report), end.plus_ms(STEP))
+    };
+    assert_eq!(review_at(0).0, []);
+    let (found, due) = review_at(1);
+    assert_eq!(found, [(2, AnomalyKind::ReviewOverdue { due })]);
 }
 
 #[test]
@@ -534,16 +561,124 @@ fn an_actors_history_is_complete_and_not_judged() {
     );
 }
 
+/// Each kind, and what the verdict says of it.
+fn sentences() -> [(AnomalyKind, String); 19] {
+    use AnomalyKind as Kind;
+    let (tx, due) = (TxId([0xfe; 32]), Time(START));
+    let (t, r) = ("fe".repeat(32), "11".repeat(16));
+    let says = |kind: AnomalyKind, text: &str| (kind, text.to_owned());
+    [
+        says(
+            Kind::TimeBackwards,
+            "time runs backwards, or beyond the header's",
+        ),
+        says(
+            Kind::ReleaseWithoutRequest(tx),
+            &format!("shares released for request {t}, which is not here"),
+        ),
+        says(
+            Kind::ReleaseWithoutPermit(LAB),
+            &format!("shares released of record {r}, which was not permitted"),
+        ),
+        says(
+            Kind::ReleaseOutsideWindow,
+            "shares released outside the permit's window",
+        ),
+        says(
+            Kind::ReleaseAfterRevocation,
+            "a release is recorded after its permit's directive was revoked",
+        ),
+        says(
+            Kind::ReleaseAfterErasure(LAB),
+            &format!("shares released of record {r} after its erasure"),
+        ),
+        says(
+            Kind::NoSuchCustodian(9),
+            "a receipt by custodian 9, which can't exist",
+        ),
+        says(
+            Kind::EmergencyUndeclared,
+            "an emergency access without a declaration",
+        ),
+        says(
+            Kind::ReviewOverdue { due },
+            "an emergency access not reviewed by 2026-11-22T00:00:00.000Z",
+        ),
+        says(
+            Kind::ReviewOfOneself,
+            "an emergency access reviewed by whoever made it",
+        ),
+        says(
+            Kind::ReviewWithoutEmergency(tx),
+            &format!("a review of request {t}, which is no emergency here"),
+        ),
+        says(
+            Kind::ForeignClaim,
+            "a record asked for under another patient's name",
+        ),
+        says(Kind::TextMissing, "the reason text is missing"),
+        says(
+            Kind::DestroyedWithoutErasure(LAB),
+            &format!("destruction attested of record {r}, which was not erased"),
+        ),
+        says(
+            Kind::KeyWithoutPermit(LAB),
+            &format!(
+                "the key of record {r} was sealed or dealt by somebody who should not have it"
+            ),
+        ),
+        says(
+            Kind::ErasedUnderHold(LAB),
+            &format!("record {r} erased under a legal hold"),
+        ),
+        says(
+            Kind::RecoveryOutOfTurn(tx),
+            &format!("a key recovered by {t}, which was not begun, or not due"),
+        ),
+        says(
+            Kind::AdoptedHistoryMissing(OTHER),
+            &format!(
+                "the history of the adopted id {} is missing",
+                "a2".repeat(16)
+            ),
+        ),
+        says(
+            Kind::FloodOutOfWindow,
+            "a count of attempts that is not of its window",
+        ),
+    ]
+}
+
 #[test]
 fn every_anomaly_is_named_in_the_verdict() {
-    let mut net = patient();
-    net.event(subject(), DOCTOR, released(TxId([0xfe; 32]), 1, &[LAB]));
-    let text = net.verify(&net.export()).to_string();
-    assert!(text.contains("Anomalies (1):"), "{text}");
-    assert!(
-        text.contains(&format!(
-            "patient {PATIENT} entry 1: shares released for request"
-        )),
-        "{text}"
-    );
+    let all = sentences();
+    let mut report = patient().report(&patient().export());
+    report.anomalies = (0..)
+        .zip(&all)
+        .map(|(entry, (kind, _))| Anomaly {
+            subject: subject(),
+            entry,
+            kind: kind.clone(),
+        })
+        .collect();
+    let text = report.to_string();
+    assert!(text.contains("Anomalies (19):"), "{text}");
+    for (at, (_, says)) in (0..).zip(&all) {
+        let line = format!("\n  patient {PATIENT} entry {at}: {says}\n");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+    // These are all that there are: those of the docs' table, in its order.
+    let docs = include_str!("../../../../docs/audit.md");
+    let section = docs
+        .split("\n## ")
+        .find(|part| part.starts_with("Anomalies"));
+    let rows = section.unwrap().lines();
+    let rows = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let name = |kind: &AnomalyKind| {
+        let name = format!("{kind:?}");
+        let end = name.find([' ', '(']).unwrap_or(name.len());
+        name[..end].to_owned()
+    };
+    let ours: Vec<String> = all.iter().map(|(kind, _)| name(kind)).collect();
+    assert_eq!(rows.collect::<Vec<_>>(), ours);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chartseal_audit::{
     Freshness, Kept, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify,
 };
-use chartseal_codec::{Bytes, to_bytes};
+use chartseal_codec::{Bytes, Decode, Decoder, Encoder, canonical_struct, to_bytes};
 use chartseal_merkle::{Frontier, Log, Map};
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::export::{Finality, Growth, Handover};
@@ -130,10 +130,14 @@ impl Network {
     /// The entry that an event in the next block would be.
     pub(crate) fn entry(&mut self, actor: ActorId, event: Event) -> Entry {
         self.next_tx += 1;
+        self.entry_of(actor, TxId([self.next_tx; 32]), event)
+    }
+
+    pub(crate) fn entry_of(&self, actor: ActorId, tx: TxId, event: Event) -> Entry {
         Entry {
             height: self.headers.len() as u64,
             time: self.now(),
-            tx: TxId([self.next_tx; 32]),
+            tx,
             actor,
             org: OrgId([0x01; 16]),
             event,
@@ -451,6 +455,71 @@ pub(crate) fn sign_off(
         })
         .collect();
     made(&signed)
+}
+
+/// A state as older versions wrote it: it remembers histories' frontiers, and nothing of their entries.
+pub(crate) fn older(kept: &Kept) -> Kept {
+    struct History {
+        subject: Subject,
+        log: Frontier,
+        memory: Option<Memory>,
+    }
+    struct Memory {
+        unreviewed: Vec<Unreviewed>,
+        declarations: Vec<(ActorId, Time)>,
+        holds: Vec<(TxId, RecordId)>,
+        erased: Vec<RecordId>,
+    }
+    struct Unreviewed {
+        request: TxId,
+        actor: ActorId,
+        entry: u64,
+        until: Time,
+    }
+    canonical_struct!(History {
+        subject,
+        log,
+        memory
+    });
+    canonical_struct!(Memory {
+        unreviewed,
+        declarations,
+        holds,
+        erased
+    });
+    canonical_struct!(Unreviewed {
+        request,
+        actor,
+        entry,
+        until
+    });
+    let bytes = kept.to_bytes();
+    let mut d = Decoder::new(&bytes);
+    if (d.array(6), d.uint()) != (Ok(6), Ok(3)) {
+        return kept.clone();
+    }
+    let statement = d.text(1 << 20).unwrap();
+    let note = ProofFile::parse(statement).map(|file| file.checkpoint.to_string());
+    let note = note.unwrap_or_else(|_| statement.to_owned());
+    let (height, time) = (d.uint().unwrap(), d.uint().unwrap());
+    let histories: Vec<History> = d.list(64).unwrap();
+    let committee: Option<(u64, Hash)> = Option::decode(&mut d).unwrap();
+    let (fields, version) = if committee.is_some() { (6, 2) } else { (5, 1) };
+    let mut e = Encoder::new();
+    e.array(fields)
+        .uint(version)
+        .text(&note)
+        .uint(height)
+        .uint(time);
+    let logs = histories.into_iter().map(|one| (one.subject, one.log));
+    e.item(&logs.collect::<Vec<_>>());
+    if let Some(committee) = &committee {
+        e.item(committee);
+    }
+    let bytes = e.finish();
+    let older = Kept::from_bytes(&bytes).unwrap();
+    assert_eq!(older.to_bytes(), bytes);
+    older
 }
 
 /// What a verifier is asked.

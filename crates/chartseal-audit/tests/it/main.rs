@@ -14,6 +14,7 @@ mod fixture;
 mod forgery;
 mod header;
 mod kept;
+mod memory;
 mod mutate;
 mod policy;
 mod proof;
