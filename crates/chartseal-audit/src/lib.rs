@@ -55,9 +55,10 @@
 //!
 //! # Limits
 //! Cosignatures are Ed25519's; with the feature `ml-dsa`, ML-DSA-44's too. A certificate says nothing of
-//! whether its committee is still in office: freshness does. An entry says what the network decided, not
-//! what is true. Every byte is taken for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing
-//! recurses, nothing panics.
+//! whether its committee is still in office: the block's time is that committee's own word, so freshness
+//! shows it only where a witness of the policy's quorum signs too (each report says which it is). An entry
+//! says what the network decided, not what is true. Every byte is taken for hostile: a file is at most 256
+//! MiB, a policy 64 KiB; nothing recurses, nothing panics.
 #![no_std]
 
 extern crate alloc;

@@ -218,6 +218,7 @@ impl fmt::Debug for Entries {
 pub(crate) fn assumptions(
     quorum: &Quorum,
     certified: Option<&Certified>,
+    witnesses: &[Cosigner],
     policy: &TrustPolicy,
 ) -> impl Iterator<Item = String> + use<> {
     let Quorum {
@@ -248,7 +249,13 @@ pub(crate) fn assumptions(
         );
         let before = " Office changed hands since the committee that was trusted before: a witness of \
                       the policy vouches that this is the network's history.";
-        if *handovers == 0 { now } else { now + before }
+        let alone = " No witness saw the block: its time is the committee's own word. If its term is over, \
+                     whoever finds its keys can date a block as they like, and freshness does not show it.";
+        match handovers {
+            0 if witnesses.is_empty() => now + alone,
+            0 => now,
+            _ => now + before,
+        }
     });
     // Where the committee alone is asked for, its own members are all there are.
     let holders = (!policy.asks_committee_alone()).then_some(holders);

@@ -245,6 +245,7 @@ fn prove(
         certified,
         quorum,
     ) = head.signed.map_err(Stop::Doubt)?;
+    let rests_on = assumptions(&quorum, certified.as_ref(), &witnesses, policy);
     Ok(Report {
         origin: head.checkpoint.origin,
         log_key,
@@ -256,9 +257,7 @@ fn prove(
         fresh_as_of,
         histories: found.histories,
         anomalies,
-        assumptions: assumptions(&quorum, certified.as_ref(), policy)
-            .chain(limits(custodians))
-            .collect(),
+        assumptions: rests_on.chain(limits(custodians)).collect(),
         certified,
         quorum,
         kept,

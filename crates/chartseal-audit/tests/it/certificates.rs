@@ -205,6 +205,47 @@ fn a_fork_by_a_retired_committees_leaked_keys_proves_nothing() {
     assert_eq!(found, Doubt::UnknownCommittee { epoch: 0 });
 }
 
+/// The attack that freshness does not show: no handover, and a time that the thieves choose.
+#[test]
+fn leaked_keys_of_a_retired_committee_make_a_block_of_today_that_only_a_witness_or_a_later_state_refuses()
+ {
+    let kept = witnessed(&Network::certified(1)).kept;
+    let mut fork = Network::certified(0);
+    for _ in 0..4 {
+        fork.event(subject(), SURGEON, added(NOTE));
+    }
+    let today = fork.headers.last().unwrap().time.0;
+    let judge = |quorum: &str, kept: Option<&Kept>| {
+        let parts = kept.map_or_else(|| fork.certified_export(), |kept| grown(&fork, kept));
+        Question {
+            policy: fork.committee_policy(0).replace("quorum network", quorum),
+            options: fresh(today + 1000, 2000),
+            ..fork.ask(&parts, kept)
+        }
+        .verdict()
+    };
+    // Whoever knows nothing but the first committee can't tell, and is told so.
+    let report = proved(judge("quorum network", None));
+    let says = "its time is the committee's own word";
+    assert!(report.assumptions[0].contains(says), "{report}");
+    assert_breaks(
+        judge("group both all network v1\nquorum both", None),
+        Rule::Quorum,
+    );
+    let found = doubt(judge("quorum network", Some(&kept)));
+    assert_eq!(found, Doubt::UnknownCommittee { epoch: 0 });
+    // With a witness it is the witness who says when.
+    let mut parts = fork.certified_export();
+    parts.cosigners = vec![0];
+    let policy = fork.committee_policy(0);
+    let question = Question {
+        policy: policy.replace("quorum network", "group both all network v1\nquorum both"),
+        ..fork.ask(&parts, None)
+    };
+    let report = proved(question.verdict());
+    assert!(!report.assumptions[0].contains(says), "{report}");
+}
+
 #[test]
 fn a_kept_checkpoint_vouches_for_the_committee_that_it_names() {
     let mut net = Network::certified(1);
