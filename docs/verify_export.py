@@ -4,7 +4,8 @@
     python3 verify_export.py FILE --trust POLICY [--state FILE] [--max-age SECONDS] [--json]
 
 It is a second implementation, written from formats.md and audit.md: it says what `chartseal audit verify`
-says, rule for rule, and shares no code with it. It proves; it does not look for anomalies in what it proved.
+says, rule for rule, and shares no code with it. It proves; it does not look for anomalies in what it proved, but
+keeps what a verifier that does will ask for.
 
 Exit status: 0 proved, 1 refuted, 2 can't tell, 3 misuse or unreadable. With --state, what has to be
 remembered is read from that file if it exists, and written to it after a proof. FILE.lock beside it makes
@@ -32,8 +33,10 @@ MAX_U64 = 2**64 - 1
 MAX_FILE, MAX_NOTE, MAX_POLICY, MAX_STATE = 256 << 20, 64 << 10, 64 << 10, 1 << 20
 MAX_SIGNATURES, MAX_NAMES, MAX_PROOF, MAX_HISTORIES = 64, 64, 65, 64
 MAX_ENTRIES, MAX_LIST, MAX_KEPT_SIZE = 1 << 24, 1 << 16, 1 << 48
+MAX_KEPT_STATEMENT, MAX_MEMORY = 256 << 10, 4096
 MAX_MEMBERS, MAX_HANDOVERS, MAX_CERTIFICATE = 64, 256, 30 + 32 + 8 + 8 + 1 + 64 * 64
 ZERO = bytes(32)
+PROOF = "c2sp.org/tlog-proof@v1\n"
 
 
 class Refuted(Exception):
@@ -512,8 +515,9 @@ def export(reader):
     growth = reader.optional(struct(UINT, many(digest, MAX_PROOF)))
     texts = reader.list(struct(digest, Reader.bytes), MAX_ENTRIES)
     increasing(texts)
+    start = reader.at
     finality = FINALITY(reader) if version == 2 else None
-    return (raw_header, header, histories, growth, texts, finality)
+    return (raw_header, header, histories, growth, texts, finality, reader.data[start : reader.at])
 
 
 # --- Texts: notes, checkpoints, policies, proof files ---
@@ -806,7 +810,7 @@ def check_needed(policy, times, certified, has_handovers):
 
 
 def check_history(history, state_root, height, kept):
-    """(log, events, whether it continues what was kept); or a CannotTell, given back."""
+    """(log, entries, whether it continues what was kept); or a CannotTell, given back."""
     who, first, log, entries, proof = history
     name = subject_name(who)
     slot = tagged("chartseal/state-key/1", cbor(["history", cbor([who[0], who[1]])]))
@@ -814,7 +818,7 @@ def check_history(history, state_root, height, kept):
     if not map_has(state_root, sha256(slot), value, proof):
         raise Refuted(12, f"{name}: the map proof shows something else")
 
-    known = kept["histories"].get(who) if kept else None
+    known, _ = kept["histories"].get(who, (None, None)) if kept else (None, None)
     known_size = known[0] if known else 0
     if known and first == known_size:
         found = known
@@ -831,7 +835,7 @@ def check_history(history, state_root, height, kept):
     if found != log:
         raise Refuted(14, f"{name}: entries that are not those of the slot")
 
-    events, least = [], 0
+    judged, least = [], 0
     for at, data in enumerate(entries, first):
         try:
             entry = decode(data, ENTRY)
@@ -842,8 +846,54 @@ def check_history(history, state_root, height, kept):
         least = entry[0]
         if known and at >= known_size and entry[0] <= kept["height"]:
             continues = False
-        events.append(entry[5])
-    return (log, events, continues)
+        judged.append(entry)
+    return (log, judged, continues)
+
+
+def remember(who, first, entries, until, before):
+    """What later entries of a patient's history refer back to; None if it isn't known."""
+    if first and before is None:
+        return None
+    unreviewed, declared, holds, erased = before if first else ([], [], [], [])
+    accesses, reviewed = list(unreviewed), set()
+    newest = {access[0]: at for at, access in enumerate(accesses)}
+    declared, holds, erased = dict(declared), dict(holds), set(erased)
+    for at, (_, now, tx, actor, _, (tag, fields)) in enumerate(entries, first):
+        if who[0] != 1:
+            break
+        if tag == 4:
+            declared[actor] = max(fields[2], declared.get(actor, 0))
+        elif tag == 5 and any(permitted and code == "emergency" for _, _, permitted, code, _, _ in fields[5]):
+            end = declared.get(actor, 0)
+            newest[tx] = len(accesses)
+            accesses.append([tx, actor, at, end if now < end else now])
+        elif tag == 8 and fields[0] in newest:
+            reviewed.add(newest[fields[0]])
+        elif tag == 9:
+            erased.add(fields[0])
+        elif tag == 29:
+            holds[tx] = fields[0]
+        elif tag == 30:
+            holds.pop(fields[1], None)
+    unreviewed = [access for at, access in enumerate(accesses) if at not in reviewed]
+    declared = [[actor, end] for actor, end in sorted(declared.items()) if end > until]
+    return [unreviewed, declared, [[tx, record] for tx, record in sorted(holds.items())], sorted(erased)]
+
+
+def to_keep(statement, height, block_time, histories, over):
+    """The state in the oldest version that can hold it."""
+    room = MAX_MEMORY
+    for history in histories:
+        size = sum(map(len, history[2] or []))
+        if size > room:
+            history[2] = None
+        else:
+            room -= size
+    head = [statement, height, block_time]
+    if statement.startswith(PROOF) or any(history[2] is not None for history in histories):
+        return [3] + head + [histories, over]
+    logs = [history[:2] for history in histories]
+    return [2] + head + [logs, over] if over else [1] + head + [logs]
 
 
 def check_growth(size, root, height, growth, kept):
@@ -869,7 +919,7 @@ def verify(file, policy, kept=None, now=None, max_age=None):
     except ValueError as why:
         raise Refuted(1, why) from None
     try:
-        raw_header, header, histories, growth, texts, finality = decode(extra, export)
+        raw_header, header, histories, growth, texts, finality, raw_finality = decode(extra, export)
     except ValueError as why:
         raise Refuted(2, why) from None
     try:
@@ -925,7 +975,7 @@ def verify(file, policy, kept=None, now=None, max_age=None):
         if not found[2]:
             rewritten = rewritten or history[0]
     if not incomplete:
-        events = [event for _, events, _ in judged.values() for event in events]
+        events = [entry[5] for _, entries, _ in judged.values() for entry in entries]
         reasons = {fields[REASONS[tag]] for tag, fields in events if tag in REASONS}
         for at, (salt, sealed) in enumerate(texts):
             if sha256(tagged("chartseal/sealed-text/1", cbor([salt, sealed]))) not in reasons:
@@ -945,10 +995,21 @@ def verify(file, policy, kept=None, now=None, max_age=None):
         fresh_as_of = signed_at if height == size - 1 else min(signed_at, block_time)
     if max_age is not None and abs(fresh_as_of - now) > max_age:
         raise CannotTell("stale", f"complete up to {date(fresh_as_of)}, and it is {date(now)}")
-    logs = [[list(who), [log[0], log[1]]] for who, (log, _, _) in judged.items()]
-    state = [1, note, height, block_time, logs]
-    if policy.committee:
-        state = [2] + state[1:] + [[header[2], header[10]]]
+    before = kept["histories"] if kept else {}
+    memories = {
+        h[0]: remember(h[0], h[1], judged[h[0]][1], block_time, before.get(h[0], (None, None))[1]) for h in histories
+    }
+    logs = [[list(who), [log[0], log[1]], memories[who]] for who, (log, _, _) in judged.items()]
+    # With a certificate that counts, what was signed is kept whole. An older committee replaces no later one.
+    statement, over = note, kept and kept["committee"]
+    if policy.committee and finality:
+        bare = cbor_head(4, 6) + b"".join(map(cbor, [2, raw_header, [], None, []])) + raw_finality
+        whole = PROOF + "extra " + base64.b64encode(bare).decode() + f"\nindex {index}\n"
+        whole += "".join(base64.b64encode(one).decode() + "\n" for one in proof) + "\n" + note
+        statement = whole if len(whole.encode()) <= MAX_KEPT_STATEMENT else note
+    if policy.committee and (not over or over[0] <= header[2]):
+        over = [header[2], header[10]]
+    state = to_keep(statement, height, block_time, logs, over)
     return {
         "origin": origin,
         "height": height,
@@ -970,19 +1031,39 @@ def parse_kept(data):
     """What a proof left to remember."""
     reader = Reader(data)
     fields, version = reader.head(4), reader.uint()
-    if len(data) > MAX_STATE or (fields, version) not in ((5, 1), (6, 2)):
-        raise ValueError("a kept state is version 1 of five fields, or version 2 of six")
-    origin, size, root = parse_checkpoint(parse_note(reader.text(MAX_NOTE))[0])
-    height, _ = reader.uint(), reader.uint()
-    histories = reader.list(struct(subject, frontier), MAX_HISTORIES)
-    increasing([who for who, _ in histories])
-    over = struct(UINT, digest)(reader) if version == 2 else None
-    too_long = any(log[0] > MAX_KEPT_SIZE for _, log in histories)
-    if height >= size or too_long or reader.at != len(data):
+    if len(data) > MAX_STATE or (fields, version) not in ((5, 1), (6, 2), (6, 3)):
+        raise ValueError("a kept state is version 1 of five fields, or version 2 or 3 of six")
+    statement = reader.text(MAX_KEPT_STATEMENT)
+    origin, size, root = parse_checkpoint(parse_statement(statement)[0])
+    height, block_time = reader.uint(), reader.uint()
+    memory = struct(
+        many(struct(digest, id16, UINT, UINT)), many(struct(id16, UINT)), many(struct(digest, id16)), many(id16)
+    )
+    if version == 3:
+        histories = reader.list(struct(subject, frontier, optional(memory)), MAX_HISTORIES)
+        over = reader.optional(struct(UINT, digest))
+    else:
+        histories = [[*one, None] for one in reader.list(struct(subject, frontier), MAX_HISTORIES)]
+        over = struct(UINT, digest)(reader) if version == 2 else None
+    increasing([who for who, _, _ in histories])
+    has_more = any(memory is not None for _, _, memory in histories) or statement.startswith(PROOF)
+    too_long = any(log[0] > MAX_KEPT_SIZE for _, log, _ in histories)
+    if height >= size or too_long or reader.at != len(data) or has_more != (version == 3):
         raise ValueError("no kept state")
-    histories = {who: log for who, log in histories}
+    histories = {who: (log, memory) for who, log, memory in histories}
     state = {"origin": origin, "size": size, "root": root, "height": height}
     return {**state, "histories": histories, "committee": over}
+
+
+def parse_statement(statement):
+    """The note of a statement: it is one, or the proof of a certified header and of nothing else."""
+    if not statement.startswith(PROOF):
+        return parse_note(statement)
+    extra, _, _, _, note = parse_file(statement.encode())
+    _, _, histories, growth, texts, finality, _ = decode(extra, export)
+    if histories or growth or texts or not finality:
+        raise ValueError("a statement that is more than a certified header, or less")
+    return note
 
 
 # --- The command ---

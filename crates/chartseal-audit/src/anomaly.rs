@@ -1,8 +1,8 @@
 //! What proven entries say that an honest network would not have written.
 //!
 //! Only what the entries themselves show is listed: a proof that something is missing elsewhere is
-//! not here, and an anomaly accuses nobody by itself. A part of a history is judged as far as it
-//! goes: what refers to an entry before it is counted, not judged.
+//! not here, and an anomaly accuses nobody by itself. A part of a history is judged by what was kept
+//! of the entries before it ([`Memory`]); what refers to others of them is counted, not judged.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -11,11 +11,13 @@ use core::fmt;
 use chartseal_merkle::Hash;
 use chartseal_wire::history::{
     AccessView, Destroyed, EntryView, Erased, EventView, Flood, OutcomeView, ReleasedView,
+    TokensView,
 };
 use chartseal_wire::{
     ActorId, Event, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId,
 };
 
+use crate::kept::{Memory, Unreviewed};
 use crate::report::{History, OpenReview};
 use crate::verdict::Stop;
 use crate::verify::decode;
@@ -48,11 +50,12 @@ pub enum AnomalyKind {
     ReleaseAfterRevocation,
     /// A receipt for a record stands after its erasure.
     ReleaseAfterErasure(RecordId),
-    /// A receipt names a custodian that can't exist: 0, or more than the policy has witnesses.
+    /// A receipt names a custodian that can't exist: 0, or more than any committee has had members
+    /// ([`Certified::custodians`](crate::Certified); if that isn't known, more than 64).
     NoSuchCustodian(u64),
     /// An emergency access without a declaration in force by the same actor.
     EmergencyUndeclared,
-    /// An emergency access whose review is overdue at the header's time.
+    /// An emergency access that was not reviewed in time: not at all up to the header's time, or too late.
     ReviewOverdue {
         /// Until when it had to be reviewed.
         due: Time,
@@ -150,15 +153,19 @@ pub(crate) struct Context<'a> {
     pub(crate) texts: &'a BTreeSet<Hash>,
     /// Whose histories are in the export, or were verified before.
     pub(crate) subjects: &'a BTreeSet<Subject>,
+    /// What was kept of the entries before this part.
+    pub(crate) before: Option<&'a Memory>,
 }
 
-/// Counts what the entries of `history` hold, and gives what is odd about them.
+/// Counts what the entries of `history` hold, and gives what is odd about them; and what to keep of them for
+/// the next part, if it is known.
 pub(crate) fn scan(
     history: &mut History,
     entries: &[EntryView<'_>],
     context: &Context<'_>,
-) -> Result<Vec<Anomaly>, Stop> {
-    let mut scan = Scan::default();
+) -> Result<(Vec<Anomaly>, Option<Memory>), Stop> {
+    let mut scan = context.before.map(Scan::after).unwrap_or_default();
+    history.is_unremembered = history.is_part() && context.before.is_none();
     let subject = history.subject;
     let mut found = Vec::new();
     let mut odd = |entry, kind| {
@@ -206,9 +213,9 @@ pub(crate) fn scan(
             }
         }
     }
-    scan.finish(context, history, odd);
+    let memory = scan.finish(context, history, odd);
     found.sort_by_key(|anomaly| anomaly.entry);
-    Ok(found)
+    Ok((found, (!history.is_unremembered).then_some(memory)))
 }
 
 /// Who acted, when, at which entry.
@@ -253,6 +260,7 @@ struct Scan<'a> {
     declarations: BTreeMap<ActorId, Time>,
     revoked: BTreeSet<TxId>,
     erased: Erasures,
+    emergencies: Emergencies,
     /// Who wrote a version: those looked up before, and what came since. Few histories ask.
     authors: BTreeMap<HeaderDigest, ActorId>,
     added: Vec<(HeaderDigest, ActorId)>,
@@ -276,23 +284,84 @@ struct Request<'a> {
     /// Where in the access a record is, of more records than a glance takes in; the last one counts, if one
     /// comes twice.
     by_record: BTreeMap<RecordId, usize>,
-    is_emergency: bool,
-    /// Until when the emergency that opened it was in force: its review is due some time after.
-    emergency_until: Option<Time>,
-    is_reviewed: bool,
+    /// Of the bases of permits under which shares were released, by their places, what was not found revoked yet.
+    standing: BTreeMap<usize, TokensView<'a>>,
 }
 
 impl<'a> Request<'a> {
     /// As many outcomes are looked through faster than a map is made.
     const FEW: usize = 16;
 
-    /// The decision about a record.
-    fn outcome(&self, record: &RecordId) -> Option<&'a OutcomeView<'a>> {
+    /// The decision about a record, and its place.
+    fn outcome(&self, record: &RecordId) -> Option<(usize, &'a OutcomeView<'a>)> {
         let all = &self.access.records;
-        if all.len() > Self::FEW {
-            return all.get(*self.by_record.get(record)?);
+        let at = if all.len() > Self::FEW {
+            *self.by_record.get(record)?
+        } else {
+            all.iter().rposition(|one| one.record == *record)?
+        };
+        Some((at, all.get(at)?))
+    }
+
+    /// Whether every directive that the permit at this place rests on was revoked.
+    fn is_revoked(
+        &mut self,
+        (at, permit): (usize, &OutcomeView<'a>),
+        revoked: &BTreeSet<TxId>,
+    ) -> bool {
+        if revoked.is_empty() || permit.basis.is_empty() {
+            return false;
         }
-        all.iter().rev().find(|one| one.record == *record)
+        let is_gone = |basis: &[u8]| {
+            let id = core::str::from_utf8(basis).ok().map(str::parse);
+            id.is_some_and(|id| id.is_ok_and(|id| revoked.contains(&id)))
+        };
+        let standing = self.standing.entry(at).or_insert(permit.basis);
+        drop_gone(standing, is_gone)
+    }
+}
+
+/// Drops items up to the first that is not gone; whether all are. What is gone stays so, and is looked at once.
+fn drop_gone<'a>(items: &mut TokensView<'a>, mut is_gone: impl FnMut(&'a [u8]) -> bool) -> bool {
+    while let Some((first, others)) = items.split_first() {
+        if !is_gone(first) {
+            return false;
+        }
+        *items = others;
+    }
+    true
+}
+
+/// Accesses that an emergency opened, in the order of their entries, and before them those that were kept.
+#[derive(Default)]
+struct Emergencies {
+    all: Vec<Emergency>,
+    /// Where in `all` the newest one of a request is.
+    places: BTreeMap<RequestId, usize>,
+}
+
+struct Emergency {
+    access: Unreviewed,
+    /// Whether its declaration is known, and so when its review is due.
+    is_due: bool,
+    reviewed: Option<Time>,
+}
+
+impl Emergencies {
+    fn push(&mut self, access: Unreviewed, is_due: bool) {
+        self.places.insert(access.request, self.all.len());
+        self.all.push(Emergency {
+            access,
+            is_due,
+            reviewed: None,
+        });
+    }
+
+    /// Takes the first review; gives who made the access.
+    fn review(&mut self, request: &RequestId, time: Time) -> Option<ActorId> {
+        let one = self.all.get_mut(*self.places.get(request)?)?;
+        one.reviewed.get_or_insert(time);
+        Some(one.access.actor)
     }
 }
 
@@ -364,6 +433,22 @@ impl Erasures {
 }
 
 impl<'a> Scan<'a> {
+    /// Goes on after what was kept.
+    fn after(before: &Memory) -> Self {
+        let mut scan = Self::default();
+        let unreviewed = before.unreviewed.iter().cloned();
+        unreviewed.for_each(|one| scan.emergencies.push(one, true));
+        scan.declarations
+            .extend(before.declarations.iter().copied());
+        for (hold, record) in &before.holds {
+            scan.place(*hold, *record);
+        }
+        for record in &before.erased {
+            scan.erased.insert(*record, 0);
+        }
+        scan
+    }
+
     fn event(
         &mut self,
         by: By,
@@ -386,15 +471,13 @@ impl<'a> Scan<'a> {
                     odd(AnomalyKind::TextMissing);
                 }
             }
-            Event::Reviewed(review) => match self.requests.find(&review.request) {
-                Some(request) if request.is_emergency => {
-                    request.is_reviewed = true;
-                    if request.actor == actor {
-                        odd(AnomalyKind::ReviewOfOneself);
-                    }
+            Event::Reviewed(review) => match self.emergencies.review(&review.request, time) {
+                Some(by) if by == actor => odd(AnomalyKind::ReviewOfOneself),
+                Some(_) => {}
+                None if history.is_part() && self.requests.find(&review.request).is_none() => {
+                    history.unjudged += 1;
                 }
-                None if history.is_part() => history.unjudged += 1,
-                _ => odd(AnomalyKind::ReviewWithoutEmergency(review.request)),
+                None => odd(AnomalyKind::ReviewWithoutEmergency(review.request)),
             },
             Event::Directive(directive) if directive.kind.as_bytes() == b"revoke" => {
                 self.revoked.extend(directive.target);
@@ -413,11 +496,7 @@ impl<'a> Scan<'a> {
             Event::DisputeAnswered(one) if !context.texts.contains(&one.reason) => {
                 self.unreadable.push((at, one.record));
             }
-            Event::HoldPlaced(hold) => {
-                self.lift(tx);
-                self.holds.insert(tx, hold.record);
-                self.held.insert((hold.record, tx));
-            }
+            Event::HoldPlaced(hold) => self.place(tx, hold.record),
             Event::HoldLifted(hold) => self.lift(hold.hold),
             Event::RecoveryStarted(begun) => self.recovery = Some((tx, begun.due)),
             Event::RecoveryVetoed(_) => self.recovery = None,
@@ -448,7 +527,7 @@ impl<'a> Scan<'a> {
                 }
             }
             Event::Destroyed(Destroyed { record, .. }) if self.erased.last(&record).is_none() => {
-                if history.is_part() {
+                if history.is_unremembered {
                     history.unjudged += 1;
                 } else {
                     odd(AnomalyKind::DestroyedWithoutErasure(record));
@@ -456,6 +535,12 @@ impl<'a> Scan<'a> {
             }
             _ => {}
         }
+    }
+
+    fn place(&mut self, hold: TxId, record: RecordId) {
+        self.lift(hold);
+        self.holds.insert(hold, record);
+        self.held.insert((record, hold));
     }
 
     fn lift(&mut self, hold: TxId) {
@@ -480,14 +565,23 @@ impl<'a> Scan<'a> {
         if access.foreign_claim {
             odd(AnomalyKind::ForeignClaim);
         }
-        let is_emergency = is_emergency(access);
-        let declared = self.declarations.get(&actor).copied();
-        let in_force = declared.filter(|until| time < *until);
-        let is_unknown = declared.is_none() && history.is_part();
-        if is_emergency && is_unknown {
-            history.unjudged += 1;
-        } else if is_emergency && in_force.is_none() {
-            odd(AnomalyKind::EmergencyUndeclared);
+        if is_emergency(access) {
+            let declared = self.declarations.get(&actor).copied();
+            let in_force = declared.filter(|until| time < *until);
+            // When the review of what was declared before is due, nobody here knows.
+            let is_unknown = declared.is_none() && history.is_unremembered;
+            if is_unknown {
+                history.unjudged += 1;
+            } else if in_force.is_none() {
+                odd(AnomalyKind::EmergencyUndeclared);
+            }
+            let access = Unreviewed {
+                request: tx,
+                actor,
+                entry: at,
+                until: in_force.unwrap_or(time),
+            };
+            self.emergencies.push(access, !is_unknown);
         }
         let mut by_record = BTreeMap::new();
         if access.records.len() > Request::FEW {
@@ -499,9 +593,7 @@ impl<'a> Scan<'a> {
             actor,
             access,
             by_record,
-            is_emergency,
-            emergency_until: in_force.or((!is_unknown).then_some(time)),
-            is_reviewed: false,
+            standing: BTreeMap::new(),
         });
     }
 
@@ -524,7 +616,7 @@ impl<'a> Scan<'a> {
             }
             Some(request) => self.requests.find(&request).map(|read| {
                 let outcome = read.outcome(&record);
-                read.actor == actor && outcome.is_some_and(|one| one.permitted)
+                read.actor == actor && outcome.is_some_and(|(_, one)| one.permitted)
             }),
         };
         match may {
@@ -562,9 +654,9 @@ impl<'a> Scan<'a> {
             odd(AnomalyKind::ReleaseOutsideWindow);
         }
         for record in released.records.iter() {
-            match request.outcome(&record).filter(|one| one.permitted) {
+            match request.outcome(&record).filter(|(_, one)| one.permitted) {
                 None => odd(AnomalyKind::ReleaseWithoutPermit(record)),
-                Some(permit) if Self::is_revoked(&self.revoked, permit) => {
+                Some(permit) if request.is_revoked(permit, &self.revoked) => {
                     odd(AnomalyKind::ReleaseAfterRevocation);
                 }
                 Some(_) => {}
@@ -572,22 +664,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Whether every directive that a permit rests on was revoked since.
-    fn is_revoked(revoked: &BTreeSet<TxId>, permit: &OutcomeView<'_>) -> bool {
-        let is_gone = |basis: &[u8]| {
-            let id = core::str::from_utf8(basis).ok().map(str::parse);
-            id.is_some_and(|id| id.is_ok_and(|id| revoked.contains(&id)))
-        };
-        let mut basis = permit.basis.iter().peekable();
-        !revoked.is_empty() && basis.peek().is_some() && basis.all(is_gone)
-    }
-
     fn finish(
         self,
         context: &Context<'_>,
         history: &mut History,
         mut odd: impl FnMut(u64, AnomalyKind),
-    ) {
+    ) -> Memory {
         for (at, record) in &self.unreadable {
             if self.erased.last(record) > Some(*at) {
                 history.redacted += 1;
@@ -605,18 +687,31 @@ impl<'a> Scan<'a> {
                     odd(request.at, AnomalyKind::TextMissing);
                 }
             }
-            let awaits = request.is_emergency && !request.is_reviewed;
-            if let Some(until) = request.emergency_until.filter(|_| awaits) {
-                let due = until.plus_ms(context.review_ms);
-                if due < context.until {
-                    odd(request.at, AnomalyKind::ReviewOverdue { due });
-                } else {
-                    history.open_reviews.push(OpenReview {
-                        entry: request.at,
-                        due,
-                    });
-                }
+        }
+        let emergencies = self.emergencies.all.into_iter();
+        let mut unreviewed = Vec::new();
+        for one in emergencies.filter(|one| one.is_due) {
+            let (entry, due) = (
+                one.access.entry,
+                one.access.until.plus_ms(context.review_ms),
+            );
+            if due < one.reviewed.unwrap_or(context.until) {
+                odd(entry, AnomalyKind::ReviewOverdue { due });
+            } else if one.reviewed.is_none() {
+                history.open_reviews.push(OpenReview { entry, due });
             }
+            if one.reviewed.is_none() {
+                unreviewed.push(one.access);
+            }
+        }
+        let declarations = self.declarations.into_iter();
+        Memory {
+            unreviewed,
+            declarations: declarations
+                .filter(|(_, until)| *until > context.until)
+                .collect(),
+            holds: self.holds.into_iter().collect(),
+            erased: self.erased.last.into_keys().collect(),
         }
     }
 
@@ -638,4 +733,60 @@ fn is_of_its_window(flood: &Flood, entered: Time) -> bool {
 fn is_emergency(access: &AccessView<'_>) -> bool {
     let broke = |outcome: &OutcomeView<'_>| outcome.permitted && outcome.code == b"emergency";
     access.records.iter().any(broke)
+}
+
+#[cfg(test)]
+mod tests {
+    use chartseal_codec::to_bytes;
+    use chartseal_wire::history::{Access, Outcome, Token};
+    use chartseal_wire::{Entry, OrgId};
+
+    use super::*;
+
+    /// Receipts by the thousand, of a permit with directives by the thousand: each is looked at once, and but the
+    /// first that stands at each receipt.
+    #[test]
+    fn a_directive_that_was_revoked_is_looked_at_once_however_many_receipts_come() {
+        let basis = (0..1000).map(|at| Token::new(&alloc::format!("d{at}")).unwrap());
+        let outcome = Outcome {
+            record: RecordId([1; 16]),
+            header: None,
+            permitted: true,
+            code: Token::new("granted").unwrap(),
+            basis: basis.collect(),
+            obligations: Vec::new(),
+        };
+        let access = Access {
+            action: Token::new("read").unwrap(),
+            purpose: Token::new("TREAT").unwrap(),
+            reason_code: Token::new("visit").unwrap(),
+            reason: Hash::ZERO,
+            foreign_claim: false,
+            records: alloc::vec![outcome],
+            release_until: None,
+        };
+        let bytes = to_bytes(&Entry {
+            height: 1,
+            time: Time(1),
+            tx: TxId([1; 32]),
+            actor: ActorId([1; 16]),
+            org: OrgId([1; 16]),
+            event: Event::Access(access),
+        });
+        let EventView::Access(access) = EntryView::read(&bytes).unwrap().event else {
+            panic!("an access");
+        };
+        let mut standing = access.records[0].basis;
+        let mut looks = 0;
+        // One more is revoked before each receipt.
+        for revoked in 0..=1000 {
+            let is_gone = |basis: &[u8]| {
+                looks += 1;
+                let number: usize = core::str::from_utf8(&basis[1..]).unwrap().parse().unwrap();
+                number < revoked
+            };
+            assert_eq!(drop_gone(&mut standing, is_gone), revoked == 1000);
+        }
+        assert_eq!(looks, 1000 + 1000);
+    }
 }

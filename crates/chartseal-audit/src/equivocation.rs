@@ -56,8 +56,9 @@ pub struct Equivocated {
     pub origin: String,
     /// In what the statements contradict each other.
     pub contradiction: Contradiction,
-    /// The witnesses that cosigned both, under their names in the policy; and as `organization ID` those
-    /// whose validators certified both.
+    /// Who signed both: witnesses under their names in the policy, and as `organization ID` those whose
+    /// validators certified both. A witness signs a log, and reads no header: where the contradiction is in what a
+    /// header says, none is named. It may be empty.
     pub both: Vec<String>,
 }
 
@@ -107,16 +108,16 @@ impl Equivocation {
     /// [`NoEquivocation`].
     pub fn verify(&self, policy: &TrustPolicy) -> Result<Equivocated, NoEquivocation> {
         let (a, b) = (read(&self.first, policy)?, read(&self.second, policy)?);
-        let contradiction = (a.origin == b.origin)
+        let (contradiction, is_witnessed) = (a.origin == b.origin)
             .then(|| a.contradiction(&b))
             .flatten()
             .ok_or(NoEquivocation::NoContradiction)?;
-        let both = a
-            .signers
-            .into_iter()
-            .filter(|name| b.signers.contains(name));
+        let witnesses = a.witnesses.into_iter();
+        let witnesses = witnesses.filter(|name| is_witnessed && b.witnesses.contains(name));
+        let validators = a.validators.into_iter();
+        let validators = validators.filter(|org| b.validators.contains(org));
         Ok(Equivocated {
-            both: both.collect(),
+            both: witnesses.chain(validators).collect(),
             origin: a.origin,
             contradiction,
         })
@@ -126,25 +127,35 @@ impl Equivocation {
 /// What a statement says.
 struct Statement {
     origin: String,
-    signers: Vec<String>,
+    /// Who cosigned its checkpoint.
+    witnesses: Vec<String>,
+    /// Who certified its header.
+    validators: Vec<String>,
     /// The height and leaf of its block.
     block: Option<(u64, Hash)>,
-    /// Sizes of the log, each with its root: the checkpoint's, and that to which the header commits.
-    logs: Vec<(u64, Hash)>,
+    /// The size and root of the checkpoint's log.
+    log: (u64, Hash),
+    /// The same of the log to which the header commits.
+    committed: Option<(u64, Hash)>,
 }
 
 impl Statement {
-    fn contradiction(&self, other: &Self) -> Option<Contradiction> {
+    /// In what they contradict each other, and whether the checkpoints' logs do: else only headers do, which a
+    /// witness of a consistent log never read. (A certified header's log is the checkpoint's own, before its leaf.)
+    fn contradiction(&self, other: &Self) -> Option<(Contradiction, bool)> {
         if let (Some((height, leaf)), Some((same, another))) = (self.block, other.block)
             && height == same
             && leaf != another
         {
-            return Some(Contradiction::Block { height });
+            return Some((Contradiction::Block { height }, true));
         }
-        let roots = |size| other.logs.iter().filter(move |log| log.0 == size);
-        let differs = |log: &&(u64, Hash)| roots(log.0).any(|other| other.1 != log.1);
-        let (size, _) = *self.logs.iter().find(differs)?;
-        Some(Contradiction::Log { size })
+        let differ = |one: &(u64, Hash), other: &(u64, Hash)| one.0 == other.0 && one.1 != other.1;
+        if differ(&self.log, &other.log) {
+            return Some((Contradiction::Log { size: self.log.0 }, true));
+        }
+        let logs = |one: &Self| Some(one.log).into_iter().chain(one.committed);
+        let (size, _) = logs(self).find(|log| logs(other).any(|one| differ(log, &one)))?;
+        Some((Contradiction::Log { size }, false))
     }
 }
 
@@ -152,16 +163,40 @@ impl Statement {
 fn without_histories(file: &str) -> Result<String, FormatError> {
     let mut file = ProofFile::parse(file)?;
     let export: Export = from_bytes(&file.extra)?;
-    file.extra = match export.finality {
-        None => to_bytes(&export.header),
-        Some(_) => to_bytes(&Export {
-            histories: Vec::new(),
-            growth: None,
-            texts: Vec::new(),
-            ..export
-        }),
+    file.extra = to_bytes(&export.header);
+    let certified = export
+        .finality
+        .map(|finality| certified(&file, &export.header, &finality));
+    Ok(certified.unwrap_or_else(|| file.to_string()))
+}
+
+/// The statement that a committee certified the header of a file.
+pub(crate) fn certified(file: &ProofFile, header: &BlockHeader, finality: &Finality) -> String {
+    let export: Export = Export {
+        header: header.clone(),
+        histories: Vec::new(),
+        growth: None,
+        texts: Vec::new(),
+        finality: Some(finality.clone()),
     };
-    Ok(file.to_string())
+    let extra = to_bytes(&export);
+    ProofFile {
+        extra,
+        ..file.clone()
+    }
+    .to_string()
+}
+
+/// Whether a statement is the proof of a block, and no note.
+pub(crate) fn is_proof(statement: &str) -> bool {
+    statement.starts_with(PROOF)
+}
+
+/// The checkpoint of a statement that is a note, or has a certificate.
+pub(crate) fn kept_checkpoint(statement: &str) -> Option<Checkpoint> {
+    let (note, proven) = parse(statement).ok()?;
+    let is_kept = proven.is_none_or(|proven| proven.finality.is_some());
+    is_kept.then(|| Checkpoint::parse(&note.text).ok())?
 }
 
 fn read(statement: &str, policy: &TrustPolicy) -> Result<Statement, NoEquivocation> {
@@ -190,21 +225,22 @@ fn check(statement: &str, policy: &TrustPolicy) -> Result<Statement, Stop> {
         }
     }
     let (signed, certified, _) = met(signed, finality, time, policy, None)?;
-    let mut logs = alloc::vec![(checkpoint.size, checkpoint.root)];
-    let mut block = None;
+    let (mut block, mut committed) = (None, None);
     if let Some(Proven { file, header, .. }) = &proven {
         check_header(file, &checkpoint, header)?;
         block = Some((header.height, header.leaf()));
-        logs.push((header.log_size, header.log_root));
+        committed = Some((header.log_size, header.log_root));
     }
     let validators = certified.into_iter().flat_map(|one| one.signers);
     let validators = validators.map(|org| alloc::format!("organization {org}"));
     let witnesses = signed.witnesses.into_iter().map(|witness| witness.name);
     Ok(Statement {
         origin: checkpoint.origin,
-        signers: witnesses.chain(validators).collect(),
+        witnesses: witnesses.collect(),
+        validators: validators.collect(),
         block,
-        logs,
+        log: (checkpoint.size, checkpoint.root),
+        committed,
     })
 }
 
@@ -217,7 +253,7 @@ struct Proven {
 
 /// The note of a statement, and the block that it proves.
 fn parse(statement: &str) -> Result<(SignedNote, Option<Proven>), FormatError> {
-    if !statement.starts_with(PROOF) {
+    if !is_proof(statement) {
         return Ok((SignedNote::parse(statement)?, None));
     }
     let file = ProofFile::parse(statement)?;
@@ -273,6 +309,9 @@ impl fmt::Display for Equivocated {
             Contradiction::Block { height } => writeln!(f, "  two blocks have the height {height}"),
             Contradiction::Log { size } => writeln!(f, "  the log of {size} blocks has two roots"),
         }?;
+        if self.both.is_empty() {
+            return writeln!(f, "  nobody is named: no key of the policy signed both");
+        }
         writeln!(f, "  both were cosigned by {}", self.both.join(", "))
     }
 }

@@ -167,6 +167,10 @@ pub(crate) fn judge(
     }
     let certificate = &finality.certificate;
     let signers = signers(certificate, committee);
+    // Each committee after the first is named in a header of the certified log; the first one by who trusts it.
+    let is_trusted = trusted == 0 || policy.committee() == Some(finality.first.hash());
+    let is_whole = is_trusted && finality.first.epoch() == 0;
+    let largest = committees.iter().map(|one| one.n()).max();
     Ok(Certified {
         epoch: committee.epoch(),
         view: certificate.view,
@@ -174,5 +178,6 @@ pub(crate) fn judge(
         of: committee.n(),
         tolerates: committee.f(),
         handovers: handovers as u64,
+        custodians: largest.filter(|_| is_whole),
     })
 }

@@ -63,7 +63,7 @@ pub fn verify_header(file: &str, policy: &TrustPolicy, options: &Options) -> Ver
 }
 
 fn prove_header(file: &str, policy: &TrustPolicy, options: &Options) -> Result<ProvedHeader, Stop> {
-    let head = Head::read(file, policy, None)?;
+    let head = Head::read(file, policy, None, &mut Vec::new())?;
     let signed = head.signed.as_ref();
     let (_, _, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
     let fresh_as_of = head.fresh_as_of(quorum);
@@ -75,13 +75,14 @@ fn prove_header(file: &str, policy: &TrustPolicy, options: &Options) -> Result<P
         certified,
         quorum,
     ) = head.signed.map_err(Stop::Doubt)?;
+    let rests_on = assumptions(&quorum, certified.as_ref(), &witnesses, policy);
     Ok(ProvedHeader {
         header: head.export.header,
         origin: head.checkpoint.origin,
         log_key,
         witnesses,
         fresh_as_of,
-        assumptions: assumptions(&quorum, certified.as_ref(), policy).collect(),
+        assumptions: rests_on.collect(),
         certified,
         quorum,
     })

@@ -39,7 +39,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `verify` | [`verify`]: one file, one [`Verdict`]; the order of the checks |
+//! | `verify` | [`verify`]: one file, one [`Verdict`]; the order of the checks; [`examine`]: and all that can't be told |
 //! | `header` | the light tier: [`verify_header`], and single facts under a [`ProvedHeader`] |
 //! | `rules` | [`Rule`]: every check by its id |
 //! | [`policy`] | [`TrustPolicy`]: logs, witnesses, nested k-of-n groups |
@@ -55,9 +55,10 @@
 //!
 //! # Limits
 //! Cosignatures are Ed25519's; with the feature `ml-dsa`, ML-DSA-44's too. A certificate says nothing of
-//! whether its committee is still in office: freshness does. An entry says what the network decided, not
-//! what is true. Every byte is taken for hostile: a file is at most 256 MiB, a policy 64 KiB; nothing
-//! recurses, nothing panics.
+//! whether its committee is still in office: the block's time is that committee's own word, so freshness
+//! shows it only where a witness of the policy's quorum signs too (each report says which it is). An entry
+//! says what the network decided, not what is true. Every byte is taken for hostile: a file is at most 256
+//! MiB, a policy 64 KiB; nothing recurses, nothing panics.
 #![no_std]
 
 extern crate alloc;
@@ -85,4 +86,4 @@ pub use policy::{Quorum, TrustPolicy};
 pub use report::{Certified, Cosigner, Entries, History, OpenReview, Report};
 pub use rules::Rule;
 pub use verdict::{Doubt, Refutation, Verdict};
-pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, verify};
+pub use verify::{Freshness, Options, REVIEW_PERIOD_MS, examine, verify};

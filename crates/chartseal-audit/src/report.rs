@@ -65,6 +65,9 @@ pub struct Certified {
     pub tolerates: u64,
     /// How often office changed hands since the committee that was trusted before.
     pub handovers: u64,
+    /// How many members the largest committee since the genesis's had, if the file shows them all: they are the
+    /// custodians, and none of them has a higher index.
+    pub custodians: Option<u64>,
 }
 
 /// A witness that cosigned.
@@ -104,6 +107,9 @@ pub struct History {
     pub redacted: u64,
     /// Entries that refer to something before `first`, and were not judged for it.
     pub unjudged: u64,
+    /// Whether the kept state holds nothing of the emergencies, holds and erasures before `first`: it was
+    /// written by an older version, or there were too many. Then what became of them is not judged.
+    pub is_unremembered: bool,
 }
 
 /// A review that is due.
@@ -130,6 +136,7 @@ impl History {
             erasures: 0,
             redacted: 0,
             unjudged: 0,
+            is_unremembered: false,
         }
     }
 
@@ -211,6 +218,7 @@ impl fmt::Debug for Entries {
 pub(crate) fn assumptions(
     quorum: &Quorum,
     certified: Option<&Certified>,
+    witnesses: &[Cosigner],
     policy: &TrustPolicy,
 ) -> impl Iterator<Item = String> + use<> {
     let Quorum {
@@ -241,7 +249,13 @@ pub(crate) fn assumptions(
         );
         let before = " Office changed hands since the committee that was trusted before: a witness of \
                       the policy vouches that this is the network's history.";
-        if *handovers == 0 { now } else { now + before }
+        let alone = " No witness saw the block: its time is the committee's own word. If its term is over, \
+                     whoever finds its keys can date a block as they like, and freshness does not show it.";
+        match handovers {
+            0 if witnesses.is_empty() => now + alone,
+            0 => now,
+            _ => now + before,
+        }
     });
     // Where the committee alone is asked for, its own members are all there are.
     let holders = (!policy.asks_committee_alone()).then_some(holders);
@@ -254,7 +268,11 @@ pub(crate) fn assumptions(
 }
 
 /// What the histories of a report do not tell.
-pub(crate) fn limits() -> impl Iterator<Item = String> {
+pub(crate) fn limits(custodians: Option<u64>) -> impl Iterator<Item = String> {
+    let unknown = custodians.is_none().then_some(
+        "How many custodians there were, the file does not show from the genesis's committee on: of a \
+         receipt's custodian it was checked only that the number is from 1 to 64.",
+    );
     [
         "The histories are those of the ids named here. Whether a person has other ids, and what \
          happened outside of the network, is not in them.",
@@ -262,6 +280,7 @@ pub(crate) fn limits() -> impl Iterator<Item = String> {
          somebody did with a record that they could read, no ledger sees.",
     ]
     .into_iter()
+    .chain(unknown)
     .map(String::from)
 }
 
@@ -345,6 +364,13 @@ impl fmt::Display for History {
                 f,
                 "  not judged {} entries refer to what was exported before",
                 self.unjudged
+            )?;
+        }
+        if self.is_unremembered && matches!(self.subject, Subject::Patient(_)) {
+            writeln!(
+                f,
+                "  not judged reviews, holds and erasures from before entry {}: they were not kept",
+                self.first
             )?;
         }
         Ok(())

@@ -28,7 +28,7 @@ pub struct Refutation {
     pub rule: Rule,
     /// What was found instead: fields, lines and indexes, never contents.
     pub detail: String,
-    /// If two checkpoints contradict each other: both, for everybody to see.
+    /// If it contradicts what was verified before, and the two statements prove that to whoever has the policy.
     pub equivocation: Option<Box<Equivocation>>,
 }
 
@@ -110,6 +110,39 @@ impl Doubt {
             Self::Stale { .. } => "stale",
         }
     }
+
+    /// The rules that are not checked for it, or not of every history.
+    pub fn leaves_out(&self) -> &'static [Rule] {
+        use Rule::{
+            Complete, Continues, Cosignature, Count, Entry, EntryHeight, Fork, Growth,
+            KnownWitness, LogSignature, Needed, Quorum, RolledBack, SignatureOrder, Slot, Text,
+        };
+        match self {
+            Self::UnknownLog { .. } => &[
+                LogSignature,
+                KnownWitness,
+                SignatureOrder,
+                Cosignature,
+                Quorum,
+                Needed,
+                RolledBack,
+                Fork,
+                Growth,
+                Continues,
+            ],
+            Self::UnknownCommittee { .. } | Self::RetiredCommittee { .. } => {
+                &[Quorum, Needed, RolledBack, Fork, Growth, Continues]
+            }
+            Self::OtherChain { .. } => &[RolledBack, Fork, Growth, Continues],
+            Self::NoHistory => &[Slot, Count, Complete, Entry, EntryHeight, Text],
+            Self::HistoryMissing { .. } => &[Text, Continues],
+            Self::EarlierPartMissing { .. } => {
+                &[Count, Complete, Entry, EntryHeight, Text, Continues]
+            }
+            Self::GrowthFromElsewhere { .. } => &[Growth],
+            Self::Stale { .. } => &[],
+        }
+    }
 }
 
 impl<T: fmt::Display> fmt::Display for Verdict<T> {
@@ -130,7 +163,7 @@ impl fmt::Display for Refutation {
         if self.equivocation.is_some() {
             writeln!(
                 f,
-                "  The two checkpoints are proof that the network signed two histories."
+                "  The two statements are proof that the network signed two histories."
             )?;
         }
         Ok(())

@@ -8,17 +8,17 @@ use alloc::vec::Vec;
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use chartseal_wire::checkpoint::origin;
-use chartseal_wire::export::{EntrySpan, Finality, Growth};
+use chartseal_wire::export::{EntrySpan, Finality};
 use chartseal_wire::history::{EntryView, EventView};
 use chartseal_wire::{
-    BlockHeader, Checkpoint, Entry, Event, Export, HistorySection, ProofFile, SealedText, Subject,
-    Time,
+    BlockHeader, Checkpoint, Committee, Entry, Event, Export, HistorySection, ProofFile,
+    SealedText, Subject, Time,
 };
 
 use crate::anomaly::{self, Anomaly, Context};
-use crate::equivocation::Equivocation;
+use crate::equivocation::{Equivocation, certified};
 use crate::finality;
-use crate::kept::Kept;
+use crate::kept::{Kept, KeptHistory, fit, to_keep};
 use crate::policy::{Quorum, TrustPolicy};
 use crate::report::{Certified, Entries, History, Name, Report, assumptions, limits};
 use crate::rules::Rule;
@@ -64,7 +64,20 @@ impl Default for Options {
 /// The rules are checked in the order of [`Rule::ALL`], except that a file that breaks a rule is
 /// refuted even if something else can't be told.
 pub fn verify(file: &str, policy: &TrustPolicy, kept: Option<&Kept>, options: &Options) -> Verdict {
-    judged(prove(file, policy, kept, options))
+    examine(file, policy, kept, options).0
+}
+
+/// As [`verify`]; and everything that can't be told, whatever the verdict is: which rules were not checked for
+/// it, [`Doubt::leaves_out`] says.
+pub fn examine(
+    file: &str,
+    policy: &TrustPolicy,
+    kept: Option<&Kept>,
+    options: &Options,
+) -> (Verdict, Vec<Doubt>) {
+    let mut doubts = Vec::new();
+    let verdict = judged(prove(file, policy, kept, options, &mut doubts));
+    (verdict, doubts)
 }
 
 pub(crate) fn judged<T>(outcome: Result<T, Stop>) -> Verdict<T> {
@@ -80,17 +93,20 @@ pub(crate) struct Head {
     /// The export's bytes, in which its entries stay: a report shares them.
     bytes: Arc<Vec<u8>>,
     pub(crate) export: Export<EntrySpan>,
-    note: String,
+    /// The file without its export.
+    file: ProofFile,
     pub(crate) checkpoint: Checkpoint,
     /// How it meets the policy's quorum; or what is missing to tell.
     pub(crate) signed: Result<(Signed, Option<Certified>, Quorum), Doubt>,
 }
 
 impl Head {
+    /// What can't be told is added to `doubts`: a rule that is broken behind it still refutes.
     pub(crate) fn read(
         file: &str,
         policy: &TrustPolicy,
         kept: Option<&Kept>,
+        doubts: &mut Vec<Doubt>,
     ) -> Result<Self, Stop> {
         let mut file = ProofFile::parse(file).map_err(|e| Stop::refute(Rule::File, e))?;
         let bytes = Arc::new(core::mem::take(&mut file.extra));
@@ -102,14 +118,17 @@ impl Head {
             return Err(Stop::refute(Rule::Origin, "another log than the header's"));
         }
         // From here on something may be missing. A rule that is broken counts for more, so go on.
-        let signed = doubted(signatures::check(&file.checkpoint, &checkpoint, policy))?;
+        let signed = doubted(
+            signatures::check(&file.checkpoint, &checkpoint, policy),
+            doubts,
+        )?;
         let finality = export.finality.as_ref();
         if let Some(finality) = finality {
             finality::check(finality, &file, &checkpoint, header)?;
         }
         let kept = kept.filter(|kept| kept.origin() == checkpoint.origin);
         let signed = match signed {
-            Ok(signed) => doubted(met(signed, finality, header.time, policy, kept))?,
+            Ok(signed) => doubted(met(signed, finality, header.time, policy, kept), doubts)?,
             Err(doubt) => Err(doubt),
         };
         if let Ok((signed, ..)) = &signed {
@@ -121,12 +140,20 @@ impl Head {
         }
         check_header(&file, &checkpoint, header)?;
         Ok(Self {
-            note: file.checkpoint.to_string(),
             bytes,
             export,
+            file,
             checkpoint,
             signed,
         })
+    }
+
+    /// The file as a statement to keep: if the committee counts, with its certificate.
+    fn statement(&self, policy: &TrustPolicy) -> String {
+        let finality = self.export.finality.as_ref();
+        let finality = finality.filter(|_| policy.committee().is_some());
+        let certified = finality.map(|one| certified(&self.file, &self.export.header, one));
+        to_keep(certified, self.file.checkpoint.to_string())
     }
 
     /// Up to when nothing can be newer than what the header fixes.
@@ -141,10 +168,13 @@ impl Head {
     }
 }
 
-fn doubted<T>(outcome: Result<T, Stop>) -> Result<Result<T, Doubt>, Stop> {
+fn doubted<T>(outcome: Result<T, Stop>, doubts: &mut Vec<Doubt>) -> Result<Result<T, Doubt>, Stop> {
     match outcome {
         Ok(good) => Ok(Ok(good)),
-        Err(Stop::Doubt(doubt)) => Ok(Err(doubt)),
+        Err(Stop::Doubt(doubt)) => {
+            doubts.push(doubt.clone());
+            Ok(Err(doubt))
+        }
         Err(refuted) => Err(refuted),
     }
 }
@@ -154,51 +184,58 @@ fn prove(
     policy: &TrustPolicy,
     kept: Option<&Kept>,
     options: &Options,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Report, Stop> {
-    let head = Head::read(file, policy, kept)?;
+    let head = Head::read(file, policy, kept, doubts)?;
     let (checkpoint, header) = (&head.checkpoint, &head.export.header);
     let same_chain = kept.filter(|kept| kept.origin() == checkpoint.origin);
     let signed = head.signed.as_ref();
 
-    let mut doubt = None;
     // What nobody signed contradicts nothing.
     let kept = kept.filter(|_| signed.is_ok());
     let same_chain = same_chain.filter(|_| signed.is_ok());
     if let (Some(kept), None) = (kept, same_chain) {
-        doubt = Some(Doubt::OtherChain {
+        doubts.push(Doubt::OtherChain {
             kept: kept.origin().into(),
             found: checkpoint.origin.clone(),
         });
     }
     let kept = same_chain;
-    let mut found = check_histories(&head.bytes, &head.export.histories, header, kept)?;
+    let before = doubts.len();
+    let mut found = check_histories(&head.bytes, &head.export.histories, header, kept, doubts)?;
     // Of a history that can't be judged the texts can't either.
-    let texts = match &found.doubt {
-        None => check_texts(&head.export.texts, &found.entries)?,
-        Some(_) => BTreeSet::new(),
+    let texts = if doubts.len() == before {
+        check_texts(&head.export.texts, &found.entries)?
+    } else {
+        BTreeSet::new()
     };
-    let growth = head.export.growth.as_ref();
-    let growth = check_growth(checkpoint, &head.note, header, growth, kept)?;
+    doubts.extend(check_growth(&head, policy, kept)?);
     if let Some(subject) = found.rewritten {
         let found = format!("{}: others than were verified before", Name(&subject));
         return Err(Stop::refute(Rule::Continues, found));
     }
-    let (_, _, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
-    if let Some(doubt) = doubt.or(found.doubt.take()).or(growth) {
-        return Err(Stop::Doubt(doubt));
+    let (_, certified, quorum) = signed.map_err(|doubt| Stop::Doubt(doubt.clone()))?;
+    if let Some(first) = doubts.first() {
+        return Err(Stop::Doubt(first.clone()));
     }
-    let anomalies = find_anomalies(&mut found, header, policy, kept, options, &texts)?;
+    let custodians = certified.as_ref().and_then(|one| one.custodians);
+    let anomalies = find_anomalies(&mut found, header, custodians, kept, options, &texts)?;
     let fresh_as_of = head.fresh_as_of(quorum);
     check_freshness(fresh_as_of, options)?;
+    // An older committee never takes the place of a later one, and another kind of policy forgets none.
+    let over = kept.and_then(|kept| kept.committee);
+    let committee = policy
+        .committee()
+        .map(|_| (header.epoch, header.next_committee))
+        .filter(|(epoch, _)| over.is_none_or(|(over, _)| over <= *epoch))
+        .or(over);
     let kept = Kept {
-        note: head.note,
+        statement: head.statement(policy),
         checkpoint: checkpoint.clone(),
         height: header.height,
         time: header.time,
         histories: found.logs,
-        committee: policy
-            .committee()
-            .map(|_| (header.epoch, header.next_committee)),
+        committee,
     };
     let (height, time) = (header.height, header.time);
     let (
@@ -208,6 +245,7 @@ fn prove(
         certified,
         quorum,
     ) = head.signed.map_err(Stop::Doubt)?;
+    let rests_on = assumptions(&quorum, certified.as_ref(), &witnesses, policy);
     Ok(Report {
         origin: head.checkpoint.origin,
         log_key,
@@ -219,9 +257,7 @@ fn prove(
         fresh_as_of,
         histories: found.histories,
         anomalies,
-        assumptions: assumptions(&quorum, certified.as_ref(), policy)
-            .chain(limits())
-            .collect(),
+        assumptions: rests_on.chain(limits(custodians)).collect(),
         certified,
         quorum,
         kept,
@@ -269,12 +305,12 @@ pub(crate) fn check_header(
 
 /// Whether the log under the checkpoint begins with the one that was kept.
 fn check_growth(
-    checkpoint: &Checkpoint,
-    note: &str,
-    header: &BlockHeader,
-    growth: Option<&Growth>,
+    head: &Head,
+    policy: &TrustPolicy,
     kept: Option<&Kept>,
 ) -> Result<Option<Doubt>, Stop> {
+    let (checkpoint, header) = (&head.checkpoint, &head.export.header);
+    let growth = head.export.growth.as_ref();
     let from = growth.map(|growth| growth.from);
     let Some(kept) = kept else {
         return Ok(from.map(|_| Doubt::GrowthFromElsewhere { from, kept: None }));
@@ -288,13 +324,16 @@ fn check_growth(
         return Err(Stop::refute(Rule::RolledBack, found));
     }
     if new.size == old.size && new.root != old.root {
+        let evidence = Equivocation {
+            first: kept.statement.clone(),
+            second: head.statement(policy),
+        };
+        // What rested on an older policy, or on what was kept, need not convince anybody else.
+        let is_evidence = evidence.verify(policy).is_ok();
         return Err(Stop::Refuted(Refutation {
             rule: Rule::Fork,
             detail: format!("another root of the log of {}", new.size),
-            equivocation: Some(Box::new(Equivocation {
-                first: kept.note.clone(),
-                second: note.into(),
-            })),
+            equivocation: is_evidence.then(|| Box::new(evidence)),
         }));
     }
     match growth {
@@ -316,11 +355,10 @@ struct Checked<'a> {
     histories: Vec<History>,
     /// The entries of each.
     entries: Vec<Vec<EntryView<'a>>>,
-    logs: Vec<(Subject, Frontier)>,
+    /// What to keep of each, by subject.
+    logs: Vec<KeptHistory>,
     /// The first one that does not continue what was kept.
     rewritten: Option<Subject>,
-    /// The first reason why one can't be judged.
-    doubt: Option<Doubt>,
 }
 
 fn check_histories<'a>(
@@ -328,24 +366,29 @@ fn check_histories<'a>(
     sections: &[HistorySection<EntrySpan>],
     header: &BlockHeader,
     kept: Option<&Kept>,
+    doubts: &mut Vec<Doubt>,
 ) -> Result<Checked<'a>, Stop> {
     let mut found = Checked {
         histories: Vec::with_capacity(sections.len()),
         entries: Vec::with_capacity(sections.len()),
         logs: Vec::with_capacity(sections.len()),
         rewritten: None,
-        doubt: sections.is_empty().then_some(Doubt::NoHistory),
     };
+    doubts.extend(sections.is_empty().then_some(Doubt::NoHistory));
     for (subject, _) in kept.into_iter().flat_map(Kept::histories) {
         if sections.iter().all(|section| section.subject != subject) {
-            found.doubt.get_or_insert(Doubt::HistoryMissing { subject });
+            doubts.push(Doubt::HistoryMissing { subject });
         }
     }
     for section in sections {
         let subject = section.subject;
         match check_history(export, section, header, kept)? {
             Ok(judged) => {
-                found.logs.push((subject, judged.log));
+                found.logs.push(KeptHistory {
+                    subject,
+                    log: judged.log,
+                    memory: None,
+                });
                 let entries = Entries::new(export, &section.entries);
                 let history = History::new(subject, section.first, entries);
                 found.histories.push(history);
@@ -354,9 +397,7 @@ fn check_histories<'a>(
                     found.rewritten.get_or_insert(subject);
                 }
             }
-            Err(earlier) => {
-                found.doubt.get_or_insert(earlier);
-            }
+            Err(earlier) => doubts.push(earlier),
         }
     }
     Ok(found)
@@ -387,7 +428,7 @@ fn check_history<'a>(
         .verify(header.state_root, &subject.slot(), value)
         .map_err(|e| refute(Rule::Slot, &e.to_string()))?;
 
-    let known = kept.and_then(|kept| Some((kept.height, kept.history(&subject)?)));
+    let known = kept.and_then(|kept| Some((kept.height, &kept.history(&subject)?.log)));
     let known_size = known.map_or(0, |(_, log)| log.size());
     let mut log = match known {
         Some((_, log)) if log.size() == section.first => log.clone(),
@@ -489,33 +530,34 @@ pub(crate) fn decode(event: &[u8]) -> Result<Event, Stop> {
 fn find_anomalies(
     found: &mut Checked<'_>,
     header: &BlockHeader,
-    policy: &TrustPolicy,
+    custodians: Option<u64>,
     kept: Option<&Kept>,
     options: &Options,
     texts: &BTreeSet<Hash>,
 ) -> Result<Vec<Anomaly>, Stop> {
-    let custodians = policy.witnesses().count() as u64;
     let mut anomalies = Vec::new();
     let here = found.histories.iter().map(|history| history.subject);
     let before = kept.into_iter().flat_map(Kept::histories);
     let mut subjects = BTreeSet::new();
     subjects.extend(here.chain(before.map(|(subject, _)| subject)));
-    for (history, entries) in found.histories.iter_mut().zip(&found.entries) {
+    let judged = found.histories.iter_mut().zip(&found.entries);
+    for ((history, entries), to_keep) in judged.zip(&mut found.logs) {
         let kept = kept.filter(|_| history.is_part());
+        let before = kept.and_then(|kept| kept.history(&history.subject));
         let context = Context {
             since: kept.map_or(Time(0), |kept| kept.time),
             until: header.time,
             review_ms: options.review_period_ms,
-            custodians: if custodians == 0 {
-                u64::MAX
-            } else {
-                custodians
-            },
+            custodians: custodians.unwrap_or(Committee::MAX as u64),
             texts,
             subjects: &subjects,
+            before: before.and_then(|before| before.memory.as_ref()),
         };
-        anomalies.extend(anomaly::scan(history, entries, &context)?);
+        let (odd, memory) = anomaly::scan(history, entries, &context)?;
+        anomalies.extend(odd);
+        to_keep.memory = memory;
     }
+    fit(&mut found.logs);
     Ok(anomalies)
 }
 

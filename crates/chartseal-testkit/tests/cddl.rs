@@ -214,6 +214,9 @@ fn the_wire_vectors_are_what_the_cddl_says() {
     let stored = root().join("crates/chartseal-audit/tests/vectors");
     for (rule, file) in [
         ("kept", "visit.kept"),
+        ("kept", "visit-1.kept"),
+        ("kept", "certified.kept"),
+        ("kept", "certified-2.kept"),
         ("equivocation", "fork.equivocation"),
     ] {
         let bytes = fs::read(stored.join(file)).unwrap();

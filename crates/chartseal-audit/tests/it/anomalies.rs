@@ -1,6 +1,6 @@
 //! What proven entries show. Each test makes a network that writes one thing that it should not.
 
-use chartseal_audit::{AnomalyKind, Options, Report, verify};
+use chartseal_audit::{Anomaly, AnomalyKind, Options, Report, verify};
 use chartseal_codec::to_bytes;
 use chartseal_wire::history::{
     Adopted, Destroyed, DisputeAnswered, Disputed, Flood, HoldLifted, HoldPlaced,
@@ -103,14 +103,75 @@ fn a_release_after_erasure() {
 fn a_receipt_from_no_custodian() {
     let mut net = patient();
     let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
-    for custodian in [0, 4, 5] {
+    for custodian in [0, 4, 5, 64, 65] {
         net.event(subject(), DOCTOR, released(ask, custodian, &[LAB]));
     }
+    // Four witnesses are no four custodians.
     let expected = [
         (2, AnomalyKind::NoSuchCustodian(0)),
-        (4, AnomalyKind::NoSuchCustodian(5)),
+        (6, AnomalyKind::NoSuchCustodian(65)),
     ];
     assert_eq!(found(&net), expected);
+    let text = net.verify(&net.export()).to_string();
+    assert!(text.contains("the number is from 1 to 64"), "{text}");
+}
+
+/// A custodian's index is its place in the committee that a record was dealt to, whoever witnesses the log.
+#[test]
+fn custodians_are_those_of_the_committees_that_the_file_shows() {
+    let mut net = Network::certified(0);
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    for custodian in [1, 4, 5, 7, 8] {
+        net.event(subject(), DOCTOR, released(ask, custodian, &[LAB]));
+    }
+    let judged = |net: &Network, policy: &str, parts: &Parts| {
+        let policy = policy.to_owned();
+        let report = proved(
+            Question {
+                policy,
+                ..net.ask(parts, None)
+            }
+            .verdict(),
+        );
+        let is_told = report.assumptions.iter().any(|one| one.contains("1 to 64"));
+        let custodians = report.certified.as_ref().and_then(|one| one.custodians);
+        assert_eq!(custodians.is_none(), is_told);
+        let kinds: Vec<_> = kinds(report).into_iter().map(|(_, kind)| kind).collect();
+        (custodians, kinds)
+    };
+    let none = |indices: &[u64]| {
+        let all = indices.iter().copied().map(AnomalyKind::NoSuchCustodian);
+        all.collect::<Vec<_>>()
+    };
+    // One outside witness beside the committee makes no difference to who is a custodian.
+    let both = "group both all network v1\nquorum both";
+    let beside = net.committee_policy(0).replace("quorum network", both);
+    let others = ["witness v2", "witness v3", "witness v4"];
+    let is_other = |line: &&str| others.iter().any(|other| line.starts_with(other));
+    let lines: Vec<&str> = beside.lines().filter(|line| !is_other(line)).collect();
+    let beside = lines.join("\n") + "\n";
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0];
+    assert_eq!(judged(&net, &beside, &parts), (Some(4), none(&[5, 7, 8])));
+    // The network grew from four to seven, under the policy of its genesis.
+    let mut grown = net;
+    grown.second = Some(committee_of(1, 7));
+    grown.hand_over();
+    grown.event(subject(), DOCTOR, added(NOTE));
+    let mut parts = grown.certified_export();
+    parts.cosigners = vec![0];
+    assert_eq!(
+        judged(&grown, &grown.committee_policy(0), &parts),
+        (Some(7), none(&[8]))
+    );
+    // Who pins the later committee alone knows nothing of those before it.
+    let mut short = grown.certified_export();
+    let finality = short.export.finality.as_mut().unwrap();
+    finality.first = finality.handovers.pop().unwrap().next;
+    let pinned = committee_of(1, 7).hash().to_string();
+    let earlier = committee(0).hash().to_string();
+    let later = grown.committee_policy(0).replace(&earlier, &pinned);
+    assert_eq!(judged(&grown, &later, &short), (None, none(&[])));
 }
 
 #[test]
@@ -156,6 +217,33 @@ fn a_review_is_first_due_and_then_overdue() {
     assert_eq!(report.histories[0].open_reviews, []);
     let due = end.plus_ms(STEP - 1);
     assert_eq!(kinds(report), [(2, AnomalyKind::ReviewOverdue { due })]);
+}
+
+#[test]
+fn a_review_that_comes_too_late_is_none() {
+    let review_at = |steps_late: u64| {
+        let mut net = patient();
+        let end = net.now().plus_ms(3_600_000);
+        net.declare(SURGEON);
+        let broken = net.access(SURGEON, &[(NOTE, true, "emergency", None)]);
+        while net.now() < end.plus_ms((1 + steps_late) * STEP) {
+            net.seal();
+        }
+        net.event(subject(), REVIEWER, reviewed(broken));
+        // A second one mends nothing, and takes nothing back.
+        net.event(subject(), REVIEWER, reviewed(broken));
+        let options = Options {
+            review_period_ms: STEP,
+            ..Options::default()
+        };
+        let file = net.export().text();
+        let report = proved(verify(&file, &net.policy(), None, &options));
+        assert_eq!(report.histories[0].open_reviews, []);
+        (kinds(report), end.plus_ms(STEP))
+    };
+    assert_eq!(review_at(0).0, []);
+    let (found, due) = review_at(1);
+    assert_eq!(found, [(2, AnomalyKind::ReviewOverdue { due })]);
 }
 
 #[test]
@@ -444,7 +532,7 @@ fn a_part_does_not_judge_what_refers_to_before_it() {
     let kept = net.report(&net.export()).kept;
     net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
     // What can be seen in the part alone is judged.
-    net.event(subject(), DOCTOR, released(ask, 9, &[LAB]));
+    net.event(subject(), DOCTOR, released(ask, 65, &[LAB]));
     let parts = net.export_since(2, kept.log_size());
     let report = proved(verify(
         &parts.text(),
@@ -458,7 +546,7 @@ fn a_part_does_not_judge_what_refers_to_before_it() {
             .to_string()
             .contains("2 entries refer to what was exported before")
     );
-    assert_eq!(kinds(report), [(3, AnomalyKind::NoSuchCustodian(9))]);
+    assert_eq!(kinds(report), [(3, AnomalyKind::NoSuchCustodian(65))]);
 }
 
 #[test]
@@ -473,16 +561,124 @@ fn an_actors_history_is_complete_and_not_judged() {
     );
 }
 
+/// Each kind, and what the verdict says of it.
+fn sentences() -> [(AnomalyKind, String); 19] {
+    use AnomalyKind as Kind;
+    let (tx, due) = (TxId([0xfe; 32]), Time(START));
+    let (t, r) = ("fe".repeat(32), "11".repeat(16));
+    let says = |kind: AnomalyKind, text: &str| (kind, text.to_owned());
+    [
+        says(
+            Kind::TimeBackwards,
+            "time runs backwards, or beyond the header's",
+        ),
+        says(
+            Kind::ReleaseWithoutRequest(tx),
+            &format!("shares released for request {t}, which is not here"),
+        ),
+        says(
+            Kind::ReleaseWithoutPermit(LAB),
+            &format!("shares released of record {r}, which was not permitted"),
+        ),
+        says(
+            Kind::ReleaseOutsideWindow,
+            "shares released outside the permit's window",
+        ),
+        says(
+            Kind::ReleaseAfterRevocation,
+            "a release is recorded after its permit's directive was revoked",
+        ),
+        says(
+            Kind::ReleaseAfterErasure(LAB),
+            &format!("shares released of record {r} after its erasure"),
+        ),
+        says(
+            Kind::NoSuchCustodian(9),
+            "a receipt by custodian 9, which can't exist",
+        ),
+        says(
+            Kind::EmergencyUndeclared,
+            "an emergency access without a declaration",
+        ),
+        says(
+            Kind::ReviewOverdue { due },
+            "an emergency access not reviewed by 2026-11-22T00:00:00.000Z",
+        ),
+        says(
+            Kind::ReviewOfOneself,
+            "an emergency access reviewed by whoever made it",
+        ),
+        says(
+            Kind::ReviewWithoutEmergency(tx),
+            &format!("a review of request {t}, which is no emergency here"),
+        ),
+        says(
+            Kind::ForeignClaim,
+            "a record asked for under another patient's name",
+        ),
+        says(Kind::TextMissing, "the reason text is missing"),
+        says(
+            Kind::DestroyedWithoutErasure(LAB),
+            &format!("destruction attested of record {r}, which was not erased"),
+        ),
+        says(
+            Kind::KeyWithoutPermit(LAB),
+            &format!(
+                "the key of record {r} was sealed or dealt by somebody who should not have it"
+            ),
+        ),
+        says(
+            Kind::ErasedUnderHold(LAB),
+            &format!("record {r} erased under a legal hold"),
+        ),
+        says(
+            Kind::RecoveryOutOfTurn(tx),
+            &format!("a key recovered by {t}, which was not begun, or not due"),
+        ),
+        says(
+            Kind::AdoptedHistoryMissing(OTHER),
+            &format!(
+                "the history of the adopted id {} is missing",
+                "a2".repeat(16)
+            ),
+        ),
+        says(
+            Kind::FloodOutOfWindow,
+            "a count of attempts that is not of its window",
+        ),
+    ]
+}
+
 #[test]
 fn every_anomaly_is_named_in_the_verdict() {
-    let mut net = patient();
-    net.event(subject(), DOCTOR, released(TxId([0xfe; 32]), 1, &[LAB]));
-    let text = net.verify(&net.export()).to_string();
-    assert!(text.contains("Anomalies (1):"), "{text}");
-    assert!(
-        text.contains(&format!(
-            "patient {PATIENT} entry 1: shares released for request"
-        )),
-        "{text}"
-    );
+    let all = sentences();
+    let mut report = patient().report(&patient().export());
+    report.anomalies = (0..)
+        .zip(&all)
+        .map(|(entry, (kind, _))| Anomaly {
+            subject: subject(),
+            entry,
+            kind: kind.clone(),
+        })
+        .collect();
+    let text = report.to_string();
+    assert!(text.contains("Anomalies (19):"), "{text}");
+    for (at, (_, says)) in (0..).zip(&all) {
+        let line = format!("\n  patient {PATIENT} entry {at}: {says}\n");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+    // These are all that there are: those of the docs' table, in its order.
+    let docs = include_str!("../../../../docs/audit.md");
+    let section = docs
+        .split("\n## ")
+        .find(|part| part.starts_with("Anomalies"));
+    let rows = section.unwrap().lines();
+    let rows = rows.filter_map(|row| row.strip_prefix("| `")?.split('`').next());
+    let name = |kind: &AnomalyKind| {
+        let name = format!("{kind:?}");
+        let end = name.find([' ', '(']).unwrap_or(name.len());
+        name[..end].to_owned()
+    };
+    let ours: Vec<String> = all.iter().map(|(kind, _)| name(kind)).collect();
+    assert_eq!(rows.collect::<Vec<_>>(), ours);
 }

@@ -195,10 +195,22 @@ fn a_part_counts_each_kind_of_entry_that_refers_to_before_it() {
         let whole = report(&net);
         assert_eq!(kinds(&whole), [(1, kind.clone()), (2, kind)]);
         assert_eq!(whole.histories[0].unjudged, 0);
-        let part = net.export_since(1, kept.log_size());
+        let file = net.export_since(1, kept.log_size()).text();
         let options = Options::default();
-        let part = proved(verify(&part.text(), &net.policy(), Some(&kept), &options));
+        let part = proved(verify(&file, &net.policy(), Some(&older(&kept)), &options));
         assert_eq!((kinds(&part), part.histories[0].unjudged), (vec![], 2));
+        // Which records were erased, a state of this version remembers.
+        let part = proved(verify(&file, &net.policy(), Some(&kept), &options));
+        let is_known = matches!(
+            whole.anomalies[0].kind,
+            AnomalyKind::DestroyedWithoutErasure(_)
+        );
+        let expected = if is_known {
+            (kinds(&whole), 0)
+        } else {
+            (vec![], 2)
+        };
+        assert_eq!((kinds(&part), part.histories[0].unjudged), expected);
     }
 }
 
@@ -213,13 +225,23 @@ fn an_emergency_in_a_part_may_have_been_declared_before_it() {
     let undeclared = |at| (at, AnomalyKind::EmergencyUndeclared);
     assert_eq!(kinds(&whole), [undeclared(1), undeclared(2)]);
     assert_eq!(whole.histories[0].open_reviews.len(), 1);
-    let part = net.export_since(1, kept.log_size());
+    let file = net.export_since(1, kept.log_size()).text();
     let options = Options::default();
-    let part = proved(verify(&part.text(), &net.policy(), Some(&kept), &options));
+    let part = proved(verify(&file, &net.policy(), Some(&older(&kept)), &options));
     let history = &part.histories[0];
     assert_eq!((kinds(&part), history.unjudged), (vec![], 2));
     // When its review is due, nobody here knows.
     assert_eq!(history.open_reviews, []);
+    let says = "not judged reviews, holds and erasures from before entry 1: they were not kept";
+    assert!(part.to_string().contains(says), "{part}");
+    // But who kept the declarations knows that there was none.
+    let part = proved(verify(&file, &net.policy(), Some(&kept), &options));
+    assert_eq!(kinds(&part), kinds(&whole));
+    assert_eq!(
+        part.histories[0].open_reviews,
+        whole.histories[0].open_reviews
+    );
+    assert!(!part.to_string().contains("not judged"), "{part}");
 }
 
 #[test]

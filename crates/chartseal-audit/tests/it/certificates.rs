@@ -205,6 +205,47 @@ fn a_fork_by_a_retired_committees_leaked_keys_proves_nothing() {
     assert_eq!(found, Doubt::UnknownCommittee { epoch: 0 });
 }
 
+/// The attack that freshness does not show: no handover, and a time that the thieves choose.
+#[test]
+fn leaked_keys_of_a_retired_committee_make_a_block_of_today_that_only_a_witness_or_a_later_state_refuses()
+ {
+    let kept = witnessed(&Network::certified(1)).kept;
+    let mut fork = Network::certified(0);
+    for _ in 0..4 {
+        fork.event(subject(), SURGEON, added(NOTE));
+    }
+    let today = fork.headers.last().unwrap().time.0;
+    let judge = |quorum: &str, kept: Option<&Kept>| {
+        let parts = kept.map_or_else(|| fork.certified_export(), |kept| grown(&fork, kept));
+        Question {
+            policy: fork.committee_policy(0).replace("quorum network", quorum),
+            options: fresh(today + 1000, 2000),
+            ..fork.ask(&parts, kept)
+        }
+        .verdict()
+    };
+    // Whoever knows nothing but the first committee can't tell, and is told so.
+    let report = proved(judge("quorum network", None));
+    let says = "its time is the committee's own word";
+    assert!(report.assumptions[0].contains(says), "{report}");
+    assert_breaks(
+        judge("group both all network v1\nquorum both", None),
+        Rule::Quorum,
+    );
+    let found = doubt(judge("quorum network", Some(&kept)));
+    assert_eq!(found, Doubt::UnknownCommittee { epoch: 0 });
+    // With a witness it is the witness who says when.
+    let mut parts = fork.certified_export();
+    parts.cosigners = vec![0];
+    let policy = fork.committee_policy(0);
+    let question = Question {
+        policy: policy.replace("quorum network", "group both all network v1\nquorum both"),
+        ..fork.ask(&parts, None)
+    };
+    let report = proved(question.verdict());
+    assert!(!report.assumptions[0].contains(says), "{report}");
+}
+
 #[test]
 fn a_kept_checkpoint_vouches_for_the_committee_that_it_names() {
     let mut net = Network::certified(1);
@@ -269,16 +310,77 @@ fn a_state_that_was_kept_without_a_committee_is_read_and_used() {
     let net = Network::certified(1);
     let mut parts = net.export();
     parts.cosigners = vec![0, 1, 2];
-    let plain = net.report(&parts).kept;
+    let plain = older(&net.report(&parts).kept);
     assert_eq!(plain.to_bytes()[..2], [0x85, 1]);
     let found = doubt(ask(&net, 0, &net.certified_export(), Some(&plain)));
     assert_eq!(found, Doubt::RetiredCommittee { epoch: 0, now: 1 });
-    let kept = witnessed(&net).kept;
+    let newest = witnessed(&net).kept;
+    assert_eq!(newest.to_bytes()[..2], [0x86, 3]);
+    let kept = older(&newest);
     assert_eq!(kept.to_bytes()[..2], [0x86, 2]);
-    for head in [[0x85, 2], [0x86, 1], [0x86, 3]] {
+    let first = proved(ask(&net, 0, &net.certified_export(), Some(&kept)));
+    assert_eq!(first.kept.to_bytes()[..2], [0x86, 3]);
+    for head in [[0x85, 2], [0x86, 1], [0x86, 3], [0x86, 4], [0x86, 0]] {
         for kept in [&plain, &kept] {
             assert!(Kept::from_bytes(&[&head, &kept.to_bytes()[2..]].concat()).is_err());
         }
+    }
+    for head in [[0x85, 1], [0x86, 2], [0x86, 4]] {
+        assert!(Kept::from_bytes(&[&head, &newest.to_bytes()[2..]].concat()).is_err());
+    }
+}
+
+/// A verification that asks for no committee forgets none: else an old pin would count again.
+#[test]
+fn the_kept_committee_outlasts_a_policy_without_one() {
+    let net = Network::certified(1);
+    let kept = witnessed(&net).kept;
+    let mut parts = grown(&net, &kept);
+    parts.export.growth = None;
+    parts.cosigners = vec![0, 1, 2];
+    let by_witnesses = proved(net.ask(&parts, Some(&kept)).verdict()).kept;
+    let mut old = Network::certified(0);
+    for _ in 0..4 {
+        old.event(subject(), SURGEON, added(NOTE));
+    }
+    for kept in [&kept, &by_witnesses] {
+        let found = doubt(ask(&old, 0, &grown(&old, kept), Some(kept)));
+        assert_eq!(found, Doubt::UnknownCommittee { epoch: 0 });
+    }
+    // Nor does it learn of one: whom such a policy trusts need not be trusted to name committees.
+    let mut parts = net.certified_export();
+    parts.cosigners = vec![0, 1, 2];
+    let plain = net.report(&parts).kept;
+    let found = doubt(ask(&net, 0, &net.certified_export(), Some(&plain)));
+    assert_eq!(found, Doubt::RetiredCommittee { epoch: 0, now: 1 });
+}
+
+/// What was kept under a committee's policy is one half of the evidence, with its certificate.
+#[test]
+fn a_fork_of_what_a_committee_certified_is_evidence() {
+    let (mut a, mut b) = (Network::certified(0), Network::certified(0));
+    a.event(subject(), DOCTOR, added(NOTE));
+    b.event(subject(), SURGEON, added(NOTE));
+    let kept = proved(ask(&a, 0, &a.certified_export(), None)).kept;
+    let refutation = refuted(ask(&b, 0, &b.certified_export(), Some(&kept)));
+    assert_eq!(refutation.rule, Rule::Fork);
+    assert!(refutation.to_string().contains("two statements are proof"));
+    let evidence = *refutation.equivocation.unwrap();
+    let bytes = chartseal_codec::to_bytes(&evidence);
+    let evidence: Equivocation = chartseal_codec::from_bytes(&bytes).unwrap();
+    let policy = chartseal_audit::TrustPolicy::parse(&a.committee_policy(0)).unwrap();
+    let proof = evidence.verify(&policy).unwrap();
+    let height = a.headers.last().unwrap().height;
+    assert_eq!(proof.contradiction, Contradiction::Block { height });
+    assert_eq!(proof.both.len(), 3);
+    // Half of it by witnesses, or without its certificate, convinces nobody who trusts the committee alone.
+    let mut parts = a.certified_export();
+    parts.cosigners = vec![0, 1, 2];
+    for kept in [a.report(&parts).kept, older(&kept)] {
+        let refutation = refuted(ask(&b, 0, &b.certified_export(), Some(&kept)));
+        assert_eq!(refutation.rule, Rule::Fork);
+        assert_eq!(refutation.equivocation, None);
+        assert!(!refutation.to_string().contains("two statements are proof"));
     }
 }
 

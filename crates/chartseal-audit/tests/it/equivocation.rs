@@ -88,6 +88,36 @@ fn a_header_that_commits_to_another_log_than_a_checkpoint_is_evidence() {
     };
     let proof = evidence.verify(&a.policy()).unwrap();
     assert_eq!(proof.contradiction, Contradiction::Log { size: 16 });
+    // Without the logs of both nobody can tell whether a witness saw them grow apart.
+    assert_eq!(proof.both, [""; 0]);
+    assert!(proof.to_string().contains("nobody is named"), "{proof}");
+}
+
+/// A witness checks that a log grows, and reads no header in it. So a quorum that writes a header with a root of no
+/// log makes no liar of the witness who signed the log before and after it.
+#[test]
+fn a_witness_answers_for_the_log_and_not_for_what_a_header_says() {
+    let mut net = Network::visit();
+    let before = net.export().file().checkpoint.to_string();
+    net.seal();
+    let mut lie = net.headers.pop().unwrap();
+    lie.log_root = Hash([0xee; 32]);
+    let leaves = net.headers.iter().map(chartseal_wire::BlockHeader::leaf);
+    net.log = leaves.chain([lie.leaf()]).collect();
+    net.headers.push(lie);
+    let evidence = Equivocation {
+        first: before,
+        second: between(&net.export(), &net.export()).first,
+    };
+    let turned = Equivocation {
+        first: evidence.second.clone(),
+        second: evidence.first.clone(),
+    };
+    for evidence in [evidence, turned] {
+        let proof = evidence.verify(&net.policy()).unwrap();
+        assert_eq!(proof.contradiction, Contradiction::Log { size: 15 });
+        assert_eq!(proof.both, [""; 0]);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chartseal_audit::{
     Freshness, Kept, Options, Refutation, Report, Rule, TrustPolicy, Verdict, verify,
 };
-use chartseal_codec::{Bytes, to_bytes};
+use chartseal_codec::{Bytes, Decode, Decoder, Encoder, canonical_struct, to_bytes};
 use chartseal_merkle::{Frontier, Log, Map};
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::export::{Finality, Growth, Handover};
@@ -56,6 +56,8 @@ pub(crate) struct Network {
     pub(crate) texts: Vec<SealedText>,
     /// Whether headers name committees.
     has_committees: bool,
+    /// The committee of epoch 1, if it is not as the others.
+    pub(crate) second: Option<Committee>,
     /// The heights of the blocks that name the next epoch's.
     pub(crate) handovers: Vec<u64>,
     next_tx: u8,
@@ -87,6 +89,7 @@ impl Network {
             histories: BTreeMap::new(),
             texts: Vec::new(),
             has_committees,
+            second: None,
             handovers: Vec::new(),
             next_tx: 0,
         };
@@ -127,10 +130,14 @@ impl Network {
     /// The entry that an event in the next block would be.
     pub(crate) fn entry(&mut self, actor: ActorId, event: Event) -> Entry {
         self.next_tx += 1;
+        self.entry_of(actor, TxId([self.next_tx; 32]), event)
+    }
+
+    pub(crate) fn entry_of(&self, actor: ActorId, tx: TxId, event: Event) -> Entry {
         Entry {
             height: self.headers.len() as u64,
             time: self.now(),
-            tx: TxId([self.next_tx; 32]),
+            tx,
             actor,
             org: OrgId([0x01; 16]),
             event,
@@ -232,7 +239,7 @@ impl Network {
             log_root: self.log.root(),
             log_size: height,
             next_committee: if self.has_committees {
-                committee(epoch(&|at| at <= height)).hash()
+                self.committee(epoch(&|at| at <= height)).hash()
             } else {
                 Hash([7; 32])
             },
@@ -255,8 +262,8 @@ impl Network {
             let header = self.headers[usize::try_from(*at).unwrap()].clone();
             Handover {
                 proof: self.log.prove_inclusion(header.height, size).unwrap(),
-                certificate: certify(&header, &[0, 1, 2]),
-                next: committee(header.epoch + 1),
+                certificate: self.certify(&header),
+                next: self.committee(header.epoch + 1),
                 header,
             }
         };
@@ -265,8 +272,21 @@ impl Network {
         Finality {
             first: committee(0),
             handovers: before.map(handover).collect(),
-            certificate: certify(newest, &[0, 1, 2]),
+            certificate: self.certify(newest),
         }
+    }
+
+    fn committee(&self, epoch: u64) -> Committee {
+        let second = self.second.clone().filter(|one| one.epoch() == epoch);
+        second.unwrap_or_else(|| committee(epoch))
+    }
+
+    /// A header's certificate by as many as are needed.
+    fn certify(&self, header: &BlockHeader) -> Certificate {
+        let committee = self.committee(header.epoch);
+        let quorum = usize::try_from(committee.quorum()).unwrap();
+        let by: Vec<usize> = (0..quorum).collect();
+        sign_off(header, &committee, header.epoch, &by)
     }
 
     /// A full export with the certificate, which no witness cosigned.
@@ -389,11 +409,15 @@ impl Network {
 
 /// The committee of an epoch: four organizations, with keys of their own in each.
 pub(crate) fn committee(epoch: u64) -> Committee {
+    committee_of(epoch, 4)
+}
+
+pub(crate) fn committee_of(epoch: u64, members: u8) -> Committee {
     let member = |n: u8| Member {
         org: OrgId([n; 16]),
         validator: PublicKey(validator(epoch, n).verifying_key().to_bytes()),
     };
-    Committee::new(epoch, (1..=4).map(member).collect()).unwrap()
+    Committee::new(epoch, (1..=members).map(member).collect()).unwrap()
 }
 
 /// The key of member `n` in an epoch.
@@ -436,6 +460,71 @@ pub(crate) fn sign_off(
         })
         .collect();
     made(&signed)
+}
+
+/// A state as older versions wrote it: it remembers histories' frontiers, and nothing of their entries.
+pub(crate) fn older(kept: &Kept) -> Kept {
+    struct History {
+        subject: Subject,
+        log: Frontier,
+        memory: Option<Memory>,
+    }
+    struct Memory {
+        unreviewed: Vec<Unreviewed>,
+        declarations: Vec<(ActorId, Time)>,
+        holds: Vec<(TxId, RecordId)>,
+        erased: Vec<RecordId>,
+    }
+    struct Unreviewed {
+        request: TxId,
+        actor: ActorId,
+        entry: u64,
+        until: Time,
+    }
+    canonical_struct!(History {
+        subject,
+        log,
+        memory
+    });
+    canonical_struct!(Memory {
+        unreviewed,
+        declarations,
+        holds,
+        erased
+    });
+    canonical_struct!(Unreviewed {
+        request,
+        actor,
+        entry,
+        until
+    });
+    let bytes = kept.to_bytes();
+    let mut d = Decoder::new(&bytes);
+    if (d.array(6), d.uint()) != (Ok(6), Ok(3)) {
+        return kept.clone();
+    }
+    let statement = d.text(1 << 20).unwrap();
+    let note = ProofFile::parse(statement).map(|file| file.checkpoint.to_string());
+    let note = note.unwrap_or_else(|_| statement.to_owned());
+    let (height, time) = (d.uint().unwrap(), d.uint().unwrap());
+    let histories: Vec<History> = d.list(64).unwrap();
+    let committee: Option<(u64, Hash)> = Option::decode(&mut d).unwrap();
+    let (fields, version) = if committee.is_some() { (6, 2) } else { (5, 1) };
+    let mut e = Encoder::new();
+    e.array(fields)
+        .uint(version)
+        .text(&note)
+        .uint(height)
+        .uint(time);
+    let logs = histories.into_iter().map(|one| (one.subject, one.log));
+    e.item(&logs.collect::<Vec<_>>());
+    if let Some(committee) = &committee {
+        e.item(committee);
+    }
+    let bytes = e.finish();
+    let older = Kept::from_bytes(&bytes).unwrap();
+    assert_eq!(older.to_bytes(), bytes);
+    older
 }
 
 /// What a verifier is asked.

@@ -8,11 +8,13 @@
 mod anomalies;
 mod anomaly_bounds;
 mod certificates;
+mod doubts;
 mod equivocation;
 mod fixture;
 mod forgery;
 mod header;
 mod kept;
+mod memory;
 mod mutate;
 mod newcomers;
 mod policy;

@@ -6,13 +6,16 @@ use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash};
 use chartseal_testkit::python::Python;
 use chartseal_wire::export::Growth;
+use chartseal_wire::history::{HoldLifted, HoldPlaced};
 use chartseal_wire::note::KeyKind;
-use chartseal_wire::{Export, Subject};
+use chartseal_wire::{Event, Export, Subject, TxId};
 
 use crate::fixture::*;
 use crate::mutate::{self, Random, Whole};
 use crate::rules::CASES;
-use crate::vectors::{FULL, KEPT, NEWER, POLICY};
+use crate::vectors::{
+    CERTIFIED, CERTIFIED_KEPT, COMMITTEE, FULL, KEPT, NEWER, OLD_CERTIFIED_KEPT, OLD_KEPT, POLICY,
+};
 
 /// Both verifiers.
 struct Both {
@@ -117,6 +120,69 @@ fn python_says_the_same_of_the_stored_files() {
     assert_eq!(ask(FULL, Some(KEPT)), "proved");
     assert_eq!(ask(NEWER, Some(KEPT)), "proved");
     assert_eq!(ask(NEWER, None), "cannot_tell earlier_part_missing");
+    assert_eq!(ask(NEWER, Some(OLD_KEPT)), "proved");
+    assert_eq!(ask(FULL, Some(OLD_KEPT)), "proved");
+    for kept in [None, Some(OLD_CERTIFIED_KEPT), Some(CERTIFIED_KEPT)] {
+        let (file, policy) = (CERTIFIED.as_bytes(), COMMITTEE.as_bytes());
+        assert_eq!(both.agree(file, policy, kept, None), "proved");
+    }
+}
+
+/// What is kept of entries is what later ones refer back to, part after part, whatever happened.
+#[test]
+fn python_remembers_the_same() {
+    let Some(mut both) = Both::start() else {
+        return;
+    };
+    let mut random = Random(6);
+    for _ in 0..times(60) {
+        let mut net = Network::new(0xcc);
+        net.event(subject(), PATIENT.into(), enrolled(PATIENT));
+        let mut kepts: Vec<Option<Kept>> = vec![None];
+        let mut ids = vec![TxId([0xfe; 32])];
+        for _ in 0..14 {
+            let some = ids[random.below(ids.len())];
+            let actor = [SURGEON, DOCTOR][random.below(2)];
+            let record = [LAB, NOTE][random.below(2)];
+            ids.push(match random.below(7) {
+                0 => net.declare(actor),
+                1 | 2 => net.access(actor, &[(record, random.below(3) > 0, "emergency", None)]),
+                3 => net.event(subject(), actor, reviewed(some)),
+                4 => net.event(subject(), actor, erased(record)),
+                5 => {
+                    let reason_code = token("litigation");
+                    let hold = HoldPlaced {
+                        record,
+                        reason_code,
+                    };
+                    net.event(subject(), actor, Event::HoldPlaced(hold))
+                }
+                _ => {
+                    let lift = HoldLifted { record, hold: some };
+                    net.event(subject(), actor, Event::HoldLifted(lift))
+                }
+            });
+            if random.below(40) == 0 {
+                (0..3600).for_each(|_| net.seal());
+            }
+            let kept = kepts[random.below(kepts.len())].clone();
+            let from = kept.as_ref().map(|kept| {
+                let (_, first) = kept.histories().next().unwrap();
+                (first, kept.log_size())
+            });
+            let parts = from.map_or_else(
+                || net.export(),
+                |(first, size)| net.export_since(first, size),
+            );
+            let question = net.ask(&parts, kept.as_ref());
+            assert_eq!(both.ask(&question), "proved");
+            let later = proved(question.verdict()).kept;
+            if random.below(6) == 0 {
+                kepts.push(Some(older(&later)));
+            }
+            kepts.push(Some(later));
+        }
+    }
 }
 
 #[test]
@@ -420,6 +486,9 @@ fn python_reads_the_same_policies_and_states() {
         both.agree(FULL.as_bytes(), &policy, None, None);
         let kept = mutate::bytes(&mut random, KEPT);
         both.agree(NEWER.as_bytes(), POLICY.as_bytes(), Some(&kept), None);
+        let kept = mutate::bytes(&mut random, CERTIFIED_KEPT);
+        let (file, policy) = (CERTIFIED.as_bytes(), COMMITTEE.as_bytes());
+        both.agree(file, policy, Some(&kept), None);
     }
     // What random changes don't find: each is one line more, or another last one.
     let lines = [

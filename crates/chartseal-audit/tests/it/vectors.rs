@@ -10,9 +10,12 @@ pub(crate) const FULL: &str = include_str!("../vectors/visit.tlog-proof");
 pub(crate) const NEWER: &str = include_str!("../vectors/visit-newer.tlog-proof");
 pub(crate) const POLICY: &str = include_str!("../vectors/trust.policy");
 pub(crate) const KEPT: &[u8] = include_bytes!("../vectors/visit.kept");
-const CERTIFIED: &str = include_str!("../vectors/certified.tlog-proof");
-const COMMITTEE: &str = include_str!("../vectors/committee.policy");
-const CERTIFIED_KEPT: &[u8] = include_bytes!("../vectors/certified.kept");
+pub(crate) const CERTIFIED: &str = include_str!("../vectors/certified.tlog-proof");
+pub(crate) const COMMITTEE: &str = include_str!("../vectors/committee.policy");
+/// What versions 1 and 2 of its format were.
+pub(crate) const OLD_KEPT: &[u8] = include_bytes!("../vectors/visit-1.kept");
+pub(crate) const OLD_CERTIFIED_KEPT: &[u8] = include_bytes!("../vectors/certified-2.kept");
+pub(crate) const CERTIFIED_KEPT: &[u8] = include_bytes!("../vectors/certified.kept");
 const FORK: &[u8] = include_bytes!("../vectors/fork.equivocation");
 const FORK_ONE: &str = include_str!("../vectors/fork-one.tlog-proof");
 const FORK_OTHER: &str = include_str!("../vectors/fork-other.tlog-proof");
@@ -118,6 +121,23 @@ fn the_stored_files_are_proved() {
         (report.histories[0].first, report.histories[0].total()),
         (VISIT, VISIT + 2)
     );
+}
+
+/// What an older version kept is read, and used as before.
+#[test]
+fn the_stored_states_of_older_versions_are_read() {
+    let policy = TrustPolicy::parse(POLICY).unwrap();
+    let kept = Kept::from_bytes(OLD_KEPT).unwrap();
+    assert_eq!((kept.to_bytes().as_slice(), OLD_KEPT[1]), (OLD_KEPT, 1));
+    let report = proved(verify(NEWER, &policy, Some(&kept), &Options::default()));
+    assert!(report.histories[0].is_unremembered);
+    let report = proved(verify(FULL, &policy, Some(&kept), &Options::default()));
+    assert_eq!(report.kept.to_bytes(), KEPT);
+    let policy = TrustPolicy::parse(COMMITTEE).unwrap();
+    let kept = Kept::from_bytes(OLD_CERTIFIED_KEPT).unwrap();
+    assert_eq!(kept.to_bytes(), OLD_CERTIFIED_KEPT);
+    let report = proved(verify(CERTIFIED, &policy, Some(&kept), &Options::default()));
+    assert_eq!(report.kept.to_bytes(), CERTIFIED_KEPT);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use chartseal_audit::{Doubt, Options, Report, Rule, TrustPolicy, Verdict};
+use chartseal_audit::{Doubt, Options, Report, Rule, TrustPolicy, Verdict, examine};
 use serde_json::{Value, json};
 
 use super::{exit, lock, read_policy, read_state, verify_file};
@@ -17,6 +17,12 @@ struct Step {
     last: Rule,
     asks: &'static str,
     means: &'static str,
+}
+
+impl Step {
+    fn holds(&self, rule: Rule) -> bool {
+        (self.first..=self.last).contains(&rule)
+    }
 }
 
 const STEPS: [Step; 6] = [
@@ -101,45 +107,43 @@ pub fn run(args: &AuditExplain) -> Result<Exit, Failure> {
     };
     let _lock = args.state.as_deref().map(lock).transpose()?;
     let kept = args.state.as_deref().map(read_state).transpose()?.flatten();
-    let (_, verdict) = verify_file(&args.file, &policy, kept.as_ref(), &Options::default())?;
+    let options = Options::default();
+    let (text, verdict) = verify_file(&args.file, &policy, kept.as_ref(), &options)?;
+    let doubts = match &verdict {
+        Verdict::Proved(_) => Vec::new(),
+        _ => examine(&text, &policy, kept.as_ref(), &options).1,
+    };
     let steps: Vec<_> = STEPS
         .iter()
-        .map(|step| (step, judge(step, &verdict, kept.is_some())))
+        .map(|step| (step, judge(step, &verdict, &doubts, kept.is_some())))
         .collect();
     if args.json {
         print_json(&document(&verdict, &steps))?;
     } else {
-        print(args, &verdict, &steps)?;
+        print(args, &verdict, &doubts, &steps)?;
     }
     Ok(exit(&verdict))
 }
 
-fn judge(step: &Step, verdict: &Verdict, has_state: bool) -> Outcome {
+fn judge(step: &Step, verdict: &Verdict, doubts: &[Doubt], has_state: bool) -> Outcome {
     // Without a state there is nothing to compare with, whatever else is found.
     if step.first == Rule::RolledBack && !has_state {
         return Outcome::NotChecked;
     }
     match verdict {
-        Verdict::Proved(_) | Verdict::CannotTell(Doubt::Stale { .. }) => Outcome::Held,
         // Rules are checked in their order, and the first that is broken is named.
-        Verdict::Refuted(refutation) if step.last < refutation.rule => Outcome::Held,
-        Verdict::Refuted(refutation) if step.first <= refutation.rule => Outcome::Broken,
-        Verdict::Refuted(_) => Outcome::NotChecked,
-        Verdict::CannotTell(doubt) => {
-            let until = match doubt {
-                Doubt::UnknownLog { .. }
-                | Doubt::UnknownCommittee { .. }
-                | Doubt::RetiredCommittee { .. } => Rule::LogSignature,
-                Doubt::NoHistory | Doubt::EarlierPartMissing { .. } => Rule::Slot,
-                _ => Rule::RolledBack,
-            };
-            if step.first < until {
-                Outcome::Held
-            } else {
-                Outcome::NotChecked
-            }
-        }
+        Verdict::Refuted(one) if step.holds(one.rule) => Outcome::Broken,
+        Verdict::Refuted(one) if one.rule < step.first => Outcome::NotChecked,
+        // But what something is missing for is not checked, and what comes behind it may be broken.
+        _ if why_not(step, doubts).is_some() => Outcome::NotChecked,
+        _ => Outcome::Held,
     }
+}
+
+/// What is missing to check all of a step.
+fn why_not<'a>(step: &Step, doubts: &'a [Doubt]) -> Option<&'a Doubt> {
+    let leaves_out = |doubt: &&Doubt| doubt.leaves_out().iter().any(|rule| step.holds(*rule));
+    doubts.iter().find(leaves_out)
 }
 
 /// What was found in a step, beyond that it held.
@@ -201,7 +205,7 @@ fn document(verdict: &Verdict, steps: &[(&Step, Outcome)]) -> Value {
     };
     let steps = steps.iter().map(|(step, outcome)| {
         let rules = Rule::ALL.iter();
-        let rules = rules.filter(|rule| (step.first..=step.last).contains(rule));
+        let rules = rules.filter(|rule| step.holds(**rule));
         json!({
             "asks": step.asks,
             "outcome": outcome.word(),
@@ -220,7 +224,12 @@ fn document(verdict: &Verdict, steps: &[(&Step, Outcome)]) -> Value {
     })
 }
 
-fn print(args: &AuditExplain, verdict: &Verdict, steps: &[(&Step, Outcome)]) -> io::Result<()> {
+fn print(
+    args: &AuditExplain,
+    verdict: &Verdict,
+    doubts: &[Doubt],
+    steps: &[(&Step, Outcome)],
+) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     let mut say = |indent: &str, text: &str| {
         let text = wrap(text, WIDTH - indent.len(), &" ".repeat(indent.len()));
@@ -261,6 +270,11 @@ fn print(args: &AuditExplain, verdict: &Verdict, steps: &[(&Step, Outcome)]) -> 
                 let why = "No policy was named (--trust), so nobody's signature counts: anybody can make \
                     such a file. `chartseal audit trust show` says how to come by a policy.";
                 say("   ", why)?;
+            }
+            (Outcome::NotChecked, Verdict::Refuted(_)) => {
+                if let Some(doubt) = why_not(step, doubts) {
+                    say("   ", &format!("It can't be told: {doubt}."))?;
+                }
             }
             _ => {}
         }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_wire::{Export, ProofFile};
 use serde_json::{Value, json};
 
 use crate::ledger::Demo;
@@ -124,6 +126,78 @@ fn a_verification_is_explained_step_by_step() {
     ]);
     assert_eq!(outcomes(&valid(&ran)), ["held"; 6]);
     assert_eq!(fs::read(state).unwrap(), kept, "explaining keeps nothing");
+}
+
+/// A broken rule is found behind what can't be told. Of that nothing is said to hold.
+#[test]
+fn what_was_not_checked_is_not_said_to_hold() {
+    let (visit, trust) = (vector("visit.tlog-proof"), vector("trust.policy"));
+    let folder = tempfile::tempdir().unwrap();
+    let spoilt = folder.path().join("spoilt");
+    let spoilt = spoilt.to_str().unwrap();
+    let mut file = ProofFile::parse(&fs::read_to_string(&visit).unwrap()).unwrap();
+    let mut export: Export = from_bytes(&file.extra).unwrap();
+    export.histories[0].entries.pop();
+    file.extra = to_bytes(&export);
+    fs::write(spoilt, file.to_string()).unwrap();
+    let outcomes_of = |args: &[&str], code| {
+        let ran = audit(&[&["explain"], args, &["--json"]].concat());
+        assert_eq!(ran.code, code, "{}", ran.stdout);
+        let document = valid(&ran);
+        let outcomes = outcomes(&document).into_iter().map(str::to_owned);
+        outcomes.collect::<Vec<_>>().join(" ")
+    };
+    // Nobody's key was looked at, and an entry is missing.
+    assert_eq!(
+        outcomes_of(&[spoilt], 1),
+        "held not_checked held broken not_checked not_checked"
+    );
+    let ran = audit(&["explain", spoilt]);
+    assert!(
+        ran.stdout.contains("Did the network sign it? Not checked."),
+        "{}",
+        ran.stdout
+    );
+    let signed = outcomes_of(&[spoilt, "--trust", &trust], 1);
+    assert_eq!(signed, "held held held broken not_checked not_checked");
+
+    // A state of another chain says nothing of a part's beginning, and nothing of what was before.
+    let demo = Demo::new();
+    let state = demo.path("state");
+    let (proof, theirs) = (
+        demo.path("exports/patient.tlog-proof"),
+        demo.path("exports/trust.policy"),
+    );
+    let ran = audit(&["verify", &proof, "--trust", &theirs, "--state", &state]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let newer = vector("visit-newer.tlog-proof");
+    let with = |file: &str| {
+        let code = if file == spoilt { 1 } else { 2 };
+        outcomes_of(&[file, "--trust", &trust, "--state", &state], code)
+    };
+    assert_eq!(
+        with(&newer),
+        "held held held not_checked not_checked not_checked"
+    );
+    assert_eq!(with(&visit), "held held held held held not_checked");
+    assert_eq!(
+        with(spoilt),
+        "held held held broken not_checked not_checked"
+    );
+    // A history that is missing may be what a text belongs to.
+    let own = folder.path().join("own");
+    let own = own.to_str().unwrap();
+    assert_eq!(
+        audit(&["verify", &visit, "--trust", &trust, "--state", own]).code,
+        0
+    );
+    export.histories.clear();
+    file.extra = to_bytes(&export);
+    fs::write(spoilt, file.to_string()).unwrap();
+    assert_eq!(
+        outcomes_of(&[spoilt, "--trust", &trust, "--state", own], 2),
+        "held held held not_checked not_checked not_checked"
+    );
 }
 
 #[test]

@@ -265,12 +265,24 @@ impl<'a> TokensView<'a> {
         Some((Self { len, items }, rest))
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes of the first, and the others.
+    pub fn split_first(&self) -> Option<(&'a [u8], Self)> {
+        let len = self.len.checked_sub(1)?;
+        let (token, items) = walk::text(self.items)?;
+        Some((token, Self { len, items }))
+    }
+
     /// The bytes of each.
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let mut rest = self.items;
-        (0..self.len).map_while(move |_| {
+        let mut rest = *self;
+        core::iter::from_fn(move || {
             let token;
-            (token, rest) = walk::text(rest)?;
+            (token, rest) = rest.split_first()?;
             Some(token)
         })
     }
