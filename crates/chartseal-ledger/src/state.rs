@@ -23,7 +23,7 @@ pub use care::{CareState, GuardianTerm, PendingRecovery, RecoveryState, Restored
 pub use deal::{DealState, Deals, SlotState};
 pub use flood::{Counted, Denials, OpenFlood, OrgDenials};
 pub(crate) use key::table;
-pub use key::{Holder, KeyState};
+pub use key::{Holder, KeyState, Reserved};
 pub use person::{ActorState, PatientState};
 pub(crate) use record::bit;
 pub use record::{DepositState, Deposited, RecordState};
@@ -207,6 +207,11 @@ impl<'a> State<'a> {
     /// The key that another one took the place of, by a rotation, a recovery or a reinstatement.
     pub fn former_key(&self, key: &PublicKey) -> Option<PublicKey> {
         self.read(&table::former_key(key))
+    }
+
+    /// What a key is kept for that nobody is enrolled with yet.
+    pub fn reserved(&self, key: &PublicKey) -> Option<Reserved> {
+        self.read(&table::reserved_key(key))
     }
 
     /// The keys that an author of records has had, the newest first: what any of them signed while it counted is the author's.

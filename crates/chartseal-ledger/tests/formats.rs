@@ -20,7 +20,7 @@ use chartseal_ledger::body::{
 use chartseal_ledger::state::{
     ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
     KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState, RecordState,
-    RecoveryState, RequestState, SlotState, StoredDirective,
+    RecoveryState, RequestState, Reserved, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
@@ -466,6 +466,7 @@ fn total_all(bytes: &[u8]) {
     total::<Labels>(bytes);
     total::<Label>(bytes);
     total::<KeyState>(bytes);
+    total::<Reserved>(bytes);
     total::<ActorState>(bytes);
     total::<PatientState>(bytes);
     total::<RecordState>(bytes);

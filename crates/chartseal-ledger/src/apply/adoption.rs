@@ -1,7 +1,7 @@
 use chartseal_wire::{Event, Subject, history};
 
 use super::context::Context;
-use super::key;
+use super::{key, recovery};
 use crate::admission::AdmissionError;
 use crate::body::{Adopted, DuplicateOf};
 use crate::state::{Holder, table};
@@ -39,6 +39,7 @@ pub(super) fn adopt(cx: &mut Context<'_, '_>, body: &Adopted) -> Result<(), Admi
     if is_active {
         key::end(cx, patient.key, Holder::Patient(adopted), None)?;
     }
+    recovery::drop_pending(cx, &adopted);
     let event = Event::Adopted(history::Adopted { adopted, by });
     cx.enter(Subject::Patient(adopted), event.clone());
     if patient.provisional {

@@ -130,9 +130,9 @@ pub(super) fn patient(
     Ok(())
 }
 
-/// A new signing key is one that nobody ever had.
+/// A new signing key is one that nobody ever had, and that is kept for nobody.
 pub(super) fn check_key(cx: &Context<'_, '_>, key: &PublicKey) -> Result<(), AdmissionError> {
-    if cx.state().key(key).is_some() {
+    if cx.state().key(key).is_some() || cx.state().reserved(key).is_some() {
         Err(AdmissionError::KeyInUse)
     } else {
         Ok(())

@@ -4,7 +4,9 @@ use chartseal_ledger::body::{
     Adopted, CommitteeChanged, KeyRotated, RecoveryCompleted, RecoveryPlanned, RecoveryStarted,
     RecoveryVetoed,
 };
-use chartseal_ledger::state::{Holder, NextCommittee, PendingRecovery, RecoveryState, Restored};
+use chartseal_ledger::state::{
+    Holder, NextCommittee, PendingRecovery, RecoveryState, Reserved, Restored,
+};
 use chartseal_ledger::{Committee, Member};
 use chartseal_wire::{ActorId, Event, OrgId, PatientId, Subject, Time, history};
 
@@ -87,6 +89,8 @@ impl Plain {
         });
         self.recoveries.insert(body.patient, plan);
         let key = body.key;
+        self.reserved_keys
+            .insert(key, Reserved::Recovery(body.patient));
         let event = history::RecoveryStarted {
             key,
             guardians,
@@ -99,7 +103,9 @@ impl Plain {
         let patient = Self::patient(by)?;
         refuse(23, patient != body.patient)?;
         let plan = self.recoveries.get_mut(&patient).ok_or(65)?;
-        let recovery = plan.pending.take().ok_or(65)?.tx;
+        let pending = plan.pending.take().ok_or(65)?;
+        self.reserved_keys.remove(&pending.key);
+        let recovery = pending.tx;
         let event = Event::RecoveryVetoed(history::RecoveryVetoed { recovery });
         Ok(self.both(by, patient, event))
     }
@@ -108,7 +114,7 @@ impl Plain {
         let mut plan = self.plan_of(by, &body.patient)?;
         let pending = plan.pending.take().ok_or(65)?;
         refuse(69, self.time < pending.due.0)?;
-        self.check_key(&pending.key)?;
+        self.reserved_keys.remove(&pending.key);
         let (bundle, key) = (plan.bundle, pending.key);
         plan.restored = Some(Restored { bundle, key });
         self.recoveries.insert(body.patient, plan);
@@ -142,6 +148,11 @@ impl Plain {
         let mut entered = Entered::new();
         if !self.keys[&ended.key].revoked {
             entered.extend(self.end_key(by, ended.key, None));
+        }
+        if let Some(plan) = self.recoveries.get_mut(&adopted)
+            && let Some(dropped) = plan.pending.take()
+        {
+            self.reserved_keys.remove(&dropped.key);
         }
         let event = Event::Adopted(history::Adopted {
             adopted,

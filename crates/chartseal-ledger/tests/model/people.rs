@@ -21,7 +21,8 @@ impl Plain {
     }
 
     pub fn check_key(&self, key: &PublicKey) -> Result<(), Rule> {
-        refuse(13, self.keys.contains_key(key))
+        let is_kept = self.reserved_keys.contains_key(key);
+        refuse(13, self.keys.contains_key(key) || is_kept)
     }
 
     pub fn enrol_organization(&mut self, by: &By, body: &OrganizationEnrolled) -> Outcome {
