@@ -181,16 +181,22 @@ fn opens(action: Option<Action>) -> bool {
 
 /// Enters an attempt everywhere it belongs: with the patient whom it named, if there is one; with each
 /// other owner, who learns of their own records alone and not whom it named; with the actor, who
-/// learns no reasons. Denied attempts beyond a number are counted instead. Whether this one is listed.
+/// learns no reasons. Denied attempts beyond a number are counted instead: each patient's apart, for one
+/// permitted record of somebody's must not bury another's history. Whether this one is listed with the
+/// patient whom it named.
 fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judged]) -> bool {
     let own = own_access(cx, body, judged);
     let named = cx.state().owner(&body.patient);
+    let mut others: BTreeMap<PatientId, Vec<Outcome>> = BTreeMap::new();
+    for one in judged {
+        if let Some(owner) = one.owner.filter(|owner| *owner != named) {
+            others.entry(owner).or_default().push(one.outcome.clone());
+        }
+    }
+    // Policy permits nothing of another patient than the one who is named: what others own is denied.
     let is_denied = !judged.iter().any(|one| one.outcome.permitted);
-    let over_quota = is_denied && flood::is_over_quota(cx);
-    let lists = |cx: &mut Context<'_, '_>, patient, foreign_claim| {
-        !is_denied || flood::is_listed(cx, patient, foreign_claim, over_quota)
-    };
-    let is_listed = lists(cx, body.patient, false);
+    let over_quota = (is_denied || !others.is_empty()) && flood::is_over_quota(cx);
+    let is_listed = !is_denied || flood::is_listed(cx, body.patient, false, over_quota);
     if is_listed && cx.state().patient(&named).is_some() {
         let claimed = judged.iter().map(|one| Outcome {
             // Another patient's record is not shown to this one.
@@ -204,14 +210,8 @@ fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judg
         let event = access_event(body, false, claimed.collect(), until);
         cx.enter(Subject::Patient(named), event);
     }
-    let mut others: BTreeMap<PatientId, Vec<Outcome>> = BTreeMap::new();
-    for one in judged {
-        if let Some(owner) = one.owner.filter(|owner| *owner != named) {
-            others.entry(owner).or_default().push(one.outcome.clone());
-        }
-    }
     for (owner, outcomes) in others {
-        if lists(cx, owner, true) {
+        if flood::is_listed(cx, owner, true, over_quota) {
             let event = access_event(body, true, outcomes, None);
             cx.enter(Subject::Patient(owner), event);
         }

@@ -133,9 +133,19 @@ impl Plain {
                 release_until,
             })
         };
-        let is_denied = outcomes.iter().all(|(_, one)| !one.permitted);
-        let is_over = is_denied && self.is_over_quota(by.org);
-        let is_listed = !is_denied || self.lists(by, body.patient, false, is_over);
+        // Each patient's part is judged apart: who does not exist is the named one's.
+        let mut others: BTreeMap<PatientId, Vec<history::Outcome>> = BTreeMap::new();
+        let mut is_named_permitted = false;
+        for (owner, one) in outcomes {
+            match owner.filter(|owner| *owner != named) {
+                Some(owner) => others.entry(owner).or_default().push(one.clone()),
+                None => is_named_permitted |= one.permitted,
+            }
+        }
+        let is_permitted = |part: &[history::Outcome]| part.iter().any(|one| one.permitted);
+        let is_any_denied = !is_named_permitted || others.values().any(|part| !is_permitted(part));
+        let is_over = is_any_denied && self.is_over_quota(by.org);
+        let is_listed = is_named_permitted || self.lists(by, body.patient, false, is_over);
         let mut entered = Entered::new();
         if is_listed && self.patients.contains_key(&named) {
             let seen = outcomes.iter().map(|(owner, one)| history::Outcome {
@@ -145,14 +155,8 @@ impl Plain {
             let event = access(false, seen.collect(), release_until);
             entered.push((Subject::Patient(named), event));
         }
-        let mut others: BTreeMap<PatientId, Vec<history::Outcome>> = BTreeMap::new();
-        for (owner, one) in outcomes {
-            if let Some(owner) = owner.filter(|owner| *owner != named) {
-                others.entry(owner).or_default().push(one.clone());
-            }
-        }
         for (owner, theirs) in others {
-            if !is_denied || self.lists(by, owner, true, is_over) {
+            if is_permitted(&theirs) || self.lists(by, owner, true, is_over) {
                 entered.push((Subject::Patient(owner), access(true, theirs, None)));
             }
         }
