@@ -6,13 +6,14 @@ mod common;
 
 use chartseal_ledger::body::{
     Adopted, Countersignature, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked,
-    KeyRotated, OrganizationEnrolled, QuorumGranted, QuorumSet, RecoveryApproval,
+    KeyRotated, OrganizationEnrolled, QuorumGranted, QuorumSet, RecordAdded, RecoveryApproval,
     RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed, Relabelled, Relabelling,
     SlotAdded, Status, StatusChanged,
 };
 use chartseal_ledger::{Body, Labels, Params};
 use chartseal_policy::{
-    Approval, Quorum, Restriction, Revocation, Symbol, Terms, Time as PolicyTime, Window,
+    Approval, Confidentiality, Quorum, Restriction, Revocation, Symbol, Terms, Time as PolicyTime,
+    Window,
 };
 use chartseal_wire::history::Outcome;
 use chartseal_wire::{Event, Hash, PatientId, Subject, Time, TxId};
@@ -393,10 +394,11 @@ fn without_capacity_a_patient_neither_reads_nor_decides() {
             record: record_id(20),
             labels: Labels::inbox(),
         };
-        let opening: [Body; 3] = [
+        let opening: [Body; 4] = [
             directive(1, Terms::Revoke(Revocation { target })).into(),
             directive(1, narrower).into(),
             Relabelled::of(vec![relabelling]).into(),
+            amended(&record(21, 1, chain.now)).into(),
         ];
         for opening in opening {
             assert_eq!(chain.refused(&patient_key(1), opening), "CS-LED-51");
@@ -415,6 +417,7 @@ fn without_capacity_a_patient_neither_reads_nor_decides() {
         );
         assert_eq!(code(&mut chain, &patient_key(1), 1, 20, "PATRQT"), "self");
     }
+    chain.ok(&patient_key(1), amended(&record(21, 1, chain.now)));
     chain.ok(
         &patient_key(1),
         Erased {
@@ -432,6 +435,19 @@ fn a_provisional_enrolment_decides_nothing() {
     chain.ok(&actor_key(10), record(40, 4, chain.now));
     let granted = directive(4, grant(11, None));
     assert_eq!(chain.refused(&patient_key(4), granted), "CS-LED-51");
+    // Whoever has the key, the office perhaps, takes nothing away from what others filed.
+    let kept = record(40, 4, chain.now);
+    for lower in [
+        amended(&kept),
+        RecordAdded {
+            labels: Labels::inbox(),
+            confidentiality: Confidentiality::M,
+            ..amended(&kept)
+        },
+    ] {
+        assert_eq!(chain.refused(&patient_key(4), lower), "CS-LED-51");
+    }
+    chain.ok(&actor_key(10), amended(&kept));
     assert_eq!(
         code(&mut chain, &patient_key(4), 4, 40, "PATRQT"),
         "minor_no_capacity"

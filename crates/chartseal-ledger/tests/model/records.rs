@@ -31,7 +31,9 @@ impl Plain {
             refuse(22, head.erased)?;
             refuse(24, body.version != head.version + 1)?;
             refuse(25, body.supersedes != Some(head.header))?;
-            if !matches!(by.holder, Holder::Patient(_)) {
+            if let Holder::Patient(patient) = by.holder {
+                refuse(51, self.is_without(&patient))?;
+            } else {
                 refuse(26, head.author != by.actor && head.org != by.org)?;
                 let new = body.labels.as_slice();
                 let drops = head.labels.as_slice().iter().any(|one| !new.contains(one));
