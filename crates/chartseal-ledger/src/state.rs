@@ -30,7 +30,7 @@ pub use record::{DepositState, Deposited, RecordState};
 pub use request::{OpenEmergency, Permit, RequestState};
 pub use standing::{DisputeState, HoldState};
 
-use crate::body::Organization;
+use crate::body::{CustodianSet, Organization};
 use crate::params::Params;
 use chartseal_wire::committee::Committee;
 
@@ -245,6 +245,16 @@ impl<'a> State<'a> {
     /// A later deal of a version's key, by its number from 1.
     pub fn deal(&self, header: &HeaderDigest, number: u64) -> Option<DealState> {
         self.read(&table::deal(header, number))
+    }
+
+    /// To whom a version's deal of a number was dealt; 0 is the one that its header names.
+    pub fn dealt_to(&self, header: &HeaderDigest, number: u64) -> Option<CustodianSet> {
+        // The first deal has no value of its own.
+        if number == 0 {
+            self.deposit(header).map(|one| one.custodians)
+        } else {
+            self.deal(header, number).map(|one| one.custodians)
+        }
     }
 
     /// Whether a custodian attested that it destroyed what it held of an erased record, in whichever of its sets it is.

@@ -12,7 +12,7 @@ use super::flood;
 use crate::admission::AdmissionError;
 use crate::body::{AccessRequested, Released};
 use crate::receipt::Decided;
-use crate::state::{Permit, RequestState, State, bit, table};
+use crate::state::{Permit, RequestState, State, table};
 use crate::world::{LedgerWorld, policy_time, symbol};
 
 /// Decides a request, record by record. It is never refused for its answer.
@@ -69,7 +69,7 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             .iter_mut()
             .find(|permit| permit.record == *record);
         let permit = permit.ok_or(AdmissionError::NotPermitted)?;
-        let set = cx.releasing_set(&permit.header);
+        let (deal, set) = cx.releasing(&permit.header);
         let epoch = set.map_or(0, |set| set.epoch);
         let custodian = cx.custodian_of(epoch)?;
         // One receipt is of one set: else its index would mean two custodians.
@@ -78,10 +78,10 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             let found = custodian;
             return Err(AdmissionError::CustodianIndex { expected, found });
         }
-        if permit.is_released_by(custodian) {
+        if permit.is_released_by(deal, custodian) {
             return Err(AdmissionError::AlreadyReleased);
         }
-        permit.released |= bit(custodian);
+        permit.release(deal, custodian);
     }
     cx.scratch.put(table::request(&body.request), &request);
     let event = Event::Released(history::Released {
@@ -151,6 +151,7 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
             header,
             until,
             released: 0,
+            deal: cx.state().deals(&header).durable,
         });
         Judged {
             owner: head.map(|head| cx.state().owner(&head.patient)),

@@ -56,6 +56,7 @@ impl Plain {
                     header,
                     until: end.min(window),
                     released: 0,
+                    deal: self.durable(&header),
                 });
             }
             if decision.code == Code::Emergency {
@@ -179,8 +180,14 @@ impl Plain {
             refuse(34, index.is_some_and(|index| index != custodian))?;
             index = Some(custodian);
             let bit = 1 << (custodian - 1);
-            refuse(46, permit.released & bit != 0)?;
-            permit.released |= bit;
+            let deal = self.durable(&permit.header);
+            let before = if permit.deal == deal {
+                permit.released
+            } else {
+                0
+            };
+            refuse(46, before & bit != 0)?;
+            (permit.deal, permit.released) = (deal, before | bit);
         }
         let patient = request.patient;
         self.requests.insert(body.request, request);
