@@ -8,6 +8,7 @@ use chartseal_ledger::state::{
     Holder, NextCommittee, PendingRecovery, RecoveryState, Reserved, Restored,
 };
 use chartseal_ledger::{Committee, Member};
+use chartseal_policy::Set;
 use chartseal_wire::{ActorId, Event, OrgId, PatientId, Subject, Time, history};
 
 use crate::plain::{By, Entered, Outcome, Plain, Rule, fresh, is_signed, refuse};
@@ -137,6 +138,7 @@ impl Plain {
         let adopted = body.adopted;
         refuse(70, adopted == patient)?;
         let ended = self.known_patient(&adopted)?;
+        refuse(51, !ended.provisional && !self.is_capable(&adopted))?;
         let theirs = self.adopted.get(&adopted).cloned().unwrap_or_default();
         let mut ids = self.adopted.get(&patient).cloned().unwrap_or_default();
         refuse(70, ids.len() + theirs.len() + 1 > 31)?;
@@ -145,6 +147,15 @@ impl Plain {
         refuse(71, self.keys[&speaker].revoked)?;
         let message = Adopted::to_agree(&self.chain, &adopted, &patient);
         refuse(71, !is_signed(&speaker, &message, &body.agreement))?;
+        let private = self.care_of(&adopted).private_labels;
+        if !private.is_empty() {
+            let mut care = self.care_of(&patient);
+            let mut all: Vec<_> = care.private_labels.iter().cloned().collect();
+            all.extend(private.iter().cloned());
+            care.private_labels = Set::new(all).unwrap();
+            refuse(70, care.private_labels.len() > 64)?;
+            self.care.insert(patient, care);
+        }
         let mut entered = Entered::new();
         if !self.keys[&ended.key].revoked {
             entered.extend(self.end_key(by, ended.key, None));
