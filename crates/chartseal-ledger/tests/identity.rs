@@ -426,6 +426,18 @@ fn cs_led_76_a_rectification_is_a_later_version() {
     assert_eq!((answer.dispute, answer.rectified), (dispute, Some(2)));
 }
 
+#[test]
+fn who_filed_a_record_rectifies_it_also_after_the_patient_amended_it() {
+    let (mut chain, first) = with_record();
+    let second = amended(&first);
+    chain.ok(&patient_key(1), second.clone());
+    chain.ok(&patient_key(1), disputed(20));
+    let third = amended(&second);
+    assert_eq!(chain.refused(&actor_key(11), third.clone()), "CS-LED-26");
+    chain.ok(&actor_key(13), third);
+    chain.ok(&actor_key(10), answered(20, Some(3)));
+}
+
 /// What office `of` sends next, countersigned by office `by`.
 fn hold(chain: &Chain, of: u8, by: u8) -> HoldPlaced {
     let mut body = HoldPlaced {

@@ -34,7 +34,8 @@ impl Plain {
             if let Holder::Patient(patient) = by.holder {
                 refuse(51, self.is_without(&patient))?;
             } else {
-                refuse(26, head.author != by.actor && head.org != by.org)?;
+                let sides = [head.org, head.filed_by];
+                refuse(26, head.author != by.actor && !sides.contains(&by.org))?;
                 let new = body.labels.as_slice();
                 let drops = head.labels.as_slice().iter().any(|one| !new.contains(one));
                 refuse(27, drops)?;
