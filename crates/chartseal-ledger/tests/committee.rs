@@ -6,7 +6,8 @@ mod common;
 
 use chartseal_ledger::body::{
     CommitteeChanged, Countersignature, CustodianSet, DepositAcknowledged, Destroyed, Erased,
-    NextMember, Organization, RedealAcknowledged, Redealt, Released, SlotAdded,
+    NextMember, Organization, OrganizationEnrolled, RedealAcknowledged, Redealt, Released,
+    SlotAdded,
 };
 use chartseal_ledger::store::reload;
 use chartseal_ledger::{BlockError, Genesis, execute, propose, releasable};
@@ -66,6 +67,46 @@ fn cs_led_100_a_next_committee_is_of_enrolled_organizations_and_comes() {
     chain.ok(&office(1), good);
     let second = change(&chain, next(&chain) + 9, &[1, 2, 3]);
     assert_eq!(chain.refused(&office(1), second), "CS-LED-100");
+}
+
+#[test]
+fn cs_led_13_a_validators_key_is_its_organizations_and_nobody_elses() {
+    let mut chain = Chain::populated();
+    let validator = |id: u8| organization(id).validator;
+    let with = |chain: &Chain, at: usize, key| {
+        let mut body = change(chain, next(chain) + 1, &[]);
+        body.members[at].validator = key;
+        approve(chain, &mut body, &[1, 2, 3]);
+        body
+    };
+    // Of another member, of one that leaves, of one that is in no committee, of an office, a custodian, a doctor.
+    let taken = [
+        (0, validator(2)),
+        (0, validator(4)),
+        (0, validator(5)),
+        (3, office(5).public()),
+        (3, custodian(2).public()),
+        (3, actor_key(10).public()),
+    ];
+    for (at, key) in taken {
+        let bad = with(&chain, at, key);
+        assert_eq!(chain.refused(&office(1), bad), "CS-LED-13", "{at} {key:?}");
+    }
+    // Its own one may stay.
+    let good = with(&chain, 0, validator(1));
+    chain.ok(&office(1), good);
+    // The keys of a committee that is over are nobody else's, and its members may have theirs back.
+    for taken in [validator(4), validator(2)] {
+        let mut organization = organization(9);
+        organization.validator = taken;
+        let body = OrganizationEnrolled { organization };
+        assert_eq!(chain.refused(&office(1), body), "CS-LED-13");
+    }
+    let bad = with(&chain, 3, validator(2));
+    assert_eq!(chain.refused(&office(1), bad), "CS-LED-13");
+    let good = with(&chain, 1, validator(2));
+    chain.ok(&office(1), good);
+    assert_eq!(chain.head.committee().epoch(), 2);
 }
 
 #[test]

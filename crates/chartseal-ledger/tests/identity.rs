@@ -216,7 +216,7 @@ fn cs_led_51_an_id_that_others_speak_for_is_not_adopted_by_its_key() {
     let body = adopt(&chain, 2, 1, &patient_key(2));
     for lost in [Status::Incapacity, Status::Death] {
         by_two_offices(&mut chain, status(2, lost));
-        assert_eq!(chain.refused(&patient_key(1), body.clone()), "CS-LED-51");
+        assert_eq!(chain.refused(&patient_key(1), body), "CS-LED-51");
     }
     by_two_offices(&mut chain, status(2, Status::Capacity));
     chain.ok(&patient_key(1), body);
@@ -302,7 +302,7 @@ fn a_minors_private_labels_stay_private_with_the_adopters_guardian() {
     chain.ok(&patient_key(3), private(2..3));
     let body = adopt(&chain, 3, 5, &patient_key(3));
     chain.ok(&patient_key(5), private(100..164));
-    assert_eq!(chain.refused(&patient_key(5), body.clone()), "CS-LED-70");
+    assert_eq!(chain.refused(&patient_key(5), body), "CS-LED-70");
     chain.ok(&patient_key(5), private(100..163));
     chain.ok(&patient_key(5), body);
     assert_eq!(

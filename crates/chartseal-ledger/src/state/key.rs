@@ -49,9 +49,12 @@ canonical_struct!(KeyState {
 pub enum Reserved {
     /// The patient whose recovery waits: the key will be theirs.
     Recovery(PatientId),
+    /// The organization whose validator has or had it. Those of the first committee are in the committee
+    /// itself, as long as that one is in office.
+    Validator(OrgId),
 }
 
-canonical_enum!(Reserved { 1 => Recovery(_) });
+canonical_enum!(Reserved { 1 => Recovery(_), 2 => Validator(_) });
 
 /// The tables of the state map, and how each makes its keys.
 pub(crate) mod table {

@@ -197,6 +197,16 @@ impl Plain {
         let mut members = Vec::new();
         for member in &body.members {
             refuse(100, !self.orgs.contains_key(&member.org))?;
+            // Its own validator's, now or before, or a new one.
+            let own = Some(&Reserved::Validator(member.org));
+            let mut present = self.committee.members().iter();
+            let is_present =
+                present.any(|one| (one.org, one.validator) == (member.org, member.validator));
+            if self.reserved_keys.get(&member.validator) != own && !is_present {
+                self.check_key(&member.validator)?;
+            }
+        }
+        for member in &body.members {
             let (org, validator) = (member.org, member.validator);
             let is_new = members
                 .iter()
@@ -217,6 +227,10 @@ impl Plain {
         agreeing.sort();
         agreeing.dedup();
         refuse(101, (agreeing.len() as u64) < self.custodians().t)?;
+        for one in self.committee.members().iter().chain(&members) {
+            self.reserved_keys
+                .insert(one.validator, Reserved::Validator(one.org));
+        }
         let mut concerned: Vec<OrgId> =
             self.committee.members().iter().map(|one| one.org).collect();
         concerned.extend(members.iter().map(|one| one.org));

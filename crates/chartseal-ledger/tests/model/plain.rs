@@ -106,6 +106,9 @@ impl Plain {
                 .into_iter()
                 .zip(holders.map(fresh))
         });
+        let is_member = |id: &OrgId| genesis.committee().index_of(id).is_some();
+        let others = orgs.clone().filter(|org| !is_member(&org.id));
+        let others = others.map(|org| (org.validator, Reserved::Validator(org.id)));
         Self {
             chain: genesis.chain_id(),
             salt,
@@ -115,7 +118,7 @@ impl Plain {
             former: BTreeMap::new(),
             keys: keys.collect(),
             former_keys: BTreeMap::new(),
-            reserved_keys: BTreeMap::new(),
+            reserved_keys: others.collect(),
             orgs: orgs.map(|org| (org.id, *org)).collect(),
             actors: BTreeMap::new(),
             patients: BTreeMap::new(),

@@ -297,6 +297,9 @@ impl Run {
                 match flaw {
                     2 => body.custodian_key = used,
                     3 => body.validator = body.enrolment_key,
+                    5 => body.validator = now.orgs[&org(1 + a % 5)].validator,
+                    6 => body.custodian_key = now.orgs[&org(1 + a % 5)].validator,
+                    7 => body.validator = used,
                     4 => body.enrolment_key = used,
                     _ => {}
                 }
@@ -348,10 +351,15 @@ impl Run {
                     };
                     NextMember {
                         org,
-                        validator: if flaw == 3 {
-                            used
-                        } else {
-                            self.new_key().public()
+                        validator: match (flaw, c % 3) {
+                            (3, 0) => used,
+                            // Another organization's, or its own.
+                            (3, 1) => now.orgs[&super::org(1 + a % 5)].validator,
+                            (_, 1) => {
+                                let own = now.orgs.get(&org).map(|one| one.validator);
+                                own.unwrap_or(used)
+                            }
+                            _ => self.new_key().public(),
                         },
                         custodian_kem: [c; 32],
                     }
