@@ -13,7 +13,7 @@ use crate::body::Organization;
 use crate::execute::Executed;
 use crate::overlay::Overlay;
 use crate::params::Params;
-use crate::state::{Holder, KeyState, Shared, table};
+use crate::state::{Holder, KeyState, Reserved, Shared, table};
 use chartseal_wire::committee::{Committee, Member};
 
 /// The version of [`Genesis`]'s format.
@@ -186,6 +186,11 @@ impl Genesis {
                     revoked: false,
                 };
                 changes.insert(table::key(&key), Some(to_bytes(&state).into()));
+            }
+            // A member's validator is found in the committee.
+            if self.committee.index_of(&org.id).is_none() {
+                let reserved = to_bytes(&Reserved::Validator(org.id));
+                changes.insert(table::reserved_key(&org.validator), Some(reserved.into()));
             }
         }
         let state = Map::new().updated(&changes);

@@ -23,14 +23,14 @@ pub use care::{CareState, GuardianTerm, PendingRecovery, RecoveryState, Restored
 pub use deal::{DealState, Deals, SlotState};
 pub use flood::{Counted, Denials, OpenFlood, OrgDenials};
 pub(crate) use key::table;
-pub use key::{Holder, KeyState};
+pub use key::{Holder, KeyState, Reserved};
 pub use person::{ActorState, PatientState};
 pub(crate) use record::bit;
 pub use record::{DepositState, Deposited, RecordState};
 pub use request::{OpenEmergency, Permit, RequestState};
 pub use standing::{DisputeState, HoldState};
 
-use crate::body::Organization;
+use crate::body::{CustodianSet, Organization};
 use crate::params::Params;
 use chartseal_wire::committee::Committee;
 
@@ -209,6 +209,11 @@ impl<'a> State<'a> {
         self.read(&table::former_key(key))
     }
 
+    /// What a key is kept for that nobody is enrolled with yet.
+    pub fn reserved(&self, key: &PublicKey) -> Option<Reserved> {
+        self.read(&table::reserved_key(key))
+    }
+
     /// The keys that an author of records has had, the newest first: what any of them signed while it counted is the author's.
     pub fn author_keys(&self, author: &ActorId) -> impl Iterator<Item = PublicKey> {
         let practitioner = self.actor(author).map(|actor| actor.key);
@@ -240,6 +245,16 @@ impl<'a> State<'a> {
     /// A later deal of a version's key, by its number from 1.
     pub fn deal(&self, header: &HeaderDigest, number: u64) -> Option<DealState> {
         self.read(&table::deal(header, number))
+    }
+
+    /// To whom a version's deal of a number was dealt; 0 is the one that its header names.
+    pub fn dealt_to(&self, header: &HeaderDigest, number: u64) -> Option<CustodianSet> {
+        // The first deal has no value of its own.
+        if number == 0 {
+            self.deposit(header).map(|one| one.custodians)
+        } else {
+            self.deal(header, number).map(|one| one.custodians)
+        }
     }
 
     /// Whether a custodian attested that it destroyed what it held of an erased record, in whichever of its sets it is.

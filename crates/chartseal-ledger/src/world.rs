@@ -2,7 +2,9 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use chartseal_policy::{Actor, Directive, Issuer, Network, Patient, Record, Set, Symbol, World};
+use chartseal_policy::{
+    Actor, Directive, Guardian, Issuer, Network, Patient, Record, Set, Symbol, Terms, World,
+};
 use chartseal_wire::{ActorId, OrgId, PatientId, RecordId, Time};
 
 use crate::label::{INBOX, Label};
@@ -37,13 +39,48 @@ impl<'a> LedgerWorld<'a> {
         let Some(by) = id16(patient).map(PatientId) else {
             return Vec::new();
         };
-        let mut directives = self.state.directives(&by);
-        for adopted in self.state.adopted(&by) {
-            let theirs = self.state.directives(&adopted).into_iter();
-            directives.extend(theirs.map(|one| adopt(one, &adopted, patient)));
+        let adopted = self.state.adopted(&by);
+        if adopted.is_empty() {
+            return self.state.directives(&by);
+        }
+        let mut directives = Vec::new();
+        for id in core::iter::once(by).chain(adopted) {
+            let (own, said) = (symbol(&id.0), self.state.directives(&id));
+            // An id without a state has no directives either.
+            let original = own_patient(self.state, &id).unwrap_or_default();
+            let said = said.into_iter();
+            directives.extend(said.map(|one| adopt(one, &own, &original, patient)));
         }
         directives
     }
+
+    /// Who were guardians of the ids that a patient adopted: what they said then is judged by it, and from now on they
+    /// have no part in it.
+    fn former_guardians(&self, by: &PatientId) -> impl Iterator<Item = Guardian> {
+        let adopted = self.state.adopted(by).into_iter();
+        let patients = adopted.filter_map(|id| own_patient(self.state, &id));
+        let guardians = patients.flat_map(|one| one.guardians.iter().cloned().collect::<Vec<_>>());
+        let now = policy_time(self.now);
+        guardians.map(move |mut one| {
+            one.window.until = Some(one.window.until.map_or(now, |until| until.min(now)));
+            one
+        })
+    }
+}
+
+/// A patient as policy reads them, apart from adoptions and from who asks.
+fn own_patient(state: State<'_>, id: &PatientId) -> Option<Patient> {
+    let patient = state.patient(id)?;
+    let care = state.care(id);
+    let terms = care.guardians.iter();
+    let guardians = terms.map(|term| term.effective(patient.adult_from));
+    Some(Patient {
+        adult_from: policy_time(patient.adult_from),
+        minor_consent_from: patient.minor_consent_from.map(policy_time),
+        guardians: Set::new(guardians).unwrap_or_default(),
+        minor_private_tags: care.private_labels,
+        quorum: care.quorum,
+    })
 }
 
 impl World for LedgerWorld<'_> {
@@ -69,29 +106,17 @@ impl World for LedgerWorld<'_> {
 
     fn patient(&self, id: &Symbol) -> Option<Cow<'_, Patient>> {
         let id = PatientId(id16(id)?);
-        let patient = self.state.patient(&id)?;
-        let care = self.state.care(&id);
-        let terms = care.guardians.iter();
-        let guardians = terms.map(|term| term.effective(patient.adult_from));
+        let mut patient = own_patient(self.state, &id)?;
+        let guardians = patient.guardians.iter().cloned();
+        let guardians = guardians.chain(self.former_guardians(&id));
+        patient.guardians = Set::new(guardians).unwrap_or_default();
         // What they granted while they could stays. Policy knows no loss of capacity: who asks for
         // themselves then asks as a child would.
-        let is_without = patient.provisional || care.is_without_capacity();
-        let asks_alone = self.asker == id.into() && is_without;
-        let never = chartseal_policy::Time(u64::MAX);
-        Some(Cow::Owned(Patient {
-            adult_from: if asks_alone {
-                never
-            } else {
-                policy_time(patient.adult_from)
-            },
-            minor_consent_from: patient
-                .minor_consent_from
-                .filter(|_| !asks_alone)
-                .map(policy_time),
-            minor_private_tags: care.private_labels,
-            guardians: Set::new(guardians).unwrap_or_default(),
-            quorum: care.quorum,
-        }))
+        if self.asker == id.into() && self.state.is_without_capacity(&id) {
+            patient.adult_from = chartseal_policy::Time(u64::MAX);
+            patient.minor_consent_from = None;
+        }
+        Some(Cow::Owned(patient))
     }
 
     /// An erased record is no longer there.
@@ -136,10 +161,40 @@ impl World for LedgerWorld<'_> {
     }
 }
 
-/// A directive about an adopted id's records, as if it had been about the one that adopted it. What
-/// the adopted id issued itself is the patient's own word.
-fn adopt(mut directive: Directive, adopted: &PatientId, by: &Symbol) -> Directive {
-    if directive.issuer.is(&symbol(&adopted.0)) {
+/// A directive about one of a patient's ids, as if it had been about the one that goes on. What the id issued itself is the
+/// patient's own word. What it said by nobody's authority over that id says nothing of the others either: it ends
+/// others, and itself has ended.
+fn adopt(mut directive: Directive, of: &Symbol, original: &Patient, by: &Symbol) -> Directive {
+    let at = directive.issued.unwrap_or_default();
+    let is_own = directive.issuer.is(of);
+    let is_guardians = match &directive.issuer {
+        Issuer::Actor(issuer) => original.has_guardian(issuer, at),
+        Issuer::Quorum => false,
+    };
+    let over = Some(chartseal_policy::Time(0));
+    match &mut directive.terms {
+        Terms::Restrict(restriction) => {
+            if !is_own && !is_guardians {
+                restriction.window.until = over;
+            }
+            // Only who is of age opens something by a restriction's exceptions.
+            restriction.nested_grants &= !is_own || original.is_adult(at);
+        }
+        Terms::Grant(grant) if grant.parent.is_none() && directive.issuer != Issuer::Quorum => {
+            let names_tags = grant
+                .scope
+                .tags
+                .as_ref()
+                .is_some_and(|tags| !tags.is_empty());
+            let is_of_age = original.is_adult(at) || (original.may_consent(at) && names_tags);
+            let may = is_guardians || (is_own && is_of_age);
+            if !may {
+                grant.window.until = over;
+            }
+        }
+        _ => {}
+    }
+    if is_own {
         directive.issuer = Issuer::Actor(by.clone());
     }
     directive.patient = by.clone();

@@ -5,13 +5,15 @@
 mod common;
 
 use chartseal_ledger::body::{
-    Countersignature, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked, KeyRotated,
-    QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted, RecoveryPlanned,
-    RecoveryStarted, RecoveryVetoed, Relabelled, Relabelling, SlotAdded, Status, StatusChanged,
+    Adopted, Countersignature, Erased, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked,
+    KeyRotated, OrganizationEnrolled, QuorumGranted, QuorumSet, RecordAdded, RecoveryApproval,
+    RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed, Relabelled, Relabelling,
+    SlotAdded, Status, StatusChanged,
 };
 use chartseal_ledger::{Body, Labels, Params};
 use chartseal_policy::{
-    Approval, Quorum, Restriction, Revocation, Symbol, Terms, Time as PolicyTime, Window,
+    Approval, Confidentiality, Quorum, Restriction, Revocation, Symbol, Terms, Time as PolicyTime,
+    Window,
 };
 use chartseal_wire::history::Outcome;
 use chartseal_wire::{Event, Hash, PatientId, Subject, Time, TxId};
@@ -392,10 +394,11 @@ fn without_capacity_a_patient_neither_reads_nor_decides() {
             record: record_id(20),
             labels: Labels::inbox(),
         };
-        let opening: [Body; 3] = [
+        let opening: [Body; 4] = [
             directive(1, Terms::Revoke(Revocation { target })).into(),
             directive(1, narrower).into(),
             Relabelled::of(vec![relabelling]).into(),
+            amended(&record(21, 1, chain.now)).into(),
         ];
         for opening in opening {
             assert_eq!(chain.refused(&patient_key(1), opening), "CS-LED-51");
@@ -414,6 +417,7 @@ fn without_capacity_a_patient_neither_reads_nor_decides() {
         );
         assert_eq!(code(&mut chain, &patient_key(1), 1, 20, "PATRQT"), "self");
     }
+    chain.ok(&patient_key(1), amended(&record(21, 1, chain.now)));
     chain.ok(
         &patient_key(1),
         Erased {
@@ -431,6 +435,19 @@ fn a_provisional_enrolment_decides_nothing() {
     chain.ok(&actor_key(10), record(40, 4, chain.now));
     let granted = directive(4, grant(11, None));
     assert_eq!(chain.refused(&patient_key(4), granted), "CS-LED-51");
+    // Whoever has the key, the office perhaps, takes nothing away from what others filed.
+    let kept = record(40, 4, chain.now);
+    for lower in [
+        amended(&kept),
+        RecordAdded {
+            labels: Labels::inbox(),
+            confidentiality: Confidentiality::M,
+            ..amended(&kept)
+        },
+    ] {
+        assert_eq!(chain.refused(&patient_key(4), lower), "CS-LED-51");
+    }
+    chain.ok(&actor_key(10), amended(&kept));
     assert_eq!(
         code(&mut chain, &patient_key(4), 4, 40, "PATRQT"),
         "minor_no_capacity"
@@ -676,4 +693,67 @@ fn a_recovered_key_is_the_patients_and_the_old_one_nobodys() {
         tags.collect::<Vec<_>>(),
         ["planned", "started", "changed", "completed"]
     );
+}
+
+#[test]
+fn a_recoverys_key_is_nobody_elses_while_it_waits() {
+    let mut chain = planned();
+    chain.ok(&actor_key(10), start(&chain, &[2, 10], 0));
+    // All see it, and who enrols somebody needs no proof of possession.
+    let key = new_key().public();
+    let mut doctor = enrol_practitioner(chain.head.head().chain, 14, 2, &["doctor"]);
+    doctor.key = key;
+    let mut unconscious = enrol_patient(&chain.head, 4);
+    (unconscious.key, unconscious.agreement) = (key, None);
+    let mut as_office = organization(6);
+    as_office.enrolment_key = key;
+    let mut as_custodian = organization(6);
+    as_custodian.custodian_key = key;
+    let taking: [Body; 4] = [
+        doctor.clone().into(),
+        unconscious.into(),
+        OrganizationEnrolled {
+            organization: as_office,
+        }
+        .into(),
+        OrganizationEnrolled {
+            organization: as_custodian,
+        }
+        .into(),
+    ];
+    for taken in &taking {
+        assert_eq!(chain.refused(&office(2), taken.clone()), "CS-LED-13");
+    }
+    // What is vetoed keeps nothing.
+    chain.ok(&patient_key(1), VETO);
+    chain.ok(&actor_key(10), start(&chain, &[2, 10], 1));
+    chain.now += delay();
+    chain.ok(&patient_key(2), COMPLETE);
+    assert_eq!(chain.head.state().reserved(&key), None);
+    chain.ok(&new_key(), directive(1, grant(11, None)));
+    assert_eq!(chain.refused(&office(2), doctor), "CS-LED-13");
+}
+
+#[test]
+fn a_recovery_that_is_over_keeps_no_key() {
+    for is_vetoed in [true, false] {
+        let mut chain = planned();
+        chain.ok(&actor_key(10), start(&chain, &[2, 10], 0));
+        if is_vetoed {
+            chain.ok(&patient_key(1), VETO);
+        } else {
+            let id = chain.head.head().chain;
+            let message = Adopted::to_agree(&id, &patient(1), &patient(2));
+            let adopted = Adopted {
+                adopted: patient(1),
+                agreement: patient_key(1).sign(&message),
+            };
+            chain.ok(&patient_key(2), adopted);
+            let plan = chain.head.state().recovery(&patient(1)).unwrap();
+            assert_eq!(plan.pending, None);
+        }
+        let mut doctor = enrol_practitioner(chain.head.head().chain, 14, 2, &["doctor"]);
+        doctor.key = new_key().public();
+        chain.ok(&office(2), doctor);
+    }
 }

@@ -6,7 +6,8 @@ mod common;
 
 use chartseal_ledger::body::{
     CommitteeChanged, Countersignature, CustodianSet, DepositAcknowledged, Destroyed, Erased,
-    NextMember, Organization, RedealAcknowledged, Redealt, Released,
+    NextMember, Organization, OrganizationEnrolled, RedealAcknowledged, Redealt, Released,
+    SlotAdded,
 };
 use chartseal_ledger::store::reload;
 use chartseal_ledger::{BlockError, Genesis, execute, propose, releasable};
@@ -66,6 +67,46 @@ fn cs_led_100_a_next_committee_is_of_enrolled_organizations_and_comes() {
     chain.ok(&office(1), good);
     let second = change(&chain, next(&chain) + 9, &[1, 2, 3]);
     assert_eq!(chain.refused(&office(1), second), "CS-LED-100");
+}
+
+#[test]
+fn cs_led_13_a_validators_key_is_its_organizations_and_nobody_elses() {
+    let mut chain = Chain::populated();
+    let validator = |id: u8| organization(id).validator;
+    let with = |chain: &Chain, at: usize, key| {
+        let mut body = change(chain, next(chain) + 1, &[]);
+        body.members[at].validator = key;
+        approve(chain, &mut body, &[1, 2, 3]);
+        body
+    };
+    // Of another member, of one that leaves, of one that is in no committee, of an office, a custodian, a doctor.
+    let taken = [
+        (0, validator(2)),
+        (0, validator(4)),
+        (0, validator(5)),
+        (3, office(5).public()),
+        (3, custodian(2).public()),
+        (3, actor_key(10).public()),
+    ];
+    for (at, key) in taken {
+        let bad = with(&chain, at, key);
+        assert_eq!(chain.refused(&office(1), bad), "CS-LED-13", "{at} {key:?}");
+    }
+    // Its own one may stay.
+    let good = with(&chain, 0, validator(1));
+    chain.ok(&office(1), good);
+    // The keys of a committee that is over are nobody else's, and its members may have theirs back.
+    for taken in [validator(4), validator(2)] {
+        let mut organization = organization(9);
+        organization.validator = taken;
+        let body = OrganizationEnrolled { organization };
+        assert_eq!(chain.refused(&office(1), body), "CS-LED-13");
+    }
+    let bad = with(&chain, 3, validator(2));
+    assert_eq!(chain.refused(&office(1), bad), "CS-LED-13");
+    let good = with(&chain, 1, validator(2));
+    chain.ok(&office(1), good);
+    assert_eq!(chain.head.committee().epoch(), 2);
 }
 
 #[test]
@@ -331,4 +372,108 @@ fn cs_led_105_a_reader_deals_anew_only_when_the_custodians_changed() {
     assert_eq!(chain.refused(&actor_key(11), again), "CS-LED-105");
     again.request = None;
     chain.ok(&patient_key(1), again);
+}
+
+/// Seven organizations, of which the first so many are the committee; record 20 of patient 1 is dealt to it, and
+/// practitioner 11 may read it. Gives a request for it too.
+fn dealt_to_first(members: u8) -> (Chain, RequestId) {
+    let committee: Vec<_> = (1..=members).map(org).collect();
+    let organizations = (1..=7).map(organization).collect();
+    let genesis = Genesis::new(Time(START), [0x5a; 32], params(), organizations, &committee);
+    let mut chain = Chain::of(&genesis.unwrap());
+    chain.enrol_everybody();
+    let first = RecordAddedOf(&chain.head.committee().clone(), 20, chain.now).body();
+    chain.ok(&actor_key(10), first);
+    chain.ok(&patient_key(1), directive(1, grant(11, None)));
+    let (request, _) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
+    (chain, request)
+}
+
+/// The next committee is this one, and the patient deals record 20 to it.
+fn deal_to(chain: &mut Chain, members: &[u8]) {
+    let member = |id: &u8| NextMember {
+        org: org(*id),
+        validator: Key::new(&format!("validator {id}, next")).public(),
+        custodian_kem: [0x50 | id; 32],
+    };
+    let mut body = change(chain, next(chain) + 1, &[]);
+    body.members = members.iter().map(member).collect();
+    approve(chain, &mut body, &[1, 2, 3, 4, 5, 6, 7]);
+    chain.ok(&office(1), body);
+    let (t, n) = (chain.head.committee().quorum(), chain.head.committee().n());
+    let dealt = Redealt {
+        custodians: CustodianSet { epoch: 1, t, n },
+        ..redealt(None)
+    };
+    chain.ok(&patient_key(1), dealt);
+    for (id, index) in members.iter().zip(1..) {
+        let body = RedealAcknowledged {
+            record: record_id(20),
+            header: header(20, 1),
+            deal: 1,
+            index,
+        };
+        chain.ok(&custodian(*id), body);
+    }
+}
+
+fn receipt(request: RequestId) -> Released {
+    Released {
+        request,
+        records: vec![record_id(20)],
+    }
+}
+
+/// What only a reader whose read was answered may send.
+fn slot_by_reader(request: RequestId) -> SlotAdded {
+    SlotAdded {
+        record: record_id(20),
+        header: header(20, 1),
+        kem: [1; 32],
+        slot: [2; 32],
+        request: Some(request),
+    }
+}
+
+#[test]
+fn a_read_is_answered_by_as_many_as_the_later_smaller_set_needs() {
+    let (mut chain, _) = dealt_to_first(7);
+    deal_to(&mut chain, &[1, 2, 3, 4]);
+    let (request, _) = chain.ask(&actor_key(11), ask(1, &[20], "TREAT"));
+    for id in [1, 2] {
+        chain.ok(&custodian(id), receipt(request));
+    }
+    let slot = slot_by_reader(request);
+    assert_eq!(chain.refused(&actor_key(11), slot), "CS-LED-52");
+    chain.ok(&custodian(3), receipt(request));
+    chain.ok(&actor_key(11), slot);
+}
+
+#[test]
+fn receipts_of_two_sets_of_custodians_do_not_add_up() {
+    let (mut chain, request) = dealt_to_first(4);
+    let slot = slot_by_reader(request);
+    for id in [1, 2] {
+        chain.ok(&custodian(id), receipt(request));
+    }
+    deal_to(&mut chain, &[7, 6, 5, 4, 3, 2, 1]);
+    let permit = |chain: &Chain| chain.head.state().request(&request).unwrap().permits[0];
+    assert_eq!((permit(&chain).deal, permit(&chain).released), (0, 0b11));
+    // The indexes of who gave a receipt before are others' now, and they give theirs.
+    for (id, released) in [(7, 0b1), (6, 0b11)] {
+        chain.ok(&custodian(id), receipt(request));
+        assert_eq!(
+            (permit(&chain).deal, permit(&chain).released),
+            (1, released)
+        );
+        let again = receipt(request);
+        assert_eq!(chain.refused(&custodian(id), again), "CS-LED-46");
+    }
+    // Three of the first set would do. Of this one five are needed; who was in both gives another receipt.
+    for id in [5, 1] {
+        chain.ok(&custodian(id), receipt(request));
+        assert_eq!(chain.refused(&actor_key(11), slot), "CS-LED-52");
+    }
+    chain.ok(&custodian(2), receipt(request));
+    chain.ok(&actor_key(11), slot);
 }

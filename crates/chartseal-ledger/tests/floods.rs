@@ -121,6 +121,48 @@ fn a_flood_under_other_names_is_counted_with_the_owner() {
     );
 }
 
+/// Practitioner 11 may read record 21 of patient 2, and asks for it and for record 20 of patient 1.
+fn ask_mixed(chain: &mut Chain, times: usize) -> Vec<TxId> {
+    chain.ok(&actor_key(10), record(21, 2, chain.now));
+    chain.ok(&patient_key(2), directive(2, grant(11, None)));
+    let one = |chain: &mut Chain| {
+        let (tx, outcomes) = chain.ask(&actor_key(11), ask(2, &[21, 20], "TREAT"));
+        let permitted: Vec<bool> = outcomes.iter().map(|one| one.permitted).collect();
+        assert_eq!(permitted, [true, false]);
+        tx
+    };
+    (0..times).map(|_| one(chain)).collect()
+}
+
+#[test]
+fn one_permitted_record_lists_no_flood_with_another_patient() {
+    let mut chain = chain(2, 1_000);
+    let attempts = ask_mixed(&mut chain, 6);
+    chain.now += WINDOW;
+    chain.block(vec![]);
+    // Record 20's owner has two entries and a count of four.
+    let (listed, counts) = found(&chain, PATIENT());
+    assert_eq!((listed, counts.len()), (2, 1));
+    assert!(counts[0].is_of(&attempts[2..]) && counts[0].foreign_claim);
+    // Who was named, and the actor, have each: it was permitted there.
+    for subject in [Subject::Patient(patient(2)), ACTOR()] {
+        assert_eq!(found(&chain, subject), (6, vec![]));
+    }
+    assert!(chain.head.state().request(&attempts[5]).is_some());
+}
+
+#[test]
+fn what_is_denied_beside_something_permitted_counts_for_the_quota() {
+    let mut chain = chain(100, 4);
+    let attempts = ask_mixed(&mut chain, 6);
+    chain.now += WINDOW;
+    chain.block(vec![]);
+    let (listed, counts) = found(&chain, PATIENT());
+    assert_eq!((listed, counts.len()), (4, 1));
+    assert!(counts[0].is_of(&attempts[4..]));
+    assert_eq!(found(&chain, ACTOR()), (6, vec![]));
+}
+
 #[test]
 fn an_organization_over_its_quota_has_everything_counted() {
     let mut chain = chain(100, 4);

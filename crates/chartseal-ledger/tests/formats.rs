@@ -19,8 +19,8 @@ use chartseal_ledger::body::{
 };
 use chartseal_ledger::state::{
     ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
-    KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState, RecordState,
-    RecoveryState, RequestState, SlotState, StoredDirective,
+    KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState, Permit,
+    RecordState, RecoveryState, RequestState, Reserved, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
@@ -466,11 +466,13 @@ fn total_all(bytes: &[u8]) {
     total::<Labels>(bytes);
     total::<Label>(bytes);
     total::<KeyState>(bytes);
+    total::<Reserved>(bytes);
     total::<ActorState>(bytes);
     total::<PatientState>(bytes);
     total::<RecordState>(bytes);
     total::<DepositState>(bytes);
     total::<RequestState>(bytes);
+    total::<Permit>(bytes);
     total::<Vec<OpenEmergency>>(bytes);
     total::<StoredDirective>(bytes);
     total::<Denials>(bytes);
@@ -518,6 +520,28 @@ proptest! {
         let signed = [bytes, good].map(|bytes| SignedTransaction { bytes, signature });
         chain.now += 1;
         let _ = chartseal_ledger::propose(&chain.head, Time(chain.now), signed);
+    }
+}
+
+#[test]
+fn a_permit_names_its_deal_unless_it_is_the_first() {
+    one_form(&permit(0));
+    one_form(&permit(1));
+    let (first, later) = (to_bytes(&permit(0)), to_bytes(&permit(1)));
+    assert_eq!((first[0], later[0]), (0x84, 0x85));
+    assert_eq!(later[1..later.len() - 1], first[1..]);
+    // The first one's number is written in one way.
+    let named = [&[0x85], &first[1..], &[0]].concat();
+    assert!(from_bytes::<Permit>(&named).is_err());
+}
+
+fn permit(deal: u64) -> Permit {
+    Permit {
+        record: record_id(20),
+        header: header(20, 1),
+        until: Time(START),
+        released: 5,
+        deal,
     }
 }
 

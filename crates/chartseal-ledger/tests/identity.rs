@@ -7,8 +7,8 @@ mod common;
 
 use chartseal_ledger::body::{
     Adopted, Countersignature, DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf,
-    EmergencyDeclared, Erased, HoldLifted, HoldPlaced, KeyRevoked, PatientEnrolled,
-    PractitionerReinstated, Relabelled, Relabelling,
+    EmergencyDeclared, Erased, Ground, GuardianAppointed, HoldLifted, HoldPlaced, KeyRevoked,
+    PatientEnrolled, PractitionerReinstated, Relabelled, Relabelling, Status, StatusChanged,
 };
 use chartseal_ledger::{Body, Label, Labels, releasable};
 use chartseal_policy::{
@@ -172,6 +172,149 @@ fn what_an_adopted_id_restricted_stays_restricted_and_is_the_adopters_to_revoke(
     assert_eq!(code(&mut chain, &actor_key(11), 1, 21, "TREAT"), "granted");
 }
 
+/// A body of office 1, countersigned by office 2.
+fn by_two_offices(chain: &mut Chain, mut body: Body) {
+    let (id, seq) = (chain.head.head().chain, chain.next_seq(&office(1)));
+    let message = body.to_countersign(&id, &office(1).public(), seq);
+    let second = Some(Countersignature {
+        org: org(2),
+        signature: office(2).sign(&message),
+    });
+    match &mut body {
+        Body::StatusChanged(body) => body.countersignature = second,
+        Body::GuardianAppointed(body) => body.countersignature = second,
+        _ => unreachable!(),
+    }
+    chain.ok(&office(1), body);
+}
+
+fn status(of: u8, status: Status) -> Body {
+    StatusChanged {
+        patient: patient(of),
+        status,
+        countersignature: None,
+    }
+    .into()
+}
+
+fn appointed(of: u8, guardian: u8, ground: Ground) -> GuardianAppointed {
+    GuardianAppointed {
+        patient: patient(of),
+        guardian: actor(guardian),
+        ground,
+        window: chartseal_policy::Window::ALWAYS,
+        countersignature: None,
+    }
+}
+
+#[test]
+fn cs_led_51_an_id_that_others_speak_for_is_not_adopted_by_its_key() {
+    let mut chain = unconscious();
+    chain.ok(&office(1), enrol_child(&chain.head, 3));
+    let of_child = adopt(&chain, 3, 1, &patient_key(3));
+    assert_eq!(chain.refused(&patient_key(1), of_child), "CS-LED-51");
+    let body = adopt(&chain, 2, 1, &patient_key(2));
+    for lost in [Status::Incapacity, Status::Death] {
+        by_two_offices(&mut chain, status(2, lost));
+        assert_eq!(chain.refused(&patient_key(1), body), "CS-LED-51");
+    }
+    by_two_offices(&mut chain, status(2, Status::Capacity));
+    chain.ok(&patient_key(1), body);
+    // For a provisional id its office speaks, whatever its status.
+    by_two_offices(&mut chain, status(4, Status::Incapacity));
+    let body = adopt(&chain, 4, 1, &office(1));
+    chain.ok(&patient_key(1), body);
+}
+
+/// A minor 3 who may consent, with guardian 2, and record 30; practitioner 11 may read what patient 1 has.
+fn second_id_of_a_minor() -> Chain {
+    let (mut chain, _) = with_record();
+    let mut minor = enrol_child(&chain.head, 3);
+    minor.minor_consent_from = Some(Time(0));
+    minor.agreement = Some(patient_key(3).sign(&minor.to_agree(&chain.head.head().chain)));
+    chain.ok(&office(1), minor);
+    chain.ok(&actor_key(10), record(30, 3, chain.now));
+    by_two_offices(&mut chain, appointed(3, 2, Ground::Minority).into());
+    chain.ok(&patient_key(1), directive(1, grant(11, None)));
+    chain
+}
+
+#[test]
+fn what_an_adopted_ids_guardian_said_is_judged_by_who_were_its_guardians() {
+    let mut chain = second_id_of_a_minor();
+    let nobody = |chain: &mut Chain, of, terms| chain.ok(&patient_key(2), directive(of, terms));
+    let restricted = || {
+        Terms::Restrict(Restriction {
+            scope: Scope {
+                records: Some(Set::one(Symbol::new([30; 16]).unwrap())),
+                ..Scope::default()
+            },
+            ..Restriction::default()
+        })
+    };
+    // The guardian of 3 is nobody to patient 1, before and after.
+    nobody(&mut chain, 1, Terms::Restrict(Restriction::default()));
+    nobody(&mut chain, 1, grant(12, None));
+    let of_child = nobody(&mut chain, 3, restricted());
+    // What the child opened while it could not by itself does not open later.
+    let mut for_all = grant(13, None);
+    let Terms::Grant(grant) = &mut for_all else {
+        unreachable!()
+    };
+    grant.scope.tags = None;
+    chain.ok(&patient_key(3), directive(3, for_all));
+
+    let body = adopt(&chain, 3, 1, &patient_key(3));
+    chain.ok(&patient_key(1), body);
+    assert_eq!(code(&mut chain, &actor_key(11), 1, 20, "TREAT"), "granted");
+    assert_eq!(code(&mut chain, &actor_key(12), 1, 20, "TREAT"), "no_grant");
+    assert_eq!(code(&mut chain, &actor_key(13), 1, 20, "TREAT"), "no_grant");
+    assert_eq!(
+        code(&mut chain, &actor_key(11), 1, 30, "TREAT"),
+        "restricted"
+    );
+    // The guardian's part is over.
+    for record in [20, 30] {
+        let seen = code(&mut chain, &patient_key(2), 1, record, "FAMRQT");
+        assert_ne!(seen, "guardian");
+    }
+    let target = Symbol::new(of_child.0).unwrap();
+    let revoked = Terms::Revoke(Revocation { target });
+    chain.ok(&patient_key(1), directive(1, revoked));
+    assert_eq!(code(&mut chain, &actor_key(11), 1, 30, "TREAT"), "granted");
+}
+
+#[test]
+fn a_minors_private_labels_stay_private_with_the_adopters_guardian() {
+    let mut chain = second_id_of_a_minor();
+    // Another id of the same minor, with a guardian of its own.
+    let mut minor = enrol_child(&chain.head, 5);
+    minor.minor_consent_from = Some(Time(0));
+    minor.agreement = Some(patient_key(5).sign(&minor.to_agree(&chain.head.head().chain)));
+    chain.ok(&office(1), minor);
+    by_two_offices(&mut chain, appointed(5, 1, Ground::Minority).into());
+    let private = |labels: std::ops::Range<u8>| {
+        let labels = labels.map(|label| Symbol::new([label; 16]).unwrap());
+        let mut body = relabelled(None, vec![]);
+        body.private = Some(Set::new(labels).unwrap());
+        body
+    };
+    chain.ok(&patient_key(3), private(2..3));
+    let body = adopt(&chain, 3, 5, &patient_key(3));
+    chain.ok(&patient_key(5), private(100..164));
+    assert_eq!(chain.refused(&patient_key(5), body), "CS-LED-70");
+    chain.ok(&patient_key(5), private(100..163));
+    chain.ok(&patient_key(5), body);
+    assert_eq!(
+        chain.head.state().care(&patient(5)).private_labels.len(),
+        64
+    );
+    assert_eq!(
+        code(&mut chain, &patient_key(1), 5, 30, "FAMRQT"),
+        "minor_private"
+    );
+}
+
 #[test]
 fn an_adopter_that_is_adopted_takes_its_ids_along() {
     let mut chain = unconscious();
@@ -281,6 +424,18 @@ fn cs_led_76_a_rectification_is_a_later_version() {
         unreachable!()
     };
     assert_eq!((answer.dispute, answer.rectified), (dispute, Some(2)));
+}
+
+#[test]
+fn who_filed_a_record_rectifies_it_also_after_the_patient_amended_it() {
+    let (mut chain, first) = with_record();
+    let second = amended(&first);
+    chain.ok(&patient_key(1), second.clone());
+    chain.ok(&patient_key(1), disputed(20));
+    let third = amended(&second);
+    assert_eq!(chain.refused(&actor_key(11), third.clone()), "CS-LED-26");
+    chain.ok(&actor_key(13), third);
+    chain.ok(&actor_key(10), answered(20, Some(3)));
 }
 
 /// What office `of` sends next, countersigned by office `by`.
@@ -474,7 +629,6 @@ fn cs_led_102_a_directive_changes_in_nothing_but_its_labels() {
 
 #[test]
 fn a_minors_private_labels_close_a_record_to_the_guardian() {
-    use chartseal_ledger::body::{Ground, GuardianAppointed};
     let mut chain = Chain::populated();
     let mut child = enrol_child(&chain.head, 3);
     child.minor_consent_from = Some(Time(0));

@@ -328,6 +328,24 @@ fn cs_led_13_a_key_is_nobody_elses_and_never_was() {
     let mut same = good;
     same.validator = same.custodian_key;
     let body = |organization| OrganizationEnrolled { organization };
+    // Organization 5 is in no committee, 2 is in the present one.
+    let validators = [2, 5].map(|id| organization(id).validator);
+    for taken in [office(2).public(), actor_key(10).public()]
+        .into_iter()
+        .chain(validators)
+    {
+        let mut validator = good;
+        validator.validator = taken;
+        assert_eq!(chain.refused(&office(1), body(validator)), "CS-LED-13");
+    }
+    for taken in validators {
+        let mut custodian = good;
+        custodian.custodian_key = taken;
+        assert_eq!(chain.refused(&office(1), body(custodian)), "CS-LED-13");
+        let mut doctor = enrol(&chain, 50, &[]);
+        doctor.key = taken;
+        assert_eq!(chain.refused(&office(1), doctor), "CS-LED-13");
+    }
     check(
         &mut chain,
         &office(1),

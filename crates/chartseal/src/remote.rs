@@ -21,7 +21,7 @@ use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::state::Permit;
 use chartseal_ledger::{Genesis, SignedTransaction, State};
 use chartseal_node::serve::Config;
-use chartseal_node::{DepositFault, Deposited, Envelope, NodeError};
+use chartseal_node::{DepositFault, Deposited, Envelope, NodeError, share_index};
 use chartseal_vault::GROUP;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
@@ -30,7 +30,7 @@ use chartseal_wire::{
 };
 
 use crate::asked::{Asked, log_key_of};
-use crate::custody::{Given, index_for};
+use crate::custody::Given;
 use crate::error::Error;
 use crate::filing::{Parcel, Sealed};
 use crate::reading::Expected;
@@ -771,7 +771,7 @@ impl There {
             let permits = permits(state, request);
             let is_receipted = |index: u64, header: &[u8; 32]| {
                 let mut of_it = permits.iter().filter(|permit| permit.header.0 == *header);
-                of_it.any(|permit| permit.is_released_by(index))
+                of_it.any(|permit| permit.is_released_by(permit.deal, index))
             };
             let all = by_index.iter();
             all.filter(|(index, of_it)| of_it.iter().all(|header| is_receipted(**index, header)))
@@ -928,16 +928,19 @@ fn permits(state: State<'_>, request: &RequestId) -> Vec<Permit> {
 /// How many custodians' shares open every record of a request; `None` if nothing is known of one.
 fn needed(state: State<'_>, request: &RequestId) -> Option<usize> {
     let permits = permits(state, request);
-    let records = permits.iter().map(|permit| state.record(&permit.record));
-    let needed = records.map(|record| record.map(|record| record.custodians.t));
+    let needed = permits.iter().map(|permit| match permit.deal {
+        0 => Some(state.record(&permit.record)?.custodians.t),
+        later => Some(state.dealt_to(&permit.header, later)?.t),
+    });
     needed.max().flatten().and_then(|t| usize::try_from(t).ok())
 }
 
 /// Whether there is a custodian's receipt for some record of a request.
 fn is_receipted(state: State<'_>, permits: &[Permit], org: &OrgId) -> bool {
     permits.iter().any(|permit| {
-        let index = index_for(state, org, &permit.record);
-        index.is_some_and(|index| permit.is_released_by(index.get().into()))
+        let set = state.dealt_to(&permit.header, permit.deal);
+        let index = set.and_then(|set| share_index(state, org, set.epoch));
+        index.is_some_and(|index| permit.is_released_by(permit.deal, index.get().into()))
     })
 }
 

@@ -12,7 +12,7 @@ use super::flood;
 use crate::admission::AdmissionError;
 use crate::body::{AccessRequested, Released};
 use crate::receipt::Decided;
-use crate::state::{Permit, RequestState, State, bit, table};
+use crate::state::{Permit, RequestState, State, table};
 use crate::world::{LedgerWorld, policy_time, symbol};
 
 /// Decides a request, record by record. It is never refused for its answer.
@@ -69,7 +69,7 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             .iter_mut()
             .find(|permit| permit.record == *record);
         let permit = permit.ok_or(AdmissionError::NotPermitted)?;
-        let set = cx.releasing_set(&permit.header);
+        let (deal, set) = cx.releasing(&permit.header);
         let epoch = set.map_or(0, |set| set.epoch);
         let custodian = cx.custodian_of(epoch)?;
         // One receipt is of one set: else its index would mean two custodians.
@@ -78,10 +78,10 @@ pub(super) fn release(cx: &mut Context<'_, '_>, body: &Released) -> Result<(), A
             let found = custodian;
             return Err(AdmissionError::CustodianIndex { expected, found });
         }
-        if permit.is_released_by(custodian) {
+        if permit.is_released_by(deal, custodian) {
             return Err(AdmissionError::AlreadyReleased);
         }
-        permit.released |= bit(custodian);
+        permit.release(deal, custodian);
     }
     cx.scratch.put(table::request(&body.request), &request);
     let event = Event::Released(history::Released {
@@ -151,6 +151,7 @@ fn judge(cx: &Context<'_, '_>, body: &AccessRequested) -> Vec<Judged> {
             header,
             until,
             released: 0,
+            deal: cx.state().deals(&header).durable,
         });
         Judged {
             owner: head.map(|head| cx.state().owner(&head.patient)),
@@ -181,16 +182,22 @@ fn opens(action: Option<Action>) -> bool {
 
 /// Enters an attempt everywhere it belongs: with the patient whom it named, if there is one; with each
 /// other owner, who learns of their own records alone and not whom it named; with the actor, who
-/// learns no reasons. Denied attempts beyond a number are counted instead. Whether this one is listed.
+/// learns no reasons. Denied attempts beyond a number are counted instead: each patient's apart, for one
+/// permitted record of somebody's must not bury another's history. Whether this one is listed with the
+/// patient whom it named.
 fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judged]) -> bool {
     let own = own_access(cx, body, judged);
     let named = cx.state().owner(&body.patient);
+    let mut others: BTreeMap<PatientId, Vec<Outcome>> = BTreeMap::new();
+    for one in judged {
+        if let Some(owner) = one.owner.filter(|owner| *owner != named) {
+            others.entry(owner).or_default().push(one.outcome.clone());
+        }
+    }
+    // Policy permits nothing of another patient than the one who is named: what others own is denied.
     let is_denied = !judged.iter().any(|one| one.outcome.permitted);
-    let over_quota = is_denied && flood::is_over_quota(cx);
-    let lists = |cx: &mut Context<'_, '_>, patient, foreign_claim| {
-        !is_denied || flood::is_listed(cx, patient, foreign_claim, over_quota)
-    };
-    let is_listed = lists(cx, body.patient, false);
+    let over_quota = (is_denied || !others.is_empty()) && flood::is_over_quota(cx);
+    let is_listed = !is_denied || flood::is_listed(cx, body.patient, false, over_quota);
     if is_listed && cx.state().patient(&named).is_some() {
         let claimed = judged.iter().map(|one| Outcome {
             // Another patient's record is not shown to this one.
@@ -204,14 +211,8 @@ fn enter_access(cx: &mut Context<'_, '_>, body: &AccessRequested, judged: &[Judg
         let event = access_event(body, false, claimed.collect(), until);
         cx.enter(Subject::Patient(named), event);
     }
-    let mut others: BTreeMap<PatientId, Vec<Outcome>> = BTreeMap::new();
-    for one in judged {
-        if let Some(owner) = one.owner.filter(|owner| *owner != named) {
-            others.entry(owner).or_default().push(one.outcome.clone());
-        }
-    }
     for (owner, outcomes) in others {
-        if lists(cx, owner, true) {
+        if flood::is_listed(cx, owner, true, over_quota) {
             let event = access_event(body, true, outcomes, None);
             cx.enter(Subject::Patient(owner), event);
         }

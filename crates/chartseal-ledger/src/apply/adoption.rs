@@ -1,7 +1,9 @@
+use chartseal_policy::Set;
 use chartseal_wire::{Event, Subject, history};
 
 use super::context::Context;
-use super::key;
+use super::labels::MAX_PRIVATE;
+use super::{key, recovery};
 use crate::admission::AdmissionError;
 use crate::body::{Adopted, DuplicateOf};
 use crate::state::{Holder, table};
@@ -17,6 +19,10 @@ pub(super) fn adopt(cx: &mut Context<'_, '_>, body: &Adopted) -> Result<(), Admi
     }
     let patient = cx.known_patient(&adopted)?;
     let state = cx.state();
+    // Whom others speak for is not taken from under them by a key alone.
+    if !patient.provisional && !state.has_capacity(&adopted, cx.now()) {
+        return Err(AdmissionError::Capacity);
+    }
     let theirs = state.adopted(&adopted);
     let mut ids = state.adopted(&by);
     if ids.len() + theirs.len() >= MAX_ADOPTED {
@@ -35,10 +41,22 @@ pub(super) fn adopt(cx: &mut Context<'_, '_>, body: &Adopted) -> Result<(), Admi
         .and_then(|(key, _)| key.verify_raw(&message, &body.agreement).ok())
         .ok_or(AdmissionError::AdoptionAgreement)?;
 
+    let mut care = state.care(&by);
+    let private = state.care(&adopted).private_labels;
+    let merged = care.private_labels.iter().chain(private.iter()).cloned();
+    let merged = Set::new(merged).unwrap_or_default();
+    if merged.len() > MAX_PRIVATE {
+        return Err(AdmissionError::Adoption("makes 64 private labels at most"));
+    }
     let is_active = state.key(&patient.key).is_some_and(|key| !key.revoked);
     if is_active {
         key::end(cx, patient.key, Holder::Patient(adopted), None)?;
     }
+    if !private.is_empty() {
+        care.private_labels = merged;
+        cx.scratch.put(table::care(&by), &care);
+    }
+    recovery::drop_pending(cx, &adopted);
     let event = Event::Adopted(history::Adopted { adopted, by });
     cx.enter(Subject::Patient(adopted), event.clone());
     if patient.provisional {

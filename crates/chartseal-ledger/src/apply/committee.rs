@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use chartseal_wire::{Event, OrgId, Subject, history};
 
 use super::context::Context;
+use super::enrolment::{check_validator, reserve_validator};
 use crate::admission::AdmissionError;
 use crate::body::CommitteeChanged;
 use crate::scratch::Scratch;
@@ -40,6 +41,7 @@ pub(super) fn change(
         if cx.state().org(&member.org).is_none() {
             return refused("has a member that is not enrolled");
         }
+        check_validator(cx, &member.validator, member.org)?;
         members.push(Member {
             org: member.org,
             validator: member.validator,
@@ -53,11 +55,12 @@ pub(super) fn change(
     if found < needed {
         return Err(AdmissionError::CommitteeApprovals { found, needed });
     }
-    let mut concerned: Vec<OrgId> = [present, &committee]
-        .iter()
-        .flat_map(|committee| committee.members())
-        .map(|member| member.org)
-        .collect();
+    let both = present.members().iter().chain(committee.members());
+    let both: Vec<Member> = both.copied().collect();
+    for member in &both {
+        reserve_validator(cx, &member.validator, member.org);
+    }
+    let mut concerned: Vec<OrgId> = both.iter().map(|member| member.org).collect();
     concerned.sort_unstable();
     concerned.dedup();
     shared.next = Some(NextCommittee {

@@ -139,14 +139,10 @@ impl Context<'_, '_> {
         index.ok_or(AdmissionError::NotInCommittee)
     }
 
-    /// The set to which the deal of a version was dealt from which releases come now.
-    pub(super) fn releasing_set(&self, header: &HeaderDigest) -> Option<CustodianSet> {
-        let durable = self.state().deals(header).durable;
-        // The first deal, which the header names, has number 0 and no value of its own.
-        let later = (durable > 0).then(|| self.state().deal(header, durable));
-        let later = later.flatten();
-        let first = || self.state().deposit(header).map(|one| one.custodians);
-        later.map(|deal| deal.custodians).or_else(first)
+    /// The deal of a version from which releases come now, and the set to which it was dealt.
+    pub(super) fn releasing(&self, header: &HeaderDigest) -> (u64, Option<CustodianSet>) {
+        let deal = self.state().deals(header).durable;
+        (deal, self.state().dealt_to(header, deal))
     }
 
     /// The patient's own record, not erased.

@@ -179,8 +179,11 @@ fn check_has_key(
         let permits = request.permits.into_iter();
         permits.into_iter().find(|one| one.header == record.header)
     });
-    let released = permit.map_or(0, |permit| u64::from(permit.released.count_ones()));
-    if released < record.custodians.t {
+    let permit = permit.ok_or(AdmissionError::NoKey)?;
+    // As many as the set needs that was released from, which may not be the first one.
+    let set = cx.state().dealt_to(&permit.header, permit.deal);
+    let needed = set.ok_or(AdmissionError::NoKey)?.t;
+    if u64::from(permit.released.count_ones()) < needed {
         return Err(AdmissionError::NoKey);
     }
     Ok(())

@@ -7,7 +7,7 @@ use crate::admission::AdmissionError;
 use crate::body::{
     OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled, PractitionerReinstated,
 };
-use crate::state::{ActorState, Holder, KeyState, PatientState, table};
+use crate::state::{ActorState, Holder, KeyState, PatientState, Reserved, table};
 
 pub(super) fn organization(
     cx: &mut Context<'_, '_>,
@@ -22,6 +22,7 @@ pub(super) fn organization(
     check_id(cx, org.id.0)?;
     check_key(cx, &org.enrolment_key)?;
     check_key(cx, &org.custodian_key)?;
+    check_key(cx, &org.validator)?;
     let [office, custodian, validator] = [org.enrolment_key, org.custodian_key, org.validator];
     if office == custodian || office == validator || custodian == validator {
         return Err(AdmissionError::KeyInUse);
@@ -29,6 +30,7 @@ pub(super) fn organization(
     cx.scratch.put(table::org(&org.id), &org);
     put_key(cx, &office, Holder::Office(org.id));
     put_key(cx, &custodian, Holder::Custodian(org.id));
+    reserve_validator(cx, &validator, org.id);
     enter_actor(cx, org.id.into());
     Ok(())
 }
@@ -130,13 +132,37 @@ pub(super) fn patient(
     Ok(())
 }
 
-/// A new signing key is one that nobody ever had.
+/// A new signing key is one that nobody ever had, no validator either, and that is kept for nobody.
 pub(super) fn check_key(cx: &Context<'_, '_>, key: &PublicKey) -> Result<(), AdmissionError> {
-    if cx.state().key(key).is_some() {
+    let (state, mut members) = (cx.state(), cx.shared.committee.members().iter());
+    let is_enrolled = state.key(key).is_some();
+    let is_kept = state.reserved(key).is_some();
+    if is_enrolled || is_kept || members.any(|member| member.validator == *key) {
         Err(AdmissionError::KeyInUse)
     } else {
         Ok(())
     }
+}
+
+/// A validator's key of an organization is one that it had before, or a new one.
+pub(super) fn check_validator(
+    cx: &Context<'_, '_>,
+    key: &PublicKey,
+    org: OrgId,
+) -> Result<(), AdmissionError> {
+    let mut members = cx.shared.committee.members().iter();
+    let is_own = cx.state().reserved(key) == Some(Reserved::Validator(org));
+    if is_own || members.any(|member| member.org == org && member.validator == *key) {
+        Ok(())
+    } else {
+        check_key(cx, key)
+    }
+}
+
+/// From now on the key is this organization's validator's, and nobody else's.
+pub(super) fn reserve_validator(cx: &mut Context<'_, '_>, key: &PublicKey, org: OrgId) {
+    let reserved = Reserved::Validator(org);
+    cx.scratch.put(table::reserved_key(key), &reserved);
 }
 
 /// A key in another one's place. The chain still knows which one that was, for what it has signed is still read.

@@ -45,7 +45,7 @@ pub(super) fn destroy(cx: &mut Context<'_, '_>, body: &Destroyed) -> Result<(), 
         if cx.state().read::<u64>(&key).is_some() {
             return Err(AdmissionError::AlreadyDestroyed);
         }
-        let set = cx.releasing_set(&record.header);
+        let (_, set) = cx.releasing(&record.header);
         let dealt = set.and_then(|set| cx.custodian_of(set.epoch).ok());
         let now = || cx.custodian_of(cx.shared.committee.epoch());
         let index = dealt.map_or_else(now, Ok)?;

@@ -10,7 +10,7 @@ use crate::state::table;
 use crate::world::symbol;
 
 /// The most labels of a minor's own matter.
-const MAX_PRIVATE: usize = 64;
+pub(super) const MAX_PRIVATE: usize = 64;
 /// The most directives that one transaction relabels.
 const MAX_DIRECTIVES: usize = 512;
 

@@ -126,10 +126,16 @@ fn check_amendment(
         return Err(AdmissionError::ErasedRecord);
     }
     check_version(body, head.version.saturating_add(1), Some(head))?;
-    if matches!(cx.holder, Holder::Patient(_)) {
-        return Ok(());
+    if let Holder::Patient(patient) = &cx.holder {
+        // As with a relabelling: another version may take a record away from under a restriction.
+        return if cx.state().is_without_capacity(patient) {
+            Err(AdmissionError::Capacity)
+        } else {
+            Ok(())
+        };
     }
-    if head.author != cx.actor && head.org != cx.org {
+    // The patient's own version takes the record from nobody's files, and a dispute of it waits for an answer.
+    if head.author != cx.actor && head.org != cx.org && head.filed_by != cx.org {
         return Err(AdmissionError::Amender);
     }
     if !head.labels.is_kept_by(&body.labels) {

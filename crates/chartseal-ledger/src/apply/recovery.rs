@@ -10,7 +10,7 @@ use crate::admission::AdmissionError;
 use crate::body::{
     KeyRotated, RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed,
 };
-use crate::state::{Holder, PendingRecovery, RecoveryState, Restored, State, table};
+use crate::state::{Holder, PendingRecovery, RecoveryState, Reserved, Restored, State, table};
 
 /// The most guardians of a plan.
 const MAX_GUARDIANS: usize = 16;
@@ -101,6 +101,9 @@ pub(super) fn start(
         due,
     });
     cx.scratch.put(table::recovery(&body.patient), &plan);
+    // All see the key while it waits. Whoever had it enrolled meanwhile could block the patient for ever.
+    let reserved = Reserved::Recovery(body.patient);
+    cx.scratch.put(table::reserved_key(&body.key), &reserved);
     let event = Event::RecoveryStarted(history::RecoveryStarted {
         key: body.key,
         guardians: approving,
@@ -119,6 +122,7 @@ pub(super) fn veto(cx: &mut Context<'_, '_>, body: &RecoveryVetoed) -> Result<()
     let mut plan = plan.ok_or(AdmissionError::NoRecovery)?;
     let pending = plan.pending.take().ok_or(AdmissionError::NoRecovery)?;
     cx.scratch.put(table::recovery(&patient), &plan);
+    cx.scratch.remove(table::reserved_key(&pending.key));
     let recovery = pending.tx;
     let event = Event::RecoveryVetoed(history::RecoveryVetoed { recovery });
     cx.enter_for(patient, event);
@@ -134,8 +138,6 @@ pub(super) fn complete(
     if cx.now() < pending.due {
         return Err(AdmissionError::RecoveryEarly { due: pending.due });
     }
-    // Somebody may have enrolled it while it waited.
-    check_key(cx, &pending.key)?;
     let mut patient = cx.known_patient(&body.patient)?;
     let old = patient.key;
     (patient.key, patient.kem) = (pending.key, pending.kem);
@@ -145,6 +147,7 @@ pub(super) fn complete(
     });
     cx.scratch.put(table::patient(&body.patient), &patient);
     cx.scratch.put(table::recovery(&body.patient), &plan);
+    cx.scratch.remove(table::reserved_key(&pending.key));
     let holder = Holder::Patient(body.patient);
     replace_key(cx, old, pending.key, holder);
     key::end(cx, old, holder, Some(pending.key))?;
@@ -154,6 +157,17 @@ pub(super) fn complete(
     });
     cx.enter_for(body.patient, event);
     Ok(())
+}
+
+/// The recovery of an id that ends waits for nothing any more: its key is free again.
+pub(super) fn drop_pending(cx: &mut Context<'_, '_>, ended: &PatientId) {
+    let Some(mut plan) = cx.state().recovery(ended) else {
+        return;
+    };
+    if let Some(pending) = plan.pending.take() {
+        cx.scratch.remove(table::reserved_key(&pending.key));
+        cx.scratch.put(table::recovery(ended), &plan);
+    }
 }
 
 /// The plan, if the signer is one of its guardians.

@@ -44,6 +44,18 @@ canonical_struct!(KeyState {
     revoked
 });
 
+/// What a signing key is kept for that nobody signs with here yet: nobody else comes to have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserved {
+    /// The patient whose recovery waits: the key will be theirs.
+    Recovery(PatientId),
+    /// The organization whose validator has or had it. Those of the first committee are in the committee
+    /// itself, as long as that one is in office.
+    Validator(OrgId),
+}
+
+canonical_enum!(Reserved { 1 => Recovery(_), 2 => Validator(_) });
+
 /// The tables of the state map, and how each makes its keys.
 pub(crate) mod table {
     use chartseal_merkle::MapKey;
@@ -123,6 +135,10 @@ pub(crate) mod table {
 
     pub(crate) fn former_key(key: &PublicKey) -> MapKey {
         state_key("former-key", &key.0)
+    }
+
+    pub(crate) fn reserved_key(key: &PublicKey) -> MapKey {
+        state_key("reserved-key", &key.0)
     }
 
     pub(crate) fn record(id: &RecordId) -> MapKey {

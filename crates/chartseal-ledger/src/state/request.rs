@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use chartseal_codec::canonical_struct;
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, canonical_struct};
 use chartseal_policy::Position;
 use chartseal_wire::history::Token;
 use chartseal_wire::{ActorId, DirectiveId, HeaderDigest, OrgId, PatientId, RecordId, Time};
@@ -70,21 +70,59 @@ pub struct Permit {
     pub header: HeaderDigest,
     /// Custodians release before this moment: the decision's own end, or the release window's.
     pub until: Time,
-    /// The custodians whose receipts came: bit *i* − 1 for index *i*.
+    /// The custodians whose receipts for shares of `deal` came: bit *i* − 1 for index *i* in its set.
     pub released: u64,
+    /// The deal that was released from last, at first the one of the decision; 0 is the one that the
+    /// header names. Another deal's receipts are of another set, so they are not counted together.
+    pub deal: u64,
 }
 
-canonical_struct!(Permit {
-    record,
-    header,
-    until,
-    released
-});
+impl Encode for Permit {
+    /// The first deal is left out: values from before deals were named stay as they are.
+    fn encode(&self, e: &mut Encoder) {
+        e.array(if self.deal == 0 { 4 } else { 5 });
+        e.item(&self.record)
+            .item(&self.header)
+            .item(&self.until)
+            .uint(self.released);
+        if self.deal != 0 {
+            e.uint(self.deal);
+        }
+    }
+}
+
+impl Decode for Permit {
+    fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let len = d.at("Permit").array(5)?;
+        if len < 4 {
+            return Err(d.invalid("a permit has four items, or five with a later deal's number"));
+        }
+        Ok(Self {
+            record: RecordId::decode(d.at("record"))?,
+            header: HeaderDigest::decode(d.at("header"))?,
+            until: Time::decode(d.at("until"))?,
+            released: d.at("released").uint()?,
+            deal: if len == 5 {
+                d.at("deal").uint_in(1, u64::MAX)?
+            } else {
+                0
+            },
+        })
+    }
+}
 
 impl Permit {
-    /// Whether there is the receipt of the custodian with this index.
-    pub fn is_released_by(&self, index: u64) -> bool {
-        self.released & bit(index) != 0
+    /// Whether there is the receipt of the custodian with this index in the set of a deal.
+    pub fn is_released_by(&self, deal: u64, index: u64) -> bool {
+        self.deal == deal && self.released & bit(index) != 0
+    }
+
+    /// Takes note of a receipt: one of another deal than before begins anew.
+    pub(crate) fn release(&mut self, deal: u64, index: u64) {
+        if self.deal != deal {
+            (self.deal, self.released) = (deal, 0);
+        }
+        self.released |= bit(index);
     }
 }
 

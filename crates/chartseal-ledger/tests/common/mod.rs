@@ -126,7 +126,8 @@ impl Chain {
         chain
     }
 
-    fn enrol_everybody(&mut self) {
+    /// Whom [`populated`](Self::populated) has.
+    pub fn enrol_everybody(&mut self) {
         let chain_id = self.head.head().chain;
         for id in [1, 2] {
             self.ok(&office(1), enrol_patient(&self.head, id));

@@ -4,8 +4,11 @@ use chartseal_ledger::body::{
     Adopted, CommitteeChanged, KeyRotated, RecoveryCompleted, RecoveryPlanned, RecoveryStarted,
     RecoveryVetoed,
 };
-use chartseal_ledger::state::{Holder, NextCommittee, PendingRecovery, RecoveryState, Restored};
+use chartseal_ledger::state::{
+    Holder, NextCommittee, PendingRecovery, RecoveryState, Reserved, Restored,
+};
 use chartseal_ledger::{Committee, Member};
+use chartseal_policy::Set;
 use chartseal_wire::{ActorId, Event, OrgId, PatientId, Subject, Time, history};
 
 use crate::plain::{By, Entered, Outcome, Plain, Rule, fresh, is_signed, refuse};
@@ -87,6 +90,8 @@ impl Plain {
         });
         self.recoveries.insert(body.patient, plan);
         let key = body.key;
+        self.reserved_keys
+            .insert(key, Reserved::Recovery(body.patient));
         let event = history::RecoveryStarted {
             key,
             guardians,
@@ -99,7 +104,9 @@ impl Plain {
         let patient = Self::patient(by)?;
         refuse(23, patient != body.patient)?;
         let plan = self.recoveries.get_mut(&patient).ok_or(65)?;
-        let recovery = plan.pending.take().ok_or(65)?.tx;
+        let pending = plan.pending.take().ok_or(65)?;
+        self.reserved_keys.remove(&pending.key);
+        let recovery = pending.tx;
         let event = Event::RecoveryVetoed(history::RecoveryVetoed { recovery });
         Ok(self.both(by, patient, event))
     }
@@ -108,7 +115,7 @@ impl Plain {
         let mut plan = self.plan_of(by, &body.patient)?;
         let pending = plan.pending.take().ok_or(65)?;
         refuse(69, self.time < pending.due.0)?;
-        self.check_key(&pending.key)?;
+        self.reserved_keys.remove(&pending.key);
         let (bundle, key) = (plan.bundle, pending.key);
         plan.restored = Some(Restored { bundle, key });
         self.recoveries.insert(body.patient, plan);
@@ -131,6 +138,7 @@ impl Plain {
         let adopted = body.adopted;
         refuse(70, adopted == patient)?;
         let ended = self.known_patient(&adopted)?;
+        refuse(51, !ended.provisional && !self.is_capable(&adopted))?;
         let theirs = self.adopted.get(&adopted).cloned().unwrap_or_default();
         let mut ids = self.adopted.get(&patient).cloned().unwrap_or_default();
         refuse(70, ids.len() + theirs.len() + 1 > 31)?;
@@ -139,9 +147,23 @@ impl Plain {
         refuse(71, self.keys[&speaker].revoked)?;
         let message = Adopted::to_agree(&self.chain, &adopted, &patient);
         refuse(71, !is_signed(&speaker, &message, &body.agreement))?;
+        let private = self.care_of(&adopted).private_labels;
+        if !private.is_empty() {
+            let mut care = self.care_of(&patient);
+            let mut all: Vec<_> = care.private_labels.iter().cloned().collect();
+            all.extend(private.iter().cloned());
+            care.private_labels = Set::new(all).unwrap();
+            refuse(70, care.private_labels.len() > 64)?;
+            self.care.insert(patient, care);
+        }
         let mut entered = Entered::new();
         if !self.keys[&ended.key].revoked {
             entered.extend(self.end_key(by, ended.key, None));
+        }
+        if let Some(plan) = self.recoveries.get_mut(&adopted)
+            && let Some(dropped) = plan.pending.take()
+        {
+            self.reserved_keys.remove(&dropped.key);
         }
         let event = Event::Adopted(history::Adopted {
             adopted,
@@ -175,6 +197,16 @@ impl Plain {
         let mut members = Vec::new();
         for member in &body.members {
             refuse(100, !self.orgs.contains_key(&member.org))?;
+            // Its own validator's, now or before, or a new one.
+            let own = Some(&Reserved::Validator(member.org));
+            let mut present = self.committee.members().iter();
+            let is_present =
+                present.any(|one| (one.org, one.validator) == (member.org, member.validator));
+            if self.reserved_keys.get(&member.validator) != own && !is_present {
+                self.check_key(&member.validator)?;
+            }
+        }
+        for member in &body.members {
             let (org, validator) = (member.org, member.validator);
             let is_new = members
                 .iter()
@@ -195,6 +227,10 @@ impl Plain {
         agreeing.sort();
         agreeing.dedup();
         refuse(101, (agreeing.len() as u64) < self.custodians().t)?;
+        for one in self.committee.members().iter().chain(&members) {
+            self.reserved_keys
+                .insert(one.validator, Reserved::Validator(one.org));
+        }
         let mut concerned: Vec<OrgId> =
             self.committee.members().iter().map(|one| one.org).collect();
         concerned.extend(members.iter().map(|one| one.org));

@@ -6,7 +6,7 @@ use chartseal_ledger::body::{
     OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled, PractitionerReinstated, QuorumSet,
     Status, StatusChanged,
 };
-use chartseal_ledger::state::{ActorState, GuardianTerm, Holder, PatientState};
+use chartseal_ledger::state::{ActorState, GuardianTerm, Holder, PatientState, Reserved};
 use chartseal_wire::{ActorId, Event, OrgId, PatientId, PublicKey, Subject, Time, history};
 
 use crate::common::token;
@@ -21,7 +21,10 @@ impl Plain {
     }
 
     pub fn check_key(&self, key: &PublicKey) -> Result<(), Rule> {
-        refuse(13, self.keys.contains_key(key))
+        let is_kept = self.reserved_keys.contains_key(key);
+        let mut members = self.committee.members().iter();
+        let validates = members.any(|one| one.validator == *key);
+        refuse(13, self.keys.contains_key(key) || is_kept || validates)
     }
 
     pub fn enrol_organization(&mut self, by: &By, body: &OrganizationEnrolled) -> Outcome {
@@ -30,6 +33,7 @@ impl Plain {
         self.check_id(org.id.0)?;
         self.check_key(&org.enrolment_key)?;
         self.check_key(&org.custodian_key)?;
+        self.check_key(&org.validator)?;
         let mut own = [org.enrolment_key, org.custodian_key, org.validator];
         own.sort();
         refuse(13, own[0] == own[1] || own[1] == own[2])?;
@@ -38,6 +42,8 @@ impl Plain {
             .insert(org.enrolment_key, fresh(Holder::Office(org.id)));
         self.keys
             .insert(org.custodian_key, fresh(Holder::Custodian(org.id)));
+        self.reserved_keys
+            .insert(org.validator, Reserved::Validator(org.id));
         Ok(enrolled(by, org.id.into()))
     }
 

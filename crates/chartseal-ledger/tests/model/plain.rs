@@ -10,7 +10,7 @@ use chartseal_ledger::body::{CustodianSet, Organization};
 use chartseal_ledger::state::{
     ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
     Holder, KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState,
-    RecordState, RecoveryState, RequestState, SlotState, StoredDirective,
+    RecordState, RecoveryState, RequestState, Reserved, SlotState, StoredDirective,
 };
 use chartseal_ledger::{Body, Committee, Genesis, Params, SignedTransaction, Transaction};
 use chartseal_merkle::{Frontier, MapKey};
@@ -63,6 +63,7 @@ pub struct Plain {
     pub recoveries: BTreeMap<PatientId, RecoveryState>,
     pub keys: BTreeMap<PublicKey, KeyState>,
     pub former_keys: BTreeMap<PublicKey, PublicKey>,
+    pub reserved_keys: BTreeMap<PublicKey, Reserved>,
     pub records: BTreeMap<RecordId, RecordState>,
     pub deposits: BTreeMap<HeaderDigest, DepositState>,
     pub deals: BTreeMap<HeaderDigest, Deals>,
@@ -105,6 +106,9 @@ impl Plain {
                 .into_iter()
                 .zip(holders.map(fresh))
         });
+        let is_member = |id: &OrgId| genesis.committee().index_of(id).is_some();
+        let others = orgs.clone().filter(|org| !is_member(&org.id));
+        let others = others.map(|org| (org.validator, Reserved::Validator(org.id)));
         Self {
             chain: genesis.chain_id(),
             salt,
@@ -114,6 +118,7 @@ impl Plain {
             former: BTreeMap::new(),
             keys: keys.collect(),
             former_keys: BTreeMap::new(),
+            reserved_keys: others.collect(),
             orgs: orgs.map(|org| (org.id, *org)).collect(),
             actors: BTreeMap::new(),
             patients: BTreeMap::new(),
@@ -340,6 +345,7 @@ impl Plain {
         all.put("recovery", &self.recoveries, |id| id.0.to_vec());
         all.put("key", &self.keys, |key| key.0.to_vec());
         all.put("former-key", &self.former_keys, |key| key.0.to_vec());
+        all.put("reserved-key", &self.reserved_keys, |key| key.0.to_vec());
         all.put("record", &self.records, |id| id.0.to_vec());
         all.put("deposit", &self.deposits, |header| header.0.to_vec());
         all.put("deals", &self.deals, |header| header.0.to_vec());

@@ -31,8 +31,11 @@ impl Plain {
             refuse(22, head.erased)?;
             refuse(24, body.version != head.version + 1)?;
             refuse(25, body.supersedes != Some(head.header))?;
-            if !matches!(by.holder, Holder::Patient(_)) {
-                refuse(26, head.author != by.actor && head.org != by.org)?;
+            if let Holder::Patient(patient) = by.holder {
+                refuse(51, self.is_without(&patient))?;
+            } else {
+                let sides = [head.org, head.filed_by];
+                refuse(26, head.author != by.actor && !sides.contains(&by.org))?;
                 let new = body.labels.as_slice();
                 let drops = head.labels.as_slice().iter().any(|one| !new.contains(one));
                 refuse(27, drops)?;
@@ -138,10 +141,18 @@ impl Plain {
         Ok(self.both(by, record.patient, Event::Destroyed(event)))
     }
 
-    /// To whom the deal was dealt from which releases of a version come.
+    /// The deal from which releases of a version come.
+    pub fn durable(&self, header: &HeaderDigest) -> u64 {
+        self.deals.get(header).map_or(0, |deals| deals.durable)
+    }
+
+    /// To whom it was dealt.
     pub fn releasing_set(&self, header: &HeaderDigest) -> CustodianSet {
-        let durable = self.deals.get(header).map_or(0, |deals| deals.durable);
-        let later = self.deal.get(&(*header, durable));
+        self.set_of(header, self.durable(header))
+    }
+
+    fn set_of(&self, header: &HeaderDigest, deal: u64) -> CustodianSet {
+        let later = self.deal.get(&(*header, deal));
         later.map_or(self.deposits[header].custodians, |deal| deal.custodians)
     }
 
@@ -169,7 +180,8 @@ impl Plain {
         let mut permits = request.permits.iter();
         let permit = permits.find(|one| one.header == record.header).ok_or(52)?;
         let released = (0..64).filter(|at| permit.released >> at & 1 == 1).count();
-        refuse(52, (released as u64) < record.custodians.t)
+        let set = self.set_of(&permit.header, permit.deal);
+        refuse(52, (released as u64) < set.t)
     }
 
     pub fn add_slot(&mut self, by: &By, body: &SlotAdded) -> Outcome {

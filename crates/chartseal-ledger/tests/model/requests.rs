@@ -11,7 +11,7 @@ use chartseal_ledger::state::{
 use chartseal_merkle::Frontier;
 use chartseal_policy::{
     Actor, Code, Directive, Effect, Guardian, Issuer, Network, Obligation, Patient, Record,
-    Request, Set, Symbol, World, decide,
+    Request, Set, Symbol, Terms, World, decide,
 };
 use chartseal_wire::history::{self, Access, OwnAccess, OwnOutcome, outcome_commitment};
 use chartseal_wire::{ActorId, Entry, Event, OrgId, PatientId, RecordId, Subject, Time, TxId};
@@ -56,6 +56,7 @@ impl Plain {
                     header,
                     until: end.min(window),
                     released: 0,
+                    deal: self.durable(&header),
                 });
             }
             if decision.code == Code::Emergency {
@@ -133,9 +134,19 @@ impl Plain {
                 release_until,
             })
         };
-        let is_denied = outcomes.iter().all(|(_, one)| !one.permitted);
-        let is_over = is_denied && self.is_over_quota(by.org);
-        let is_listed = !is_denied || self.lists(by, body.patient, false, is_over);
+        // Each patient's part is judged apart: who does not exist is the named one's.
+        let mut others: BTreeMap<PatientId, Vec<history::Outcome>> = BTreeMap::new();
+        let mut is_named_permitted = false;
+        for (owner, one) in outcomes {
+            match owner.filter(|owner| *owner != named) {
+                Some(owner) => others.entry(owner).or_default().push(one.clone()),
+                None => is_named_permitted |= one.permitted,
+            }
+        }
+        let is_permitted = |part: &[history::Outcome]| part.iter().any(|one| one.permitted);
+        let is_any_denied = !is_named_permitted || others.values().any(|part| !is_permitted(part));
+        let is_over = is_any_denied && self.is_over_quota(by.org);
+        let is_listed = is_named_permitted || self.lists(by, body.patient, false, is_over);
         let mut entered = Entered::new();
         if is_listed && self.patients.contains_key(&named) {
             let seen = outcomes.iter().map(|(owner, one)| history::Outcome {
@@ -145,14 +156,8 @@ impl Plain {
             let event = access(false, seen.collect(), release_until);
             entered.push((Subject::Patient(named), event));
         }
-        let mut others: BTreeMap<PatientId, Vec<history::Outcome>> = BTreeMap::new();
-        for (owner, one) in outcomes {
-            if let Some(owner) = owner.filter(|owner| *owner != named) {
-                others.entry(owner).or_default().push(one.clone());
-            }
-        }
         for (owner, theirs) in others {
-            if !is_denied || self.lists(by, owner, true, is_over) {
+            if is_permitted(&theirs) || self.lists(by, owner, true, is_over) {
                 entered.push((Subject::Patient(owner), access(true, theirs, None)));
             }
         }
@@ -175,8 +180,14 @@ impl Plain {
             refuse(34, index.is_some_and(|index| index != custodian))?;
             index = Some(custodian);
             let bit = 1 << (custodian - 1);
-            refuse(46, permit.released & bit != 0)?;
-            permit.released |= bit;
+            let deal = self.durable(&permit.header);
+            let before = if permit.deal == deal {
+                permit.released
+            } else {
+                0
+            };
+            refuse(46, before & bit != 0)?;
+            (permit.deal, permit.released) = (deal, before | bit);
         }
         let patient = request.patient;
         self.requests.insert(body.request, request);
@@ -280,6 +291,59 @@ impl Plain {
     }
 }
 
+impl Plain {
+    /// The guardians of one id, with the ends that its majority gives them.
+    fn guardians_of(&self, id: &PatientId) -> Vec<Guardian> {
+        let majority = self.patients.get(id).map(|one| one.adult_from.0);
+        let majority = chartseal_policy::Time(majority.unwrap_or(0));
+        let terms = self.care_of(id).guardians;
+        let terms = terms.iter().map(|term| {
+            let mut window = term.window;
+            if term.ground == Ground::Minority {
+                window.until = Some(window.until.map_or(majority, |until| until.min(majority)));
+            }
+            let actor = symbol(term.guardian.0);
+            Guardian { actor, window }
+        });
+        terms.collect()
+    }
+
+    /// What nobody could say about this id when it was said has ended, now that others' guardians and age are
+    /// looked at too.
+    fn judge_as_of(&self, id: &PatientId, one: &mut Directive) {
+        let (Issuer::Actor(issuer), Some(at)) = (&one.issuer, one.issued) else {
+            return;
+        };
+        let of = &self.patients[id];
+        let (is_self, is_adult) = (*issuer == symbol(id.0), of.adult_from.0 <= at.0);
+        let consents = of.minor_consent_from.is_some_and(|from| from.0 <= at.0);
+        let guards = self.guardians_of(id).into_iter();
+        let guards = guards.filter(|one| one.actor == *issuer).any(|one| {
+            let begun = one.window.from.is_none_or(|from| from <= at);
+            begun && one.window.until.is_none_or(|until| at < until)
+        });
+        let ended = Some(chartseal_policy::Time(0));
+        match &mut one.terms {
+            Terms::Restrict(one) => {
+                if is_self && !is_adult {
+                    one.nested_grants = false;
+                }
+                if !is_self && !guards {
+                    one.window.until = ended;
+                }
+            }
+            Terms::Grant(one) if one.parent.is_none() => {
+                let labels = one.scope.tags.as_ref().map_or(0, Set::len);
+                let grants = is_self && (is_adult || (consents && labels > 0));
+                if !grants && !guards {
+                    one.window.until = ended;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The plain state as the policy engine sees it for one request.
 struct Eyes<'a> {
     plain: &'a Plain,
@@ -315,14 +379,15 @@ impl World for Eyes<'_> {
         let id = PatientId(id16(id)?);
         let (patient, care) = (self.plain.patients.get(&id)?, self.plain.care_of(&id));
         let majority = chartseal_policy::Time(patient.adult_from.0);
-        let guardians = care.guardians.iter().map(|term| {
-            let mut window = term.window;
-            if term.ground == Ground::Minority {
-                window.until = Some(window.until.map_or(majority, |until| until.min(majority)));
-            }
-            let actor = symbol(term.guardian.0);
-            Guardian { actor, window }
-        });
+        let mut guardians = self.plain.guardians_of(&id);
+        // Of an id that ended they are guardians no more, but were.
+        for ended in self.plain.adopted.get(&id).into_iter().flatten() {
+            guardians.extend(self.plain.guardians_of(ended).into_iter().map(|mut one| {
+                let now = self.plain.policy_time();
+                one.window.until = one.window.until.min(Some(now)).or(Some(now));
+                one
+            }));
+        }
         // Who lost capacity, or never agreed, asks for themselves as a child does.
         let is_child = self.asker == id.into() && self.plain.is_without(&id);
         let consent = patient.minor_consent_from.filter(|_| !is_child);
@@ -386,9 +451,13 @@ impl World for Eyes<'_> {
         };
         let adopted = self.plain.adopted.get(&id).into_iter().flatten();
         let mut all = Vec::new();
+        let is_alone = adopted.clone().next().is_none();
         for of in std::iter::once(&id).chain(adopted) {
             for stored in self.plain.directives.get(of).into_iter().flatten() {
                 let mut one = stored.directive.clone();
+                if !is_alone {
+                    self.plain.judge_as_of(of, &mut one);
+                }
                 if one.issuer == Issuer::Actor(symbol(of.0)) {
                     one.issuer = Issuer::Actor(patient.clone());
                 }

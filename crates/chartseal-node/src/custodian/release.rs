@@ -18,7 +18,7 @@ use crate::error::NodeError;
 use crate::node::Node;
 
 /// A custodian's shares for a request, by the index that it has in the committee that was dealt to.
-type Shares = BTreeMap<ShareIndex, Vec<(RecordId, HeldShare)>>;
+type Shares = BTreeMap<ShareIndex, Vec<(Releasable, HeldShare)>>;
 
 /// The most bytes of a body that is given in one message, with its front beside it.
 const MAX_WHOLE: u64 = MAX_BODY as u64 - 64 * 1024;
@@ -66,9 +66,9 @@ impl Node {
         let (asked, shares) = self.may_release(state, request, reader)?;
         let mut receipts = Vec::new();
         for (index, shares) in shares {
-            let records = shares.into_iter().map(|(record, _)| record);
-            let records = records.filter(|record| !is_receipted(&asked, record, index));
-            let records: Vec<RecordId> = records.collect();
+            let items = shares.into_iter().map(|(item, _)| item);
+            let items = items.filter(|item| !is_receipted(&asked, item, index));
+            let records: Vec<RecordId> = items.map(|item| item.record).collect();
             if !records.is_empty() {
                 receipts.push(self.transaction(Released {
                     request: *request,
@@ -97,7 +97,7 @@ impl Node {
         let mut releases = Vec::with_capacity(shares.len());
         for (index, shares) in shares {
             let shares = shares.iter();
-            let shares = shares.filter(|(record, _)| is_receipted(&asked, record, index));
+            let shares = shares.filter(|(item, _)| is_receipted(&asked, item, index));
             let held: Vec<&HeldShare> = shares.map(|(_, share)| share).collect();
             if !held.is_empty() {
                 let request = chartseal_envelope::RequestId(request.0);
@@ -133,7 +133,7 @@ impl Node {
             match self.share_of(item) {
                 Ok(share) => {
                     let shares = by_index.entry(share.index()).or_default();
-                    shares.push((item.record, share));
+                    shares.push((*item, share));
                 }
                 Err(why) => {
                     tracing::error!(header = %item.header, %why, "a share can't be released");
@@ -245,8 +245,9 @@ impl Node {
     }
 }
 
-/// Whether the chain has the receipt of a custodian for a record of a request.
-fn is_receipted(asked: &RequestState, record: &RecordId, index: ShareIndex) -> bool {
-    let permit = asked.permit(record);
-    permit.is_some_and(|permit| permit.is_released_by(index.get().into()))
+/// Whether the chain has the receipt of a custodian for a record of a request: one for this deal, for an
+/// index of an earlier one is another custodian.
+fn is_receipted(asked: &RequestState, item: &Releasable, index: ShareIndex) -> bool {
+    let permit = asked.permit(&item.record);
+    permit.is_some_and(|permit| permit.is_released_by(item.deal, index.get().into()))
 }

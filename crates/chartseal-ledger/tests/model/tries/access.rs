@@ -178,7 +178,10 @@ impl Run {
                 let epoch = permits
                     .first()
                     .map_or(0, |one| now.releasing_set(&one.header).epoch);
-                let mut receipts = permits.first().map_or(0, |one| one.released);
+                let mut receipts = permits.first().map_or(0, |one| {
+                    let is_same = one.deal == now.durable(&one.header);
+                    if is_same { one.released } else { 0 }
+                });
                 match flaw {
                     1 => records.push(record_id(20)),
                     2 => records.extend(records.first().copied()),

@@ -297,6 +297,9 @@ impl Run {
                 match flaw {
                     2 => body.custodian_key = used,
                     3 => body.validator = body.enrolment_key,
+                    5 => body.validator = now.orgs[&org(1 + a % 5)].validator,
+                    6 => body.custodian_key = now.orgs[&org(1 + a % 5)].validator,
+                    7 => body.validator = used,
                     4 => body.enrolment_key = used,
                     _ => {}
                 }
@@ -308,7 +311,11 @@ impl Run {
                 let (key, kem) = (self.new_key(), [id; 32]);
                 let mut body = PatientEnrolled {
                     patient: patient(if flaw == 1 { a % 16 } else { id }),
-                    key: if flaw == 2 { used } else { key.public() },
+                    key: match flaw {
+                        2 => used,
+                        6 => self.waiting_key().map_or(used, |key| key.public()),
+                        _ => key.public(),
+                    },
                     kem,
                     history_salt: [id ^ 0xff; 32],
                     agreement: None,
@@ -344,10 +351,15 @@ impl Run {
                     };
                     NextMember {
                         org,
-                        validator: if flaw == 3 {
-                            used
-                        } else {
-                            self.new_key().public()
+                        validator: match (flaw, c % 3) {
+                            (3, 0) => used,
+                            // Another organization's, or its own.
+                            (3, 1) => now.orgs[&super::org(1 + a % 5)].validator,
+                            (_, 1) => {
+                                let own = now.orgs.get(&org).map(|one| one.validator);
+                                own.unwrap_or(used)
+                            }
+                            _ => self.new_key().public(),
                         },
                         custodian_kem: [c; 32],
                     }
@@ -388,6 +400,13 @@ impl Run {
         }
     }
 
+    /// The key of a recovery that waits: all see it.
+    fn waiting_key(&self) -> Option<Key> {
+        let mut plans = self.model.now.recoveries.values();
+        let public = plans.find_map(|plan| Some(plan.pending?.key))?;
+        self.ring.get(&public).cloned()
+    }
+
     /// A practitioner with a new key.
     pub(super) fn practitioner(&mut self, one: &Try, id: u8, of: u8) -> PractitionerEnrolled {
         let Try { b, flaw, .. } = *one;
@@ -400,7 +419,11 @@ impl Run {
         let many = (0..17u8).map(|role| symbol([b'a' + role]));
         let until = chartseal_policy::Time(now.time + 4_000);
         let (chain, second) = (now.chain, org(of % 4 + 1));
-        let key = if flaw == 1 { office(1) } else { self.new_key() };
+        let key = match flaw {
+            1 if b % 2 == 0 => self.waiting_key().unwrap_or(office(1)),
+            1 => office(1),
+            _ => self.new_key(),
+        };
         let mut body = PractitionerEnrolled {
             actor: actor(id),
             key: key.public(),
