@@ -51,6 +51,7 @@ mod memory;
 mod reload;
 mod replay;
 mod snapshot;
+mod subjects;
 mod verify;
 
 use alloc::vec::Vec;
