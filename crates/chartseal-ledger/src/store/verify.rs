@@ -7,6 +7,7 @@ use chartseal_wire::{BlockHeader, Entry, Hash, Subject, Time};
 
 use super::reload::{check_state, missing, read_log, read_state, wrong_counts, wrong_length};
 use super::{Counts, Damage, Kept, LedgerStore, ReloadError, Table, TxPlace};
+use crate::state::{Shared, State};
 use crate::transaction::SignedTransaction;
 
 /// The most damages that a verification lists.
@@ -41,7 +42,8 @@ pub struct Verified {
 
 /// Reads everything that a store has, and compares it with what the headers and the state name: what
 /// [`reload`](super::reload) compares, and each transaction, each pruned one's leaf hash, where each
-/// transaction is, and each entry of each history that the state names. It goes on after damage.
+/// transaction is, and each entry of each history that the state names; and
+/// what the store keeps beside these. It goes on after damage.
 ///
 /// It takes the head's word: whether that header is the chain's is for who has a certificate of it.
 /// [`replay`](super::replay) from genesis computes the receipts anew, which no store keeps.
@@ -94,6 +96,7 @@ pub fn verify<S: LedgerStore>(
     }
     if let Some(state) = state {
         run.histories(&state);
+        run.beside(&state);
     }
     run.compare_counts();
     Ok(run.found)
@@ -264,6 +267,17 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
             }
         }
         Ok(())
+    }
+
+    fn beside(&mut self, state: &Map) {
+        // Without parameters the state is noted as damaged already.
+        let Some(shared) = Shared::of(state) else {
+            return;
+        };
+        match self.store.damage_beside(&State::of(state, &shared)) {
+            Ok(damage) => damage.into_iter().for_each(|one| self.note(one)),
+            Err(error) => self.unreadable(Table::Certificates, None, &error),
+        }
     }
 
     /// What was looked at is all that there is.
