@@ -189,7 +189,7 @@ fn a_changed_certificate_is_found() {
     };
     for (height, value) in [(*first, other), (*newest, one), (99, one)] {
         let altered = alter(&image, |write| {
-            put(write, CERTIFICATES, height, Some(&value[..]))
+            put(write, CERTIFICATES, height, Some(&value[..]));
         });
         let ledger = open(&FaultyDisk::new(altered)).unwrap();
         let damage = verify(&ledger, |_| ()).unwrap().damage;
@@ -198,7 +198,7 @@ fn a_changed_certificate_is_found() {
     }
     // What is read by itself is damaged too, not absent.
     let cut = alter(&image, |write| {
-        put(write, CERTIFICATES, *newest, Some(&other[1..]))
+        put(write, CERTIFICATES, *newest, Some(&other[1..]));
     });
     let ledger = open(&FaultyDisk::new(cut)).unwrap();
     for error in [
