@@ -297,7 +297,7 @@ impl HeldChain {
             headers,
             histories,
             ..
-        } = import.finish().map_err(wrong)?;
+        } = import.finish_partial().map_err(wrong)?;
         let state = reloaded.overlay;
         self.check(&headers, state.state(), genesis)?;
         Ok(Judged {

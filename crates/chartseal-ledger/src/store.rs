@@ -51,6 +51,7 @@ mod memory;
 mod reload;
 mod replay;
 mod snapshot;
+mod subjects;
 mod verify;
 
 use alloc::vec::Vec;
@@ -71,6 +72,7 @@ pub use verify::{MAX_DAMAGE, Progress, Verified, verify};
 use crate::block::Block;
 use crate::execute::Executed;
 use crate::receipt::Receipt;
+use crate::state::State;
 use crate::transaction::SignedTransaction;
 
 /// Keeps a chain. The state is the ledger's business: a store never interprets what it keeps.
@@ -151,6 +153,13 @@ pub trait LedgerStore {
     /// Where a transaction is; `None` if it is unknown or its block is pruned. A history's entry names
     /// the height too.
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, Self::Error>;
+
+    /// What is damaged of that which the store keeps beside all this, such as a quorum's certificates of blocks, judged
+    /// by the newest block's state. A store that keeps nothing else has nothing to say.
+    fn damage_beside(&self, state: &State<'_>) -> Result<Vec<Damage>, Self::Error> {
+        let _ = state;
+        Ok(Vec::new())
+    }
 }
 
 /// Where a transaction is.

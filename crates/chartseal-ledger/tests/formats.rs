@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
@@ -12,21 +13,26 @@ use chartseal_ledger::body::{
     Adopted, CommitteeChanged, Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued,
     DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared,
     EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, HoldLifted, HoldPlaced,
-    KeyRevoked, KeyRotated, NextMember, OrganizationEnrolled, PractitionerReinstated,
+    KeyRevoked, KeyRotated, NextMember, Organization, OrganizationEnrolled, PractitionerReinstated,
     QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted, RecoveryPlanned,
     RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled, Relabelling,
     Released, SlotAdded, SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{
-    ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
-    KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState, Permit,
-    RecordState, RecoveryState, RequestState, Reserved, SlotState, StoredDirective,
+    ActorState, CareState, Counted, DealState, Deals, Denials, DepositState, DisputeState,
+    GuardianTerm, HoldState, KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials,
+    PatientState, PendingRecovery, Permit, RecordState, RecoveryState, RequestState, Reserved,
+    Restored, Shared, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
 };
+use chartseal_merkle::Frontier;
 use chartseal_policy::{Grant, Grantee, Purpose, Quorum, Symbol, Window};
-use chartseal_wire::{Hash, Signature, Time, TxId};
+use chartseal_wire::history::state_key;
+use chartseal_wire::{
+    ActorId, Hash, PatientId, PublicKey, RecordId, Signature, Subject, Time, TxId,
+};
 use common::*;
 use proptest::prelude::*;
 
@@ -418,6 +424,264 @@ fn no_byte_of_any_format_moves() {
         );
     }
     assert_eq!(found.lines().count(), kept.lines().count());
+}
+
+/// The values of some tables, by name, each read in one form only.
+#[derive(Default)]
+struct Values(Vec<(&'static str, Vec<u8>)>);
+
+impl Values {
+    fn add<T: Encode + Decode + PartialEq + std::fmt::Debug>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) {
+        one_form(value);
+        self.0.push((name, to_bytes(value)));
+    }
+
+    /// As a chain has it.
+    fn found<T: Encode + Decode + PartialEq + std::fmt::Debug>(
+        &mut self,
+        name: &'static str,
+        chain: &Chain,
+        id: &[u8],
+    ) {
+        let value = chain.head.map().get(&state_key(name, id)).unwrap();
+        self.add(name, &from_bytes::<T>(value).unwrap());
+        assert_eq!(self.0.last().unwrap().1, value, "{name}");
+    }
+}
+
+/// A value of every table of the state, with each optional field there at least once. A name is the table's, and behind a
+/// comma what is special. Most are of a chain, so that a field more needs no change here.
+fn state_values() -> Values {
+    let mut values = Values::default();
+    let (mut chain, request) = permitted();
+    let record = record(20, 1, chain.now);
+    chain.ok(
+        &actor_key(12),
+        EmergencyDeclared {
+            patient: patient(1),
+            reason_code: token("unconscious"),
+            reason: Hash([9; 32]),
+            has_reason: true,
+        },
+    );
+    let (declared, outcomes) = chain.ask(&actor_key(12), ask(1, &[20], "BTG"));
+    assert!(outcomes[0].permitted, "{outcomes:?}");
+    // A denied attempt that named another patient.
+    chain.ask(&actor_key(13), ask(2, &[20], "TREAT"));
+    let new = Key::new("new");
+    let possession = new.sign(&KeyRotated::to_possess(
+        &chain.head.head().chain,
+        &actor(13),
+        &new.public(),
+    ));
+    let (key, kem) = (new.public(), None);
+    chain.ok(
+        &actor_key(13),
+        KeyRotated {
+            key,
+            kem,
+            possession,
+        },
+    );
+    let (one, ten, eleven) = (patient(1).0, actor(10).0, actor(11).0);
+    values.found::<Shared>("shared", &chain, &[]);
+    values.found::<Organization>("org", &chain, &org(1).0);
+    values.found::<KeyState>("key", &chain, &actor_key(13).public().0);
+    values.found::<PublicKey>("former-key", &chain, &key.0);
+    values.found::<ActorState>("actor", &chain, &actor(12).0);
+    values.found::<PatientState>("patient", &chain, &one);
+    values.found::<RecordState>("record", &chain, &record.record.0);
+    values.found::<DepositState>("deposit", &chain, &record.header.0);
+    let print = [&ten[..], &one, &record.fingerprint].concat();
+    values.found::<RecordId>("fingerprint", &chain, &print);
+    values.found::<StoredDirective>("directive", &chain, &[&one[..], &[0; 8]].concat());
+    values.found::<u64>("directive-count", &chain, &one);
+    values.found::<u64>("directives-by", &chain, &[one, one].concat());
+    values.found::<RequestState>("request", &chain, &request.0);
+    values.found::<Vec<OpenEmergency>>("emergencies", &chain, &org(1).0);
+    let denied = [&actor(13).0[..], &patient(2).0, &[0]].concat();
+    values.found::<Denials>("denials", &chain, &denied);
+    values.found::<OrgDenials>("org-denials", &chain, &org(1).0);
+    values.found::<Frontier>("history", &chain, &to_bytes(&Subject::Patient(patient(1))));
+    let place = chain.head.map().iter().map(|(_, value)| value);
+    let place = place.filter_map(|value| from_bytes::<(PatientId, u64)>(value).ok());
+    values.add("directive-place", &place.min().unwrap());
+    let emergency = chain.head.state().request(&declared).unwrap();
+    assert!(emergency.emergency.is_some());
+    values.add("request, in an emergency", &emergency);
+
+    let committee = genesis().committee().clone();
+    let next = NextCommittee {
+        from: 500,
+        custodian_kems: vec![[8; 32]; 4],
+        committee: committee.clone(),
+    };
+    let shared = values.0.iter().find(|(name, _)| *name == "shared");
+    let (null, before) = shared.unwrap().1.split_last().unwrap();
+    assert_eq!(*null, 0xf6);
+    let shared = [before, &to_bytes(&next)].concat();
+    values.add(
+        "shared, with a next committee",
+        &from_bytes::<Shared>(&shared).unwrap(),
+    );
+    values.add("committee", &committee);
+    let window = Window {
+        from: Some(chartseal_policy::Time(START)),
+        until: Some(chartseal_policy::Time(START + 1)),
+    };
+    let symbols = |ids: &[u8]| {
+        let symbols = ids.iter().map(|id| Symbol::new([*id; 16]).unwrap());
+        chartseal_policy::Set::new(symbols).unwrap()
+    };
+    values.add(
+        "actor, suspended",
+        &ActorState {
+            emergency_from: Some(Time(START)),
+            suspended_from: Some(Time(START + 1)),
+            credential: window,
+            ..chain.head.state().actor(&actor(10)).unwrap()
+        },
+    );
+    values.add(
+        "patient, a minor",
+        &PatientState {
+            minor_consent_from: Some(MAJORITY),
+            provisional: true,
+            ..chain.head.state().patient(&patient(1)).unwrap()
+        },
+    );
+    values.add(
+        "record, with all there may be",
+        &RecordState {
+            encounter: Some([6; 16]),
+            release_at: Some(Time(START)),
+            erased: true,
+            destroyed: 3,
+            ..chain.head.state().record(&record.record).unwrap()
+        },
+    );
+    values.add(
+        "care",
+        &CareState {
+            guardians: vec![GuardianTerm {
+                guardian: actor(2),
+                ground: Ground::Minority,
+                window,
+            }],
+            quorum: Some(Quorum {
+                k: 2,
+                members: symbols(&[2, 3]),
+                ttl: Some(chartseal_policy::Millis(1_000)),
+            }),
+            private_labels: symbols(&[5]),
+            incapacitated: true,
+            dead: false,
+        },
+    );
+    values.add(
+        "recovery",
+        &RecoveryState {
+            bundle: Hash([5; 32]),
+            guardians: vec![actor(2), actor(10)],
+            k: 2,
+            delay_ms: 259_200_000,
+            number: 1,
+            pending: Some(PendingRecovery {
+                tx: TxId([3; 32]),
+                key,
+                kem: [3; 32],
+                due: Time(START),
+            }),
+            restored: Some(Restored {
+                bundle: Hash([6; 32]),
+                key,
+            }),
+        },
+    );
+    values.add("reserved-key", &Reserved::Recovery(patient(1)));
+    values.add("reserved-key, of a validator", &Reserved::Validator(org(1)));
+    values.add("adopted-by", &patient(1));
+    values.add("adopted", &vec![patient(4), patient(5)]);
+    values.add("duplicate", &record_id(20));
+    let tx = TxId([3; 32]);
+    values.add("dispute", &DisputeState { tx, version: 2 });
+    values.add("hold", &HoldState { org: org(1), tx });
+    values.add("destroyed", &500_u64);
+    let mut log = Frontier::new();
+    log.append(Hash([1; 32]));
+    let counted = Counted { log, last: tx };
+    values.add(
+        "denials, some of them counted",
+        &Denials {
+            until: Time(START),
+            listed: 3,
+            counted: Some(counted),
+        },
+    );
+    let flood = OpenFlood {
+        until: Time(START),
+        actor: actor(11),
+        org: org(2),
+        patient: patient(1),
+        foreign_claim: true,
+    };
+    values.add("floods", &vec![flood]);
+    let (newest, durable) = (2, 1);
+    values.add("deals", &Deals { newest, durable });
+    values.add(
+        "deal",
+        &DealState {
+            record: record_id(20),
+            custodians: record.custodians,
+            root: [3; 32],
+            by: ActorId(eleven),
+            acknowledged: 5,
+        },
+    );
+    values.add(
+        "slot",
+        &SlotState {
+            record: record_id(20),
+            header: record.header,
+            kem: [1; 32],
+            slot: [2; 32],
+            by: ActorId(ten),
+        },
+    );
+    values
+}
+
+/// A table's name, of a vector's.
+fn table_of(name: &str) -> &str {
+    name.split(',').next().unwrap_or_default()
+}
+
+#[test]
+fn no_byte_of_any_value_of_the_state_moves_and_every_table_has_one() {
+    let Values(values) = state_values();
+    let mut found = String::new();
+    for (name, bytes) in &values {
+        writeln!(found, "{name}\n{}", hex(bytes)).unwrap();
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/state.txt");
+    if std::env::var_os("CHARTSEAL_BLESS").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    assert_eq!(found, std::fs::read_to_string(path).unwrap());
+
+    // The tables are made in one place.
+    let code = include_str!("../src/state/key.rs")
+        .split("state_key(")
+        .skip(1);
+    let named = code.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    let tables: BTreeSet<_> = named.chain(["history"]).collect();
+    assert!(tables.len() > 30, "{tables:?}");
+    let shown: BTreeSet<_> = values.iter().map(|(name, _)| table_of(name)).collect();
+    assert_eq!(shown, tables);
 }
 
 /// Reads one thing, and nothing that differs from it by a bit or in length.

@@ -280,6 +280,40 @@ fn cs_snp_09_a_header_of_another_version_is_named() {
 }
 
 #[test]
+fn cs_snp_10_no_history_is_left_out() {
+    let chain = chain();
+    let good = chunks(&chain.store);
+    let subjects = chain.store.subjects().unwrap();
+    let places = places(&good, 4);
+    // Each history is one chunk here.
+    let good_histories = subjects.len();
+    assert_eq!(places.len(), good_histories);
+    for (at, subject) in places.into_iter().zip(subjects) {
+        let mut chunks = good.clone();
+        chunks.remove(at);
+        let error = import(chain.head.head(), &chunks).unwrap_err();
+        let expected = SnapshotError::MissingHistory {
+            entries: chain.store.history_len(&subject).unwrap(),
+            subject: Box::new(subject),
+        };
+        assert_eq!(error, expected);
+        assert_eq!(error.rule(), "CS-SNP-10");
+        assert!(
+            error.to_string().contains(&format!("{subject:?}")),
+            "{error}"
+        );
+        // Who keeps some histories alone has the others.
+        let mut import = Import::new(chain.head.head().clone());
+        for chunk in &chunks {
+            import.chunk(chunk).unwrap();
+        }
+        let partial = import.finish_partial().unwrap();
+        assert!(!partial.histories.contains_key(&subject));
+        assert_eq!(partial.histories.len() + 1, good_histories);
+    }
+}
+
+#[test]
 fn a_store_started_from_a_snapshot_goes_on_with_the_chain() {
     let mut chain = chain();
     let imported = import(chain.head.head(), &chunks(&chain.store)).unwrap();

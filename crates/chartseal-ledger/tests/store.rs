@@ -215,7 +215,48 @@ fn executing_the_blocks_anew_gives_every_state_and_receipt_again() {
 }
 
 #[test]
-fn a_history_that_is_gone_as_a_whole_is_missed_by_executing_anew() {
+fn each_history_that_is_gone_as_a_whole_is_named_by_reloading_and_by_verifying() {
+    let chain = Chain::populated();
+    let subjects = chain.store.subjects().unwrap();
+    // Organizations, practitioners and patients, these as patients and as actors.
+    for some in [
+        Subject::Actor(org(1).into()),
+        Subject::Actor(actor(10)),
+        Subject::Patient(patient(1)),
+    ] {
+        assert!(subjects.contains(&some), "{some:?}");
+    }
+    for subject in subjects {
+        let mut damaged = Damaged {
+            store: chain.store.clone(),
+            header: |_, header| header,
+            state: |state| state,
+            without: Some(subject),
+            changed: None,
+        };
+        let expected = Damage::HistoryLength {
+            subject,
+            expected: chain.store.history_len(&subject).unwrap(),
+            found: 0,
+        };
+        assert_eq!(
+            (expected.rule(), expected.table()),
+            ("CS-STO-20", Table::Histories)
+        );
+        let verified = verify(&damaged, |_| ()).unwrap();
+        assert_eq!(verified.damage, std::slice::from_ref(&expected));
+        let reloaded = reload(&damaged).map(|_| ());
+        assert!(
+            matches!(&reloaded, Err(ReloadError::Damaged(found)) if *found == expected),
+            "{reloaded:?}"
+        );
+        damaged.without = None;
+        assert_eq!(verify(&damaged, |_| ()).unwrap().damage, []);
+    }
+}
+
+#[test]
+fn a_history_that_is_gone_as_a_whole_is_found_by_executing_anew() {
     let chain = Chain::populated();
     let damaged = Damaged {
         store: chain.store.clone(),
@@ -224,7 +265,6 @@ fn a_history_that_is_gone_as_a_whole_is_missed_by_executing_anew() {
         without: Some(Subject::Patient(patient(2))),
         changed: None,
     };
-    assert_eq!(verify(&damaged, |_| ()).unwrap().damage, []);
     let until = chain.head.height();
     let replayed = replay(&damaged, &genesis().overlay(), until, |_, _| ());
     let Err(ReplayError::Damaged(damage)) = replayed else {

@@ -1,3 +1,4 @@
+mod certificates;
 #[cfg(test)]
 mod content;
 #[cfg(test)]
@@ -11,13 +12,16 @@ mod migration;
 mod places;
 mod state;
 
+use std::fmt::Display;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use chartseal_codec::{Decode, DecodeError, Encoder, from_bytes, to_bytes};
-use chartseal_ledger::store::{Commit, Counts, Imported, Kept, LedgerStore, Refused, TxPlace};
-use chartseal_ledger::{Block, SignedTransaction};
+use chartseal_codec::{Decode, Encoder, from_bytes, to_bytes};
+use chartseal_ledger::store::{
+    Commit, Counts, Damage, Imported, Kept, LedgerStore, Refused, TxPlace,
+};
+use chartseal_ledger::{Block, SignedTransaction, State};
 use chartseal_merkle::MapKey;
 use chartseal_wire::{BlockHeader, Certificate, Hash, Subject, TxId};
 use redb::backends::InMemoryBackend;
@@ -45,12 +49,6 @@ const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers")
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 /// Height of a pruned block → the leaf hashes of its transactions, one after the other.
 const LEAVES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("leaves");
-/// Among so many heights one certificate is kept, if there is any.
-const CERTIFIED_EVERY: u64 = 64;
-/// Height → a quorum's certificate that the block is final: of the newest block, of each epoch's last one, and of one
-/// among [`CERTIFIED_EVERY`].
-/// Files that were written before have no such table, and programs of before leave it alone.
-const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
 /// A chain in one redb file: one durable commit a block.
 #[derive(Debug)]
 pub struct RedbLedger {
@@ -92,7 +90,7 @@ pub enum LedgerStoreError {
         /// Which row.
         row: String,
         /// What the decoder said.
-        why: DecodeError,
+        why: String,
     },
     /// The store keeps no such thing, or not now; with a rule id of its own.
     #[error("ledger store: {0}")]
@@ -218,41 +216,6 @@ impl RedbLedger {
         self.write_snapshot(snapshot, certificates)
     }
 
-    /// All certificates that are kept, with their heights, in order.
-    ///
-    /// # Errors
-    /// [`LedgerStoreError`].
-    pub fn certificates(&self) -> Result<Vec<(u64, Certificate)>, LedgerStoreError> {
-        let table = match self.db.begin_read()?.open_table(CERTIFICATES) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        let mut certificates = Vec::new();
-        for row in table.iter()? {
-            let (height, bytes) = row?;
-            if let Ok(certificate) = Certificate::parse(bytes.value()) {
-                certificates.push((height.value(), certificate));
-            }
-        }
-        Ok(certificates)
-    }
-
-    /// The certificate of the block at a height, if it is kept.
-    ///
-    /// # Errors
-    /// [`LedgerStoreError`].
-    pub fn certificate(&self, height: u64) -> Result<Option<Certificate>, LedgerStoreError> {
-        let table = match self.db.begin_read()?.open_table(CERTIFICATES) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let bytes = table.get(height)?;
-        let read = |bytes: &[u8]| Certificate::parse(bytes).ok();
-        Ok(bytes.and_then(|bytes| read(bytes.value())))
-    }
-
     /// Gives the disk space of what was pruned back to the file system: pruning alone leaves it to the
     /// blocks to come. Pages are moved to the front and the file is cut, in commits of their own, so a failure
     /// in between loses nothing. Whether anything was moved.
@@ -286,12 +249,13 @@ impl RedbLedger {
         let ledger = Self { db, newest: None };
         let write = ledger.begin()?;
         let is_new = write.list_tables()?.next().is_none();
-        let found = write
-            .open_table(META)?
-            .get(VERSION_KEY)?
-            .map(|version| version.value());
+        let meta = write.open_table(META)?;
+        let found = meta.get(VERSION_KEY)?.map(|version| version.value());
+        let is_counted = meta.get(certificates::COUNT)?.is_some();
+        drop(meta);
         match found {
-            Some(VERSION) => return Ok(ledger),
+            Some(VERSION) if is_counted => return Ok(ledger),
+            Some(VERSION) => {}
             Some(1) => {
                 migration::from_1(&write)?;
                 migration::from_2(&write)?;
@@ -319,10 +283,7 @@ impl RedbLedger {
         certificates: &[(u64, Certificate)],
     ) -> Result<(), LedgerStoreError> {
         let write = self.begin()?;
-        for (height, certificate) in certificates {
-            let mut table = write.open_table(CERTIFICATES)?;
-            table.insert(*height, certificate.bytes().as_slice())?;
-        }
+        certificates::keep_all(&write, certificates)?;
         {
             let mut headers = write.open_table(HEADERS)?;
             let blocks = headers.len()?;
@@ -504,6 +465,10 @@ impl LedgerStore for RedbLedger {
     fn transaction(&self, id: &TxId) -> Result<Option<TxPlace>, LedgerStoreError> {
         places::find(&self.db.begin_read()?, id)
     }
+
+    fn damage_beside(&self, state: &State<'_>) -> Result<Vec<Damage>, LedgerStoreError> {
+        certificates::damage(&self.db.begin_read()?, state)
+    }
 }
 
 /// Adds a block with its effect to what is written; `false`: it is the newest one again.
@@ -543,33 +508,8 @@ fn add(
     histories::write(write, commit.entries)?;
     newest.pending.write(write, height, commit.changes)?;
     newest.runs.write(write, height, commit.ids())?;
-    certify(write, &commit.block.header, certificate)?;
+    certificates::keep(write, &commit.block.header, certificate)?;
     Ok(true)
-}
-
-/// Keeps the newest block's certificate, and lets the one before go, unless that ended an epoch, or is the first of its
-/// 64 heights: clients that follow the chain need one now and then.
-fn certify(
-    write: &WriteTransaction,
-    header: &BlockHeader,
-    certificate: Option<&Certificate>,
-) -> Result<(), LedgerStoreError> {
-    let mut certificates = write.open_table(CERTIFICATES)?;
-    if let Some(before) = header.height.checked_sub(1) {
-        let headers = write.open_table(HEADERS)?;
-        let bytes = headers.get(before)?;
-        let bytes = bytes.as_ref().map_or(&[][..], |bytes| bytes.value());
-        let last: Option<BlockHeader> = from_bytes(bytes).ok();
-        let is_in_office = last.is_none_or(|last| last.epoch == header.epoch);
-        let others = before - before % CERTIFIED_EVERY..before;
-        if is_in_office && certificates.range(others)?.next().is_some() {
-            certificates.remove(before)?;
-        }
-    }
-    if let Some(certificate) = certificate {
-        certificates.insert(header.height, certificate.bytes().as_slice())?;
-    }
-    Ok(())
 }
 
 fn make_tables(write: &WriteTransaction) -> Result<(), LedgerStoreError> {
@@ -581,6 +521,7 @@ fn make_tables(write: &WriteTransaction) -> Result<(), LedgerStoreError> {
     write.open_table(state::CURSOR)?;
     write.open_table(histories::HISTORY)?;
     write.open_table(places::PLACES)?;
+    certificates::count_once(write)?;
     let mut meta = write.open_table(META)?;
     meta.insert(VERSION_KEY, VERSION)?;
     for key in [BLOCKS_FROM, LEAVES_FROM] {
@@ -662,7 +603,8 @@ fn decode<T: Decode>(
     from_bytes(bytes).map_err(|why| damaged(table, row(), why))
 }
 
-fn damaged(table: &'static str, row: String, why: DecodeError) -> LedgerStoreError {
+fn damaged(table: &'static str, row: String, why: impl Display) -> LedgerStoreError {
+    let why = why.to_string();
     LedgerStoreError::Damaged { table, row, why }
 }
 

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -178,6 +179,31 @@ fn the_ledgers_vectors_are_what_the_cddl_says() {
         let name = format!("chunk {at} of a snapshot");
         check(&schema, &["snapshot-chunk"], &name, &from_hex(line));
     }
+}
+
+#[test]
+fn every_table_of_the_state_has_a_rule_of_its_own_that_its_vectors_keep() {
+    let (schema, policy) = (
+        Schema::new(&["policy.cddl", "ledger.cddl"]),
+        Schema::new(&["policy.cddl"]),
+    );
+    let text = vectors("chartseal-ledger/tests/vectors/state.txt");
+    let lines: Vec<&str> = text.lines().collect();
+    let mut checked = BTreeSet::new();
+    for pair in lines.chunks(2) {
+        let table = pair[0].split(',').next().unwrap();
+        let rule = format!("{table}-value");
+        check(&schema, &[&rule], pair[0], &from_hex(pair[1]));
+        checked.insert(rule);
+    }
+    // That each table has a vector is a test of the ledger's; a rule without one would be of no table.
+    let others = policy.rules("-value");
+    let rules = schema.rules("-value").into_iter();
+    let rules: BTreeSet<String> = rules
+        .filter(|rule| !others.contains(rule))
+        .map(Into::into)
+        .collect();
+    assert_eq!(checked, rules);
 }
 
 #[test]

@@ -206,11 +206,6 @@ fn tell_checked(args: &args::Check, imported: &Imported) -> Result<(), Failure> 
             head.height + 1
         ),
     )?;
-    line(
-        out,
-        "not checked",
-        "whether a whole history was left out: the state says how long each is, when it is asked for",
-    )?;
     Ok(())
 }
 

@@ -19,6 +19,8 @@ pub enum Table {
     State,
     /// Histories and their lengths.
     Histories,
+    /// A quorum's certificates of blocks, by height, where a store keeps them.
+    Certificates,
 }
 
 impl core::fmt::Display for Table {
@@ -30,6 +32,7 @@ impl core::fmt::Display for Table {
             Self::Transactions => "transactions",
             Self::State => "state",
             Self::Histories => "histories",
+            Self::Certificates => "certificates",
         })
     }
 }
@@ -131,6 +134,14 @@ pub enum Damage {
         /// What the store said.
         why: String,
     },
+    /// `CS-STO-23`: what is kept as a block's certificate is none of that block by its epoch's committee.
+    #[error("the certificate of height {height} does not vouch for that block: {why}")]
+    Certificate {
+        /// The block's height.
+        height: u64,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 /// Says at which entry, if that is known.
@@ -162,6 +173,7 @@ impl Damage {
             Self::HistoryLength { .. } => "CS-STO-20",
             Self::History { .. } => "CS-STO-21",
             Self::Unreadable { .. } => "CS-STO-22",
+            Self::Certificate { .. } => "CS-STO-23",
         }
     }
 
@@ -176,6 +188,7 @@ impl Damage {
             Self::MissingBlock { .. } => Table::Blocks,
             Self::TxPlace { .. } => Table::Transactions,
             Self::HistoryLength { .. } | Self::History { .. } => Table::Histories,
+            Self::Certificate { .. } => Table::Certificates,
             Self::Count { table, .. }
             | Self::TxRoot { table, .. }
             | Self::Unreadable { table, .. } => *table,
@@ -191,7 +204,8 @@ impl Damage {
             | Self::Version { height, .. }
             | Self::MissingBlock { height }
             | Self::TxRoot { height, .. }
-            | Self::TxPlace { height, .. } => Some(*height),
+            | Self::TxPlace { height, .. }
+            | Self::Certificate { height, .. } => Some(*height),
             Self::Unreadable { height, .. } => *height,
             _ => None,
         }

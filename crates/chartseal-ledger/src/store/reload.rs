@@ -8,6 +8,7 @@ use chartseal_wire::block::{HEADER_VERSION, header_leaf};
 use chartseal_wire::{BlockHeader, Hash, Subject};
 use thiserror::Error;
 
+use super::subjects::missing_histories;
 use super::{Damage, LedgerStore, Table};
 use crate::overlay::Overlay;
 use crate::state::Shared;
@@ -39,7 +40,7 @@ pub enum ReloadError<E> {
 /// Reads a chain back: the same head and state as when it was committed.
 ///
 /// Every header is read and compared with the log roots, the whole state with the head's state root,
-/// each history's length with the state, and the numbers of rows with each other. Transactions and
+/// each history's length with the state, which has to be there if the state names it, and the numbers of rows with each other. Transactions and
 /// entries are not read: that is for [`verify`](super::verify).
 ///
 /// # Errors
@@ -53,9 +54,11 @@ pub fn reload<S: LedgerStore>(store: &S) -> Result<Reloaded, ReloadError<S::Erro
     let state = read_state(store)?;
     let shared = check_state(&state, &head).map_err(ReloadError::Damaged)?;
     let mut wrong = wrong_counts(store, &head).map_err(ReloadError::Store)?;
-    for subject in store.subjects().map_err(ReloadError::Store)? {
-        wrong.extend(wrong_length(store, &state, &subject).map_err(ReloadError::Store)?);
+    let subjects = store.subjects().map_err(ReloadError::Store)?;
+    for subject in &subjects {
+        wrong.extend(wrong_length(store, &state, subject).map_err(ReloadError::Store)?);
     }
+    wrong.extend(missing(&state, &subjects, 1));
     if let Some(damage) = wrong.into_iter().next() {
         return Err(ReloadError::Damaged(damage));
     }
@@ -166,4 +169,20 @@ pub(super) fn wrong_length<S: LedgerStore>(
         expected,
         found,
     }))
+}
+
+/// The histories that the state names and the store does not, the first `most` that are met.
+pub(super) fn missing(
+    state: &Map,
+    subjects: &[Subject],
+    most: usize,
+) -> impl Iterator<Item = Damage> {
+    let missing = missing_histories(state, most, |one| subjects.binary_search(one).is_ok());
+    missing
+        .into_iter()
+        .map(|(subject, expected)| Damage::HistoryLength {
+            subject,
+            expected,
+            found: 0,
+        })
 }

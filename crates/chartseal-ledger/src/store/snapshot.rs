@@ -10,6 +10,7 @@ use chartseal_wire::block::HEADER_VERSION;
 use chartseal_wire::{BlockHeader, Entry, Subject};
 use thiserror::Error;
 
+use super::subjects::missing_histories;
 use super::{LedgerStore, Reloaded};
 use crate::overlay::Overlay;
 use crate::state::Shared;
@@ -142,14 +143,14 @@ pub struct Imported {
     pub reloaded: Reloaded,
     /// Every header, by height.
     pub headers: Vec<BlockHeader>,
-    /// The entries of every history that was in the snapshot, complete.
+    /// The entries of every history that the state names, complete; after
+    /// [`Import::finish_partial`], of those that were in the snapshot.
     pub histories: BTreeMap<Subject, Vec<Vec<u8>>>,
 }
 
 /// Reads a snapshot chunk by chunk, against a header that is trusted beforehand.
 ///
-/// Nothing of it is to be used before [`finish`](Self::finish). A snapshot that leaves a whole history
-/// out is taken: keys of the state are blinded, so nobody can list the histories that there are.
+/// Nothing of it is to be used before [`finish`](Self::finish), which finds a history that was left out too.
 #[derive(Debug)]
 pub struct Import {
     trusted: BlockHeader,
@@ -198,6 +199,16 @@ pub enum SnapshotError {
         /// The version that it names.
         found: u64,
     },
+    /// `CS-SNP-10`: a history that the state names, and the snapshot leaves out.
+    #[error(
+        "the history of {subject:?}, of {entries} entries by the state, is not in the snapshot"
+    )]
+    MissingHistory {
+        /// Whose history.
+        subject: Box<Subject>,
+        /// The entries that the state names.
+        entries: u64,
+    },
 }
 
 impl SnapshotError {
@@ -213,6 +224,7 @@ impl SnapshotError {
             Self::History(_) => "CS-SNP-07",
             Self::NoParameters => "CS-SNP-08",
             Self::HeaderVersion { .. } => "CS-SNP-09",
+            Self::MissingHistory { .. } => "CS-SNP-10",
         }
     }
 }
@@ -307,11 +319,27 @@ impl Import {
         Ok(())
     }
 
-    /// Compares the whole with what the trusted header names.
+    /// Compares the whole with what the trusted header names: it has every history that the state names.
     ///
     /// # Errors
     /// [`SnapshotError`].
     pub fn finish(self) -> Result<Imported, SnapshotError> {
+        let imported = self.finish_partial()?;
+        let state = imported.reloaded.overlay.map();
+        let is_here = |one: &Subject| imported.histories.contains_key(one);
+        if let Some((subject, entries)) = missing_histories(state, 1, is_here).into_iter().next() {
+            let subject = Box::new(subject);
+            return Err(SnapshotError::MissingHistory { subject, entries });
+        }
+        Ok(imported)
+    }
+
+    /// The same for who keeps some histories alone, as a patient's app does: each that is here is whole, and others may
+    /// be left out. A ledger is never to be made of it.
+    ///
+    /// # Errors
+    /// [`SnapshotError`], but for `CS-SNP-10`.
+    pub fn finish_partial(self) -> Result<Imported, SnapshotError> {
         if !self.has_headers() {
             return Err(SnapshotError::Header(self.headers.len() as u64));
         }

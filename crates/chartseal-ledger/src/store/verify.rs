@@ -5,8 +5,9 @@ use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Map};
 use chartseal_wire::{BlockHeader, Entry, Hash, Subject, Time};
 
-use super::reload::{check_state, read_log, read_state, wrong_counts, wrong_length};
+use super::reload::{check_state, missing, read_log, read_state, wrong_counts, wrong_length};
 use super::{Counts, Damage, Kept, LedgerStore, ReloadError, Table, TxPlace};
+use crate::state::{Shared, State};
 use crate::transaction::SignedTransaction;
 
 /// The most damages that a verification lists.
@@ -41,11 +42,11 @@ pub struct Verified {
 
 /// Reads everything that a store has, and compares it with what the headers and the state name: what
 /// [`reload`](super::reload) compares, and each transaction, each pruned one's leaf hash, where each
-/// transaction is, and each entry of each history. It goes on after damage.
+/// transaction is, and each entry of each history that the state names; and
+/// what the store keeps beside these. It goes on after damage.
 ///
-/// It takes the head's word: whether that header is the chain's is for who has a certificate of it. A
-/// history that is gone as a whole is not noticed, as the state's keys are blinded;
-/// [`replay`](super::replay) from genesis notices it, and computes the receipts anew, which no store keeps.
+/// It takes the head's word: whether that header is the chain's is for who has a certificate of it.
+/// [`replay`](super::replay) from genesis computes the receipts anew, which no store keeps.
 ///
 /// # Errors
 /// [`ReloadError::Empty`] without blocks, [`ReloadError::Store`] if not even the newest header can be read.
@@ -95,6 +96,7 @@ pub fn verify<S: LedgerStore>(
     }
     if let Some(state) = state {
         run.histories(&state);
+        run.beside(&state);
     }
     run.compare_counts();
     Ok(run.found)
@@ -208,6 +210,9 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
             Ok(subjects) => subjects,
             Err(error) => return self.unreadable(Table::Histories, None, &error),
         };
+        for damage in missing(state, &subjects, MAX_DAMAGE) {
+            self.note(damage);
+        }
         let of = subjects.len() as u64;
         for (done, subject) in (1..).zip(&subjects) {
             self.found.counts.histories += 1;
@@ -262,6 +267,17 @@ impl<S: LedgerStore, P: FnMut(Progress)> Run<'_, S, P> {
             }
         }
         Ok(())
+    }
+
+    fn beside(&mut self, state: &Map) {
+        // Without parameters the state is noted as damaged already.
+        let Some(shared) = Shared::of(state) else {
+            return;
+        };
+        match self.store.damage_beside(&State::of(state, &shared)) {
+            Ok(damage) => damage.into_iter().for_each(|one| self.note(one)),
+            Err(error) => self.unreadable(Table::Certificates, None, &error),
+        }
     }
 
     /// What was looked at is all that there is.

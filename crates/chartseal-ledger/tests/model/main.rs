@@ -20,15 +20,16 @@ mod requests;
 mod tries;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartseal_ledger::body::{Ground, GuardianAppointed, Relabelled};
+use chartseal_ledger::state::Holder;
 use chartseal_ledger::{
     Body, Commit, Effect, LedgerStore, Params, SignedTransaction, execute, propose,
 };
 use chartseal_merkle::Map;
 use chartseal_policy::{EmergencyPolicy, Grantee, LawRule, Millis, Set, Window};
-use chartseal_wire::{PublicKey, Time};
+use chartseal_wire::{PublicKey, Subject, Time};
 use common::*;
 use plain::{Model, Plain, Sent};
 use proptest::prelude::*;
@@ -271,8 +272,12 @@ impl Run {
         let plain = values.into_iter().map(|(key, value)| (key, Some(value)));
         let root = Map::new().update(plain.collect()).root();
         prop_assert_eq!(self.chain.head.head().state_root, root);
+        // Whose histories there are is read off the keys, so that none is left out of a store or snapshot.
+        let holders = self.model.now.keys.values().map(|key| key.holder);
+        let holders: BTreeSet<_> = holders.flat_map(subjects_of).collect();
         for (subject, entries) in &self.model.histories {
             prop_assert_eq!(&self.chain.history(*subject), entries);
+            prop_assert!(holders.contains(subject), "{:?}", subject);
         }
         Ok(())
     }
@@ -299,6 +304,15 @@ impl Run {
             }
         }
         sent
+    }
+}
+
+/// Whose histories a key's holder has.
+fn subjects_of(holder: Holder) -> Vec<Subject> {
+    let actor = Subject::Actor(holder.actor());
+    match holder {
+        Holder::Patient(patient) => vec![actor, Subject::Patient(patient)],
+        _ => vec![actor],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chartseal_ledger::store::{Counts, Kept, LedgerStore, verify};
 use chartseal_merkle::MapKey;
-use chartseal_wire::{Hash, Subject};
+use chartseal_wire::{Certificate, Hash, Subject};
 
 use super::RedbLedger;
 
@@ -14,6 +14,7 @@ pub(super) struct Whole {
     leaves: Vec<Vec<Hash>>,
     state: Vec<(MapKey, Vec<u8>)>,
     histories: Vec<(Subject, Vec<Vec<u8>>)>,
+    certificates: Vec<(u64, Certificate)>,
 }
 
 impl Whole {
@@ -37,6 +38,7 @@ impl Whole {
             histories: histories
                 .map(|one| (one, ledger.history(&one, 0, usize::MAX).unwrap()))
                 .collect(),
+            certificates: ledger.certificates().unwrap(),
         }
     }
 }

@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 use chartseal_envelope::SigningKeyPair;
 use chartseal_ledger::body::PatientEnrolled;
 use chartseal_ledger::store::{
-    Commit, Import, Imported, LedgerStore, MemoryStore, Refused, export_snapshot, reload,
+    Commit, Import, Imported, LedgerStore, MemoryStore, Refused, export_snapshot, reload, verify,
 };
 use chartseal_ledger::{
     Block, Executed, Genesis, Params, SignedTransaction, TRANSACTION_VERSION, Transaction, propose,
 };
 use chartseal_merkle::MapKey;
-use chartseal_wire::{ChainId, OrgId, PatientId, Subject, Time, TxId};
+use chartseal_wire::{Certificate, ChainId, OrgId, PatientId, Signature, Subject, Time, TxId};
 
 use super::content::Whole;
 use super::faulty_disk::{Fault, FaultyDisk};
@@ -30,9 +30,10 @@ pub(super) type Chain = Vec<(Block, Executed)>;
 /// Genesis, and blocks that enrol so many patients each.
 pub(super) fn chain(enrolments: &[u8]) -> Chain {
     let key = |seed| SigningKeyPair::from_secret_bytes(&[seed; 32]);
-    let org = NodeKeys::generate()
+    let mut org = NodeKeys::generate()
         .unwrap()
         .organization(OrgId([255; 16]), public(&key(1)));
+    org.validator = public(&validator());
     let genesis = Genesis::new(
         Time(1_000),
         [9; 32],
@@ -56,6 +57,20 @@ pub(super) fn chain(enrolments: &[u8]) -> Chain {
         chain.push((next.block, next.executed));
     }
     chain
+}
+
+/// Who certifies the blocks of [`chain`].
+fn validator() -> SigningKeyPair {
+    SigningKeyPair::from_secret_bytes(&[254; 32])
+}
+
+/// A block's certificate; genesis has none.
+pub(super) fn certificate(block: &Block) -> Option<Certificate> {
+    let header = &block.header;
+    let views = (header.epoch, header.height, header.height.checked_sub(1)?);
+    let with = |signature| Certificate::new(views, header.leaf(), 1, &[(0, signature)]).unwrap();
+    let message = with(Signature([0; 64])).message(&header.chain);
+    Some(with(sign(&validator(), &message)))
 }
 
 fn enrolment(
@@ -96,7 +111,9 @@ fn go_on(disk: &FaultyDisk, chain: &Chain) -> Result<usize, LedgerStoreError> {
     for (block, executed) in &chain[kept..] {
         // Whoever is refused may ask again.
         let commit = Commit::new(block, executed);
-        if ledger.commit(&commit).is_err() && ledger.commit(&commit).is_err() {
+        let certificate = certificate(block);
+        let mut keep = || ledger.commit_certified(&commit, certificate.as_ref());
+        if keep().is_err() && keep().is_err() {
             break;
         }
         kept += 1;
@@ -111,6 +128,7 @@ struct Content {
     state: Vec<(MapKey, Vec<u8>)>,
     histories: Vec<(Subject, Vec<Vec<u8>>)>,
     transactions: Vec<(TxId, u64, u32)>,
+    certificates: Vec<(u64, Certificate)>,
 }
 
 impl Content {
@@ -139,6 +157,7 @@ impl Content {
             state: ledger.state()?,
             histories,
             transactions,
+            certificates: ledger.certificates()?,
         })
     }
 }
@@ -148,7 +167,11 @@ fn contents(chain: &Chain) -> Vec<Content> {
     let mut ledger = RedbLedger::in_memory().unwrap();
     let mut contents = Vec::new();
     for (block, executed) in chain {
-        ledger.commit(&Commit::new(block, executed)).unwrap();
+        let commit = Commit::new(block, executed);
+        let certificate = certificate(block);
+        ledger
+            .commit_certified(&commit, certificate.as_ref())
+            .unwrap();
         contents.push(Content::of(&ledger, chain).unwrap());
     }
     contents
@@ -326,8 +349,8 @@ fn a_failure_while_compacting_loses_nothing() {
     assert!(steps > 10 && old == 0, "{steps} {old}");
 }
 
-/// The first blocks of [`chain`], as a snapshot.
-fn snapshot() -> Imported {
+/// The first blocks of [`chain`], as a snapshot, with the certificate of its newest one.
+fn snapshot() -> (Imported, [(u64, Certificate); 1]) {
     let mut store = MemoryStore::new();
     let chain = chain_of_snapshot();
     for (block, executed) in &chain[..4] {
@@ -339,7 +362,13 @@ fn snapshot() -> Imported {
         Ok::<(), Refused>(())
     })
     .unwrap();
-    import.finish().unwrap()
+    let certificate = certificate(&chain[3].0).unwrap();
+    (import.finish().unwrap(), [(3, certificate)])
+}
+
+fn keep_snapshot(ledger: &mut RedbLedger) -> Result<(), LedgerStoreError> {
+    let (snapshot, certificates) = snapshot();
+    ledger.keep_certified(&snapshot, &certificates)
 }
 
 thread_local! {
@@ -355,12 +384,17 @@ fn chain_of_snapshot() -> Chain {
 fn a_failure_while_keeping_a_snapshot_leaves_all_or_nothing_of_it_and_the_chain_goes_on() {
     let empty = FaultyDisk::new(Vec::new());
     drop(open(&empty).unwrap());
-    let (steps, old) = all_or_nothing(&empty.content(), |ledger| ledger.keep(&snapshot()));
+    let (steps, old) = all_or_nothing(&empty.content(), keep_snapshot);
     assert!(steps > 5 && old > 5, "{steps} {old}");
     let mut ledger = open(&empty).unwrap();
-    ledger.keep(&snapshot()).unwrap();
+    keep_snapshot(&mut ledger).unwrap();
     let (block, executed) = chain_of_snapshot().swap_remove(4);
-    ledger.commit(&Commit::new(&block, &executed)).unwrap();
+    let newest = certificate(&block);
+    ledger
+        .commit_certified(&Commit::new(&block, &executed), newest.as_ref())
+        .unwrap();
+    assert_eq!(ledger.certificate(4).unwrap(), newest);
+    assert_eq!(verify(&ledger, |_| ()).unwrap().damage, []);
     assert_eq!(reload(&ledger).unwrap().overlay.head(), &block.header);
 }
 
@@ -368,7 +402,13 @@ fn a_failure_while_keeping_a_snapshot_leaves_all_or_nothing_of_it_and_the_chain_
 fn keep_at_once(ledger: &mut RedbLedger, which: &[usize]) -> Result<(), LedgerStoreError> {
     let chain = chain_of_snapshot();
     let commits = which.iter().map(|at| &chain[*at]);
-    let commits = commits.map(|(block, executed)| (Commit::new(block, executed), None));
+    let commits = commits.map(|(block, executed)| {
+        let commit = Commit::new(block, executed);
+        (commit, certificate(block))
+    });
+    let commits: Vec<_> = commits.collect();
+    let commits = commits.iter();
+    let commits = commits.map(|(commit, certificate)| (*commit, certificate.as_ref()));
     ledger.commit_all(&commits.collect::<Vec<_>>())
 }
 

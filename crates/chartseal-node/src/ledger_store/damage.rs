@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use chartseal_ledger::store::{Damage, LedgerStore, ReloadError, Table, verify};
+use chartseal_ledger::store::{Commit, Damage, LedgerStore, ReloadError, Table, verify};
 use redb::{Database, Key, ReadableDatabase, ReadableTable, TableDefinition, Value};
 
-use super::crash::{chain, files, open};
+use super::certificates::{self, CERTIFICATES};
+use super::crash::{certificate, chain, files, open};
 use super::faulty_disk::FaultyDisk;
 use super::histories::{ENTRIES, HISTORIES, HISTORY};
 use super::places::PLACES;
@@ -171,6 +172,79 @@ fn a_changed_entry_of_a_history_is_found() {
 }
 
 #[test]
+fn a_changed_certificate_is_found() {
+    let image = image();
+    let rows = rows(&image, CERTIFICATES, |height| height);
+    each_is_found(
+        &image,
+        &rows,
+        Table::Certificates,
+        |write, height, value| {
+            put(write, CERTIFICATES, *height, value);
+        },
+    );
+    // One of another block, and one of a block that there is not.
+    let [(first, one), .., (newest, other)] = &rows[..] else {
+        panic!("{} certificates", rows.len())
+    };
+    for (height, value) in [(*first, other), (*newest, one), (99, one)] {
+        let altered = alter(&image, |write| {
+            put(write, CERTIFICATES, height, Some(&value[..]));
+        });
+        let ledger = open(&FaultyDisk::new(altered)).unwrap();
+        let damage = verify(&ledger, |_| ()).unwrap().damage;
+        let named = damage.iter().find(|one| one.rule() == "CS-STO-23");
+        assert_eq!(named.and_then(Damage::height), Some(height), "{damage:?}");
+    }
+    // What is read by itself is damaged too, not absent.
+    let cut = alter(&image, |write| {
+        put(write, CERTIFICATES, *newest, Some(&other[1..]));
+    });
+    let ledger = open(&FaultyDisk::new(cut)).unwrap();
+    for error in [
+        ledger.certificate(*newest).unwrap_err(),
+        ledger.certificates().unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert_eq!(error.rule(), "CS-LST-04");
+        assert!(
+            text.contains(&format!("height {newest} of table certificates")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_before_certificates_were_counted_is_counted_when_it_is_opened() {
+    let whole = image();
+    let uncounted = alter(&whole, |write| put(write, META, certificates::COUNT, None));
+    assert_eq!(found(uncounted), Some(BTreeSet::new()));
+    let without = alter(&whole, |write| {
+        put(write, META, certificates::COUNT, None);
+        write.delete_table(CERTIFICATES).unwrap();
+    });
+    let ledger = open(&FaultyDisk::new(without)).unwrap();
+    assert_eq!(ledger.certificates().unwrap(), []);
+    assert_eq!(verify(&ledger, |_| ()).unwrap().damage, []);
+}
+
+#[test]
+fn a_certificate_that_was_lost_is_missed_after_more_blocks_too() {
+    let chain = chain(&[1, 1, 1]);
+    let (_, image) = files(&chain[..3].to_vec());
+    let disk = FaultyDisk::new(alter(&image, |write| put(write, CERTIFICATES, 1, None)));
+    let mut ledger = open(&disk).unwrap();
+    let (block, executed) = &chain[3];
+    let newest = certificate(block);
+    ledger
+        .commit_certified(&Commit::new(block, executed), newest.as_ref())
+        .unwrap();
+    let damage = verify(&ledger, |_| ()).unwrap().damage;
+    let tables: Vec<_> = damage.iter().map(Damage::table).collect();
+    assert_eq!(tables, [Table::Certificates], "{damage:?}");
+}
+
+#[test]
 fn a_changed_place_or_number_is_found() {
     let image = image();
     let disk = FaultyDisk::new(image.clone());
@@ -202,13 +276,15 @@ fn a_changed_place_or_number_is_found() {
         }
     }
     let meta = read.open_table(META).unwrap();
-    let [histories, entries] =
-        [HISTORIES, ENTRIES].map(|key| (key, meta.get(key).unwrap().unwrap().value()));
-    assert!(histories.1 > 5 && entries.1 > histories.1);
+    let [histories, entries, certified] = [HISTORIES, ENTRIES, certificates::COUNT]
+        .map(|key| (key, meta.get(key).unwrap().unwrap().value()));
+    assert!(histories.1 > 5 && entries.1 > histories.1 && certified.1 == 2);
     let versions = [(VERSION_KEY, 3), (BLOCKS_FROM, 4), (LEAVES_FROM, 0)];
-    for (key, number) in versions.into_iter().chain([histories, entries]) {
+    let counts = [histories, entries, certified];
+    for (key, number) in versions.into_iter().chain(counts) {
         for number in [Some(number + 1), Some(number ^ 8), None] {
-            let is_default = key == LEAVES_FROM && number.is_none();
+            // Nothing is lost by these: leaves are from 0 on, and certificates are counted anew.
+            let is_default = [LEAVES_FROM, certificates::COUNT].contains(&key) && number.is_none();
             let tables = found(alter(&image, |write| put(write, META, key, number)));
             let is_found = tables.is_none_or(|tables| !tables.is_empty());
             assert!(is_found != is_default, "{key} {number:?}");
