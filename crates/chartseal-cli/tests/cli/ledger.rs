@@ -299,8 +299,29 @@ fn a_chain_for_whose_newest_block_nobody_vouches_is_not_proved() {
         before
     };
 
-    // Whoever has the genesis alone can make such a chain by themselves.
+    // One that was there and is gone is damage.
     let certificate = set(None).expect("the newest block is certified");
+    let ran = ledger(&["verify", &node, "--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    let fault = &valid(&ran)["faults"][0];
+    assert_eq!(
+        (&fault["rule"], &fault["table"]),
+        (&"CS-STO-16".into(), &"certificates".into())
+    );
+
+    // Whoever has the genesis alone can make such a chain by themselves: it was never there.
+    let count = |by: i64| {
+        let db = Database::open(&file).unwrap();
+        let write = db.begin_write().unwrap();
+        let mut table = write.open_table(META).unwrap();
+        let before = table.get("certificates").unwrap().unwrap().value();
+        table
+            .insert("certificates", before.checked_add_signed(by).unwrap())
+            .unwrap();
+        drop(table);
+        write.commit().unwrap();
+    };
+    count(-1);
     let (proof, trust) = (
         demo.path("exports/patient.tlog-proof"),
         demo.path("exports/trust.policy"),
@@ -324,6 +345,8 @@ fn a_chain_for_whose_newest_block_nobody_vouches_is_not_proved() {
         let names_the_rest = rests_on.contains(&format!("blocks above {signed}, up to {height}"));
         assert_eq!(names_the_rest, signed < height, "{rests_on}");
     }
+
+    count(1);
 
     // One that is not the committee's, and one that is another block's.
     let mut bad = certificate.clone();
