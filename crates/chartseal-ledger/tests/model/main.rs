@@ -313,7 +313,7 @@ fn is_long() -> bool {
 }
 
 /// Each body by its name.
-const BODIES: [&str; 36] = [
+const BODIES: [&str; 37] = [
     "OrganizationEnrolled",
     "PractitionerEnrolled",
     "PatientEnrolled",
@@ -350,6 +350,7 @@ const BODIES: [&str; 36] = [
     "HoldLifted",
     "PractitionerReinstated",
     "CommitteeChanged",
+    "CustodianReplaced",
 ];
 
 const DECISIONS: [&str; 18] = [
