@@ -4,7 +4,8 @@ use thiserror::Error;
 
 /// Why a transaction was refused. The state is untouched then.
 ///
-/// Each rule has one variant and one id ([`rule`](Self::rule)), and they are checked in this order.
+/// Each rule has one variant and one id ([`rule`](Self::rule)). Those up to `CS-LED-09` are of every transaction and
+/// are checked in this order; then come those of its body, in an order of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AdmissionError {
@@ -324,6 +325,12 @@ pub enum AdmissionError {
     /// `CS-LED-105`: a reader deals anew what this epoch's custodians have.
     #[error("a reader deals anew only what an earlier epoch's custodians hold")]
     RedealNotNeeded,
+    /// `CS-LED-106`: an amendment by somebody else than the patient takes the record out of its encounter, or into one.
+    #[error("only the patient may change a record's encounter")]
+    MovesEncounter,
+    /// `CS-LED-107`: an amendment by somebody else than the patient takes back what the patient may see.
+    #[error("only the patient may hold back again what was released to them")]
+    HoldsBack,
 }
 
 impl AdmissionError {
@@ -412,6 +419,8 @@ impl AdmissionError {
             Self::NextCommittee(_) => "CS-LED-100",
             Self::CommitteeApprovals { .. } => "CS-LED-101",
             Self::RedealNotNeeded => "CS-LED-105",
+            Self::MovesEncounter => "CS-LED-106",
+            Self::HoldsBack => "CS-LED-107",
             Self::Relabelling(_) => "CS-LED-102",
             Self::NotSuspended => "CS-LED-103",
             Self::PatientDecides => "CS-LED-104",

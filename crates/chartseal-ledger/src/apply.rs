@@ -151,6 +151,7 @@ fn act(cx: &mut Context<'_, '_>, body: &Body) -> Result<Effect, AdmissionError> 
         Body::HoldLifted(body) => hold::lift(cx, body),
         Body::PractitionerReinstated(body) => enrolment::reinstate(cx, body),
         Body::CommitteeChanged(body) => committee::change(cx, body),
+        Body::CustodianReplaced(body) => key::replace_custodian(cx, body),
     }
     .map(|()| Effect::Applied)
 }

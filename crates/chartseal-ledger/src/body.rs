@@ -35,7 +35,7 @@ pub use emergency::{EmergencyDeclared, EmergencyReviewed};
 pub use erasure::{Destroyed, Erased};
 pub use guardian::{Ground, GuardianAppointed, GuardianRemoved, QuorumGranted, QuorumSet};
 pub use hold::{HoldLifted, HoldPlaced};
-pub use key::{KeyRevoked, KeyRotated};
+pub use key::{CustodianReplaced, KeyRevoked, KeyRotated};
 pub use organization::{Organization, OrganizationEnrolled};
 pub use patient::PatientEnrolled;
 pub use practitioner::{Countersignature, PractitionerEnrolled, PractitionerReinstated};
@@ -124,6 +124,8 @@ pub enum Body {
     PractitionerReinstated(PractitionerReinstated),
     /// By a committee member's office.
     CommitteeChanged(CommitteeChanged),
+    /// By the custodian's organization's office.
+    CustodianReplaced(CustodianReplaced),
 }
 
 canonical_enum!(Body {
@@ -163,6 +165,7 @@ canonical_enum!(Body {
     34 => HoldLifted(_),
     35 => PractitionerReinstated(_),
     36 => CommitteeChanged(_),
+    37 => CustodianReplaced(_),
 });
 
 impl Body {
@@ -223,4 +226,5 @@ from_variant!(
     HoldLifted,
     PractitionerReinstated,
     CommitteeChanged,
+    CustodianReplaced,
 );

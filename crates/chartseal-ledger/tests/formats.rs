@@ -10,13 +10,13 @@ use std::fmt::Write as _;
 
 use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
 use chartseal_ledger::body::{
-    Adopted, CommitteeChanged, Countersignature, DepositAcknowledged, Destroyed, DirectiveIssued,
-    DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared,
-    EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, HoldLifted, HoldPlaced,
-    KeyRevoked, KeyRotated, NextMember, Organization, OrganizationEnrolled, PractitionerReinstated,
-    QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted, RecoveryPlanned,
-    RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled, Relabelling,
-    Released, SlotAdded, SlotRemoved, Status, StatusChanged,
+    Adopted, CommitteeChanged, Countersignature, CustodianReplaced, DepositAcknowledged, Destroyed,
+    DirectiveIssued, DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf,
+    EmergencyDeclared, EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved,
+    HoldLifted, HoldPlaced, KeyRevoked, KeyRotated, NextMember, Organization, OrganizationEnrolled,
+    PractitionerReinstated, QuorumGranted, QuorumSet, RecoveryApproval, RecoveryCompleted,
+    RecoveryPlanned, RecoveryStarted, RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled,
+    Relabelling, Released, SlotAdded, SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{
     ActorState, CareState, Counted, DealState, Deals, Denials, DepositState, DisputeState,
@@ -361,6 +361,17 @@ fn bodies() -> Vec<(&'static str, Body)> {
                     custodian_kem: [8; 32],
                 }],
                 approvals: countersignature.iter().cloned().collect(),
+            }
+            .into(),
+        ),
+        (
+            "custodian replaced",
+            CustodianReplaced {
+                rotation: KeyRotated {
+                    key: new.public(),
+                    kem: Some([3; 32]),
+                    possession,
+                },
             }
             .into(),
         ),

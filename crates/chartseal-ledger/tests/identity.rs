@@ -6,9 +6,10 @@
 mod common;
 
 use chartseal_ledger::body::{
-    Adopted, Countersignature, DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf,
-    EmergencyDeclared, Erased, Ground, GuardianAppointed, HoldLifted, HoldPlaced, KeyRevoked,
-    PatientEnrolled, PractitionerReinstated, Relabelled, Relabelling, Status, StatusChanged,
+    Adopted, Countersignature, CustodianReplaced, DepositAcknowledged, DirectiveRelabelling,
+    DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared, Erased, Ground, GuardianAppointed,
+    HoldLifted, HoldPlaced, KeyRevoked, KeyRotated, PatientEnrolled, PractitionerReinstated,
+    Relabelled, Relabelling, Status, StatusChanged,
 };
 use chartseal_ledger::{Body, Label, Labels, releasable};
 use chartseal_policy::{
@@ -704,4 +705,77 @@ fn cs_led_103_an_office_takes_back_whom_it_suspended() {
         chain.refused(&actor_key(10), record(21, 1, chain.now)),
         "CS-LED-07"
     );
+}
+
+/// Organization 2's custodian gets this key from the office.
+fn replaced(chain: &Chain, new: &Key) -> CustodianReplaced {
+    let message = KeyRotated::to_possess(&chain.head.head().chain, &org(2).into(), &new.public());
+    CustodianReplaced {
+        rotation: KeyRotated {
+            key: new.public(),
+            kem: Some([0x72; 32]),
+            possession: new.sign(&message),
+        },
+    }
+}
+
+#[test]
+fn an_office_gives_its_custodian_another_key_whatever_became_of_the_one_before() {
+    let (thief, lost) = (
+        Key::new("thief"),
+        KeyRevoked {
+            key: custodian(2).public(),
+        },
+    );
+    for is_stolen in [true, false] {
+        let (mut chain, _) = with_record();
+        let new = Key::new("custodian 2, new");
+        let old = if is_stolen {
+            // Who has the node's keys rotates first.
+            let rotated = replaced(&chain, &thief).rotation;
+            chain.ok(&custodian(2), rotated);
+            &thief
+        } else {
+            chain.ok(&office(2), lost.clone());
+            &custodian(2)
+        };
+        let good = replaced(&chain, &new);
+        // The office alone, and for its own; with a new key that agrees to be this organization's.
+        for key in [old, &actor_key(11)] {
+            let rule = chain.refused(key, good.clone());
+            assert!(matches!(rule, "CS-LED-07" | "CS-LED-10"), "{rule}");
+        }
+        assert_eq!(chain.refused(&office(1), good.clone()), "CS-LED-18");
+        let mut bad = good.clone();
+        bad.rotation.possession = thief.sign(b"another");
+        assert_eq!(chain.refused(&office(2), bad), "CS-LED-18");
+        for taken in [custodian(1), custodian(2)] {
+            let bad = replaced(&chain, &taken);
+            assert_eq!(chain.refused(&office(2), bad), "CS-LED-13");
+        }
+        let tx = chain.ok(&office(2), good);
+
+        let state = chain.head.state();
+        let organization = state.org(&org(2)).unwrap();
+        assert_eq!(
+            (organization.custodian_key, organization.custodian_kem),
+            (new.public(), [0x72; 32])
+        );
+        assert_eq!(state.former_key(&new.public()), Some(old.public()));
+        let history = chain.history(Subject::Actor(org(2).into()));
+        let entered: Vec<_> = history.iter().filter(|entry| entry.tx == tx).collect();
+        let Event::KeyChanged(changed) = &entered[0].event else {
+            unreachable!()
+        };
+        let found = (entered.len(), changed.old, changed.new);
+        assert_eq!(found, (1, old.public(), Some(new.public())));
+        // It is the same custodian, and the old key is nobody.
+        let acknowledged = DepositAcknowledged {
+            record: record_id(20),
+            header: header(20, 1),
+            index: 2,
+        };
+        assert_eq!(chain.refused(old, acknowledged.clone()), "CS-LED-07");
+        chain.ok(&new, acknowledged);
+    }
 }

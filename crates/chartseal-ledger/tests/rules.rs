@@ -17,7 +17,7 @@ use chartseal_policy::{
     Scope, Symbol, Terms, Window,
 };
 use chartseal_wire::domain::{TRANSACTION, tagged};
-use chartseal_wire::{ChainId, Hash, HeaderDigest, PatientId, Signature, TxId};
+use chartseal_wire::{ChainId, Hash, HeaderDigest, PatientId, Signature, Time, TxId};
 use common::*;
 
 /// A body that is refused by `rule`, and is admitted with the fault taken out.
@@ -754,6 +754,65 @@ fn cs_led_28_only_the_patient_lowers_a_confidentiality() {
         bad.clone(),
         (&patient_key(1), bad),
     );
+}
+
+#[test]
+fn cs_led_106_only_the_patient_changes_an_encounter() {
+    let mut chain = Chain::populated();
+    let mut first = chain.record(20);
+    first.encounter = Some([6; 16]);
+    chain.ok(&actor_key(10), first.clone());
+    for encounter in [None, Some([7; 16])] {
+        let bad = RecordAdded {
+            encounter,
+            ..amended(&first)
+        };
+        assert_eq!(chain.refused(&actor_key(10), bad.clone()), "CS-LED-106");
+        assert_eq!(chain.refused(&actor_key(13), bad), "CS-LED-106");
+    }
+    let second = amended(&first);
+    chain.ok(&actor_key(10), second.clone());
+    let third = RecordAdded {
+        encounter: None,
+        ..amended(&second)
+    };
+    chain.ok(&patient_key(1), third.clone());
+    // Nor is a record put into an encounter, whose grants would open it.
+    let bad = RecordAdded {
+        encounter: Some([6; 16]),
+        ..amended(&third)
+    };
+    assert_eq!(chain.refused(&actor_key(10), bad), "CS-LED-106");
+}
+
+#[test]
+fn cs_led_107_what_the_patient_may_see_is_not_held_back_again() {
+    let mut chain = Chain::populated();
+    let mut first = chain.record(20);
+    first.release_at = Some(Time(chain.now + 10_000));
+    chain.ok(&actor_key(10), first.clone());
+    // As long as it waits it may wait longer, or less.
+    let second = RecordAdded {
+        release_at: Some(Time(chain.now + 20_000)),
+        ..amended(&first)
+    };
+    chain.ok(&actor_key(10), second.clone());
+    chain.now = second.release_at.unwrap().0 - 1_000;
+    let bad = |chain: &Chain, before: &RecordAdded| RecordAdded {
+        release_at: Some(Time(chain.now + 1_001)),
+        ..amended(before)
+    };
+    let again = bad(&chain, &second);
+    assert_eq!(chain.refused(&actor_key(10), again), "CS-LED-107");
+    let third = amended(&second);
+    chain.ok(&actor_key(10), third.clone());
+    let never = RecordAdded {
+        release_at: None,
+        ..amended(&third)
+    };
+    chain.ok(&actor_key(10), never.clone());
+    let again = bad(&chain, &never);
+    assert_eq!(chain.refused(&actor_key(10), again), "CS-LED-107");
 }
 
 #[test]

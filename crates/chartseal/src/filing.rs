@@ -90,8 +90,8 @@ impl Clinician {
         Ok(filed)
     }
 
-    /// Files a new version of a record: it names the version that it replaces, keeps the record's id
-    /// and may not drop a label or lower the confidentiality.
+    /// Files a new version of a record: it names the version that it replaces, keeps the record's id,
+    /// labels and encounter, and may not lower the confidentiality or hold back again what was released.
     ///
     /// # Errors
     /// [`Error`].
@@ -113,6 +113,7 @@ impl Clinician {
             record,
             version,
             labels: old.labels,
+            encounter: old.encounter,
             fingerprint,
         };
         let mut headers = self.seal_and_deposit(network, kit, &[plan])?;
@@ -236,6 +237,7 @@ impl Clinician {
                 record,
                 version,
                 labels,
+                encounter: kit.encounter_of(document),
                 fingerprint,
             });
         }
@@ -321,6 +323,8 @@ pub(crate) struct Plan<'d, 'c> {
     pub(crate) record: RecordId,
     pub(crate) version: RecordVersion,
     pub(crate) labels: Labels,
+    /// Blinded.
+    pub(crate) encounter: Option<[u8; 16]>,
     pub(crate) fingerprint: [u8; 32],
 }
 
@@ -355,10 +359,7 @@ impl Plan<'_, '_> {
             length: front.seal.body_len(),
             confidentiality: document.confidentiality,
             labels: self.labels,
-            encounter: document
-                .encounter
-                .as_ref()
-                .map(|encounter| kit.encounter(encounter)),
+            encounter: self.encounter,
             authored: document.authored.map_or(now, |authored| authored.min(now)),
             release_at: document.release_at,
             custodians,

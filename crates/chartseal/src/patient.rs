@@ -18,6 +18,7 @@ use chartseal_wire::{
 };
 
 use crate::clinician::Clinician;
+use crate::document::Document;
 use crate::domain;
 use crate::error::Error;
 use crate::invitation::{GrantReceipt, Invitation, MAX_INVITED_RECORDS};
@@ -45,6 +46,12 @@ pub struct FilingKit {
 }
 
 impl FilingKit {
+    /// What the chain sees of a document's encounter.
+    pub(crate) fn encounter_of(&self, document: &Document<'_>) -> Option<[u8; 16]> {
+        let encounter = document.encounter.as_deref();
+        encounter.map(|encounter| self.encounter(encounter))
+    }
+
     /// What the chain sees of an encounter.
     pub(crate) fn encounter(&self, encounter: &str) -> [u8; 16] {
         let mut label = [0; 16];

@@ -106,6 +106,7 @@ impl Clinician {
             record,
             version: RecordVersion::FIRST,
             labels,
+            encounter: kit.encounter_of(about),
             fingerprint: [0; 32],
         };
         let custodians = Custodians::of(network)?;

@@ -110,6 +110,7 @@ pub fn kind(body: &Body) -> &'static str {
         Body::HoldLifted(_) => "hold_lifted",
         Body::PractitionerReinstated(_) => "practitioner_reinstated",
         Body::CommitteeChanged(_) => "committee_changed",
+        Body::CustodianReplaced(_) => "custodian_replaced",
         // The format may grow before this program does.
         _ => "other",
     }

@@ -4,21 +4,17 @@ use chartseal_wire::{Event, PublicKey, Subject};
 use super::context::{Context, wrong_signer};
 use super::enrolment::{check_key, replace_key};
 use crate::admission::AdmissionError;
-use crate::body::{KeyRevoked, KeyRotated};
+use crate::body::{CustodianReplaced, KeyRevoked, KeyRotated, Organization};
 use crate::state::{Holder, table};
 
 pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), AdmissionError> {
-    check_key(cx, &body.key)?;
-    let message = KeyRotated::to_possess(&cx.chain(), &cx.actor, &body.key);
-    let possessed = body.key.verify_raw(&message, &body.possession);
-    possessed.map_err(|_| AdmissionError::Possession)?;
+    check_new(cx, body)?;
     let state = cx.state();
     match cx.holder {
         Holder::Office(org) | Holder::Custodian(org) => {
             let mut organization = state.org(&org).ok_or(AdmissionError::UnknownKey)?;
             if matches!(cx.holder, Holder::Custodian(_)) {
-                organization.custodian_key = body.key;
-                organization.custodian_kem = body.kem.unwrap_or(organization.custodian_kem);
+                give_custodian(&mut organization, body);
             } else if body.kem.is_some() {
                 return Err(wrong_signer(
                     "a person or custodian: an office has no kem key",
@@ -43,6 +39,34 @@ pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), 
     }
     replace_key(cx, cx.key, body.key, cx.holder);
     end(cx, cx.key, cx.holder, Some(body.key))
+}
+
+/// The office is not on the node: who has that one's keys can't keep the office from ending them.
+pub(super) fn replace_custodian(
+    cx: &mut Context<'_, '_>,
+    body: &CustodianReplaced,
+) -> Result<(), AdmissionError> {
+    let (org, body) = (cx.office()?, &body.rotation);
+    check_new(cx, body)?;
+    let mut organization = cx.state().org(&org).ok_or(AdmissionError::UnknownKey)?;
+    let (old, holder) = (organization.custodian_key, Holder::Custodian(org));
+    give_custodian(&mut organization, body);
+    cx.scratch.put(table::org(&org), &organization);
+    replace_key(cx, old, body.key, holder);
+    end(cx, old, holder, Some(body.key))
+}
+
+/// The new key is nobody's, and whoever has it agrees to be this holder's.
+fn check_new(cx: &Context<'_, '_>, body: &KeyRotated) -> Result<(), AdmissionError> {
+    check_key(cx, &body.key)?;
+    let message = KeyRotated::to_possess(&cx.chain(), &cx.actor, &body.key);
+    let possessed = body.key.verify_raw(&message, &body.possession);
+    possessed.map_err(|_| AdmissionError::Possession)
+}
+
+fn give_custodian(organization: &mut Organization, body: &KeyRotated) {
+    organization.custodian_key = body.key;
+    organization.custodian_kem = body.kem.unwrap_or(organization.custodian_kem);
 }
 
 pub(super) fn revoke(cx: &mut Context<'_, '_>, body: &KeyRevoked) -> Result<(), AdmissionError> {

@@ -1,5 +1,4 @@
-use chartseal_wire::Event;
-use chartseal_wire::history;
+use chartseal_wire::{Event, Time, history};
 
 use super::context::{Context, wrong_signer};
 use crate::admission::AdmissionError;
@@ -143,6 +142,14 @@ fn check_amendment(
     }
     if body.confidentiality < head.confidentiality {
         return Err(AdmissionError::LowersConfidentiality);
+    }
+    // A grant or restriction may be of an encounter, and a grant may not come to cover more either.
+    if body.encounter != head.encounter {
+        return Err(AdmissionError::MovesEncounter);
+    }
+    let is_held_back = |at: Option<Time>| at.is_some_and(|at| cx.now() < at);
+    if is_held_back(body.release_at) && !is_held_back(head.release_at) {
+        return Err(AdmissionError::HoldsBack);
     }
     Ok(())
 }

@@ -30,6 +30,16 @@ impl KeyRotated {
     }
 }
 
+/// An organization's office gives its custodian a key, whatever became of the one before: lost, revoked, or in a thief's
+/// hands, who may have rotated it. That one counts no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustodianReplaced {
+    /// What the custodian has from now on, as in a rotation of its own.
+    pub rotation: KeyRotated,
+}
+
+canonical_struct!(CustodianReplaced { rotation });
+
 /// A key never counts again. A practitioner without a key is suspended from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRevoked {

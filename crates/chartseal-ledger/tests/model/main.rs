@@ -327,7 +327,7 @@ fn is_long() -> bool {
 }
 
 /// Each body by its name.
-const BODIES: [&str; 36] = [
+const BODIES: [&str; 37] = [
     "OrganizationEnrolled",
     "PractitionerEnrolled",
     "PatientEnrolled",
@@ -364,6 +364,7 @@ const BODIES: [&str; 36] = [
     "HoldLifted",
     "PractitionerReinstated",
     "CommitteeChanged",
+    "CustodianReplaced",
 ];
 
 const DECISIONS: [&str; 18] = [
@@ -422,7 +423,7 @@ fn the_chain_admits_refuses_decides_and_enters_exactly_what_the_model_does() {
         println!("{count:>9}  {what}");
     }
     let rules = (1..=79)
-        .chain(100..=105)
+        .chain(100..=107)
         .map(|rule| format!("CS-LED-{rule:02}"));
     let bodies = BODIES.map(|name| format!("admitted {name}"));
     let decisions = DECISIONS.map(|code| format!("decision {code}"));

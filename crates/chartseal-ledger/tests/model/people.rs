@@ -2,9 +2,9 @@
 
 use chartseal_ledger::Body;
 use chartseal_ledger::body::{
-    Countersignature, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked, KeyRotated,
-    OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled, PractitionerReinstated, QuorumSet,
-    Status, StatusChanged,
+    Countersignature, CustodianReplaced, Ground, GuardianAppointed, GuardianRemoved, KeyRevoked,
+    KeyRotated, OrganizationEnrolled, PatientEnrolled, PractitionerEnrolled,
+    PractitionerReinstated, QuorumSet, Status, StatusChanged,
 };
 use chartseal_ledger::state::{ActorState, GuardianTerm, Holder, PatientState, Reserved};
 use chartseal_wire::{ActorId, Event, OrgId, PatientId, PublicKey, Subject, Time, history};
@@ -163,6 +163,24 @@ impl Plain {
         self.keys.insert(body.key, fresh(by.holder));
         self.former_keys.insert(body.key, by.key);
         Ok(self.end_key(by, by.key, Some(body.key)))
+    }
+
+    pub fn replace_custodian(&mut self, by: &By, body: &CustodianReplaced) -> Outcome {
+        let id = Self::office(by)?;
+        let KeyRotated {
+            key,
+            kem,
+            possession,
+        } = body.rotation;
+        self.check_key(&key)?;
+        let message = KeyRotated::to_possess(&self.chain, &id.into(), &key);
+        refuse(18, !is_signed(&key, &message, &possession))?;
+        let org = self.orgs.get_mut(&id).ok_or(6)?;
+        let old = std::mem::replace(&mut org.custodian_key, key);
+        org.custodian_kem = kem.unwrap_or(org.custodian_kem);
+        self.keys.insert(key, fresh(Holder::Custodian(id)));
+        self.former_keys.insert(key, old);
+        Ok(self.end_key(by, old, Some(key)))
     }
 
     pub fn revoke_key(&mut self, by: &By, body: &KeyRevoked) -> Outcome {

@@ -213,6 +213,7 @@ impl Plain {
             Body::HoldPlaced(body) => self.place_hold(by, body),
             Body::HoldLifted(body) => self.lift_hold(by, body),
             Body::CommitteeChanged(body) => self.change_committee(by, body),
+            Body::CustodianReplaced(body) => self.replace_custodian(by, body),
             other => panic!("the model has no {other:?}"),
         }
     }

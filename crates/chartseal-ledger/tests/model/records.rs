@@ -40,6 +40,10 @@ impl Plain {
                 let drops = head.labels.as_slice().iter().any(|one| !new.contains(one));
                 refuse(27, drops)?;
                 refuse(28, body.confidentiality < head.confidentiality)?;
+                refuse(106, body.encounter != head.encounter)?;
+                let (old, new) = (head.release_at, body.release_at);
+                let was_released = old.is_none_or(|at| at.0 <= self.time);
+                refuse(107, was_released && new.is_some_and(|at| at.0 > self.time))?;
             }
         } else {
             refuse(72, self.adopted_by.contains_key(&body.patient))?;

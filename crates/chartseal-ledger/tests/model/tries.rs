@@ -5,14 +5,14 @@ mod people;
 mod records;
 
 use chartseal_ledger::body::{
-    AccessRequested, Adopted, CommitteeChanged, Countersignature, DepositAcknowledged, Destroyed,
-    DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf, EmergencyDeclared,
-    EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved, HoldLifted, HoldPlaced,
-    KeyRevoked, KeyRotated, NextMember, Organization, OrganizationEnrolled, PatientEnrolled,
-    PractitionerEnrolled, PractitionerReinstated, QuorumGranted, QuorumSet, RecordAdded,
-    RecoveryApproval, RecoveryCompleted, RecoveryPlanned, RecoveryStarted, RecoveryVetoed,
-    RedealAcknowledged, Redealt, Relabelled, Relabelling, Released, SlotAdded, SlotRemoved, Status,
-    StatusChanged,
+    AccessRequested, Adopted, CommitteeChanged, Countersignature, CustodianReplaced,
+    DepositAcknowledged, Destroyed, DirectiveRelabelling, DisputeAnswered, Disputed, DuplicateOf,
+    EmergencyDeclared, EmergencyReviewed, Erased, Ground, GuardianAppointed, GuardianRemoved,
+    HoldLifted, HoldPlaced, KeyRevoked, KeyRotated, NextMember, Organization, OrganizationEnrolled,
+    PatientEnrolled, PractitionerEnrolled, PractitionerReinstated, QuorumGranted, QuorumSet,
+    RecordAdded, RecoveryApproval, RecoveryCompleted, RecoveryPlanned, RecoveryStarted,
+    RecoveryVetoed, RedealAcknowledged, Redealt, Relabelled, Relabelling, Released, SlotAdded,
+    SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{RecordState, RequestState};
 use chartseal_ledger::{Body, Label, Labels, TRANSACTION_VERSION, Transaction};
@@ -86,7 +86,7 @@ const KINDS: [(usize, &str); 36] = [
     (3, "answer"),
     (3, "hold"),
     (2, "lift"),
-    (3, "key"),
+    (4, "key"),
     (4, "enrol"),
     (2, "committee"),
 ];

@@ -228,6 +228,22 @@ impl Run {
         let now = self.model.now.clone();
         let used = office(1).public();
         match (one.kind, c % 4) {
+            ("key", 1) if b % 2 == 0 => {
+                let of = 1 + a % 4;
+                let new = self.new_key();
+                let holder = org(of + u8::from(flaw == 2)).into();
+                let message = KeyRotated::to_possess(&now.chain, &holder, &new.public());
+                let rotation = KeyRotated {
+                    key: if flaw == 1 { used } else { new.public() },
+                    kem: (a % 3 == 0).then_some([a; 32]),
+                    possession: new.sign(&message),
+                };
+                let by = match flaw {
+                    3 => Who::Custodian(of),
+                    _ => Who::Office(of),
+                };
+                (by, CustodianReplaced { rotation }.into())
+            }
             ("key", 0..2) => {
                 let who = [
                     Who::Practitioner(10 + a % 4),

@@ -55,6 +55,7 @@ impl Run {
                     supersedes: Some(head.header),
                     confidentiality: head.confidentiality,
                     labels: head.labels,
+                    encounter: head.encounter,
                     custodians: now.custodians(),
                     fingerprint: unique,
                     ..record(20, 1, now.time)
@@ -66,6 +67,8 @@ impl Run {
                     4 => body.version += 1,
                     5 => body.patient = patient(self.person(b)),
                     6 => body.confidentiality = Confidentiality::V,
+                    7 => body.encounter = Some([b % 2; 16]),
+                    8 => body.release_at = Some(Time(now.time + 3_000)),
                     _ => {}
                 }
                 let by = match c % 6 {
