@@ -134,15 +134,15 @@ fn judge(step: &Step, verdict: &Verdict, doubts: &[Doubt], has_state: bool) -> O
         // Rules are checked in their order, and the first that is broken is named.
         Verdict::Refuted(one) if step.holds(one.rule) => Outcome::Broken,
         Verdict::Refuted(one) if one.rule < step.first => Outcome::NotChecked,
-        // But what something is missing for is not checked, and what comes behind it may be broken.
+        // But what something is missing for is not checked, and what rests on that has no meaning alone.
         _ if why_not(step, doubts).is_some() => Outcome::NotChecked,
         _ => Outcome::Held,
     }
 }
 
-/// What is missing to check all of a step.
+/// What is missing to check all of a step, and all that it rests on.
 fn why_not<'a>(step: &Step, doubts: &'a [Doubt]) -> Option<&'a Doubt> {
-    let leaves_out = |doubt: &&Doubt| doubt.leaves_out().iter().any(|rule| step.holds(*rule));
+    let leaves_out = |doubt: &&Doubt| doubt.leaves_out().iter().any(|rule| *rule <= step.last);
     doubts.iter().find(leaves_out)
 }
 
