@@ -7,6 +7,7 @@
 //! `fuzz/fuzz_targets/NAME.rs` calls the function of that name; `fuzz/seeds/NAME/` has inputs to start from, and
 //! this crate's tests replay those and mutations of them.
 
+mod apply;
 mod audit;
 mod consent;
 mod tiles;
@@ -33,6 +34,8 @@ use chartseal_wire::history::EntryView;
 use chartseal_wire::{Entry, Export};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use apply::{Script, Sent, request_on_stage};
 
 /// A fuzz target: whether these bytes were accepted.
 pub type Target = fn(&[u8]) -> bool;
@@ -97,6 +100,7 @@ targets! {
     ledger_transaction => canonical::<chartseal_ledger::Transaction>, "a transaction";
     ledger_signed_transaction => canonical::<chartseal_ledger::SignedTransaction>, "a signed transaction";
     ledger_block => canonical::<chartseal_ledger::Block>, "a block";
+    ledger_apply => apply::script, "bodies and a block, signs, proposes and executes them, with one outcome";
     ledger_committee => canonical::<chartseal_ledger::Committee>, "a committee";
     ledger_genesis => canonical::<chartseal_ledger::Genesis>, "a genesis";
     ledger_snapshot => snapshot, "a header and a snapshot's chunks, and imports it";

@@ -417,23 +417,8 @@ fn no_byte_that_nodes_hold_tells_of_the_twelve_patients_and_a_leaky_store_is_fou
     );
     eprintln!("{:6} ids show forms of {:?}", ids.len(), search.drawn());
 
-    let places = look_everywhere(&search, dir.path(), &["1", "2", "3", "4"], &taken_away);
-    let mut leaks = Vec::new();
-    for (place, found) in &places {
-        eprintln!("{:11} bytes searched in {place}", found.bytes);
-        leaks.extend(
-            search
-                .leaks(found)
-                .into_iter()
-                .map(|leak| format!("{place}: {leak}")),
-        );
-    }
-    assert!(
-        leaks.is_empty(),
-        "{} leaks: {:#?}",
-        leaks.len(),
-        &leaks[..leaks.len().min(40)]
-    );
+    let places = look_everywhere(&search, dir.path(), &NODES, &taken_away);
+    assert_no_leak(&search, &places);
 
     // The same search over stores that leak every text in every form.
     let mut texts = BTreeSet::new();
@@ -477,6 +462,55 @@ fn no_byte_that_nodes_hold_tells_of_the_twelve_patients_and_a_leaky_store_is_fou
         }
         assert!(search.leaks(found).len() > texts.len() * 20);
     }
+}
+
+const NODES: [&str; 4] = ["1", "2", "3", "4"];
+
+fn assert_no_leak(search: &Search, places: &BTreeMap<String, Found>) {
+    let mut leaks = Vec::new();
+    for (place, found) in places {
+        eprintln!("{:11} bytes searched in {place}", found.bytes);
+        let of_place = search.leaks(found).into_iter();
+        leaks.extend(of_place.map(|leak| format!("{place}: {leak}")));
+    }
+    assert!(
+        leaks.is_empty(),
+        "{} leaks: {:#?}",
+        leaks.len(),
+        &leaks[..leaks.len().min(40)]
+    );
+}
+
+/// A person whom nobody knows, so that the search needs no data from elsewhere.
+const MADE_UP: &str = r#"{"resourceType": "Bundle", "type": "transaction", "entry": [
+  {"fullUrl": "urn:uuid:p", "resource": {"resourceType": "Patient", "id": "p",
+    "identifier": [{"system": "urn:made-up:numbers", "value": "MRN-77120934"}],
+    "name": [{"family": "Beispielhuber", "given": ["Adelheid Walburga"]}], "birthDate": "1961-04-17",
+    "address": [{"line": ["12 Wassergasse am Steg"], "city": "Obertupfing"}]}},
+  {"fullUrl": "urn:uuid:o", "resource": {"resourceType": "Observation", "id": "o", "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "88262-1"}], "text": "Gram positive blood culture panel"},
+    "category": [{"coding": [{"code": "laboratory"}]}], "subject": {"reference": "urn:uuid:p"},
+    "effectiveDateTime": "2026-02-11T10:00:00+00:00", "valueString": "nothing grew in five days"}},
+  {"fullUrl": "urn:uuid:v", "resource": {"resourceType": "Observation", "id": "v", "status": "final",
+    "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9"}], "text": "Blood pressure while seated"},
+    "category": [{"coding": [{"code": "vital-signs"}]}], "subject": {"reference": "urn:uuid:p"},
+    "effectiveDateTime": "2026-02-11T10:05:00+00:00", "valueQuantity": {"value": 4127.25, "unit": "made-up units"}}},
+  {"fullUrl": "urn:uuid:c", "resource": {"resourceType": "Condition", "id": "c",
+    "code": {"coding": [{"system": "http://snomed.info/sct", "code": "38341003"}], "text": "Arterial hypertension, mild"},
+    "subject": {"reference": "urn:uuid:p"}, "recordedDate": "2026-02-11T10:10:00+00:00"}}]}"#;
+
+#[test]
+fn no_byte_that_nodes_hold_tells_of_a_made_up_patient() {
+    let bundles = [("adelheid-beispielhuber.json".to_owned(), MADE_UP.into())];
+    let dir = tempfile::tempdir().unwrap();
+    let mut search = search_for(&bundles);
+    for kind in Kind::OF_BUNDLES {
+        assert!(search.count(kind) > 0, "{kind:?}");
+    }
+    let taken_away = visits(dir.path(), &bundles, &mut search);
+    search.set_aside_within(&ids_in_hex(dir.path(), NODES[0]));
+    let places = look_everywhere(&search, dir.path(), &NODES, &taken_away);
+    assert_no_leak(&search, &places);
 }
 
 /// A blob's name is a hash; one that were of the plain text would tell who knows the text.

@@ -10,12 +10,14 @@ mod category;
 mod world;
 
 use chartseal::{
-    Ask, Class, Confidentiality, Document, Network, Offer, Patient, Purpose, RecordId, Tag, Time,
+    Ask, Class, Confidentiality, Document, Network, Offer, Patient, PatientId, Purpose, RecordId,
+    Tag, Time,
 };
 use chartseal_ledger::Body;
 use chartseal_node::{Clock, NodeKeys};
 use chartseal_vault::{BlobId, BlobStore, DirBlobStore, FileSecretStore, SecretStore};
 use chartseal_vault::{ShareKey, SideKey};
+use chartseal_wire::TxId;
 
 use crate::attack::{Choices, Score, Seen, guess_cases, guess_partners};
 use crate::world::{World, log2};
@@ -355,6 +357,67 @@ fn a_grant_does_not_tell_its_class_but_by_the_length_of_its_invitation() {
         0.45,
         "the same, shortest and longest name, 7 records covered",
     );
+}
+
+/// Two requests each about many patients, for one record of each patient or for two different ones, by either of two
+/// practitioners, in a random order.
+fn two_requests_each(world: &mut World, patients: usize, same_record: bool) -> Vec<(TxId, TxId)> {
+    let mut choices = Choices::of(10);
+    let filed: Vec<(PatientId, Vec<RecordId>)> = (0..patients)
+        .map(|at| {
+            let patient = world.patient(0);
+            let kit = patient.filing_kit();
+            let words = [0, 1].map(|which| format!("{which} of {at}"));
+            let documents = words.each_ref().map(|it| document(false, it.as_bytes()));
+            (patient.id(), world.file(0, &kit, &documents))
+        })
+        .collect();
+    let mut order: Vec<usize> = (0..2 * patients).collect();
+    choices.shuffle(&mut order);
+    let mut requests = vec![None; 2 * patients];
+    for at in order {
+        let (patient, records) = &filed[at % patients];
+        let which = usize::from(at >= patients && !same_record);
+        let ask = Ask::read(*patient, &records[which..=which], Purpose::Treat);
+        let ask = ask.because("visit", "follow-up");
+        let by = choices.below(2);
+        let asked = world.authors[by].request(&mut world.network, &ask).unwrap();
+        requests[at] = Some(asked.id());
+        world.wait(MINUTE);
+    }
+    let request = |at: usize| requests[at].unwrap();
+    (0..patients)
+        .map(|at| (request(at), request(at + patients)))
+        .collect()
+}
+
+#[test]
+fn requests_about_one_patient_are_linked_by_id_and_by_records_and_by_nothing_else() {
+    let (examples, trials) = (50, trials(150));
+    let mut world = World::new();
+    let pairs = two_requests_each(&mut world, examples + trials, false);
+    let view = world.view();
+    // By design: the patient's pseudonym is in each request.
+    let mut by_id = Score::default();
+    for (at, (one, other)) in pairs.iter().enumerate() {
+        let patient = |request: &TxId| view.request(*request).1.patient;
+        let stranger = pairs[(at + 1) % pairs.len()].1;
+        by_id.count(patient(one) == patient(other) && patient(one) != patient(&stranger));
+    }
+    by_id.assert_at_least(
+        0.5,
+        "whom a request names, of two patients, by the id in it",
+    );
+    let in_common = |one: &TxId, other: &TxId| view.requests_in_common(*one, *other);
+    guess_partners(&pairs, examples, in_common)
+        .assert_nothing("the same without the id, for other records: times, order, who asks");
+
+    let mut world = World::new();
+    let pairs = two_requests_each(&mut world, 40 + 40, true);
+    let view = world.view();
+    let in_common = |one: &TxId, other: &TxId| view.requests_in_common(*one, *other);
+    guess_partners(&pairs, 40, in_common)
+        .assert_at_least(0.45, "the same, for the record that was asked for before");
 }
 
 /// Which of two reasons a request gives, from the sealed text and the request.

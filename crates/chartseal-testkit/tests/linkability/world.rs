@@ -9,9 +9,9 @@ use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_consensus::Replica;
 use chartseal_ledger::Body;
 use chartseal_ledger::Label;
-use chartseal_ledger::body::RecordAdded;
+use chartseal_ledger::body::{AccessRequested, RecordAdded};
 use chartseal_node::Node;
-use chartseal_wire::{Hash, Subject, TxId};
+use chartseal_wire::{Hash, PublicKey, Subject, TxId};
 
 use crate::attack::Seen;
 
@@ -101,6 +101,7 @@ pub(crate) struct Line {
     pub(crate) in_block: usize,
     pub(crate) time: Time,
     pub(crate) tx: TxId,
+    pub(crate) signer: PublicKey,
     pub(crate) body: Body,
 }
 
@@ -109,6 +110,7 @@ pub(crate) struct View<'n> {
     node: &'n Node,
     pub(crate) lines: Vec<Line>,
     records: BTreeMap<RecordId, usize>,
+    requests: BTreeMap<TxId, usize>,
 }
 
 impl<'n> View<'n> {
@@ -118,13 +120,15 @@ impl<'n> View<'n> {
             let block = node.block(height).unwrap().unwrap();
             let in_block = block.transactions.len();
             for (index, transaction) in block.transactions.iter().enumerate() {
+                let parsed = transaction.parse().unwrap();
                 lines.push(Line {
                     height,
                     index,
                     in_block,
                     tx: transaction.id(),
                     time: block.header.time,
-                    body: transaction.parse().unwrap().body,
+                    signer: parsed.actor_key,
+                    body: parsed.body,
                 });
             }
         }
@@ -133,10 +137,15 @@ impl<'n> View<'n> {
             _ => None,
         };
         let records = lines.iter().enumerate().filter_map(record).collect();
+        let request = |(at, line): (usize, &Line)| {
+            matches!(line.body, Body::AccessRequested(_)).then_some((line.tx, at))
+        };
+        let requests = lines.iter().enumerate().filter_map(request).collect();
         Self {
             node,
             lines,
             records,
+            requests,
         }
     }
 
@@ -144,6 +153,37 @@ impl<'n> View<'n> {
         let line = &self.lines[self.records[&record]];
         match &line.body {
             Body::RecordAdded(added) => (line, added),
+            _ => unreachable!(),
+        }
+    }
+
+    /// What two requests have in common, but for whom they name: when they came, who asked, for what, which records.
+    pub(crate) fn requests_in_common(&self, one: TxId, other: TxId) -> Seen {
+        let (one, other) = (self.request(one), self.request(other));
+        let mut seen: Seen = request_fields(one)
+            .intersection(&request_fields(other))
+            .map(|field| format!("same {}", field.split('=').next().unwrap_or_default()))
+            .collect();
+        let asked = |(_, asked): (&Line, &AccessRequested)| asked.records.clone();
+        let others = asked(other);
+        let common = asked(one).iter().filter(|id| others.contains(id)).count();
+        seen.insert(format!("same record={common}"));
+        let (first, second) = (one.0, other.0);
+        seen.insert(format!(
+            "blocks between={}",
+            log2(first.height.abs_diff(second.height))
+        ));
+        seen.insert(format!(
+            "ms between={}",
+            log2(first.time.0.abs_diff(second.time.0))
+        ));
+        seen
+    }
+
+    pub(crate) fn request(&self, id: TxId) -> (&Line, &AccessRequested) {
+        let line = &self.lines[self.requests[&id]];
+        match &line.body {
+            Body::AccessRequested(asked) => (line, asked),
             _ => unreachable!(),
         }
     }
@@ -236,6 +276,20 @@ fn fields(line: &Line, added: &RecordAdded) -> Seen {
     let labels = added.labels.as_slice().iter();
     seen.extend(labels.map(|label| format!("label={label:?}")));
     seen
+}
+
+fn request_fields((line, asked): (&Line, &AccessRequested)) -> Seen {
+    [
+        format!("action={}", asked.action.as_str()),
+        format!("purpose={}", asked.purpose.as_str()),
+        format!("reason code={}", asked.reason_code.as_str()),
+        format!("reason={:?}", asked.reason),
+        format!("reader={:?}", asked.reader),
+        format!("signer={:?}", line.signer),
+        format!("number of records={}", asked.records.len()),
+        format!("index={} of {}", line.index, line.in_block),
+    ]
+    .into()
 }
 
 pub(crate) fn log2(number: u64) -> u32 {

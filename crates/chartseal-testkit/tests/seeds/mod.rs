@@ -22,7 +22,7 @@ use chartseal_consensus::Evidence;
 use chartseal_consensus::engine::{Answer, Recall};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
-use chartseal_ledger::body::Organization;
+use chartseal_ledger::body::{Organization, Released};
 use chartseal_ledger::store::export_snapshot;
 use chartseal_ledger::{
     Block, Body, Commit, Genesis, LedgerStore, MemoryStore, Params, SignedTransaction, Transaction,
@@ -33,7 +33,7 @@ use chartseal_policy::{
     Action, Directive, Issuer, PolicyState, Position, Purpose, Request, Symbol, Terms,
     Time as PolicyTime,
 };
-use chartseal_testkit::fuzz::{EveryType, Variant};
+use chartseal_testkit::fuzz::{EveryType, Script, Sent, Variant, request_on_stage};
 use chartseal_tiles::push_entry;
 use chartseal_wire::{
     ActorId, ChainId, Checkpoint, Entry, Export, Hash, HeaderDigest, MlDsaKey, OrgId, PatientId,
@@ -573,15 +573,82 @@ fn ledger() -> Vec<Seed> {
     }
     let block: Block = block;
     seeds.push(seed("ledger_block", "all", &block));
+    seeds.extend(scripts(&genesis.block()));
     seeds
 }
 
-/// One body of each kind: from the ledger's golden vectors, a name and a value in hex in turn.
+/// Bodies of the ledger's golden vectors, by their names, with who signs each; and others on that stage's own request.
+fn scripts(other: &Block) -> Vec<Seed> {
+    let golden = |by: u64, name: &str| {
+        let found = golden_vectors().into_iter().find(|(one, _)| one == name);
+        let body = Bytes(found.unwrap().1);
+        Sent { by, body }
+    };
+    let own = |by: u64, body: Body| {
+        let body = Bytes(to_bytes(&body));
+        Sent { by, body }
+    };
+    let (request, record) = (request_on_stage().unwrap(), RecordId([20; 16]));
+    let released = Released {
+        request,
+        records: vec![record],
+    };
+    let (office, custodian, doctor, emergency, patient) = (0, 8, 10, 12, 14);
+    let visit = vec![
+        vec![
+            golden(doctor, "record amended"),
+            golden(custodian, "deposit acknowledged"),
+            own(5, released.into()),
+        ],
+        vec![
+            golden(patient, "directive issued"),
+            golden(emergency, "emergency declared"),
+            golden(11, "access requested"),
+        ],
+    ];
+    let care = vec![
+        vec![
+            golden(patient, "quorum set"),
+            golden(patient, "recovery planned"),
+            golden(patient, "disputed"),
+        ],
+        vec![golden(office, "hold placed"), golden(patient, "erased")],
+    ];
+    let network = vec![
+        vec![
+            golden(office, "organization enrolled"),
+            golden(doctor, "key rotated"),
+            golden(patient, "relabelled"),
+        ],
+        vec![golden(office, "key revoked")],
+    ];
+    let script = |name, blocks| {
+        let other = other.clone();
+        seed("ledger_apply", name, &Script { blocks, other })
+    };
+    vec![
+        script("visit", visit),
+        script("care", care),
+        script("network", network),
+    ]
+}
+
+/// One body of each kind: from the ledger's golden vectors.
 fn golden_bodies() -> Vec<Body> {
+    let values = golden_vectors().into_iter();
+    values
+        .filter_map(|(_, value)| from_bytes(&value).ok())
+        .collect()
+}
+
+/// A name and a value in hex in turn.
+fn golden_vectors() -> Vec<(String, Vec<u8>)> {
     let vectors = read("crates/chartseal-ledger/tests/vectors/formats.txt");
     let lines: Vec<&str> = std::str::from_utf8(&vectors).unwrap().lines().collect();
-    let values = lines.chunks(2).map(|pair| unhex(pair[1]));
-    values.filter_map(|value| from_bytes(&value).ok()).collect()
+    let pairs = lines.chunks(2);
+    pairs
+        .map(|pair| (pair[0].to_owned(), unhex(pair[1])))
+        .collect()
 }
 
 fn fhir() -> Vec<Seed> {
