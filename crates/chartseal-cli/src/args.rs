@@ -103,7 +103,7 @@ pub enum Audit {
     /// Come to trust a policy: look at it, compare its fingerprint, pin it.
     #[command(subcommand)]
     Trust(AuditTrust),
-    /// Execute a whole chain anew from its blocks, and compare it with what a quorum signed.
+    /// Execute a whole chain anew from its blocks, and check who certified or signed it.
     Replay(crate::ledger::args::Verify),
     /// Make and check evidence that a network signed two histories.
     #[command(subcommand)]

@@ -15,7 +15,7 @@ pub enum Ledger {
     Tx(Tx),
     /// List the entries of one history.
     History(History),
-    /// Execute the whole chain anew, and compare everything that is stored with the result.
+    /// Execute the whole chain anew, compare everything that is stored, and check who certified it.
     Verify(Verify),
     /// Write, check and take snapshots.
     #[command(subcommand)]

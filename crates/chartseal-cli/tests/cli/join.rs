@@ -14,6 +14,7 @@ use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Peer, Service, TxOutcome};
 use chartseal_wire::OrgId;
 
+use crate::ledger::CERTIFICATES;
 use crate::net::network;
 use crate::service::{genesis, keys_of};
 use crate::support::{Ran, run};
@@ -209,6 +210,36 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     snapshot(&mut network, 1, later.path());
     let vouchers = fs::read_to_string(later.path().join("vouchers")).unwrap();
     assert_eq!(vouchers.lines().count(), 4, "{vouchers}");
+
+    // So is the whole chain, executed anew: but not without the certificate of the first epoch's last block.
+    network.kill(1);
+    let directory = network.config(1).directory;
+    let genesis = network.place().join("genesis");
+    let replay = || {
+        let (directory, genesis) = (directory.to_str().unwrap(), genesis.to_str().unwrap());
+        run(["audit", "replay", directory, "--genesis", genesis, "--json"])
+    };
+    let ran = replay();
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    let proved = ran.json();
+    assert_eq!(proved["certified"]["epoch"], 1, "{proved}");
+    let rests_on = proved["assumptions"].to_string();
+    assert!(rests_on.contains("keys have not leaked"), "{rests_on}");
+    let end = vouchers.lines().nth(2).unwrap().split(' ').nth(1).unwrap();
+    let db = redb::Database::open(directory.join("ledger.redb")).unwrap();
+    let write = db.begin_write().unwrap();
+    let mut table = write.open_table(CERTIFICATES).unwrap();
+    assert!(table.remove(end.parse::<u64>().unwrap()).unwrap().is_some());
+    drop(table);
+    write.commit().unwrap();
+    drop(db);
+    let ran = replay();
+    assert_eq!(ran.code, 2, "{} {}", ran.stdout, ran.stderr);
+    let why = ran.json()["why"].to_string();
+    assert!(
+        why.contains(&format!("no certificate of block {end}")),
+        "{why}"
+    );
 }
 
 /// Snapshots that are damaged, of another network, or without certificates: nothing is begun with them.

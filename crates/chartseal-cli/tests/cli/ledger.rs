@@ -373,7 +373,8 @@ fn a_chain_for_whose_newest_block_nobody_vouches_is_not_proved() {
     assert_eq!(ledger(&["verify", &node]).code, 0);
 }
 
-const CERTIFICATES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("certificates");
+pub(crate) const CERTIFICATES: TableDefinition<'_, u64, &[u8]> =
+    TableDefinition::new("certificates");
 const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");

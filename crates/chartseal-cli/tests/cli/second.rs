@@ -138,7 +138,7 @@ fn agreed(question: &Question) -> Option<(i32, Option<Vec<u8>>)> {
     assert!(
         names(folder.path())
             .iter()
-            .all(|name| !name.ends_with(".new"))
+            .all(|name| !name.contains(".new"))
     );
     Some((one.code, kept))
 }
@@ -174,7 +174,8 @@ fn the_second_verifier_says_prints_and_keeps_the_same() {
     assert_eq!(code(of(&newer)), 2, "a part alone");
     let grown_otherwise = of(&vector("fork-one.tlog-proof")).state(&state);
     assert_eq!(code(grown_otherwise), 2, "it does not show how it grew");
-    for damaged in [&kept[..kept.len() - 1], b"", b"nonsense", &[0xff; 2 << 20]] {
+    let long = vec![0xff; 2 << 20];
+    for damaged in [&kept[..kept.len() - 1], b"", b"nonsense", &long] {
         let state = file("damaged", damaged);
         assert_eq!(code(of(&visit).state(&state)), 3);
     }
