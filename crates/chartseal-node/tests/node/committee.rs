@@ -168,7 +168,7 @@ fn what_the_ledger_refuses_is_refused_before_for_a_rule_of_its_own() {
     });
     refused("CS-COM-08", &|it| it.change.approvals[0].org = NEWCOMER);
     refused("CS-COM-09", &|it| {
-        it.change.members[0].custodian_kem[0] ^= 1
+        it.change.members[0].custodian_kem[0] ^= 1;
     });
     refused("CS-COM-09", &|it| it.change.approvals[2].org = org(3));
     refused("CS-COM-10", &|it| {
