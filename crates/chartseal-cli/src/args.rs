@@ -54,6 +54,9 @@ pub enum Command {
     /// Run one node of a network.
     #[command(subcommand)]
     Node(crate::node::Node),
+    /// Change who runs the network: an organization joins, leaves, rotates its keys or is suspended, by a quorum's vote.
+    #[command(subcommand)]
+    Committee(crate::committee::Committee),
     /// Make and show keys.
     #[command(subcommand)]
     Key(records::Key),

@@ -13,7 +13,7 @@
 
 pub mod args;
 mod block;
-mod chain;
+pub mod chain;
 mod history;
 mod prune;
 mod publish;

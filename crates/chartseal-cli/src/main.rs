@@ -8,6 +8,7 @@
 //! | `audit` | verification of exports |
 //! | `ledger` | what a node's ledger holds, and whether it is true |
 //! | `net` | networks of nodes, each a process of its own |
+//! | `committee` | who runs the network: proposed, approved, handed in |
 //! | `node`, `log` | one node: run, looked after; its log |
 //! | `events` | what an entry of a history says |
 //! | `policy` | decisions on a document's cases, and what else can be asked of consents |
@@ -25,6 +26,7 @@ use clap::Parser;
 
 mod args;
 mod audit;
+mod committee;
 mod demo;
 mod events;
 mod exit;
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy::run(command),
         Command::Net(command) => net::run(command),
         Command::Node(command) => node::run(command),
+        Command::Committee(command) => committee::run(command),
         Command::Key(command) => records::key(command),
         Command::Seal(args) => records::seal(args),
         Command::Open(args) => records::open(args),

@@ -1,5 +1,8 @@
 //! One node: run, joined, looked after.
 
+mod evidence;
+mod keys;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +38,12 @@ pub enum Node {
     Backup(Backups),
     /// Put a backup back as the node's data directory.
     Restore(Restore),
+    /// Say whom a node can accuse of what: evidence that it has kept, or that another one gave out.
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceVerb),
+    /// Make and show a node's keys.
+    #[command(subcommand)]
+    Keys(keys::Keys),
 }
 
 /// Whose node.
@@ -134,6 +143,8 @@ pub fn run(command: &Node) -> Result<Exit, Failure> {
         Node::Scrub(args) => scrub(args),
         Node::Backup(args) => take_backup(args),
         Node::Restore(args) => put_back(args),
+        Node::Keys(command) => keys::run(command),
+        Node::Evidence(command) => evidence::run(command),
     }
 }
 

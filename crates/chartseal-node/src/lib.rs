@@ -17,6 +17,8 @@
 //! | [`keys`] | [`NodeKeys`]; the organization's enrolment key is not among them |
 //! | `stores`, `ledger_store` | [`Stores`]: what is kept, and where; [`RedbLedger`] |
 //! | `vault` | what lies in the stores, for who looks after them |
+//! | `committee` | [`Proposal`]: the next committee, until a quorum agrees to it |
+//! | `accused` | [`Accusation`]: evidence against validators, kept and judged |
 //! | `vouchers` | [`Vouchers`]: what vouches for a snapshot from which a newcomer goes on |
 //! | `metrics` | [`Metrics`]: what was refused, by rule |
 //! | `clock`, `conduct` | [`Clock`]; [`Conduct`], for demonstrations and tests |
@@ -26,7 +28,9 @@
 //! newest version only: who amends before every custodian has the old version leaves that one to those
 //! who do.
 
+mod accused;
 mod clock;
+mod committee;
 mod conduct;
 pub mod custodian;
 mod error;
@@ -44,8 +48,10 @@ mod stores;
 mod vault;
 mod vouchers;
 
+pub use accused::{Accusation, EvidenceGround, evidence_files};
 pub use chartseal_api::{Envelope, EnvelopeFront};
 pub use clock::Clock;
+pub use committee::{CommitteeView, KnownOrganization, MemberChange, Proposal, ProposalError};
 pub use conduct::Conduct;
 pub use custodian::{
     Deposited, MAX_LAG_MS, author_key, author_keys, custodian_set, dealing_of, dealt_in,

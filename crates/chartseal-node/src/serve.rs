@@ -41,9 +41,10 @@ mod tls;
 mod uploads;
 
 use std::future::poll_fn;
+use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
@@ -70,6 +71,7 @@ pub use found::{FoundError, Founded, Plan, ServicePlan, found};
 pub use reload::Reloaded;
 pub use scrubbed::{FormerShares, Scrubbed};
 
+use crate::accused::EvidenceFolder;
 use crate::clock::Clock;
 use crate::error::NodeError;
 use crate::node::Node;
@@ -274,6 +276,8 @@ impl Services {
     ) -> Reload {
         let every = config.scrub_seconds.map(Duration::from_secs);
         self.runtime.spawn(scrub.clone().run(every));
+        self.runtime
+            .spawn(keep_evidence(config.directory.clone(), handle.clone()));
         let texts = Texts::new(keeper.clone(), self.others.clone());
         let duties = Duties::new(&config.directory, keeper.clone(), handle.clone(), texts);
         self.runtime.spawn(duties.run());
@@ -300,6 +304,34 @@ impl Services {
         });
         let (tls, others) = (self.tls.clone(), self.others.clone());
         Reload::new(file, config, tls, api, others)
+    }
+}
+
+/// How often the node looks for evidence that its disk does not have.
+const EVIDENCE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Keeps what shows others' faults, as long as the node runs: the validator forgets it when it ends.
+async fn keep_evidence(directory: PathBuf, handle: Handle) {
+    let mut folder = None;
+    loop {
+        tokio::time::sleep(EVIDENCE_PAUSE).await;
+        let (directory, handle, opened) = (directory.clone(), handle.clone(), folder.take());
+        let kept = tokio::task::spawn_blocking(move || -> io::Result<_> {
+            let evidence = handle.evidence();
+            let mut folder = match opened {
+                Some(folder) => folder,
+                None if evidence.is_empty() => return Ok(None),
+                None => EvidenceFolder::open(&directory)?,
+            };
+            folder.keep(&evidence)?;
+            Ok(Some(folder))
+        });
+        match kept.await {
+            Ok(Ok(opened)) => folder = opened,
+            // A disk that is full now may have room later.
+            Ok(Err(error)) => tracing::error!(%error, "evidence can't be kept"),
+            Err(_) => return,
+        }
     }
 }
 

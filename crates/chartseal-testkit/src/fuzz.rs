@@ -139,6 +139,8 @@ targets! {
     node_keys => keys_file, "a node's keys";
     node_manifest => text_again(manifest), "what a backup's folder says of itself, and writes it again";
     node_status => canonical::<chartseal_node::serve::NodeStatus>, "how a node is";
+    node_committee => canonical::<chartseal_node::CommitteeView>, "what a node knows of the committee";
+    node_proposal => text(chartseal_node::Proposal::parse), "the next committee as somebody proposes it";
     node_vouchers => text(chartseal_node::Vouchers::parse), "a snapshot's vouchers";
     audit_policy => trust_policy, "a trust policy";
     audit_kept => canonical::<Kept>, "what a verifier keeps";

@@ -4,62 +4,38 @@ use std::fs;
 use std::path::Path;
 
 use chartseal_cluster::{Author, Cluster, office};
-use chartseal_envelope::SigningKeyPair;
-use chartseal_ledger::body::{
-    CommitteeChanged, Countersignature, NextMember, OrganizationEnrolled,
-};
-use chartseal_ledger::{Body, TRANSACTION_VERSION, Transaction};
 use chartseal_node::NodeKeys;
-use chartseal_node::keys::{public, sign};
+use chartseal_node::keys::public;
 use chartseal_node::serve::{Peer, Service, TxOutcome};
 use chartseal_wire::OrgId;
 
+use crate::committee::{approved_by, drafted, enrolled, submitted};
 use crate::ledger::CERTIFICATES;
 use crate::net::network;
-use crate::service::{genesis, keys_of};
 use crate::support::{Ran, run};
 
 /// As the engine has it.
 const NOTICE: u64 = 64;
 pub(crate) const NEWCOMER: usize = 4;
 
-/// Writes a transaction into the chain, at one node.
-fn submit(network: &Cluster, office: &SigningKeyPair, seq: u64, body: impl Into<Body>) {
-    let transaction = Transaction {
-        version: TRANSACTION_VERSION,
-        chain: network.config(0).network,
-        actor_key: public(office),
-        seq,
-        expires: 100_000,
-        body: body.into(),
-    };
-    let signed = transaction.sign(|message| sign(office, message));
-    let mut control = network.control(1).unwrap();
-    control.submit(&signed).unwrap();
-    for _ in 0..300 {
-        match control.outcome(&signed.id()).unwrap() {
-            TxOutcome::Final(_) => return,
-            TxOutcome::Refused(why) => panic!("{why}"),
-            _ => std::thread::sleep(std::time::Duration::from_millis(100)),
-        }
-    }
-    panic!("not final in 30 s");
-}
-
 /// The newcomer's configuration and keys; everybody knows its address.
-fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
+fn invite(network: &Cluster, id: OrgId) -> NodeKeys {
     let mut config = network.config(0);
     let mut address = config.listen;
     address.set_port(address.port() + 4);
+    let file = network.config_file(NEWCOMER);
+    let place = file.parent().unwrap();
+    fs::create_dir(place).unwrap();
+    let made = place.join("node.keys");
+    let ran = run(["node", "keys", "new", "--out", made.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let keys = NodeKeys::from_secret_bytes(&fs::read(made).unwrap()).unwrap();
     let key = public(&keys.cosigner);
     for number in 0..4 {
         let file = network.config_file(number);
         let text = fs::read_to_string(&file).unwrap();
         fs::write(&file, format!("{text}later {key} {address}\n")).unwrap();
     }
-    let file = network.config_file(NEWCOMER);
-    let place = file.parent().unwrap();
-    fs::create_dir(place).unwrap();
     config.organization = id;
     config.genesis = "../genesis".into();
     config.keys = "node.keys".into();
@@ -73,8 +49,8 @@ fn invite(network: &Cluster, keys: &NodeKeys, id: OrgId) {
             url: format!("http://{api}"),
         });
     }
-    fs::write(place.join("node.keys"), keys.to_secret_bytes()).unwrap();
     fs::write(file, config.text()).unwrap();
+    keys
 }
 
 /// Stops a node, and takes a snapshot of its ledger with what vouches for it.
@@ -110,72 +86,40 @@ pub(crate) fn join(network: &Cluster, snapshot: &Path, vouchers: &Path) -> Ran {
     ])
 }
 
-/// Three offices agree that the newcomer takes the fourth organization's place; gives the height from which on. Its
-/// office signs under this sequence number.
-pub(crate) fn take_the_fourth_ones_place(
-    network: &Cluster,
-    offices: &[SigningKeyPair],
-    (keys, id): (&NodeKeys, OrgId),
-    seq: u64,
-) -> u64 {
-    let genesis = genesis(network);
-    let next = |org: OrgId, keys: &NodeKeys| NextMember {
-        org,
-        validator: public(&keys.cosigner),
-        custodian_kem: keys.kem.public_key().key_id().0,
-    };
-    let members = genesis.committee().members();
-    let mut list: Vec<NextMember> = (0..3)
-        .map(|number| next(members[number].org, &keys_of(network, number)))
-        .collect();
-    list.push(next(id, keys));
+/// Three offices agree that the newcomer takes the fourth organization's place; gives the height from which on.
+pub(crate) fn take_the_fourth_ones_place(network: &Cluster, id: OrgId) -> u64 {
     let from = network.height() + 1 + NOTICE + 15;
-    let mut change = CommitteeChanged {
-        epoch: genesis.committee().epoch() + 1,
-        from,
-        members: list,
-        approvals: Vec::new(),
-    };
-    let message = change.to_approve(&genesis.chain_id());
-    let approvals = members.iter().zip(offices).take(3);
-    change.approvals = approvals
-        .map(|(member, office)| Countersignature {
-            org: member.org,
-            signature: sign(office, &message),
-        })
-        .collect();
-    submit(network, &offices[0], seq, change);
+    let fourth = network.config(3).organization.to_string();
+    let changes = ["--remove", &fourth, "--add", &id.to_string()];
+    let proposal = drafted(network, from, &changes);
+    for number in 0..3 {
+        let ran = approved_by(network, number, &proposal);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    let ran = submitted(network, 0, &proposal);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     from
 }
 
 /// A newcomer's keys and id, whose address the nodes know; they run after this.
 pub(crate) fn invited(network: &mut Cluster) -> (NodeKeys, OrgId) {
-    let (keys, id) = (NodeKeys::generate().unwrap(), OrgId([9; 16]));
-    invite(network, &keys, id);
+    let id = OrgId([9; 16]);
+    let keys = invite(network, id);
     network.up();
     (keys, id)
 }
 
-/// The first office enrols the newcomer: its first transaction.
-pub(crate) fn enrol(network: &Cluster, offices: &[SigningKeyPair], (keys, id): (&NodeKeys, OrgId)) {
-    let desk = SigningKeyPair::generate().unwrap();
-    let organization = keys.organization(id, public(&desk));
-    submit(
-        network,
-        &offices[0],
-        1,
-        OrganizationEnrolled { organization },
-    );
+/// The first office enrols the newcomer.
+pub(crate) fn enrol(network: &Cluster, (keys, id): (&NodeKeys, OrgId)) {
+    let ran = enrolled(network, 0, keys, id);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 #[test]
 fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     let mut network = network(300);
     let (keys, id) = invited(&mut network);
-    let offices: Vec<_> = (0..4)
-        .map(|number| office(&network.place(), number))
-        .collect();
-    enrol(&network, &offices, (&keys, id));
+    enrol(&network, (&keys, id));
 
     let files = tempfile::TempDir::new().unwrap();
     snapshot(&mut network, 0, files.path());
@@ -190,7 +134,7 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     let height = network.height();
     network.await_height_of(&[0, 1, 2, 3, NEWCOMER], height + 2);
 
-    let from = take_the_fourth_ones_place(&network, &offices, (&keys, id), 2);
+    let from = take_the_fourth_ones_place(&network, id);
     network.await_height_of(&[0, 1, 2, NEWCOMER], from + 2);
 
     // Three of the four members of the new committee are a quorum, the newcomer among them.

@@ -2,6 +2,8 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | `accused` | evidence against validators, judged |
+//! | `committee` | the next committee proposed, approved and handed in: a rotated key, a suspension |
 //! | `join` | a newcomer starts from a snapshot, and the committee takes it in |
 //! | `demo` | the page, the JSON document, the promises, colour, memory |
 //! | `bundles` | other people's bundles: all twelve patients, and those that are refused |
@@ -36,9 +38,11 @@
     reason = "tests"
 )]
 
+mod accused;
 mod audit;
 mod bad_input;
 mod bundles;
+mod committee;
 mod compromise;
 mod consents;
 mod contract;

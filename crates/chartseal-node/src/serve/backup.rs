@@ -19,6 +19,7 @@ use super::config::{Config, ConfigError, OWNER, RESTORING};
 use super::duties;
 use super::found::create_private;
 use super::keeper::NodeKeeper;
+use crate::accused;
 use crate::clock::Clock;
 use crate::error::NodeError;
 use crate::node::Node;
@@ -208,6 +209,9 @@ pub(super) fn write(
                 take(folder.join(blob))?;
             }
         }
+    }
+    for file in entries(&directory.join(accused::FOLDER))? {
+        take(Path::new(accused::FOLDER).join(file))?;
     }
     let mut manifest = Manifest {
         network,

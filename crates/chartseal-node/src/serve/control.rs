@@ -20,6 +20,7 @@ use super::keeper::NodeKeeper;
 use super::reload::{Reload, Reloaded};
 use super::scrub::Scrub;
 use super::scrubbed::Scrubbed;
+use crate::committee::CommitteeView;
 
 /// The socket in a node's data directory.
 const SOCKET: &str = "control.sock";
@@ -240,6 +241,18 @@ impl Control {
         done(&answer)
     }
 
+    /// Who is in the committee, by the node's newest state; and of these organizations, those that are enrolled: at most
+    /// [`CommitteeView::MAX_ASKED`].
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn committee(&mut self, asked: &[OrgId]) -> Result<CommitteeView, ControlError> {
+        let answer = self.ask(|e| {
+            e.array(2).uint(8).item(&asked.to_vec());
+        })?;
+        Ok(from_bytes(&answer)?)
+    }
+
     fn ask(&mut self, fill: impl FnOnce(&mut Encoder)) -> Result<Vec<u8>, ControlError> {
         let mut question = Encoder::new();
         fill(&mut question);
@@ -448,7 +461,13 @@ impl Asked {
                 d.finish()?;
                 Ok(said(self.orders.scrub.pass(), |error| error.code()))
             }
-            _ => Err(d.invalid("a question is of kind 1 to 7")),
+            (8, 2) => {
+                let asked = d.list(CommitteeView::MAX_ASKED)?;
+                d.finish()?;
+                let head = self.keeper.node().head().clone();
+                Ok(to_bytes(&CommitteeView::of(&head, &asked)))
+            }
+            _ => Err(d.invalid("a question is of kind 1 to 8")),
         }
     }
 

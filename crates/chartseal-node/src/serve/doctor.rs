@@ -15,6 +15,7 @@ use super::control::{Control, NodeStatus};
 use super::others::{Others, Told};
 use super::scrubbed::{FormerShares, Scrubbed};
 use super::tls;
+use crate::accused::evidence_files;
 use crate::clock::Clock;
 use crate::custodian::MAX_LAG_MS;
 use crate::keys::NodeKeys;
@@ -101,6 +102,7 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     }
     all.vault(&config);
     all.scrubbed(&config);
+    all.accused(&config);
     all.certificate(&config);
     all.peers(&config);
     // A root that is none is said here, and nobody can be asked then.
@@ -321,16 +323,29 @@ impl Findings {
                 format!("its newest block is {} s old", behind / 1_000),
             );
         }
-        if status.evidence + status.double_votes > 0 {
-            let found = format!(
-                "{} pieces of evidence against others, {} double votes",
-                status.evidence, status.double_votes
-            );
+        if status.double_votes > 0 {
             self.ill(
                 "evidence",
-                found,
+                format!("{} double votes were seen", status.double_votes),
                 "an incident: ask the organizations that the log names",
             );
+        }
+    }
+
+    /// What the node has kept against others, of now and of before.
+    fn accused(&mut self, config: &Config) {
+        match evidence_files(&config.directory) {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => self.ill(
+                "evidence",
+                format!("{} pieces of it against others are kept", files.len()),
+                "an incident: `chartseal node evidence list` says whom they accuse",
+            ),
+            Err(error) => self.doubtful(
+                "evidence",
+                format!("what is kept of it can't be read: {error}"),
+                "look at `evidence` in the data directory",
+            ),
         }
     }
 

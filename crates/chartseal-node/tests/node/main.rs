@@ -10,6 +10,7 @@
 )]
 
 mod agreement;
+mod committee;
 mod deposit;
 mod exports;
 mod fixture;

@@ -23,18 +23,21 @@ use chartseal_consensus::engine::{Answer, Recall};
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{ContentKey, cobblestone};
 use chartseal_ledger::body::{Organization, Released};
+use chartseal_ledger::state::NextCommittee;
 use chartseal_ledger::store::export_snapshot;
 use chartseal_ledger::{
     Block, Body, Commit, Genesis, LedgerStore, MemoryStore, Params, SignedTransaction, Transaction,
 };
 use chartseal_merkle::{Frontier, Map, MapKey, leaf_hash};
 use chartseal_node::serve::{Heard, NodeStatus};
+use chartseal_node::{CommitteeView, KnownOrganization};
 use chartseal_policy::{
     Action, Directive, Issuer, PolicyState, Position, Purpose, Request, Symbol, Terms,
     Time as PolicyTime,
 };
 use chartseal_testkit::fuzz::{EveryType, Script, Sent, Variant, request_on_stage};
 use chartseal_tiles::push_entry;
+use chartseal_wire::committee::{Committee, Member};
 use chartseal_wire::{
     ActorId, ChainId, Checkpoint, Entry, Export, Hash, HeaderDigest, MlDsaKey, OrgId, PatientId,
     ProofFile, PublicKey, RecordId, SealedText, Signature, Subject, Time, TxId, VerifierKey,
@@ -925,6 +928,10 @@ fn node() -> Vec<Seed> {
          service {organization} https://node.example:9100\nheartbeat_ms 500\n\
          validator {key} 127.0.0.1:9000\nlater {organization}{organization} 127.0.0.1:9001\n"
     );
+    let proposal = format!(
+        "chartseal committee 1\nnetwork {network}\nepoch 3\nfrom 700\nmember {organization} {key} {network}\n\
+         approval {organization} {key}{key}\n"
+    );
     let manifest = format!(
         "chartseal backup 1\nnetwork {network}\norganization {organization}\nheight 7\nheader {key}\n\
          file {key} 4096 ledger.redb\nfile {key} 12 blobs/0a/one.blob\n"
@@ -969,9 +976,44 @@ fn node() -> Vec<Seed> {
         ("node_keys", "five".into(), keys(5)),
         ("node_keys", "of-version-1".into(), keys(4)),
         seed("node_status", "one", &status),
+        seed("node_committee", "decided", &view()),
+        (
+            "node_proposal",
+            "one-approved".into(),
+            proposal.into_bytes(),
+        ),
         json("api_problem", serde_json::to_vec(&problem)),
         json("api_block_event", serde_json::to_vec(&event)),
     ]
+}
+
+/// A node's committee of one, and the one that takes its place.
+fn view() -> CommitteeView {
+    let organization = Organization {
+        id: OrgId([1; 16]),
+        enrolment_key: PublicKey([2; 32]),
+        custodian_key: PublicKey([3; 32]),
+        custodian_kem: [4; 32],
+        validator: PublicKey([5; 32]),
+    };
+    let committee = |epoch, validator| {
+        let org = organization.id;
+        Committee::new(epoch, vec![Member { org, validator }]).unwrap()
+    };
+    CommitteeView {
+        network: ChainId([6; 32]),
+        height: 7,
+        committee: committee(8, organization.validator),
+        next: Some(NextCommittee {
+            from: 100,
+            committee: committee(9, PublicKey([10; 32])),
+            custodian_kems: vec![[11; 32]],
+        }),
+        organizations: vec![KnownOrganization {
+            organization,
+            sequence: 12,
+        }],
+    }
 }
 
 /// What people's apps read of each other's.
