@@ -52,7 +52,10 @@ impl EvidenceFolder {
     }
 
     /// Keeps what is new, each piece under its hash: whole and on the medium, or not at all. Gives how many were.
-    pub(crate) fn keep(&mut self, evidence: &[Evidence]) -> io::Result<usize> {
+    pub(crate) fn keep<'e>(
+        &mut self,
+        evidence: impl IntoIterator<Item = &'e Evidence>,
+    ) -> io::Result<usize> {
         let mut kept = 0;
         for piece in evidence {
             let bytes = piece.bytes();
@@ -233,14 +236,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         assert_eq!(evidence_files(place.path()).unwrap(), Vec::<PathBuf>::new());
         let mut folder = EvidenceFolder::open(place.path()).unwrap();
-        assert_eq!(folder.keep(&[]).unwrap(), 0);
+        assert_eq!(folder.keep([]).unwrap(), 0);
         assert!(!place.path().join(FOLDER).exists(), "a folder without need");
         let (one, two) = (piece(1, 5), piece(2, 5));
-        assert_eq!(folder.keep(&[one.clone(), one.clone()]).unwrap(), 1);
+        assert_eq!(folder.keep([&one, &one]).unwrap(), 1);
         // What a crash left half written is no evidence, and in nobody's way.
         fs::write(place.path().join(FOLDER).join(UNFINISHED), b"half").unwrap();
         let mut folder = EvidenceFolder::open(place.path()).unwrap();
-        assert_eq!(folder.keep(&[one.clone(), two.clone()]).unwrap(), 1);
+        assert_eq!(folder.keep([&one, &two]).unwrap(), 1);
         let files = evidence_files(place.path()).unwrap();
         let mut read: Vec<Evidence> = files
             .iter()
@@ -250,10 +253,10 @@ mod tests {
         assert_eq!(read, [one, two]);
 
         folder.bytes = MAX_BYTES - 3;
-        assert_eq!(folder.keep(&[piece(3, 5)]).unwrap(), 0);
+        assert_eq!(folder.keep([&piece(3, 5)]).unwrap(), 0);
         folder.bytes = 0;
         folder.names.extend((2..MAX_FILES).map(|n| n.to_string()));
-        assert_eq!(folder.keep(&[piece(4, 5)]).unwrap(), 0);
+        assert_eq!(folder.keep([&piece(4, 5)]).unwrap(), 0);
         assert_eq!(evidence_files(place.path()).unwrap().len(), 2);
     }
 

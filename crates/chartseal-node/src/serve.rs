@@ -53,6 +53,7 @@ use std::time::Duration;
 use axum_server::tls_rustls::RustlsConfig;
 use chartseal_client::ClientError;
 use chartseal_codec::to_bytes;
+use chartseal_consensus::Evidence;
 use chartseal_consensus::engine::{Handle, Keys, Settings};
 use chartseal_consensus::validator::{Place, ValidatorError, run};
 use chartseal_ledger::Genesis;
@@ -313,21 +314,27 @@ const EVIDENCE_PAUSE: Duration = Duration::from_secs(2);
 /// Keeps what shows others' faults, as long as the node runs: the validator forgets it when it ends.
 async fn keep_evidence(directory: PathBuf, handle: Handle) {
     let mut folder = None;
+    // What was kept or seen to be there before: a piece may have a block's size.
+    let mut known: Vec<Arc<Evidence>> = Vec::new();
     loop {
         tokio::time::sleep(EVIDENCE_PAUSE).await;
-        let (directory, handle, opened) = (directory.clone(), handle.clone(), folder.take());
+        let evidence = handle.evidence();
+        let is_new = |piece: &&Arc<Evidence>| !known.iter().any(|old| Arc::ptr_eq(old, piece));
+        let fresh: Vec<_> = evidence.iter().filter(is_new).map(Arc::clone).collect();
+        if fresh.is_empty() {
+            continue;
+        }
+        let (directory, opened) = (directory.clone(), folder.take());
         let kept = tokio::task::spawn_blocking(move || -> io::Result<_> {
-            let evidence = handle.evidence();
             let mut folder = match opened {
                 Some(folder) => folder,
-                None if evidence.is_empty() => return Ok(None),
                 None => EvidenceFolder::open(&directory)?,
             };
-            folder.keep(&evidence)?;
+            folder.keep(fresh.iter().map(Arc::as_ref))?;
             Ok(Some(folder))
         });
         match kept.await {
-            Ok(Ok(opened)) => folder = opened,
+            Ok(Ok(opened)) => (folder, known) = (opened, evidence),
             // A disk that is full now may have room later.
             Ok(Err(error)) => tracing::error!(%error, "evidence can't be kept"),
             Err(_) => return,
