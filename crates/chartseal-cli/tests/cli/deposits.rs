@@ -463,7 +463,7 @@ fn a_custodian_whose_key_nobody_has_keeps_nobody_from_filing() {
     let mut one_withheld = network(1);
     let note = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 5.9 %");
     let kit = people.patient.filing_kit();
-    let mut file = |network: &mut Network| people.author.file(network, &kit, &[note], |_| ());
+    let file = |network: &mut Network| people.author.file(network, &kit, &[note], |_| ());
     let filed = file(&mut one_withheld).unwrap();
     let header = HeaderDigest(filed[0].header.as_ref().unwrap().digest().0);
     let held = one_withheld.read(|state| state.deposit(&header).unwrap().count());
