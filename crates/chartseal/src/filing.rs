@@ -405,18 +405,18 @@ pub(crate) struct Custodians {
 
 impl Custodians {
     pub(crate) fn of(network: &Network) -> Result<Self, Error> {
-        let (committee, envelope_set, kems) = network.read(|state| {
+        let (committee, envelope_set, members) = network.read(|state| {
             let committee = state.committee();
             let kem = |org: &OrgId| Some((*org, state.org(org)?.custodian_kem));
-            let kems = committee.members().iter().map(|member| kem(&member.org));
+            let members = committee.members().iter().map(|member| kem(&member.org));
             let envelope_set = custodian_set(state, committee.epoch());
-            let kems = kems.collect::<Vec<Option<(OrgId, [u8; 32])>>>();
-            (committee.clone(), envelope_set, kems)
+            let members = members.collect::<Vec<Option<(OrgId, [u8; 32])>>>();
+            (committee.clone(), envelope_set, members)
         })?;
         let envelope_set = envelope_set.ok_or(Error::Malformed("the committee"))?;
-        let kems = kems.into_iter().collect::<Option<Vec<_>>>();
-        let kems = kems.ok_or(Error::Malformed("the committee"))?;
-        let keys = kems
+        let members = members.into_iter().collect::<Option<Vec<_>>>();
+        let members = members.ok_or(Error::Malformed("the committee"))?;
+        let keys = members
             .iter()
             .map(|(org, kem)| Ok((*org, network.kem_key(kem)?)));
         let keys = keys.collect::<Result<Vec<_>, Error>>()?;

@@ -283,6 +283,7 @@ fn every_attack_of_the_docs_has_its_test() {
         include_str!("equivocation.rs"),
         include_str!("forgery.rs"),
         include_str!("kept.rs"),
+        include_str!("memory.rs"),
         include_str!("policy.rs"),
         include_str!("proof.rs"),
         include_str!("rules.rs"),

@@ -433,7 +433,7 @@ fn what_a_custodian_took_and_does_not_acknowledge_is_given_to_it_again() {
 fn a_custodian_whose_key_nobody_has_keeps_nobody_from_filing() {
     let cluster = serving(Serves::Plain);
     let mut people = People::of(&cluster);
-    let orgs: Vec<_> = people.network.organizations().to_vec();
+    let orgs = people.network.organizations();
     let kems = people.network.read(|state| {
         let kems = orgs.iter().map(|org| state.org(org).unwrap().custodian_kem);
         kems.collect::<Vec<_>>()
