@@ -133,7 +133,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
     let seed = Zeroizing::new(*keys.cosigner.expose_secret_bytes());
     let stores = config.stores(&keys)?;
     let mut node = Node::follow(&genesis, config.organization, keys, stores, clock.clone())?;
-    config.check_members(node.head().state())?;
+    config.check_members(&genesis, node.head().state())?;
     config.check_clock(clock.now(), node.head().head().time, &genesis)?;
     let others = Others::of(&config)?;
     others.check_clock(&clock, &genesis)?;

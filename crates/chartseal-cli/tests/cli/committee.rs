@@ -227,6 +227,22 @@ fn a_key_is_rotated_and_an_organization_suspended_by_its_peers() {
 
     // Of the two epochs both kinds of evidence are judged, with and without a node that runs.
     validators_are_accused_by_their_own_signatures(&network);
+
+    // Who was suspended may be spoken to no more, though the genesis has it; who is in office has to be.
+    let file = network.config_file(0);
+    let whole = fs::read_to_string(&file).unwrap();
+    let without = |number: usize| {
+        let line = format!("validator {} ", network.config(0).validators[number].key);
+        let lines = whole.lines().filter(|it| !it.starts_with(&line));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    fs::write(&file, without(2)).unwrap();
+    let ran = run(["node", "run", "--config", file.to_str().unwrap()]);
+    assert!(ran.stderr.contains("is not listed"), "{}", ran.stderr);
+    fs::write(&file, without(3)).unwrap();
+    let before = network.height();
+    network.start(0);
+    network.await_height_of(&[0, 1, 2], before + 3);
 }
 
 /// The same organization once more.

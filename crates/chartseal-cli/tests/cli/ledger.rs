@@ -359,7 +359,7 @@ fn a_chain_for_whose_newest_block_nobody_vouches_is_not_proved() {
         .unwrap();
     let mut of_another = certificate.clone();
     of_another[at] ^= 1;
-    for (bytes, rule) in [(&bad, "CS-JOIN-04"), (&of_another, "CS-JOIN-05")] {
+    for (bytes, rule) in [(&bad, "CS-STO-23"), (&of_another, "CS-STO-23")] {
         set(Some(bytes));
         let ran = ledger(&["verify", &node, "--json"]);
         assert_eq!(ran.code, 1, "{}", ran.stdout);
@@ -377,7 +377,7 @@ pub(crate) const CERTIFICATES: TableDefinition<'_, u64, &[u8]> =
     TableDefinition::new("certificates");
 const HEADERS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("headers");
 const BODIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("bodies");
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const CHANGES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("state_changes");
 const CHUNKS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("state_chunks");
 const HISTORY: TableDefinition<'_, (&[u8], u64), &[u8]> = TableDefinition::new("histories");

@@ -407,19 +407,22 @@ impl Config {
         Ok(genesis)
     }
 
-    /// Whether every validator of the present committee, and of the next one, has a line: a node that spoke to fewer could
-    /// hold the network up. Whom they have left behind is spoken to as long as there is a line.
+    /// Whether every validator of the genesis that is still in office, or will be, has a line: a node that spoke to fewer could
+    /// hold the network up. Whom the committees have left behind is spoken to as long as there is a line; where one of a later
+    /// epoch is, may not be known yet.
     ///
     /// # Errors
     /// [`ConfigError::Validators`].
-    pub fn check_members(&self, state: State<'_>) -> Result<(), ConfigError> {
+    pub fn check_members(&self, genesis: &Genesis, state: State<'_>) -> Result<(), ConfigError> {
         let listed = self.validators.iter().chain(&self.later);
         let listed: BTreeSet<_> = listed.map(|peer| peer.key).collect();
         let present = state.committee();
         let next = state.next_committee();
         let next = next.iter().flat_map(|next| next.committee.members());
-        for member in present.members().iter().chain(next) {
-            if !listed.contains(&member.validator) {
+        let in_office = present.members().iter().chain(next);
+        let in_office: BTreeSet<_> = in_office.map(|member| member.validator).collect();
+        for member in genesis.committee().members() {
+            if in_office.contains(&member.validator) && !listed.contains(&member.validator) {
                 let why = format!("the member with key {} is not listed", member.validator);
                 return Err(ConfigError::Validators { why });
             }
