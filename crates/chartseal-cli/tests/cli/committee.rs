@@ -230,9 +230,12 @@ fn a_key_is_rotated_and_an_organization_suspended_by_its_peers() {
 
     // Who was suspended may be spoken to no more, though the genesis has it; who is in office has to be.
     let file = network.config_file(0);
-    let whole = fs::read_to_string(&file).unwrap();
+    let (whole, listed) = (
+        fs::read_to_string(&file).unwrap(),
+        network.config(0).validators,
+    );
     let without = |number: usize| {
-        let line = format!("validator {} ", network.config(0).validators[number].key);
+        let line = format!("validator {} ", listed[number].key);
         let lines = whole.lines().filter(|it| !it.starts_with(&line));
         lines.collect::<Vec<_>>().join("\n")
     };

@@ -177,7 +177,10 @@ fn a_newcomer_joins_from_a_snapshot_and_its_vote_is_needed_then() {
     drop(table);
     // As if it had never been there: one that was and is gone is damage.
     let mut counts = write.open_table(META).unwrap();
-    let before = counts.get("certificates").unwrap().unwrap().value();
+    let before = redb::ReadableTable::get(&counts, "certificates")
+        .unwrap()
+        .unwrap()
+        .value();
     counts.insert("certificates", before - 1).unwrap();
     drop(counts);
     write.commit().unwrap();
