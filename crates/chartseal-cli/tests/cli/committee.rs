@@ -227,8 +227,11 @@ fn a_key_is_rotated_and_an_organization_suspended_by_its_peers() {
 
     // Of the two epochs both kinds of evidence are judged, with and without a node that runs.
     validators_are_accused_by_their_own_signatures(&network);
+    a_suspended_validator_needs_no_line(&mut network);
+}
 
-    // Who was suspended may be spoken to no more, though the genesis has it; who is in office has to be.
+/// Who was suspended may be spoken to no more, though the genesis has it; who is in office has to be.
+fn a_suspended_validator_needs_no_line(network: &mut Cluster) {
     let file = network.config_file(0);
     let (whole, listed) = (
         fs::read_to_string(&file).unwrap(),
