@@ -1,14 +1,16 @@
 //! Evidence against other validators: kept on disk, for a process that ends forgets it, and judged by what a ledger knows.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chartseal_codec::to_hex;
 use chartseal_consensus::{Evidence, EvidenceError, Fault};
 use chartseal_ledger::{Block, Committee, Overlay};
 use chartseal_wire::{ChainId, OrgId};
+
+use crate::files::replace;
 
 /// The folder in a node's data directory, of a file for each piece of evidence.
 pub(crate) const FOLDER: &str = "evidence";
@@ -74,11 +76,7 @@ impl EvidenceFolder {
             }
             fs::create_dir_all(&self.folder)?;
             let unfinished = self.folder.join(UNFINISHED);
-            let mut file = File::create(&unfinished)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, self.folder.join(&name))?;
-            File::open(&self.folder)?.sync_all()?;
+            replace(&self.folder.join(&name), &unfinished, &bytes)?;
             tracing::warn!(%name, "evidence against a validator is kept: `chartseal node evidence` says whom it accuses");
             self.names.insert(name);
             self.bytes = all;

@@ -31,6 +31,8 @@ use redb::{
 };
 use thiserror::Error;
 
+use crate::files::sync_folder_of;
+
 /// The version of the tables below. A later program opens it, or says what to do.
 const VERSION: u64 = 3;
 
@@ -559,17 +561,7 @@ fn create(file: &Path) -> Result<(), LedgerStoreError> {
     }
     drop(RedbLedger::with(builder().create(&new)?)?);
     fs::rename(&new, file).map_err(redb::Error::Io)?;
-    // The name lasts once its folder is synced; not every system lets a folder be opened.
-    #[cfg(unix)]
-    if let Some(dir) = std::path::absolute(file)
-        .ok()
-        .as_deref()
-        .and_then(Path::parent)
-    {
-        fs::File::open(dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(redb::Error::Io)?;
-    }
+    sync_folder_of(file).map_err(redb::Error::Io)?;
     Ok(())
 }
 

@@ -35,6 +35,7 @@ mod conduct;
 pub mod custodian;
 mod error;
 pub mod export;
+mod files;
 pub mod keys;
 mod ledger_store;
 mod metrics;

@@ -14,6 +14,8 @@ pub mod fuzz;
 #[cfg(feature = "leaks")]
 pub mod leaks;
 pub mod python;
+#[cfg(feature = "audit")]
+pub mod question;
 
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! `docs/verify_export.py` shares no code with this crate, and gives the same verdict on every file.
 
-use chartseal_audit::{Freshness, Kept, Options, TrustPolicy, Verdict, verify};
-use chartseal_codec::to_hex;
+use chartseal_audit::{Freshness, Kept, Verdict};
 use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_merkle::{Frontier, Hash};
 use chartseal_testkit::python::Python;
+use chartseal_testkit::question;
 use chartseal_wire::export::Growth;
 use chartseal_wire::history::{HoldLifted, HoldPlaced};
 use chartseal_wire::note::KeyKind;
@@ -38,16 +38,13 @@ impl Both {
         kept: Option<&[u8]>,
         fresh: Option<Freshness>,
     ) -> String {
-        let ours = ours(file, policy, kept, fresh);
-        let kept = kept.map_or("-".into(), to_hex);
-        let (now, age) = fresh.map_or(("-".into(), "-".into()), |fresh| {
-            (fresh.now.0.to_string(), fresh.max_age_ms.to_string())
-        });
-        let request = format!(
-            "export {} {} {kept} {now} {age}",
-            to_hex(file),
-            to_hex(policy)
-        );
+        let question = question::Question {
+            file,
+            policy,
+            kept,
+            freshness: fresh,
+        };
+        let (ours, request) = (question.answer(), question.request());
         let theirs = self.python.ask(&request).unwrap();
         assert!(
             ours == theirs,
@@ -73,30 +70,6 @@ impl Both {
             .keys()
             .filter(|answer| answer.starts_with(of))
             .count()
-    }
-}
-
-/// Our verdict as the Python verifier writes it: with how fresh, and what to remember.
-fn ours(file: &[u8], policy: &[u8], kept: Option<&[u8]>, freshness: Option<Freshness>) -> String {
-    let policy = std::str::from_utf8(policy).ok().map(TrustPolicy::parse);
-    let kept = kept.map(Kept::from_bytes).transpose();
-    let (Some(Ok(policy)), Ok(kept)) = (policy, kept) else {
-        return "misuse".into();
-    };
-    let Ok(file) = std::str::from_utf8(file) else {
-        return "refuted CS-AUD-01".into();
-    };
-    let options = Options {
-        freshness,
-        ..Options::default()
-    };
-    match verify(file, &policy, kept.as_ref(), &options) {
-        Verdict::Proved(report) => {
-            let kept = to_hex(&report.kept.to_bytes());
-            format!("proved {} {kept}", report.fresh_as_of.0)
-        }
-        Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),
-        Verdict::CannotTell(doubt) => format!("cannot_tell {}", doubt.code()),
     }
 }
 

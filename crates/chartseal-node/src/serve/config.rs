@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::error::NodeError;
+use crate::files::replace;
 use crate::keys::{FILE as KEYS, NodeKeys, public};
 use crate::stores::Stores;
 
@@ -534,17 +534,16 @@ impl Config {
             self.organization,
             genesis.chain_id()
         );
+        let own = || replace(&owner, &owner.with_extension("new"), mine.as_bytes());
         match std::fs::read_to_string(&owner) {
             Ok(found) if found == mine => Ok(()),
             // An earlier version wrote it in its place, and a power cut left nothing of it.
-            Ok(found) if found.is_empty() => own(&owner, &mine).map_err(failed(&owner)),
+            Ok(found) if found.is_empty() => own().map_err(failed(&owner)),
             Ok(found) => Err(ConfigError::Directory {
                 directory,
                 found: found.lines().collect::<Vec<_>>().join(", "),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                own(&owner, &mine).map_err(failed(&owner))
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => own().map_err(failed(&owner)),
             Err(error) => Err(failed(&owner)(error)),
         }
     }
@@ -769,15 +768,6 @@ impl Draft {
             scrub_seconds: self.scrub_seconds,
         })
     }
-}
-
-/// Writes whose a directory is: whole, or not at all.
-fn own(owner: &Path, mine: &str) -> io::Result<()> {
-    let new = owner.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(mine.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&new, owner)
 }
 
 fn set<T>(place: &mut Option<T>, key: &str, value: Result<T, String>) -> Result<(), String> {

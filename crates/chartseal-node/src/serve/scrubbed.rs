@@ -1,11 +1,13 @@
 //! What a pass over a vault found, kept beside it: a node that is started again knows when the last one was.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use chartseal_codec::{canonical_struct, from_bytes, to_bytes};
 use chartseal_wire::Time;
+
+use crate::files::replace;
 
 /// The file in a node's data directory. No backup has it: after a restoration a pass is due.
 const FILE: &str = "scrubbed";
@@ -80,15 +82,14 @@ impl Scrubbed {
     /// Keeps it in the place of what the one before found.
     pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
         let (new, file) = (directory.join("scrubbed.new"), directory.join(FILE));
-        let mut written = File::create(&new)?;
-        written.write_all(&to_bytes(self))?;
-        written.sync_all()?;
-        fs::rename(&new, &file)
+        replace(&file, &new, &to_bytes(self))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use chartseal_audit::{Equivocation, Freshness, Kept, Options, Rule, TrustPolicy, Verdict, verify};
-use chartseal_codec::{from_bytes, to_bytes, to_hex};
+use chartseal_audit::{Equivocation, Freshness, TrustPolicy};
+use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_wire::Time;
 
 use super::same;
 use crate::python::Python;
+use crate::question::Question;
 
 /// The policies under which seeds are verified: of witnesses, and of a committee.
 pub(super) const TRUST: &str = include_str!("../../../../fuzz/seeds/audit_policy/trust.policy");
@@ -16,7 +17,7 @@ const COMMITTEE: &str = include_str!("../../../../fuzz/seeds/audit_policy/commit
 const NOW: u64 = 1_795_305_675_000;
 
 /// What a verifier is asked.
-struct Question<'a> {
+struct Asked<'a> {
     /// What was kept before; empty for a first time.
     kept: &'a [u8],
     /// How old the export may be; 0 if it does not matter.
@@ -24,7 +25,7 @@ struct Question<'a> {
     file: &'a [u8],
 }
 
-impl<'a> Question<'a> {
+impl<'a> Asked<'a> {
     /// Two bytes of the kept state's length and the state, two bytes of the age in seconds, and then the file.
     fn read(input: &'a [u8]) -> Option<Self> {
         let (len, rest) = input.split_first_chunk::<2>()?;
@@ -37,76 +38,41 @@ impl<'a> Question<'a> {
         })
     }
 
-    /// What is found, as the script's `batch` says it.
-    fn answer(&self, trust: &str) -> String {
-        let Ok(policy) = TrustPolicy::parse(trust) else {
-            return "misuse".into();
-        };
-        let kept = if self.kept.is_empty() {
-            None
-        } else {
-            match Kept::from_bytes(self.kept) {
-                Ok(kept) => Some(kept),
-                Err(_) => return "misuse".into(),
-            }
-        };
-        let Ok(file) = std::str::from_utf8(self.file) else {
-            return format!("refuted {}", Rule::File);
-        };
-        let freshness = (self.max_age_ms > 0).then_some(Freshness {
-            now: Time(NOW),
-            max_age_ms: self.max_age_ms,
-        });
-        let options = Options {
-            freshness,
-            ..Options::default()
-        };
-        match verify(file, &policy, kept.as_ref(), &options) {
-            Verdict::Proved(report) => {
-                let kept = to_hex(&report.kept.to_bytes());
-                format!("proved {} {kept}", report.fresh_as_of.0)
-            }
-            Verdict::Refuted(refutation) => format!("refuted {}", refutation.rule),
-            Verdict::CannotTell(doubt) => format!("cannot_tell {}", doubt.code()),
+    /// The same for both verifiers, under a policy.
+    fn under(&self, trust: &'a str) -> Question<'a> {
+        Question {
+            file: self.file,
+            policy: trust.as_bytes(),
+            kept: (!self.kept.is_empty()).then_some(self.kept),
+            freshness: (self.max_age_ms > 0).then_some(Freshness {
+                now: Time(NOW),
+                max_age_ms: self.max_age_ms,
+            }),
         }
-    }
-
-    /// The same question for the script.
-    fn request(&self, trust: &str) -> String {
-        let or_none = |text: String| if text.is_empty() { "-".into() } else { text };
-        let (now, max_age) = match self.max_age_ms {
-            0 => ("-".into(), "-".into()),
-            age => (NOW.to_string(), age.to_string()),
-        };
-        format!(
-            "export {} {} {} {now} {max_age}",
-            to_hex(self.file),
-            to_hex(trust.as_bytes()),
-            or_none(to_hex(self.kept)),
-        )
     }
 }
 
 /// Whether either policy's verifier takes it for proved; both are asked, whatever the first one says.
 pub(super) fn export(input: &[u8]) -> bool {
-    let Some(question) = Question::read(input) else {
+    let Some(asked) = Asked::read(input) else {
         return false;
     };
-    let is_proved = |trust| question.answer(trust).starts_with("proved");
+    let is_proved = |trust| asked.under(trust).answer().starts_with("proved");
     [TRUST, COMMITTEE].map(is_proved).contains(&true)
 }
 
 /// The same, compared with Python's answer; where there is no Python, nothing is compared.
 pub(super) fn differential(input: &[u8]) -> bool {
     static PYTHON: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
-    let Some(question) = Question::read(input) else {
+    let Some(asked) = Asked::read(input) else {
         return false;
     };
     let is_proved = |trust| {
-        let ours = question.answer(trust);
+        let question = asked.under(trust);
+        let ours = question.answer();
         if let Some(python) = PYTHON.get_or_init(|| Python::start().map(Mutex::new)) {
             let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
-            let theirs = python.ask(&question.request(trust));
+            let theirs = python.ask(&question.request());
             let theirs = theirs.unwrap_or_else(|why| why.to_string());
             assert!(ours == theirs, "we say {ours}, Python says {theirs}");
         }

@@ -168,15 +168,7 @@ impl<'n> View<'n> {
         let others = asked(other);
         let common = asked(one).iter().filter(|id| others.contains(id)).count();
         seen.insert(format!("same record={common}"));
-        let (first, second) = (one.0, other.0);
-        seen.insert(format!(
-            "blocks between={}",
-            log2(first.height.abs_diff(second.height))
-        ));
-        seen.insert(format!(
-            "ms between={}",
-            log2(first.time.0.abs_diff(second.time.0))
-        ));
+        seen.extend(between(one.0, other.0));
         seen
     }
 
@@ -238,14 +230,7 @@ impl<'n> View<'n> {
             .filter(|label| other.labels.as_slice().contains(label))
             .count();
         seen.insert(format!("same label={common}"));
-        seen.insert(format!(
-            "blocks between={}",
-            log2(first.height.abs_diff(second.height))
-        ));
-        seen.insert(format!(
-            "ms between={}",
-            log2(first.time.0.abs_diff(second.time.0))
-        ));
+        seen.extend(between(first, second));
         let authored = one.authored.0.abs_diff(other.authored.0);
         seen.insert(format!("authored between={}", log2(authored)));
         let lengths = one.length.abs_diff(other.length);
@@ -294,4 +279,14 @@ fn request_fields((line, asked): (&Line, &AccessRequested)) -> Seen {
 
 pub(crate) fn log2(number: u64) -> u32 {
     u64::BITS - number.leading_zeros()
+}
+
+/// How far apart two transactions are.
+fn between(one: &Line, other: &Line) -> [String; 2] {
+    let blocks = log2(one.height.abs_diff(other.height));
+    let ms = log2(one.time.0.abs_diff(other.time.0));
+    [
+        format!("blocks between={blocks}"),
+        format!("ms between={ms}"),
+    ]
 }
