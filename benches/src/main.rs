@@ -18,7 +18,7 @@ type Measure = (
     fn() -> Result<Vec<Figure>, Box<dyn Error>>,
 );
 
-const MEASURES: [Measure; 26] = [
+const MEASURES: [Measure; 27] = [
     (&["codec/encode"], true, || Ok(vec![codec::encode()])),
     (&["codec/decode"], true, || Ok(vec![codec::decode()])),
     (&["merkle/append"], true, || Ok(vec![merkle::append()])),
@@ -41,6 +41,7 @@ const MEASURES: [Measure; 26] = [
         Ok(vec![network::caught_up()?])
     }),
     (&network::IDLE, false, network::idle),
+    (&[network::SOAKED], false, || Ok(vec![network::soaked()?])),
     (&network::READ, false, network::read),
     (&network::IMAGE, false, network::image),
     (&[network::QUERIES], false, network::queries),

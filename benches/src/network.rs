@@ -6,6 +6,7 @@ mod events;
 mod image;
 mod queries;
 mod reading;
+mod soak;
 mod workload;
 
 use std::error::Error;
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chartseal_cluster::{Cluster, Link, Program, Serves, Setting, Wiring};
+use chartseal_cluster::{Cluster, Drivers, Link, Program, Serves, Setting, Wiring};
 use chartseal_ledger::store::LedgerStore as _;
 use chartseal_node::serve::{Control, serve};
 use chartseal_node::{Clock, RedbLedger};
@@ -25,7 +26,8 @@ pub use events::{HEARD, heard};
 pub use image::{IMAGE, image};
 pub use queries::{QUERIES, queries};
 pub use reading::{READ, read};
-use workload::{Drivers, Workload, await_final};
+pub use soak::{SOAKED, soaked};
+use workload::{Workload, await_final};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 

@@ -7,10 +7,10 @@ use chartseal::{
     Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId, RequestId,
 };
 use chartseal_client::Remote;
-use chartseal_cluster::{Cluster, Serves, Wiring};
+use chartseal_cluster::{Cluster, Drivers, Serves, Wiring};
 use chartseal_ledger::{Block, SignedTransaction};
 
-use super::workload::{Drivers, Workload};
+use super::workload::Workload;
 use super::{HEARTBEAT_MS, MEASURED, NODES, PATIENCE, Result, WARM, await_empty, network_for};
 use crate::envelope::Calls;
 use crate::{Figure, Required, median};

@@ -8,6 +8,7 @@
 //! | `spaces` | [`Space`]: a network namespace for each node, on one bridge |
 //! | `people` | [`Author`]: who signs transactions, with ever new sequence numbers |
 //! | `load`, `history` | [`Load`]: clients that submit one after the other; [`History`]: what each asked and was told, in order |
+//! | `drivers` | [`Drivers`]: clients that hand in at a rate, or as many as the nodes take |
 //! | `usage` | [`Usage`]: a process's CPU time and memory |
 //!
 //! Whatever is started here is ended when its value is dropped, by its own id, also when a test panics.
@@ -23,6 +24,7 @@
 
 mod cluster;
 mod disks;
+mod drivers;
 mod history;
 mod links;
 mod load;
@@ -32,6 +34,7 @@ mod usage;
 
 pub use cluster::{Cluster, Program, Serves, Setting, Wiring};
 pub use disks::Disk;
+pub use drivers::Drivers;
 pub use history::{History, Op, Ret, Step};
 pub use links::{Link, Links};
 pub use load::{Acknowledged, Load};

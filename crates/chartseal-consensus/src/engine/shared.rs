@@ -15,7 +15,7 @@ use super::handle::Outcome;
 use super::misconduct::Misconduct;
 use super::votes::Votes;
 use crate::keeper::Keeper;
-use crate::pool::{Candidate, Limits, Pool, PoolError, Settled};
+use crate::pool::{Candidate, Limits, Points, Pool, PoolError, Settled};
 use crate::refusal::Refusal;
 use crate::speculation::Speculation;
 
@@ -145,6 +145,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     core: Mutex<Core>,
     keeper: Mutex<Box<dyn Keeper>>,
+    points: Points,
     pub(crate) epochs: Epochs,
     /// Whether the validator was asked to stop: then its tasks end, and nothing is wrong.
     ending: AtomicBool,
@@ -209,6 +210,7 @@ impl Shared {
             settings,
             core: Mutex::new(core),
             keeper: Mutex::new(keeper),
+            points: Points::default(),
             epochs,
             ending: AtomicBool::new(false),
             arrivals: watch::Sender::new(0),
@@ -243,7 +245,7 @@ impl Shared {
         let head = self.core().speculation.head().clone();
         let candidate = Candidate::read(transaction, &head, own)?;
         self.core().pool.check(&candidate)?;
-        let verified = candidate.verify()?;
+        let verified = candidate.verify(&self.points)?;
         let mut core = self.core();
         let Core {
             speculation, pool, ..
