@@ -126,6 +126,14 @@ fn four_network_namespaces_outlive_every_fault_of_one_under_load() {
     });
 }
 
+#[test]
+fn seven_network_namespaces_outlive_every_fault_of_two_under_load() {
+    outlives_faults(&Setting {
+        wiring: Wiring::Namespaces,
+        ..proxied(7)
+    });
+}
+
 pub(crate) fn with_disks() -> Setting {
     Setting {
         heartbeat_ms: 300,
