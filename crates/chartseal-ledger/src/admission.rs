@@ -159,7 +159,9 @@ pub enum AdmissionError {
     #[error("the directive to revoke is not one about this patient's records")]
     UnknownDirective,
     /// `CS-LED-39`: too many directives.
-    #[error("the issuer has {max} directives about this patient's records, no more are allowed")]
+    #[error(
+        "the issuer, or all whom the issuer's organization enrolled, have {max} directives about this patient's records, no more are allowed"
+    )]
     TooManyDirectives {
         /// The cap.
         max: u32,

@@ -24,7 +24,8 @@ pub struct Params {
     pub max_emergencies_per_org: u32,
     /// The most directives that patients issue about their own records.
     pub max_directives_by_patient: u32,
-    /// The most directives that anybody else issues about one patient's records.
+    /// The most directives that anybody else issues about one patient's records. Those whom one organization enrolled
+    /// have sixteen times as many together, those who speak for the patient apart.
     pub max_directives_by_other: u32,
     /// The shortest delay in which an old key can veto a recovery, in ms.
     pub min_recovery_delay_ms: u64,

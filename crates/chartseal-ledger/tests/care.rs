@@ -757,3 +757,37 @@ fn a_recovery_that_is_over_keeps_no_key() {
         chain.ok(&office(2), doctor);
     }
 }
+
+/// However many one organization enrols, what they say about a patient is bounded; who speaks for the patient says more.
+#[test]
+fn whom_one_organization_enrolled_have_a_share_of_directives_about_a_patient() {
+    let mut chain = Chain::populated_with(Params {
+        max_directives_by_other: 1,
+        ..params()
+    });
+    let id = chain.head.head().chain;
+    chain.ok(&office(1), enrol_child(&chain.head, 3));
+    for more in 50..66 {
+        chain.ok(&office(1), enrol_practitioner(id, more, 1, &["doctor"]));
+    }
+    let one = || directive(3, grant(11, None));
+    for more in 50..66 {
+        chain.ok(&actor_key(more), one());
+    }
+    // A colleague, and a patient of the same organization; another organization's practitioner has a share of its own.
+    assert_eq!(chain.refused(&actor_key(10), one()), "CS-LED-39");
+    assert_eq!(chain.refused(&patient_key(1), one()), "CS-LED-39");
+    chain.ok(&actor_key(11), one());
+    // A guardian and a quorum's member aren't shut out by that, nor the patient.
+    ok(&mut chain, &appoint(3, 1, Ground::Minority));
+    chain.ok(&patient_key(1), one());
+    assert_eq!(
+        chain.refused(&patient_key(1), one()),
+        "CS-LED-39",
+        "its own cap"
+    );
+    assert_eq!(chain.refused(&patient_key(2), one()), "CS-LED-39");
+    ok(&mut chain, &quorum(3, 1, &[2]));
+    chain.ok(&patient_key(2), one());
+    chain.ok(&patient_key(3), one());
+}

@@ -1,6 +1,6 @@
 use chartseal_policy::{Directive, Exceptions, Issuer, Scope, Symbol, Terms};
 use chartseal_wire::history::{self, Token};
-use chartseal_wire::{DirectiveId, Event, Hash, PatientId, Time};
+use chartseal_wire::{ActorId, DirectiveId, Event, Hash, PatientId, Time};
 
 use super::context::{Context, wrong_signer};
 use super::guardian::word;
@@ -8,6 +8,9 @@ use crate::admission::AdmissionError;
 use crate::body::DirectiveIssued;
 use crate::state::{Holder, StoredDirective, table};
 use crate::world::{policy_time, symbol};
+
+/// How many issuers' worth of directives about one patient an organization's people have together.
+const SHARE_OF_ORGANIZATION: u32 = 16;
 
 pub(super) fn issue(
     cx: &mut Context<'_, '_>,
@@ -155,15 +158,47 @@ fn check_scopes(scope: &Scope, except: &Exceptions) -> Result<(), AdmissionError
     Ok(())
 }
 
-/// Counts the issuer's directives about this patient.
+/// Counts the issuer's directives about this patient; and, of who does not speak for the patient, those of all whom
+/// the same organization enrolled. Each decision reads whatever is said about a patient, and to enrol more people is no way
+/// to make it read more.
 fn count(cx: &mut Context<'_, '_>, patient: PatientId) -> Result<(), AdmissionError> {
     let params = &cx.shared.params;
-    let max = if cx.holder == Holder::Patient(patient) {
-        params.max_directives_by_patient
-    } else {
-        params.max_directives_by_other
-    };
-    let key = table::directives_by(&cx.actor, &patient);
+    if cx.holder == Holder::Patient(patient) {
+        return count_by(cx, cx.actor, patient, params.max_directives_by_patient);
+    }
+    let max = params.max_directives_by_other;
+    if !speaks_for(cx, &patient) {
+        let org = match cx.holder {
+            Holder::Patient(issuer) => cx.state().patient(&issuer).map(|issuer| issuer.enrolled_by),
+            _ => cx.state().org_of(&cx.holder),
+        };
+        let org = org.ok_or(AdmissionError::UnknownKey)?;
+        let max = max.saturating_mul(SHARE_OF_ORGANIZATION);
+        count_by(cx, ActorId(org.0), patient, max)?;
+    }
+    count_by(cx, cx.actor, patient, max)
+}
+
+/// Whether the issuer is a guardian of the patient's, or of the quorum that grants for them.
+fn speaks_for(cx: &Context<'_, '_>, patient: &PatientId) -> bool {
+    let state = cx.state();
+    let (care, issuer) = (state.care(patient), symbol(&cx.actor.0));
+    let adult_from = state.patient(patient).map_or(Time(0), |one| one.adult_from);
+    let mut guardians = care.guardians.iter().map(|term| term.effective(adult_from));
+    let now = policy_time(cx.now());
+    guardians.any(|one| one.actor == issuer && one.window.contains(now))
+        || care
+            .quorum
+            .is_some_and(|quorum| quorum.members.contains(&issuer))
+}
+
+fn count_by(
+    cx: &mut Context<'_, '_>,
+    issuer: ActorId,
+    patient: PatientId,
+    max: u32,
+) -> Result<(), AdmissionError> {
+    let key = table::directives_by(&issuer, &patient);
     let count: u64 = cx.state().read(&key).unwrap_or(0);
     if count >= u64::from(max) {
         return Err(AdmissionError::TooManyDirectives { max });

@@ -4,9 +4,9 @@ use chartseal_ledger::Body;
 use chartseal_ledger::body::{
     Countersignature, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, QuorumGranted,
 };
-use chartseal_ledger::state::{OpenEmergency, StoredDirective};
+use chartseal_ledger::state::{Holder, OpenEmergency, StoredDirective};
 use chartseal_policy::{Declaration, Directive, Issuer, Symbol, Terms};
-use chartseal_wire::{Event, Hash, OrgId, PatientId, Time, TxId, history};
+use chartseal_wire::{ActorId, Event, Hash, OrgId, PatientId, Time, TxId, history};
 
 use crate::common::token;
 use crate::plain::{By, Outcome, Plain, Rule, is_signed, refuse};
@@ -115,14 +115,31 @@ impl Plain {
     }
 
     fn count_directive(&mut self, by: &By, patient: PatientId) -> Result<(), Rule> {
-        let max = if by.actor == patient.into() {
-            self.params.max_directives_by_patient
+        let mut counted = Vec::new();
+        if by.actor == patient.into() {
+            counted.push((by.actor, self.params.max_directives_by_patient));
         } else {
-            self.params.max_directives_by_other
-        };
-        let count = self.issued.get(&(by.actor, patient)).copied().unwrap_or(0);
-        refuse(39, count >= u64::from(max))?;
-        self.issued.insert((by.actor, patient), count + 1);
+            let max = self.params.max_directives_by_other;
+            let (me, now) = (symbol(by.actor.0), self.policy_time());
+            let mut guardians = self.guardians_of(&patient).into_iter();
+            let guards = guardians.any(|one| one.actor == me && one.window.contains(now));
+            let quorum = self.care_of(&patient).quorum;
+            if !guards && !quorum.is_some_and(|quorum| quorum.members.contains(&me)) {
+                let enrolled_by = match by.holder {
+                    Holder::Patient(issuer) => self.patients[&issuer].enrolled_by,
+                    _ => by.org,
+                };
+                counted.push((ActorId(enrolled_by.0), 16 * max));
+            }
+            counted.push((by.actor, max));
+        }
+        for (issuer, max) in &counted {
+            let count = self.issued.get(&(*issuer, patient));
+            refuse(39, count.is_some_and(|count| *count >= u64::from(*max)))?;
+        }
+        for (issuer, _) in counted {
+            *self.issued.entry((issuer, patient)).or_default() += 1;
+        }
         Ok(())
     }
 

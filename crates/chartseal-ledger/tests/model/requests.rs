@@ -293,7 +293,7 @@ impl Plain {
 
 impl Plain {
     /// The guardians of one id, with the ends that its majority gives them.
-    fn guardians_of(&self, id: &PatientId) -> Vec<Guardian> {
+    pub fn guardians_of(&self, id: &PatientId) -> Vec<Guardian> {
         let majority = self.patients.get(id).map(|one| one.adult_from.0);
         let majority = chartseal_policy::Time(majority.unwrap_or(0));
         let terms = self.care_of(id).guardians;
