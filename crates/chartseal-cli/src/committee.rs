@@ -1,4 +1,4 @@
-//! `chartseal committee …`: organizations join, leave, rotate keys and are suspended.
+//! `chartseal committee …`: organizations join, leave, rotate keys and are suspended; an office gives its custodian other keys.
 
 mod words;
 
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use chartseal_codec::hex_exact;
 use chartseal_envelope::{RecordId, SigningKeyPair};
-use chartseal_ledger::body::{Organization, OrganizationEnrolled};
+use chartseal_ledger::body::{CustodianReplaced, KeyRotated, Organization, OrganizationEnrolled};
 use chartseal_ledger::{Body, SignedTransaction, TRANSACTION_VERSION, Transaction};
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Control, ControlError, TxOutcome};
 use chartseal_node::{CommitteeView, KnownOrganization, MemberChange, Proposal, ProposalError};
-use chartseal_wire::{OrgId, PublicKey};
+use chartseal_wire::{ActorId, OrgId, PublicKey, Signature};
 use clap::Subcommand;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -40,6 +40,8 @@ pub enum Committee {
     Submit(Approve),
     /// Enrol an organization, which then can be added to the committee; waits until that is final.
     Enrol(Enrol),
+    /// Give an organization's custodian other keys, whatever became of those before; waits until that is final.
+    Custodian(Custodian),
     /// Make an organization's enrolment key, for a newcomer. It belongs on no node.
     Office(Office),
 }
@@ -131,6 +133,25 @@ pub struct Enrol {
     pub kem: String,
 }
 
+/// `committee custodian`.
+#[derive(Debug, clap::Args)]
+pub struct Custodian {
+    #[command(flatten)]
+    pub asked: Asked,
+    /// The file of the organization's enrolment key.
+    #[arg(long, value_name = "KEY")]
+    pub office: PathBuf,
+    /// The custodian's new signing key, as `node keys show --config` prints it.
+    #[arg(long = "custodian", value_name = "HEX")]
+    pub key: String,
+    /// The digest of its new KEM key.
+    #[arg(long, value_name = "HEX")]
+    pub kem: String,
+    /// The new signing key's proof of possession.
+    #[arg(long, value_name = "HEX")]
+    pub possession: String,
+}
+
 /// `committee office`.
 #[derive(Debug, clap::Args)]
 pub struct Office {
@@ -164,6 +185,7 @@ pub fn run(command: &Committee) -> Result<Exit, Failure> {
         Committee::Approve(args) => approve(args),
         Committee::Submit(args) => submit(args),
         Committee::Enrol(args) => enrol(args),
+        Committee::Custodian(args) => custodian(args),
         Committee::Office(args) => office(args),
     }
 }
@@ -235,11 +257,60 @@ fn submit(args: &Approve) -> Result<Exit, Failure> {
     tell(asked, &view, Some(&proposal), Some(height))
 }
 
-fn enrol(args: &Enrol) -> Result<Exit, Failure> {
-    let key = |name: &str, text: &str| {
-        let key: Result<PublicKey, _> = text.parse();
-        key.map_err(|_| Failure::new(format!("{name} takes 64 hex digits")))
+fn key(name: &str, text: &str) -> Result<PublicKey, Failure> {
+    let key = text.parse();
+    key.map_err(|_| Failure::new(format!("{name} takes 64 hex digits")))
+}
+
+fn custodian(args: &Custodian) -> Result<Exit, Failure> {
+    let possession = hex_exact(&args.possession);
+    let possession = possession.map_err(|_| Failure::new("--possession takes 128 hex digits"))?;
+    let rotation = KeyRotated {
+        key: key("--custodian", &args.key)?,
+        kem: Some(key("--kem", &args.kem)?.0),
+        possession: Signature(possession),
     };
+    let office = office_key(&args.office)?;
+    let view = ask(&args.asked.node, &[])?;
+    let known = speaker(&view, &office, &args.office)?;
+    let (id, custodian) = (known.organization.id, rotation.key);
+    let message = KeyRotated::to_possess(&view.network, &ActorId(id.0), &custodian);
+    let possessed = custodian.verify_raw(&message, &rotation.possession);
+    possessed.map_err(|_| {
+        let why = format!("--possession is not that key's for organization {id} of this network");
+        Failure::new(why)
+    })?;
+    let expires = view.height.saturating_add(ENROLMENT_EXPIRES);
+    let signed = transaction(
+        &view,
+        &office,
+        known,
+        expires,
+        CustodianReplaced { rotation },
+    );
+    let Some(height) = hand_in(&args.asked.node, &signed)? else {
+        return Ok(unsettled(&signed));
+    };
+    if args.asked.json {
+        print_json(&json!({
+            "schema": "chartseal.committee.custodian/1",
+            "organization": id.to_string(),
+            "custodian": custodian.to_string(),
+            "height": height,
+        }))?;
+    } else {
+        let out = &mut io::stdout();
+        line(out, "custodian", &format!("of {id} is {custodian}"))?;
+        line(
+            out,
+            "final",
+            &format!("in block {height}; start its node with these keys"),
+        )?;
+    }
+    Ok(Exit::Done)
+}
+
+fn enrol(args: &Enrol) -> Result<Exit, Failure> {
     let id = match &args.organization {
         Some(text) => id("--organization", text)?,
         None => OrgId(RecordId::random().map_err(Failure::new)?.0),

@@ -1,11 +1,11 @@
 //! The keys that a node holds, and how it signs.
 
-use chartseal_codec::{DecodeError, Decoder, Encoder};
+use chartseal_codec::{DecodeError, Decoder, Encoder, to_hex};
 use chartseal_envelope::{KemKeyPair, KeySeed, RandomnessError, SigningKeyPair, Suite};
-use chartseal_ledger::body::Organization;
+use chartseal_ledger::body::{KeyRotated, Organization};
 use chartseal_vault::StoreKey;
 use chartseal_wire::note::KeyKind;
-use chartseal_wire::{OrgId, PublicKey, Signature, VerifierKey};
+use chartseal_wire::{ActorId, ChainId, OrgId, PublicKey, Signature, VerifierKey};
 use zeroize::Zeroizing;
 
 /// The file of [`NodeKeys::to_secret_bytes`] in a node's directory.
@@ -53,6 +53,34 @@ impl NodeKeys {
             custodian_kem: self.kem.key_id().0,
             validator: public(&self.cosigner),
         }
+    }
+
+    /// The custodian key's signature that it agrees to be this organization's, for the office that gives it
+    /// ([`CustodianReplaced`](chartseal_ledger::body::CustodianReplaced)).
+    pub fn possession(&self, chain: &ChainId, org: &OrgId) -> Signature {
+        let key = public(&self.custodian);
+        let message = KeyRotated::to_possess(chain, &ActorId(org.0), &key);
+        sign(&self.custodian, &message)
+    }
+
+    /// Whether the chain has the custodian under these keys: else nothing that it signs counts, and nothing is dealt to it.
+    ///
+    /// # Errors
+    /// Which of them is another one there, in words.
+    pub fn check_custodian(&self, expected: &Organization) -> Result<(), String> {
+        let key = public(&self.custodian);
+        if key != expected.custodian_key {
+            let expected = expected.custodian_key;
+            return Err(format!("its key is {key}, the chain has {expected}"));
+        }
+        let kem = self.kem.key_id().0;
+        if kem != expected.custodian_kem {
+            let (kem, expected) = (to_hex(&kem), to_hex(&expected.custodian_kem));
+            return Err(format!(
+                "its KEM key's digest is {kem}, the chain has {expected}"
+            ));
+        }
+        Ok(())
     }
 
     /// The verifier key under which this node issues checkpoints of the log `origin`.

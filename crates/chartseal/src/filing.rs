@@ -116,8 +116,8 @@ impl Clinician {
             encounter: old.encounter,
             fingerprint,
         };
-        let mut headers = self.seal_and_deposit(network, kit, &[plan])?;
-        check_held(network, &[record])?;
+        let mut headers = self.seal_and_anchor(network, kit, &[plan])?;
+        self.hold(network, &[record])?;
         Ok(Filed {
             record,
             header: headers.pop(),
@@ -177,8 +177,8 @@ impl Clinician {
         }
     }
 
-    /// Sees to it that records that were filed before are held, if this author still has what custodians lack of them. What
-    /// one of them lacks beyond that goes on waiting.
+    /// Sees to it that records are held, if this author has what custodians lack of them. What one of them lacks beyond that
+    /// goes on waiting, also if it refuses it: one custodian keeps nobody from filing.
     pub(crate) fn hold(
         &mut self,
         network: &mut Network,
@@ -241,13 +241,9 @@ impl Clinician {
                 fingerprint,
             });
         }
-        let mut headers = self.seal_and_deposit(network, kit, &plans)?.into_iter();
+        let mut headers = self.seal_and_anchor(network, kit, &plans)?.into_iter();
         let all: Vec<RecordId> = ids.iter().map(|(record, _)| *record).collect();
-        if plans.is_empty() {
-            self.hold(network, &all)?;
-        } else {
-            check_held(network, &all)?;
-        }
+        self.hold(network, &all)?;
         let filed = ids.into_iter().map(|(record, is_new)| Filed {
             record,
             header: if is_new { headers.next() } else { None },
@@ -255,7 +251,7 @@ impl Clinician {
         Ok(filed.collect())
     }
 
-    fn seal_and_deposit(
+    fn seal_and_anchor(
         &mut self,
         network: &mut Network,
         kit: &FilingKit,
@@ -301,7 +297,6 @@ impl Clinician {
             Arc::new(Parcel { to, sealed, deal })
         });
         self.anchor(network, anchors, expires, parcels.collect())?;
-        self.deliver(network)?;
         Ok(headers)
     }
 }

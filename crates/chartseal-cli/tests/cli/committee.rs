@@ -29,7 +29,7 @@ fn committee(network: &Cluster, number: usize, verb: &str, more: &[&str]) -> Ran
 }
 
 /// The file of an organization's enrolment key, as `net init` left it.
-fn office_file(network: &Cluster, number: usize) -> String {
+pub(crate) fn office_file(network: &Cluster, number: usize) -> String {
     let file = format!("{}.key", number + 1);
     text(&network.place().join("offices").join(file))
 }
@@ -82,7 +82,7 @@ pub(crate) fn enrolled(network: &Cluster, by: usize, keys: &NodeKeys, id: OrgId)
 }
 
 /// A document that its schema describes.
-fn document(ran: &Ran) -> Value {
+pub(crate) fn document(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let document = ran.json();
     let faults = schema::faults(&schema::read("committee.schema.json"), &document);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `accused` | evidence against validators, judged |
 //! | `committee` | the next committee proposed, approved and handed in: a rotated key, a suspension |
+//! | `custodian` | a node's custodian keys replaced by its office |
 //! | `join` | a newcomer starts from a snapshot, and the committee takes it in |
 //! | `demo` | the page, the JSON document, the promises, colour, memory |
 //! | `bundles` | other people's bundles: all twelve patients, and those that are refused |
@@ -46,6 +47,7 @@ mod committee;
 mod compromise;
 mod consents;
 mod contract;
+mod custodian;
 mod demo;
 mod deposits;
 mod directory;

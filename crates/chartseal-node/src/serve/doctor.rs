@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chartseal_ledger::Genesis;
+use chartseal_ledger::body::Organization;
 use chartseal_vault::{BlobId, BlobStore as _, ObjectBlobStore};
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
@@ -93,10 +94,15 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     all.disk(&config);
     let status = Control::connect(&config.directory).and_then(|mut node| {
         node.set_patience(PATIENCE)?;
-        node.status()
+        let status = node.status()?;
+        Ok((status, node.committee(&[config.organization])?))
     });
-    if let Ok(status) = &status {
+    if let Ok((status, view)) = &status {
         all.running(status);
+        let known = view.organization(&config.organization);
+        if let (Some(known), Some(keys)) = (known, &keys) {
+            all.custodian(&known.organization, keys);
+        }
     } else {
         all.stopped(&config, keys.as_ref());
     }
@@ -107,7 +113,7 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     all.peers(&config);
     // A root that is none is said here, and nobody can be asked then.
     if let Some(others) = all.take("services", Others::of(&config)) {
-        let status = status.as_ref().ok();
+        let status = status.as_ref().ok().map(|(status, _)| status);
         all.clock(&config, genesis.as_ref(), status, &others);
         all.services(&config, &others);
     }
@@ -329,6 +335,18 @@ impl Findings {
                 format!("{} double votes were seen", status.double_votes),
                 "an incident: ask the organizations that the log names",
             );
+        }
+    }
+
+    /// Whether the chain has this node's custodian under these keys.
+    fn custodian(&mut self, expected: &Organization, keys: &NodeKeys) {
+        match keys.check_custodian(expected) {
+            Ok(()) => self.well("custodian", "the chain has it under these keys"),
+            Err(why) => self.ill(
+                "custodian",
+                why,
+                "start the node with the keys that its office gave the custodian, or have the office give it these: `chartseal committee custodian`",
+            ),
         }
     }
 
