@@ -80,8 +80,10 @@ impl<'a> Decoder<'a> {
         if let Some(bytes) = self.short() {
             return Ok(bytes);
         }
-        let bytes = self.long_bytes(N)?;
-        bytes.try_into().map_err(|_| self.invalid("a byte string of another length"))
+        let bytes = self.bytes_of(N)?;
+        bytes
+            .try_into()
+            .map_err(|_| self.invalid("a byte string of another length"))
     }
 
     /// A text string of at most `max` bytes.
@@ -138,6 +140,24 @@ impl<'a> Decoder<'a> {
         Ok(items)
     }
 
+    /// The front of an enum's variant: its tag, and the number of items with it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn variant(&mut self) -> Result<(u64, usize), DecodeError> {
+        let len = self.array(2)?;
+        if len == 0 {
+            return Err(self.invalid("tag is missing"));
+        }
+        Ok((self.uint()?, len))
+    }
+
+    /// That an enum has no such variant.
+    #[doc(hidden)]
+    #[cold]
+    pub fn no_variant(&self) -> DecodeError {
+        self.invalid("no such tag, or another number of items than it has")
+    }
+
     /// `true` or `false`.
     #[inline]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
@@ -177,7 +197,7 @@ impl<'a> Decoder<'a> {
 
     /// A byte string of exactly `len` bytes, however its head is written.
     #[inline(never)]
-    fn long_bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn bytes_of(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let start = self.pos;
         let bytes = self.bytes(usize::MAX)?;
         let (found, len) = (bytes.len() as u64, len as u64);
