@@ -4,23 +4,19 @@
 //! not here, and an anomaly accuses nobody by itself. A part of a history is judged by what was kept
 //! of the entries before it ([`Memory`]); what refers to others of them is counted, not judged.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 
 use chartseal_merkle::Hash;
 use chartseal_wire::history::{
-    AccessView, Destroyed, EntryView, Erased, EventView, Flood, OutcomeView, ReleasedView,
-    TokensView,
+    AccessView, EntryView, EventView, OutcomeView, ReleasedView, TokensView,
 };
-use chartseal_wire::{
-    ActorId, Event, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId,
-};
+use chartseal_wire::{ActorId, HeaderDigest, PatientId, RecordId, RequestId, Subject, Time, TxId};
 
+use crate::ids::{Ids, short};
 use crate::kept::{Memory, Unreviewed};
 use crate::report::{History, OpenReview};
-use crate::verdict::Stop;
-use crate::verify::decode;
+use crate::told::{Told, told};
 
 /// Something in a history that should not be there, or not so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,9 +146,9 @@ pub(crate) struct Context<'a> {
     /// No custodian has a higher index.
     pub(crate) custodians: u64,
     /// The commitments of the texts in the export.
-    pub(crate) texts: &'a BTreeSet<Hash>,
+    pub(crate) texts: &'a Ids<Hash>,
     /// Whose histories are in the export, or were verified before.
-    pub(crate) subjects: &'a BTreeSet<Subject>,
+    pub(crate) subjects: &'a [Subject],
     /// What was kept of the entries before this part.
     pub(crate) before: Option<&'a Memory>,
 }
@@ -163,7 +159,7 @@ pub(crate) fn scan(
     history: &mut History,
     entries: &[EntryView<'_>],
     context: &Context<'_>,
-) -> Result<(Vec<Anomaly>, Option<Memory>), Stop> {
+) -> (Vec<Anomaly>, Option<Memory>) {
     let mut scan = context.before.map(Scan::after).unwrap_or_default();
     history.is_unremembered = history.is_part() && context.before.is_none();
     let subject = history.subject;
@@ -205,7 +201,7 @@ pub(crate) fn scan(
             }
             EventView::RecordAdded(header) => scan.added.push((*header, by.actor)),
             EventView::Other(event) => {
-                let event = decode(event)?;
+                let Some(event) = told(event) else { continue };
                 count(history, &event);
                 if is_patient {
                     scan.event(by, event, context, history, odd);
@@ -213,9 +209,24 @@ pub(crate) fn scan(
             }
         }
     }
-    let memory = scan.finish(context, history, odd);
-    found.sort_by_key(|anomaly| anomaly.entry);
-    Ok((found, (!history.is_unremembered).then_some(memory)))
+    let memory = scan.finish(context, history, &mut odd);
+    (
+        in_order(&found),
+        (!history.is_unremembered).then_some(memory),
+    )
+}
+
+/// By their entries; of one entry as they were found. (Who sorts has the code of sorting once more.)
+fn in_order(found: &[Anomaly]) -> Vec<Anomaly> {
+    let mut places = Ids::default();
+    for (anomaly, at) in found.iter().zip(0_u64..) {
+        let [entry, order] = [anomaly.entry, at].map(u64::to_be_bytes);
+        places.insert(&[entry, order].concat(), at);
+    }
+    let places = places
+        .iter()
+        .filter_map(|(_, at)| usize::try_from(*at).ok());
+    places.filter_map(|at| found.get(at).cloned()).collect()
 }
 
 /// Who acted, when, at which entry.
@@ -240,14 +251,12 @@ fn count_attempt(history: &mut History, is_permitted: bool) {
     }
 }
 
-fn count(history: &mut History, event: &Event) {
+fn count(history: &mut History, event: &Told) {
     match event {
-        Event::OwnAccess(access) => {
-            count_attempt(history, access.records.iter().any(|one| one.permitted));
-        }
-        Event::Flood(flood) => history.denied = history.denied.saturating_add(flood.count),
-        Event::Emergency(_) => history.declarations += 1,
-        Event::Erased(_) => history.erasures += 1,
+        Told::OwnAccess(is_permitted) => count_attempt(history, *is_permitted),
+        Told::Flood { count, .. } => history.denied = history.denied.saturating_add(*count),
+        Told::Emergency { .. } => history.declarations += 1,
+        Told::Erased(_) => history.erasures += 1,
         _ => {}
     }
 }
@@ -257,17 +266,19 @@ fn count(history: &mut History, event: &Event) {
 struct Scan<'a> {
     requests: Requests<'a>,
     /// Until when an actor's declaration is in force.
-    declarations: BTreeMap<ActorId, Time>,
-    revoked: BTreeSet<TxId>,
+    declarations: Ids<ActorId>,
+    revoked: Ids<TxId>,
     erased: Erasures,
     emergencies: Emergencies,
-    /// Who wrote a version: those looked up before, and what came since. Few histories ask.
-    authors: BTreeMap<HeaderDigest, ActorId>,
     added: Vec<(HeaderDigest, ActorId)>,
-    /// The legal holds that stand, by the transaction that placed them.
-    holds: BTreeMap<TxId, RecordId>,
-    /// The same by record: an erasure looks at its own record's alone, however many others stand.
-    held: BTreeSet<(RecordId, TxId)>,
+    /// Where in `added` a version is, of the first `authored` ones. Few histories ask.
+    authors: Ids<HeaderDigest>,
+    authored: usize,
+    /// The legal holds that stand, by the transaction that placed them: where in `held` their records are.
+    holds: Ids<TxId>,
+    held: Vec<RecordId>,
+    /// How many stand of each record: an erasure looks at its own record's alone, however many others stand.
+    standing: Ids<RecordId>,
     /// From when on the recovery that was begun may be completed.
     recovery: Option<(TxId, Time)>,
     /// Disputes and answers whose texts are not in the export.
@@ -283,9 +294,9 @@ struct Request<'a> {
     access: &'a AccessView<'a>,
     /// Where in the access a record is, of more records than a glance takes in; the last one counts, if one
     /// comes twice.
-    by_record: BTreeMap<RecordId, usize>,
-    /// Of the bases of permits under which shares were released, by their places, what was not found revoked yet.
-    standing: BTreeMap<usize, TokensView<'a>>,
+    by_record: Ids<RecordId>,
+    /// Of the bases of permits what was not found revoked yet, by their places, once it was asked.
+    standing: Vec<TokensView<'a>>,
 }
 
 impl<'a> Request<'a> {
@@ -296,7 +307,7 @@ impl<'a> Request<'a> {
     fn outcome(&self, record: &RecordId) -> Option<(usize, &'a OutcomeView<'a>)> {
         let all = &self.access.records;
         let at = if all.len() > Self::FEW {
-            *self.by_record.get(record)?
+            self.by_record.place(record)?
         } else {
             all.iter().rposition(|one| one.record == *record)?
         };
@@ -304,11 +315,7 @@ impl<'a> Request<'a> {
     }
 
     /// Whether every directive that the permit at this place rests on was revoked.
-    fn is_revoked(
-        &mut self,
-        (at, permit): (usize, &OutcomeView<'a>),
-        revoked: &BTreeSet<TxId>,
-    ) -> bool {
+    fn is_revoked(&mut self, (at, permit): (usize, &OutcomeView<'a>), revoked: &Ids<TxId>) -> bool {
         if revoked.is_empty() || permit.basis.is_empty() {
             return false;
         }
@@ -316,8 +323,12 @@ impl<'a> Request<'a> {
             let id = core::str::from_utf8(basis).ok().map(str::parse);
             id.is_some_and(|id| id.is_ok_and(|id| revoked.contains(&id)))
         };
-        let standing = self.standing.entry(at).or_insert(permit.basis);
-        drop_gone(standing, is_gone)
+        if self.standing.is_empty() {
+            let all = self.access.records.iter().map(|one| one.basis);
+            self.standing.extend(all);
+        }
+        let standing = self.standing.get_mut(at);
+        standing.is_some_and(|standing| drop_gone(standing, is_gone))
     }
 }
 
@@ -337,7 +348,7 @@ fn drop_gone<'a>(items: &mut TokensView<'a>, mut is_gone: impl FnMut(&'a [u8]) -
 struct Emergencies {
     all: Vec<Emergency>,
     /// Where in `all` the newest one of a request is.
-    places: BTreeMap<RequestId, usize>,
+    places: Ids<RequestId>,
 }
 
 struct Emergency {
@@ -349,7 +360,7 @@ struct Emergency {
 
 impl Emergencies {
     fn push(&mut self, access: Unreviewed, is_due: bool) {
-        self.places.insert(access.request, self.all.len());
+        self.places.insert(&access.request, self.all.len() as u64);
         self.all.push(Emergency {
             access,
             is_due,
@@ -359,7 +370,7 @@ impl Emergencies {
 
     /// Takes the first review; gives who made the access.
     fn review(&mut self, request: &RequestId, time: Time) -> Option<ActorId> {
-        let one = self.all.get_mut(*self.places.get(request)?)?;
+        let one = self.all.get_mut(self.places.place(request)?)?;
         one.reviewed.get_or_insert(time);
         Some(one.access.actor)
     }
@@ -369,7 +380,7 @@ impl Emergencies {
 struct Requests<'a> {
     all: Vec<Request<'a>>,
     /// Where in `all` a request is, of the first `placed` ones.
-    places: BTreeMap<RequestId, usize>,
+    places: Ids<RequestId>,
     placed: usize,
 }
 
@@ -384,10 +395,12 @@ impl<'a> Requests<'a> {
         let at = if let Some(at) = newest {
             older + at
         } else {
-            let all = self.all.iter().map(|one| one.tx).zip(0..);
-            self.places.extend(all.skip(self.placed));
+            let all = self.all.iter().zip(0..);
+            for (one, at) in all.skip(self.placed) {
+                self.places.insert(&one.tx, at);
+            }
             self.placed = self.all.len();
-            *self.places.get(id)?
+            self.places.place(id)?
         };
         self.all.get_mut(at)
     }
@@ -395,14 +408,14 @@ impl<'a> Requests<'a> {
 
 /// At which entry each record was last erased. Most were not: that is told from a few bits of their ids.
 struct Erasures {
-    last: BTreeMap<RecordId, u64>,
+    last: Ids<RecordId>,
     bits: [u64; 64],
 }
 
 impl Default for Erasures {
     fn default() -> Self {
         Self {
-            last: BTreeMap::new(),
+            last: Ids::default(),
             bits: [0; 64],
         }
     }
@@ -416,13 +429,13 @@ impl Erasures {
             .skip(word)
             .take(1)
             .for_each(|bits| *bits |= bit);
-        self.last.insert(record, at);
+        self.last.insert(&record, at);
     }
 
     fn last(&self, record: &RecordId) -> Option<u64> {
         let (word, bit) = Self::place(record);
         self.bits.get(word).filter(|bits| *bits & bit != 0)?;
-        self.last.get(record).copied()
+        self.last.get(record)
     }
 
     /// Which word has a record's bit, and the bit in it.
@@ -438,8 +451,9 @@ impl<'a> Scan<'a> {
         let mut scan = Self::default();
         let unreviewed = before.unreviewed.iter().cloned();
         unreviewed.for_each(|one| scan.emergencies.push(one, true));
-        scan.declarations
-            .extend(before.declarations.iter().copied());
+        for (actor, until) in &before.declarations {
+            scan.declarations.insert(actor, until.0);
+        }
         for (hold, record) in &before.holds {
             scan.place(*hold, *record);
         }
@@ -452,10 +466,10 @@ impl<'a> Scan<'a> {
     fn event(
         &mut self,
         by: By,
-        event: Event,
+        event: Told,
         context: &Context<'_>,
         history: &mut History,
-        odd: &mut impl FnMut(AnomalyKind),
+        odd: &mut dyn FnMut(AnomalyKind),
     ) {
         let By {
             at,
@@ -464,69 +478,58 @@ impl<'a> Scan<'a> {
             actor,
         } = by;
         match event {
-            Event::Emergency(declared) => {
-                let until = self.declarations.entry(actor).or_default();
-                *until = declared.until.max(*until);
-                if !context.texts.contains(&declared.reason) {
+            Told::Emergency { reason, until } => {
+                let before = self.declarations.get(&actor).unwrap_or_default();
+                self.declarations.insert(&actor, until.0.max(before));
+                if !context.texts.contains(&reason) {
                     odd(AnomalyKind::TextMissing);
                 }
             }
-            Event::Reviewed(review) => match self.emergencies.review(&review.request, time) {
+            Told::Reviewed(request) => match self.emergencies.review(&request, time) {
                 Some(by) if by == actor => odd(AnomalyKind::ReviewOfOneself),
                 Some(_) => {}
-                None if history.is_part() && self.requests.find(&review.request).is_none() => {
+                None if history.is_part() && self.requests.find(&request).is_none() => {
                     history.unjudged += 1;
                 }
-                None => odd(AnomalyKind::ReviewWithoutEmergency(review.request)),
+                None => odd(AnomalyKind::ReviewWithoutEmergency(request)),
             },
-            Event::Directive(directive) if directive.kind.as_bytes() == b"revoke" => {
-                self.revoked.extend(directive.target);
+            Told::Revoked(directive) => self.revoked.insert(&directive, 0),
+            Told::KeyUsed(record, header, request) => {
+                self.key_used(actor, (record, header, request), history, odd);
             }
-            Event::SlotAdded(slot) => {
-                let key = (slot.record, slot.header, slot.request);
-                self.key_used(actor, key, history, odd);
+            Told::Said { record, reason } if !context.texts.contains(&reason) => {
+                self.unreadable.push((at, record));
             }
-            Event::Redealt(deal) => {
-                let key = (deal.record, deal.header, deal.request);
-                self.key_used(actor, key, history, odd);
-            }
-            Event::Disputed(one) if !context.texts.contains(&one.reason) => {
-                self.unreadable.push((at, one.record));
-            }
-            Event::DisputeAnswered(one) if !context.texts.contains(&one.reason) => {
-                self.unreadable.push((at, one.record));
-            }
-            Event::HoldPlaced(hold) => self.place(tx, hold.record),
-            Event::HoldLifted(hold) => self.lift(hold.hold),
-            Event::RecoveryStarted(begun) => self.recovery = Some((tx, begun.due)),
-            Event::RecoveryVetoed(_) => self.recovery = None,
-            Event::RecoveryCompleted(done) => {
+            Told::HoldPlaced(record) => self.place(tx, record),
+            Told::HoldLifted(hold) => self.lift(hold),
+            Told::RecoveryStarted { due } => self.recovery = Some((tx, due)),
+            Told::RecoveryVetoed => self.recovery = None,
+            Told::RecoveryCompleted(recovery) => {
                 let begun = self.recovery.take();
-                let is_due = |(begun, due)| begun == done.recovery && due <= time;
+                let is_due = |(begun, due)| begun == recovery && due <= time;
                 match begun.map(is_due) {
                     Some(true) => {}
                     None if history.is_part() => history.unjudged += 1,
-                    _ => odd(AnomalyKind::RecoveryOutOfTurn(done.recovery)),
+                    _ => odd(AnomalyKind::RecoveryOutOfTurn(recovery)),
                 }
             }
-            Event::Adopted(adoption) => {
+            Told::Adopted(id) => {
                 self.has_adopted = true;
-                let adopted = Subject::Patient(adoption.adopted);
-                if !context.subjects.contains(&adopted) {
-                    odd(AnomalyKind::AdoptedHistoryMissing(adoption.adopted));
+                if !context.subjects.contains(&Subject::Patient(id)) {
+                    odd(AnomalyKind::AdoptedHistoryMissing(id));
                 }
             }
-            Event::Flood(flood) if !is_of_its_window(&flood, time) => {
+            // What is counted is entered after its window.
+            Told::Flood { from, until, count } if count == 0 || from >= until || until > time => {
                 odd(AnomalyKind::FloodOutOfWindow);
             }
-            Event::Erased(Erased { record }) => {
+            Told::Erased(record) => {
                 self.erased.insert(record, at);
-                let all = (record, TxId([0; 32]))..=(record, TxId([0xff; 32]));
-                if self.held.range(all).next().is_some() {
+                if self.standing.get(&record).is_some_and(|holds| holds > 0) {
                     odd(AnomalyKind::ErasedUnderHold(record));
                 }
             }
-            Event::Destroyed(Destroyed { record, .. }) if self.erased.last(&record).is_none() => {
+            Told::Destroyed(record) if self.erased.last(&record).is_none() => {
                 if history.is_unremembered {
                     history.unjudged += 1;
                 } else {
@@ -539,14 +542,18 @@ impl<'a> Scan<'a> {
 
     fn place(&mut self, hold: TxId, record: RecordId) {
         self.lift(hold);
-        self.holds.insert(hold, record);
-        self.held.insert((record, hold));
+        self.holds.insert(&hold, self.held.len() as u64);
+        self.held.push(record);
+        let others = self.standing.get(&record).unwrap_or_default();
+        self.standing.insert(&record, others + 1);
     }
 
     fn lift(&mut self, hold: TxId) {
-        if let Some(record) = self.holds.remove(&hold) {
-            self.held.remove(&(record, hold));
-        }
+        let Some(record) = self.holds.remove(&hold).and_then(|at| held(&self.held, at)) else {
+            return;
+        };
+        let others = self.standing.get(&record).unwrap_or_default();
+        self.standing.insert(&record, others.saturating_sub(1));
     }
 
     fn access(
@@ -554,7 +561,7 @@ impl<'a> Scan<'a> {
         by: By,
         access: &'a AccessView<'a>,
         history: &mut History,
-        odd: &mut impl FnMut(AnomalyKind),
+        odd: &mut dyn FnMut(AnomalyKind),
     ) {
         let By {
             at,
@@ -566,7 +573,7 @@ impl<'a> Scan<'a> {
             odd(AnomalyKind::ForeignClaim);
         }
         if is_emergency(access) {
-            let declared = self.declarations.get(&actor).copied();
+            let declared = self.declarations.get(&actor).map(Time);
             let in_force = declared.filter(|until| time < *until);
             // When the review of what was declared before is due, nobody here knows.
             let is_unknown = declared.is_none() && history.is_unremembered;
@@ -583,9 +590,11 @@ impl<'a> Scan<'a> {
             };
             self.emergencies.push(access, !is_unknown);
         }
-        let mut by_record = BTreeMap::new();
+        let mut by_record = Ids::default();
         if access.records.len() > Request::FEW {
-            by_record.extend(access.records.iter().map(|one| one.record).zip(0..));
+            for (one, at) in access.records.iter().zip(0..) {
+                by_record.insert(&one.record, at);
+            }
         }
         self.requests.all.push(Request {
             at,
@@ -593,7 +602,7 @@ impl<'a> Scan<'a> {
             actor,
             access,
             by_record,
-            standing: BTreeMap::new(),
+            standing: Vec::new(),
         });
     }
 
@@ -604,15 +613,19 @@ impl<'a> Scan<'a> {
         actor: ActorId,
         (record, header, request): (RecordId, HeaderDigest, Option<RequestId>),
         history: &mut History,
-        odd: &mut impl FnMut(AnomalyKind),
+        odd: &mut dyn FnMut(AnomalyKind),
     ) {
         let is_patient = matches!(history.subject, Subject::Patient(id) if id.0 == actor.0);
         let may = match request {
             None if is_patient => Some(true),
             None => {
-                self.authors.extend(self.added.drain(..));
-                let author = self.authors.get(&header);
-                author.map(|author| *author == actor)
+                for ((header, _), at) in self.added.iter().zip(0..).skip(self.authored) {
+                    self.authors.insert(header, at);
+                }
+                self.authored = self.added.len();
+                let author = self.authors.place(&header);
+                let author = author.and_then(|at| self.added.get(at));
+                author.map(|(_, author)| *author == actor)
             }
             Some(request) => self.requests.find(&request).map(|read| {
                 let outcome = read.outcome(&record);
@@ -632,7 +645,7 @@ impl<'a> Scan<'a> {
         released: &ReleasedView<'_>,
         context: &Context<'_>,
         history: &mut History,
-        odd: &mut impl FnMut(AnomalyKind),
+        odd: &mut dyn FnMut(AnomalyKind),
     ) {
         if !(1..=context.custodians).contains(&released.custodian) {
             odd(AnomalyKind::NoSuchCustodian(released.custodian));
@@ -668,7 +681,7 @@ impl<'a> Scan<'a> {
         self,
         context: &Context<'_>,
         history: &mut History,
-        mut odd: impl FnMut(u64, AnomalyKind),
+        odd: &mut dyn FnMut(u64, AnomalyKind),
     ) -> Memory {
         for (at, record) in &self.unreadable {
             if self.erased.last(record) > Some(*at) {
@@ -704,14 +717,18 @@ impl<'a> Scan<'a> {
                 unreviewed.push(one.access);
             }
         }
-        let declarations = self.declarations.into_iter();
+        let declarations = self.declarations.iter();
+        let declarations = declarations.map(|(id, until)| (ActorId(short(id)), Time(*until)));
+        let holds = self.holds.iter();
+        let holds = holds.filter_map(|(id, at)| Some((TxId(*id), held(&self.held, *at)?)));
+        let erased = self.erased.last.iter();
         Memory {
             unreviewed,
             declarations: declarations
                 .filter(|(_, until)| *until > context.until)
                 .collect(),
-            holds: self.holds.into_iter().collect(),
-            erased: self.erased.last.into_keys().collect(),
+            holds: holds.collect(),
+            erased: erased.map(|(id, _)| RecordId(short(id))).collect(),
         }
     }
 
@@ -724,9 +741,9 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// What is counted is entered after its window.
-fn is_of_its_window(flood: &Flood, entered: Time) -> bool {
-    flood.count > 0 && flood.from < flood.until && flood.until <= entered
+/// The record of a hold.
+fn held(records: &[RecordId], at: u64) -> Option<RecordId> {
+    records.get(usize::try_from(at).ok()?).copied()
 }
 
 /// Whether a decision opened a record by breaking the glass.
@@ -739,7 +756,7 @@ fn is_emergency(access: &AccessView<'_>) -> bool {
 mod tests {
     use chartseal_codec::to_bytes;
     use chartseal_wire::history::{Access, Outcome, Token};
-    use chartseal_wire::{Entry, OrgId};
+    use chartseal_wire::{Entry, Event, OrgId};
 
     use super::*;
 

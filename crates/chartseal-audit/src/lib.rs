@@ -46,6 +46,7 @@
 //! | `signatures` | who signed a checkpoint, in the strict profile of exports |
 //! | `finality` | the committee's certificate of a header, and how office changed hands |
 //! | `anomaly` | [`Anomaly`]: what proved entries show that should not be |
+//! | `told`, `ids` | the events that it reads, and its maps: there for a verifier that is small |
 //! | `report`, `verdict` | [`Report`], [`Verdict`], and both in plain words |
 //! | `kept` | [`Kept`]: what a verifier remembers between exports |
 //! | `equivocation` | [`Equivocation`]: two signed statements that contradict each other |
@@ -69,11 +70,13 @@ mod anomaly;
 mod equivocation;
 mod finality;
 mod header;
+mod ids;
 mod kept;
 pub mod policy;
 mod report;
 mod rules;
 mod signatures;
+mod told;
 mod verdict;
 mod verify;
 

@@ -1,6 +1,5 @@
 //! C2SP tlog-policy: whom a verifier trusts, in lines of text.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -106,12 +105,12 @@ impl TrustPolicy {
                 expected,
             })?;
         }
-        let quorum = parser.quorum.ok_or(FormatError::Line {
+        let quorum = parser.quorum.as_ref().ok_or(FormatError::Line {
             line: lines,
             expected: "a quorum line",
         })?;
         Ok(Self {
-            quorum: parser.names.get(&quorum).map(|(at, _)| *at),
+            quorum: parser.place(quorum),
             logs: parser.logs,
             nodes: parser.nodes,
         })
@@ -161,7 +160,7 @@ impl TrustPolicy {
         // What each node is worth: members come first, so that one pass is enough.
         let mut met: Vec<Quorum> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let (needed, mut stamps, of) = match &node.rule {
+            let (needed, stamps, of) = match &node.rule {
                 Rule::Witness(_) => (1, Vec::from_iter(times.next().flatten()), 1),
                 Rule::Committee(_) => (1, Vec::from_iter(certified), 1),
                 Rule::Group { needed, members } => {
@@ -169,13 +168,14 @@ impl TrustPolicy {
                     (*needed, members_met.collect(), members.len())
                 }
             };
-            stamps.sort_unstable_by(|a, b| b.cmp(a));
+            // The time that so many reach is the latest of those that so many reach: few, so no sorting.
+            let reach = |time: &u64| stamps.iter().filter(|one| *one >= time).count() >= needed;
             met.push(Quorum {
                 name: node.name.clone(),
                 signed: stamps.len(),
                 needed,
                 of,
-                time: stamps.get(needed - 1).copied(),
+                time: stamps.iter().copied().filter(reach).max(),
             });
         }
         met.swap_remove(quorum)
@@ -186,13 +186,18 @@ impl TrustPolicy {
 struct Parser {
     logs: Vec<VerifierKey>,
     nodes: Vec<Node>,
-    /// Where each name is, and whether it is some group's member.
-    names: BTreeMap<String, (usize, bool)>,
+    /// The nodes that are some group's members.
+    taken: Vec<usize>,
     /// The name on the quorum line.
     quorum: Option<String>,
 }
 
 impl Parser {
+    /// Where the node of this name is: there are few.
+    fn place(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|node| node.name == name)
+    }
+
     fn line(&mut self, line: &str) -> Result<(), &'static str> {
         if line.bytes().any(|b| (b < 0x20 && b != b'\t') || b == 0x7f) {
             return Err("no control characters but tab and newline");
@@ -261,15 +266,14 @@ impl Parser {
         }
         let mut found = Vec::with_capacity(members.len());
         for member in members {
-            let (at, taken) = self
-                .names
-                .get_mut(*member)
+            let at = self
+                .place(member)
                 .ok_or("members that lines before define")?;
-            if *taken {
+            if self.taken.contains(&at) {
                 return Err("members of one group at most, once");
             }
-            *taken = true;
-            found.push(*at);
+            self.taken.push(at);
+            found.push(at);
         }
         let members = found;
         self.define(name, Rule::Group { needed, members })
@@ -279,7 +283,7 @@ impl Parser {
         if self.quorum.is_some() {
             return Err("one quorum line only");
         }
-        if name != "none" && !self.names.contains_key(name) {
+        if name != "none" && self.place(name).is_none() {
             return Err("a quorum that a line before defines, or none");
         }
         self.quorum = Some(name.into());
@@ -287,7 +291,7 @@ impl Parser {
     }
 
     fn define(&mut self, name: &str, rule: Rule) -> Result<(), &'static str> {
-        if name == "none" || self.names.contains_key(name) {
+        if name == "none" || self.place(name).is_some() {
             return Err("a name that no line before defines, other than none");
         }
         let kind = core::mem::discriminant(&rule);
@@ -295,7 +299,6 @@ impl Parser {
         if self.nodes.iter().filter(is_same).count() == MAX_NAMES {
             return Err("at most 64 witnesses and 64 groups");
         }
-        self.names.insert(name.into(), (self.nodes.len(), false));
         let name = name.into();
         self.nodes.push(Node { name, rule });
         Ok(())

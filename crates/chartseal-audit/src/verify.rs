@@ -1,28 +1,29 @@
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use chartseal_codec::{from_bytes, to_bytes};
+use chartseal_codec::to_bytes;
 use chartseal_merkle::{Frontier, Hash, verify_consistency, verify_inclusion};
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::export::{EntrySpan, Finality};
 use chartseal_wire::history::{EntryView, EventView};
 use chartseal_wire::{
-    BlockHeader, Checkpoint, Committee, Entry, Event, Export, HistorySection, ProofFile,
-    SealedText, Subject, Time,
+    BlockHeader, Checkpoint, Committee, Entry, Export, HistorySection, ProofFile, SealedText,
+    Subject, Time,
 };
 
 use crate::anomaly::{self, Anomaly, Context};
 use crate::equivocation::{Equivocation, certified};
 use crate::finality;
+use crate::ids::Ids;
 use crate::kept::{Kept, KeptHistory, fit, to_keep};
 use crate::policy::{Quorum, TrustPolicy};
 use crate::report::{Certified, Entries, History, Name, Report, assumptions, limits};
 use crate::rules::Rule;
 use crate::signatures::{self, Signed, seconds_to_time};
+use crate::told::{Told, told};
 use crate::verdict::{Doubt, Refutation, Stop, Verdict};
 
 /// How long after an emergency's end the reviews of its accesses are due, unless [`Options`] says
@@ -207,7 +208,7 @@ fn prove(
     let texts = if doubts.len() == before {
         check_texts(&head.export.texts, &found.entries)?
     } else {
-        BTreeSet::new()
+        Ids::default()
     };
     doubts.extend(check_growth(&head, policy, kept)?);
     if let Some(subject) = found.rewritten {
@@ -219,7 +220,7 @@ fn prove(
         return Err(Stop::Doubt(first.clone()));
     }
     let custodians = certified.as_ref().and_then(|one| one.custodians);
-    let anomalies = find_anomalies(&mut found, header, custodians, kept, options, &texts)?;
+    let anomalies = find_anomalies(&mut found, header, custodians, kept, options, &texts);
     let fresh_as_of = head.fresh_as_of(quorum);
     check_freshness(fresh_as_of, options)?;
     // An older committee never takes the place of a later one, and another kind of policy forgets none.
@@ -487,44 +488,34 @@ fn check_history<'a>(
 }
 
 /// The commitments of the texts, each of which some entry makes.
-fn check_texts(
-    texts: &[SealedText],
-    entries: &[Vec<EntryView<'_>>],
-) -> Result<BTreeSet<Hash>, Stop> {
+fn check_texts(texts: &[SealedText], entries: &[Vec<EntryView<'_>>]) -> Result<Ids<Hash>, Stop> {
     if texts.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(Ids::default());
     }
-    let mut made = BTreeSet::new();
+    let mut made = Ids::default();
     for entry in entries.iter().flatten() {
         let reason = match &entry.event {
             EventView::Access(access) => Some(access.reason),
             EventView::Released(_) | EventView::RecordAdded(_) => None,
-            EventView::Other(event) => match decode(event)? {
-                Event::Emergency(declared) => Some(declared.reason),
-                Event::Disputed(disputed) => Some(disputed.reason),
-                Event::DisputeAnswered(answer) => Some(answer.reason),
+            EventView::Other(event) => match told(event) {
+                Some(Told::Emergency { reason, .. } | Told::Said { reason, .. }) => Some(reason),
                 _ => None,
             },
         };
-        made.extend(reason);
+        if let Some(reason) = reason {
+            made.insert(&reason, 0);
+        }
     }
-    let mut found = BTreeSet::new();
-    found.extend(texts.iter().map(SealedText::commitment));
-    match texts
-        .iter()
-        .position(|text| !made.contains(&text.commitment()))
-    {
-        Some(at) => Err(Stop::refute(
-            Rule::Text,
-            format!("text {at} belongs to no entry"),
-        )),
-        None => Ok(found),
+    let mut found = Ids::default();
+    for (at, text) in texts.iter().enumerate() {
+        let commitment = text.commitment();
+        if !made.contains(&commitment) {
+            let found = format!("text {at} belongs to no entry");
+            return Err(Stop::refute(Rule::Text, found));
+        }
+        found.insert(&commitment, 0);
     }
-}
-
-/// An event that was checked before.
-pub(crate) fn decode(event: &[u8]) -> Result<Event, Stop> {
-    from_bytes(event).map_err(|e| Stop::refute(Rule::Entry, e))
+    Ok(found)
 }
 
 fn find_anomalies(
@@ -533,13 +524,12 @@ fn find_anomalies(
     custodians: Option<u64>,
     kept: Option<&Kept>,
     options: &Options,
-    texts: &BTreeSet<Hash>,
-) -> Result<Vec<Anomaly>, Stop> {
+    texts: &Ids<Hash>,
+) -> Vec<Anomaly> {
     let mut anomalies = Vec::new();
     let here = found.histories.iter().map(|history| history.subject);
     let before = kept.into_iter().flat_map(Kept::histories);
-    let mut subjects = BTreeSet::new();
-    subjects.extend(here.chain(before.map(|(subject, _)| subject)));
+    let subjects: Vec<Subject> = here.chain(before.map(|(subject, _)| subject)).collect();
     let judged = found.histories.iter_mut().zip(&found.entries);
     for ((history, entries), to_keep) in judged.zip(&mut found.logs) {
         let kept = kept.filter(|_| history.is_part());
@@ -553,12 +543,12 @@ fn find_anomalies(
             subjects: &subjects,
             before: before.and_then(|before| before.memory.as_ref()),
         };
-        let (odd, memory) = anomaly::scan(history, entries, &context)?;
+        let (odd, memory) = anomaly::scan(history, entries, &context);
         anomalies.extend(odd);
         to_keep.memory = memory;
     }
     fit(&mut found.logs);
-    Ok(anomalies)
+    anomalies
 }
 
 pub(crate) fn check_freshness(fresh_as_of: Time, options: &Options) -> Result<(), Stop> {

@@ -155,6 +155,8 @@ fn proved(report: &Report) -> Value {
                 "releases": history.releases,
                 "erasures": history.erasures,
                 "redacted": history.redacted,
+                "unjudged": history.unjudged,
+                "unremembered": history.is_unremembered,
             })
         })
         .collect();
@@ -236,4 +238,21 @@ fn beside(path: &Path, suffix: &str) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_judged_is_counted_in_the_document() {
+        let file = include_str!("../../chartseal-audit/tests/vectors/visit.tlog-proof");
+        let policy = include_str!("../../chartseal-audit/tests/vectors/trust.policy");
+        let policy = TrustPolicy::parse(policy).unwrap();
+        let Verdict::Proved(mut report) = verify(file, &policy, None, &Options::default()) else {
+            panic!("a good export is proved");
+        };
+        report.histories[0].unjudged = 7;
+        assert_eq!(proved(&report)["histories"][0]["unjudged"], 7);
+    }
 }

@@ -38,6 +38,7 @@ impl<'a> Decoder<'a> {
 
     /// An error at this place, for a type's own rules: `d.invalid("height is zero")`.
     #[cold]
+    #[inline(never)]
     pub fn invalid(&self, why: &'static str) -> DecodeError {
         self.error(self.pos, DecodeErrorKind::Invalid(why))
     }
@@ -79,19 +80,10 @@ impl<'a> Decoder<'a> {
         if let Some(bytes) = self.short() {
             return Ok(bytes);
         }
-        let start = self.pos;
-        let bytes = self.bytes(usize::MAX)?;
-        bytes.try_into().map_err(|_| {
-            let (value, n) = (bytes.len() as u64, N as u64);
-            self.error(
-                start,
-                DecodeErrorKind::OutOfRange {
-                    value,
-                    min: n,
-                    max: n,
-                },
-            )
-        })
+        let bytes = self.bytes_of(N)?;
+        bytes
+            .try_into()
+            .map_err(|_| self.invalid("a byte string of another length"))
     }
 
     /// A text string of at most `max` bytes.
@@ -148,6 +140,24 @@ impl<'a> Decoder<'a> {
         Ok(items)
     }
 
+    /// The front of an enum's variant: its tag, and the number of items with it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn variant(&mut self) -> Result<(u64, usize), DecodeError> {
+        let len = self.array(2)?;
+        if len == 0 {
+            return Err(self.invalid("tag is missing"));
+        }
+        Ok((self.uint()?, len))
+    }
+
+    /// That an enum has no such variant.
+    #[doc(hidden)]
+    #[cold]
+    pub fn no_variant(&self) -> DecodeError {
+        self.invalid("no such tag, or another number of items than it has")
+    }
+
     /// `true` or `false`.
     #[inline]
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
@@ -185,6 +195,16 @@ impl<'a> Decoder<'a> {
         Some(*bytes)
     }
 
+    /// A byte string of exactly `len` bytes, however its head is written.
+    #[inline(never)]
+    pub(crate) fn bytes_of(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+        let start = self.pos;
+        let bytes = self.bytes(usize::MAX)?;
+        let (found, len) = (bytes.len() as u64, len as u64);
+        self.check_range(start, found, len, len)?;
+        Ok(bytes)
+    }
+
     #[inline]
     fn string(
         &mut self,
@@ -205,18 +225,27 @@ impl<'a> Decoder<'a> {
         Ok(bytes)
     }
 
+    /// The number in an item's head. Most are below 24: only that much is in every decoder.
     #[inline]
     fn head(&mut self, major: u8, expected: &'static str) -> Result<u64, DecodeError> {
+        match self.input.get(self.pos) {
+            Some(first) if *first ^ major << 5 < 24 => {
+                self.pos += 1;
+                Ok(u64::from(*first ^ major << 5))
+            }
+            _ => self.long_head(major, expected),
+        }
+    }
+
+    #[inline(never)]
+    fn long_head(&mut self, major: u8, expected: &'static str) -> Result<u64, DecodeError> {
         let first = self.peek()?;
         if first >> 5 != major {
             return Err(self.wrong_type(expected));
         }
         let rest = self.input.get(self.pos + 1..).unwrap_or_default();
         let (value, width, least) = match first & 0x1f {
-            info @ 0..=23 => {
-                self.pos += 1;
-                return Ok(u64::from(info));
-            }
+            info @ 0..=23 => (Some(u64::from(info)), 0, 0),
             24 => (rest.first().map(|byte| u64::from(*byte)), 1, 24),
             25 => (
                 rest.first_chunk()
@@ -260,16 +289,19 @@ impl<'a> Decoder<'a> {
     }
 
     #[cold]
+    #[inline(never)]
     fn out_of_range(&self, at: usize, value: u64, min: u64, max: u64) -> DecodeError {
         self.error(at, DecodeErrorKind::OutOfRange { value, min, max })
     }
 
     #[cold]
+    #[inline(never)]
     fn wrong_type(&self, expected: &'static str) -> DecodeError {
         self.error(self.pos, DecodeErrorKind::WrongType { expected })
     }
 
     #[cold]
+    #[inline(never)]
     fn error(&self, offset: usize, kind: DecodeErrorKind) -> DecodeError {
         DecodeError {
             field: self.field,

@@ -86,6 +86,7 @@ impl Encoder {
         self
     }
 
+    #[inline(never)]
     fn head(&mut self, major: u8, value: u64) {
         let major = major << 5;
         let be = value.to_be_bytes();

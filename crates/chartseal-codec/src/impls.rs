@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Decode, DecodeError, Decoder, Encode, Encoder, MAX_LIST, walk};
+use crate::{Decode, DecodeError, Decoder, Encode, Encoder, MAX_LIST, Shape, walk};
 
 macro_rules! uints {
     ($($uint:ty),*) => {$(
@@ -20,6 +20,9 @@ macro_rules! uints {
                 let value = d.uint_in(0, u64::from(<$uint>::MAX))?;
                 <$uint>::try_from(value).map_err(|_| d.invalid("integer is too large"))
             }
+
+            #[allow(clippy::cast_lossless, reason = "no function of a trait is const")]
+            const SHAPE: &'static Shape = &Shape::Uint(<$uint>::MAX as u64);
 
             #[inline]
             fn skip(input: &[u8]) -> Option<&[u8]> {
@@ -45,6 +48,8 @@ impl Decode for bool {
         d.bool()
     }
 
+    const SHAPE: &'static Shape = &Shape::Bool;
+
     #[inline]
     fn skip(input: &[u8]) -> Option<&[u8]> {
         walk::bool(input).map(|(_, rest)| rest)
@@ -62,6 +67,8 @@ impl<const N: usize> Decode for [u8; N] {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.bytes_exact()
     }
+
+    const SHAPE: &'static Shape = &Shape::Bytes(N);
 
     #[inline]
     fn skip(input: &[u8]) -> Option<&[u8]> {
@@ -115,14 +122,7 @@ impl<T: Decode> Decode for Vec<T> {
         d.list(MAX_LIST)
     }
 
-    #[inline]
-    fn skip(input: &[u8]) -> Option<&[u8]> {
-        let (len, rest) = walk::array(input)?;
-        if len > MAX_LIST as u64 {
-            return None;
-        }
-        (0..len).try_fold(rest, |rest, _| T::skip(rest))
-    }
+    const SHAPE: &'static Shape = &Shape::List(T::SHAPE);
 }
 
 impl<T: Encode> Encode for Option<T> {
@@ -145,6 +145,8 @@ impl<T: Decode> Decode for Option<T> {
             T::decode(d).map(Some)
         }
     }
+
+    const SHAPE: &'static Shape = &Shape::Optional(T::SHAPE);
 
     #[inline]
     fn skip(input: &[u8]) -> Option<&[u8]> {
@@ -170,10 +172,7 @@ impl<T: Decode> Decode for Box<T> {
         T::decode(d).map(Self::new)
     }
 
-    #[inline]
-    fn skip(input: &[u8]) -> Option<&[u8]> {
-        T::skip(input)
-    }
+    const SHAPE: &'static Shape = T::SHAPE;
 }
 
 impl<A: Encode, B: Encode> Encode for (A, B) {
@@ -187,11 +186,6 @@ impl<A: Decode, B: Decode> Decode for (A, B) {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.array_exact(2)?;
         Ok((A::decode(d)?, B::decode(d)?))
-    }
-
-    #[inline]
-    fn skip(input: &[u8]) -> Option<&[u8]> {
-        B::skip(A::skip(walk::array_exact(input, 2)?)?)
     }
 }
 

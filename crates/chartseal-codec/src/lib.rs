@@ -31,6 +31,7 @@
 //! |---|---|
 //! | [`encoder`](Encoder) | writes items; cannot fail |
 //! | [`decoder`](Decoder) | reads items; total, allocates no more than the input justifies |
+//! | [`Shape`] | a type as data: one function checks the items of every type |
 //! | [`walk`] | walks over items where they stand: for [`check`], and for who looks at few of many |
 //! | [`canonical_struct!`], [`canonical_enum!`] | a type as an array of its fields, or `[tag, fields…]` |
 //!
@@ -50,6 +51,7 @@ mod error;
 mod hex;
 mod impls;
 mod macros;
+mod shape;
 pub mod walk;
 
 pub use decoder::Decoder;
@@ -57,6 +59,7 @@ pub use encoder::Encoder;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use hex::{HexError, from_hex, hex_exact, to_hex, write_hex};
 pub use impls::Bytes;
+pub use shape::Shape;
 
 use alloc::vec::Vec;
 
@@ -77,13 +80,26 @@ pub trait Decode: Sized {
     /// Whatever is not the canonical encoding of a value of this type.
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError>;
 
+    /// What an item of this type looks like.
+    const SHAPE: &'static Shape = &Shape::Own(|d| Self::decode(d).map(drop));
+
     /// Steps over one item where [`decode`](Self::decode) would succeed, and makes no value of it: gives
     /// what follows it in `input`, or `None` where `decode` would fail.
     fn skip(input: &[u8]) -> Option<&[u8]> {
         let mut d = Decoder::new(input);
-        Self::decode(&mut d).ok()?;
+        Self::SHAPE.check(&mut d).ok()?;
         input.get(d.position()..)
     }
+}
+
+/// Why `bytes` are not the canonical bytes of a value, if they are not: what [`from_bytes`] says, and no value is made.
+///
+/// # Errors
+/// As [`from_bytes`].
+pub fn check_shape(shape: &Shape, bytes: &[u8]) -> Result<(), DecodeError> {
+    let mut d = Decoder::new(bytes);
+    shape.check(&mut d)?;
+    d.finish()
 }
 
 /// The canonical bytes of `value`.
@@ -113,17 +129,15 @@ pub fn check<T: Decode>(bytes: &[u8]) -> bool {
 
 #[doc(hidden)]
 pub mod __private {
-    use crate::Decode;
+    use crate::{Decode, Shape};
 
-    /// Skips a field by how it is got: the macros know a field's name, the compiler its type.
-    #[inline]
-    pub fn skip_field<S, T: Decode>(_: impl FnOnce(&S) -> &T, input: &[u8]) -> Option<&[u8]> {
-        T::skip(input)
+    /// The shape of a field, by how it is got: the macros know a field's name, the compiler its type.
+    pub const fn shape_of_field<S, T: Decode>(_: fn(&S) -> &T) -> &'static Shape {
+        T::SHAPE
     }
 
-    /// Skips what a variant holds, by its constructor.
-    #[inline]
-    pub fn skip_variant<E, T: Decode>(_: impl FnOnce(T) -> E, input: &[u8]) -> Option<&[u8]> {
-        T::skip(input)
+    /// The shape of what a variant holds, by its constructor.
+    pub const fn shape_of_variant<E, T: Decode>(_: fn(T) -> E) -> &'static Shape {
+        T::SHAPE
     }
 }

@@ -24,11 +24,13 @@ macro_rules! canonical_struct {
                 Ok(Self { $($field),+ })
             }
 
-            fn skip(input: &[u8]) -> Option<&[u8]> {
-                let rest = $crate::walk::array_exact(input, [$(stringify!($field)),+].len())?;
-                $(let rest = $crate::__private::skip_field(|it: &Self| &it.$field, rest)?;)+
-                Some(rest)
-            }
+            const SHAPE: &'static $crate::Shape = &$crate::Shape::Struct {
+                name: stringify!($name),
+                fields: &[$((
+                    stringify!($field),
+                    $crate::__private::shape_of_field(|it: &Self| &it.$field),
+                )),+],
+            };
         }
     };
 }
@@ -58,29 +60,23 @@ macro_rules! canonical_enum {
         impl $crate::Decode for $name {
             // Not inline: with many variants it is long, and would be in each crate that uses it.
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
-                let len = d.at(stringify!($name)).array(2)?;
-                if len == 0 {
-                    return Err(d.invalid("tag is missing"));
-                }
-                match (d.uint()?, len) {
+                match d.at(stringify!($name)).variant()? {
                     $(($tag, $crate::canonical_enum!(@len $($hole)?)) => {
                         d.at(stringify!($variant));
                         Ok($crate::canonical_enum!(@decode $name $variant d $($hole)?))
                     })+
-                    _ => Err(d.invalid("no such tag, or another number of items than it has")),
+                    _ => Err(d.no_variant()),
                 }
             }
 
-            fn skip(input: &[u8]) -> Option<&[u8]> {
-                let ((len, tag), rest) = $crate::walk::variant(input)?;
-                match (tag, len) {
-                    $(($tag, $crate::canonical_enum!(@len $($hole)?)) => {
-                        $(let rest = $crate::canonical_enum!(@skip $hole $name $variant rest);)?
-                        Some(rest)
-                    })+
-                    _ => None,
-                }
-            }
+            const SHAPE: &'static $crate::Shape = &$crate::Shape::Enum {
+                name: stringify!($name),
+                variants: &[$((
+                    $tag,
+                    stringify!($variant),
+                    $crate::canonical_enum!(@shape $name $variant $(($hole))?),
+                )),+],
+            };
         }
     };
     (@len) => { 1 };
@@ -92,8 +88,9 @@ macro_rules! canonical_enum {
     (@decode $name:ident $variant:ident $d:ident $hole:tt) => {
         $name::$variant($crate::Decode::decode($d)?)
     };
-    (@skip $hole:tt $name:ident $variant:ident $rest:ident) => {
-        $crate::__private::skip_variant($name::$variant, $rest)?
+    (@shape $name:ident $variant:ident) => { None };
+    (@shape $name:ident $variant:ident ($hole:tt)) => {
+        Some($crate::__private::shape_of_variant($name::$variant))
     };
 }
 
@@ -146,6 +143,8 @@ macro_rules! byte_newtype {
             fn decode(d: &mut $crate::Decoder<'_>) -> Result<Self, $crate::DecodeError> {
                 d.bytes_exact().map(Self)
             }
+
+            const SHAPE: &'static $crate::Shape = &$crate::Shape::Bytes($len);
 
             #[inline]
             fn skip(input: &[u8]) -> Option<&[u8]> {

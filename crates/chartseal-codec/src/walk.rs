@@ -87,6 +87,7 @@ fn head(major: u8, input: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// The same of a number that takes two bytes or more.
+#[inline(never)]
 fn long_head(major: u8, input: &[u8]) -> Option<(u64, &[u8])> {
     let (first, rest) = input.split_first()?;
     let (value, rest, least) = match first ^ major {

@@ -5,7 +5,7 @@
 
 use chartseal_codec::{
     Bytes, Decode, DecodeError, DecodeErrorKind, Decoder, Encoder, MAX_LIST, canonical_enum,
-    canonical_struct, check, from_bytes, to_bytes,
+    canonical_struct, check, check_shape, from_bytes, to_bytes,
 };
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         bytes.extend(tail);
-        prop_assert_eq!(check::<Body>(&bytes), from_bytes::<Body>(&bytes).is_ok());
+        agrees::<Body>(&bytes);
         if let Ok(read) = from_bytes::<Body>(&bytes) {
             prop_assert_eq!(to_bytes(&read), bytes);
         }
@@ -89,20 +89,18 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert_eq!(check::<Body>(&bytes), from_bytes::<Body>(&bytes).is_ok());
+        agrees::<Body>(&bytes);
         if let Ok(read) = from_bytes::<Body>(&bytes) {
             prop_assert_eq!(to_bytes(&read), bytes);
         }
     }
 }
 
-/// That checking in place takes what decoding takes.
+/// That checking in place takes what decoding takes, and that the shape says of the rest what decoding says.
 fn agrees<T: Decode>(bytes: &[u8]) {
-    assert_eq!(
-        check::<T>(bytes),
-        from_bytes::<T>(bytes).is_ok(),
-        "{bytes:x?}"
-    );
+    let decoded = from_bytes::<T>(bytes).map(drop);
+    assert_eq!(check::<T>(bytes), decoded.is_ok(), "{bytes:x?}");
+    assert_eq!(check_shape(T::SHAPE, bytes), decoded, "{bytes:x?}");
 }
 
 #[test]

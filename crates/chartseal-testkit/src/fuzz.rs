@@ -20,8 +20,8 @@ use std::sync::OnceLock;
 use chartseal_audit::{Kept, TrustPolicy};
 use chartseal_client::{Follower, Held, HeldState, Light};
 use chartseal_codec::{
-    Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, from_bytes, to_bytes,
-    to_hex,
+    Bytes, Decode, Encode, Encoder, canonical_enum, canonical_struct, check, check_shape,
+    from_bytes, to_bytes, to_hex,
 };
 use chartseal_envelope::rand_core::{TryCryptoRng, TryRng};
 use chartseal_envelope::{
@@ -158,6 +158,8 @@ targets! {
 fn canonical<T: Decode + Encode>(input: &[u8]) -> bool {
     let value = from_bytes::<T>(input);
     assert_eq!(check::<T>(input), value.is_ok(), "checked in place");
+    let shape = check_shape(T::SHAPE, input);
+    assert_eq!(shape.err().as_ref(), value.as_ref().err(), "by its shape");
     value.is_ok_and(|value| same(input, &to_bytes(&value)))
 }
 

@@ -80,8 +80,11 @@ impl Committee {
 
     /// The members as certificates number them: by the bytes of their validators' keys.
     pub fn validators(&self) -> Vec<Member> {
-        let mut validators = self.members.clone();
-        validators.sort_unstable_by_key(|member| member.validator);
+        let mut validators: Vec<Member> = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let at = validators.partition_point(|other| other.validator < member.validator);
+            validators.insert(at, *member);
+        }
         validators
     }
 

@@ -1,6 +1,6 @@
 //! Ids. All are opaque bytes: none tells a name, a date or an institution's number.
 
-use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, byte_newtype};
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, Shape, byte_newtype};
 
 byte_newtype! {
     /// A chain: the tagged SHA-256 of its genesis.
@@ -98,6 +98,8 @@ impl Decode for Time {
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         d.uint().map(Self)
     }
+
+    const SHAPE: &'static Shape = u64::SHAPE;
 
     #[inline]
     fn skip(input: &[u8]) -> Option<&[u8]> {

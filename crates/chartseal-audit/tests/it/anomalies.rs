@@ -73,6 +73,17 @@ fn a_release_outside_its_window() {
     assert_eq!(found(&net), [(3, AnomalyKind::ReleaseOutsideWindow)]);
 }
 
+/// A permit that rests on no directive outlasts the revocation of any.
+#[test]
+fn a_release_by_a_permit_without_a_directive_after_a_revocation_is_nothing_odd() {
+    let mut net = patient();
+    let ask = net.access(DOCTOR, &[(LAB, true, "granted", None)]);
+    let other = directive("revoke", Some(TxId([0xfe; 32])));
+    net.event(subject(), PATIENT.into(), other);
+    net.event(subject(), DOCTOR, released(ask, 1, &[LAB]));
+    assert_eq!(found(&net), []);
+}
+
 #[test]
 fn a_release_after_the_revocation_of_all_that_permitted_it() {
     let mut net = patient();

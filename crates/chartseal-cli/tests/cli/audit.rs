@@ -226,6 +226,18 @@ fn the_state_grows_with_newer_exports_and_refuses_older_ones() {
 }
 
 #[test]
+fn a_state_that_remembers_nothing_is_told_in_the_document() {
+    for (kept, is_unremembered) in [("visit.kept", false), ("visit-1.kept", true)] {
+        let (_folder, state) = file_of(&fs::read(vector(kept)).unwrap());
+        let ran = verify_newer(&["--state", state.to_str().unwrap(), "--json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stdout);
+        let history = &valid(&ran)["histories"][0];
+        assert_eq!(history["unremembered"], is_unremembered, "{kept}");
+        assert_eq!(history["unjudged"], 0, "{kept}");
+    }
+}
+
+#[test]
 fn a_damaged_state_is_an_error_and_stays_for_whoever_restores_it() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");

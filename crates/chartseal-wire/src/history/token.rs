@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, walk};
+use chartseal_codec::{Decode, DecodeError, Decoder, Encode, Encoder, Shape, walk};
 
 /// A short ASCII word of a published table (`TREAT`, `no_grant`) or a directive's id in hex: 1 to 96
 /// bytes from `!` to `~`. It can't hold free text with spaces, so no sentence hides in it.
@@ -22,6 +22,16 @@ enum Word {
 impl Token {
     /// The most bytes of a token.
     pub const MAX: usize = 96;
+
+    const RULE: &'static str = "a token is 1 to 96 printable ASCII bytes, no spaces";
+
+    fn text<'a>(d: &mut Decoder<'a>) -> Result<&'a str, DecodeError> {
+        let text = d.text(Self::MAX)?;
+        let is_token = Self::is_token(text.as_bytes());
+        is_token
+            .then_some(text)
+            .ok_or_else(|| d.invalid(Self::RULE))
+    }
 
     /// `text`, if it is a token.
     pub fn new(text: &str) -> Option<Self> {
@@ -107,10 +117,11 @@ impl Encode for Token {
 }
 
 impl Decode for Token {
+    const SHAPE: &'static Shape = &Shape::Own(|d| Self::text(d).map(|_| ()));
+
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        let text = d.text(Self::MAX)?;
-        Self::new(text)
-            .ok_or_else(|| d.invalid("a token is 1 to 96 printable ASCII bytes, no spaces"))
+        let text = Self::text(d)?;
+        Self::new(text).ok_or_else(|| d.invalid(Self::RULE))
     }
 
     fn skip(input: &[u8]) -> Option<&[u8]> {

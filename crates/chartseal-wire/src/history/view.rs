@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use chartseal_codec::{Decode, DecodeError, Decoder, MAX_LIST, from_bytes, to_bytes, walk};
+use chartseal_codec::{Decode, DecodeError, Decoder, MAX_LIST, check_shape, to_bytes, walk};
 use chartseal_merkle::Hash;
 
-use super::{Access, Entry, Event, MAX_REQUEST_RECORDS, Outcome, RecordAdded, Token};
+use super::{Access, Entry, Event, MAX_REQUEST_RECORDS, Outcome, Token};
 use crate::id::{ActorId, HeaderDigest, OrgId, RecordId, RequestId, Time, TxId};
 
 /// The tags of the events that are left where they stand.
@@ -99,10 +99,10 @@ impl<'a> EntryView<'a> {
     /// # Errors
     /// As [`from_bytes`].
     pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        // What is wrong, the decoder knows.
-        Self::walk(bytes).ok_or_else(|| match from_bytes::<Entry>(bytes) {
+        // What is wrong, the shape tells.
+        Self::walk(bytes).ok_or_else(|| match check_shape(Entry::SHAPE, bytes) {
             Err(wrong) => wrong,
-            Ok(_) => Decoder::new(bytes).invalid("an entry that can't be read in place"),
+            Ok(()) => Decoder::new(bytes).invalid("an entry that can't be read in place"),
         })
     }
 
@@ -123,8 +123,8 @@ impl<'a> EntryView<'a> {
                 (EventView::Released(released), rest)
             }
             ((2, RECORD_ADDED), added) => {
-                let header = header_of(added)?;
-                (EventView::RecordAdded(header), RecordAdded::skip(added)?)
+                let (header, rest) = header_of(added)?;
+                (EventView::RecordAdded(header), rest)
             }
             _ => (EventView::Other(event), Event::skip(event)?),
         };
@@ -175,12 +175,13 @@ impl PartialEq<Outcome> for OutcomeView<'_> {
     }
 }
 
-/// The header in a [`RecordAdded`].
-fn header_of(input: &[u8]) -> Option<HeaderDigest> {
+/// The header in a [`RecordAdded`](super::RecordAdded), and what follows that.
+fn header_of(input: &[u8]) -> Option<(HeaderDigest, &[u8])> {
     let record = walk::array_exact(input, 4)?;
     let version = RecordId::skip(record)?;
-    let (header, _) = walk::bytes_exact(u64::skip(version)?)?;
-    Some(HeaderDigest(*header))
+    let (header, supersedes) = walk::bytes_exact(u64::skip(version)?)?;
+    let rest = optional_digest(supersedes)?;
+    Some((HeaderDigest(*header), rest))
 }
 
 impl<'a> AccessView<'a> {
@@ -215,7 +216,7 @@ impl<'a> AccessView<'a> {
 impl<'a> OutcomeView<'a> {
     fn walk(input: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (record, rest) = walk::bytes_exact(walk::array_exact(input, 6)?)?;
-        let rest = Option::<HeaderDigest>::skip(rest)?;
+        let rest = optional_digest(rest)?;
         let (permitted, code) = walk::bool(rest)?;
         let rest = Token::skip(code)?;
         let (code, _) = walk::text(code)?;
@@ -286,6 +287,11 @@ impl<'a> TokensView<'a> {
             Some(token)
         })
     }
+}
+
+/// What follows a digest, or `null`.
+fn optional_digest(input: &[u8]) -> Option<&[u8]> {
+    walk::null(input).or_else(|| HeaderDigest::skip(input))
 }
 
 /// The number of items in a list, as a `Vec` decodes it.
