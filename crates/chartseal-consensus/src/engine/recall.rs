@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use chartseal_codec::{DecodeError, Decoder, Encoder};
 use commonware_codec::{Copying, Decode as _, DecodeExt as _, Encode as _};
@@ -41,7 +41,7 @@ const MAX_VOTES: usize = 3 * 256;
 const _: () = assert!(VIEWS_KEPT == 256);
 /// The most bytes of a certificate of 64 members.
 const MAX_CERTIFICATE: usize = 8 * 1024;
-/// How soon a peer may ask again. Answers are larger than questions.
+/// How soon a peer may ask again, since answers are larger than questions; and how soon another answer of it is read.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many answers wait to be read.
 const WAITING: usize = 64;
@@ -123,20 +123,26 @@ where
 {
     let (answers, answered) = mpsc::channel(WAITING);
     context.spawn(move |context| async move {
-        let mut served = BTreeMap::new();
+        let (mut served, mut heard) = (BTreeMap::new(), BTreeMap::new());
+        let is_early = |of: &mut BTreeMap<EngineKey, SystemTime>, peer: &EngineKey| {
+            let now = context.current();
+            let is_early = of.get(peer).is_some_and(|last| now < *last + PAUSE);
+            if !is_early {
+                of.insert(peer.clone(), now);
+            }
+            is_early
+        };
         while let Ok((peer, bytes)) = receiver.recv().await {
             match Recall::from_bytes(bytes.as_ref()) {
+                Ok(Recall::Ask) if is_early(&mut served, &peer) => {}
                 Ok(Recall::Ask) => {
-                    let now = context.current();
-                    if served.get(&peer).is_some_and(|last| now < *last + PAUSE) {
-                        continue;
-                    }
-                    served.insert(peer.clone(), now);
                     if let Some(answer) = shared.recall(&peer) {
                         let answer = Recall::Answer(answer).bytes();
                         let _ = sender.send(Recipients::One(peer), answer, true);
                     }
                 }
+                // Whoever answers without end leaves others' answers their place.
+                Ok(Recall::Answer(_)) if is_early(&mut heard, &peer) => {}
                 // Nobody waits anymore, or there are more than anybody waits for.
                 Ok(Recall::Answer(answer)) => drop(answers.try_send((peer, answer))),
                 Err(why) => {

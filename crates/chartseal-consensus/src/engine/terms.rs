@@ -4,6 +4,7 @@
 //! the new one starts on it, if this validator is of the new committee. Who is behind, or of no committee, has no
 //! engine that tells it of newer blocks: it asks those that it hears of, or in silence everybody, for the next ones.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -42,7 +43,7 @@ use crate::certificate::Finalization;
 
 /// How many of the next blocks are asked for at a time: any one's certificate vouches for those before it.
 const ASKED: u64 = 32;
-/// How long at least between two times of asking.
+/// How long at least between two times of asking one validator.
 const ASKING: Duration = Duration::from_millis(200);
 
 /// What every epoch's engine is made of.
@@ -123,7 +124,7 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
         let mut ask_at = context.current();
         // Whether there may be more to know than when it was looked at last: to look is to verify all that was answered.
         let mut is_due = true;
-        let mut asked = context.current();
+        let mut asked: BTreeMap<EngineKey, SystemTime> = BTreeMap::new();
         let mut silent_at = context.current() + settings.silence();
         loop {
             finals.mark_unchanged();
@@ -191,9 +192,11 @@ impl<B: Blocker<PublicKey = EngineKey>> Terms<B> {
                     let Some((epoch, (peer, _))) = stray else {
                         return Err("the channel of votes ended".into());
                     };
+                    // Each for itself: who sends such votes without end keeps nobody else from being asked.
                     let now = context.current();
-                    if epoch >= term.epoch && now >= asked + ASKING {
-                        asked = now;
+                    let is_early = asked.get(&peer).is_some_and(|at| now < *at + ASKING);
+                    if epoch >= term.epoch && !is_early {
+                        asked.insert(peer.clone(), now);
                         self.ask(vec![peer]);
                     }
                 },

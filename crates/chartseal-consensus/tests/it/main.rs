@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod byzantine;
 mod certificate;
 mod epochs;
 mod pool;

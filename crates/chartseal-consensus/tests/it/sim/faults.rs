@@ -28,13 +28,18 @@ pub enum Malice {
     TwoBlocks,
     /// It sends garbage on every channel.
     Flood,
+    /// It sends on every channel as much as it can of what is valid.
+    FloodValid,
+    /// It lies to those that ask it for blocks, certificates and votes.
+    LiesInSync,
     /// It is silent.
     Silent,
 }
 
 impl Malice {
-    /// Honest runs are as frequent as four kinds of malice.
-    pub const ALL: [Self; 14] = [
+    /// Honest runs are as frequent as five kinds of malice.
+    pub const ALL: [Self; 17] = [
+        Self::None,
         Self::None,
         Self::None,
         Self::None,
@@ -48,13 +53,15 @@ impl Malice {
         Self::Replay,
         Self::TwoBlocks,
         Self::Flood,
+        Self::FloodValid,
+        Self::LiesInSync,
         Self::Silent,
     ];
 
     /// What makes its proposals; whom it censors, if it does.
     pub fn builder(self, victim: PublicKey) -> Arc<dyn Builder> {
         match self {
-            Self::None | Self::TwoBlocks => Arc::new(Honest),
+            Self::None | Self::TwoBlocks | Self::FloodValid | Self::LiesInSync => Arc::new(Honest),
             malice => Arc::new(Liar {
                 malice,
                 victim,

@@ -5,15 +5,18 @@ use std::num::NonZeroUsize;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use chartseal_consensus::engine::{Channels, max_message_bytes};
+use chartseal_consensus::engine::{Channels, Recall, max_message_bytes};
 use chartseal_consensus::simulation::{Forward, SimulatedReceiver, SimulatedSender};
 use commonware_codec::{Copying, DecodeExt as _};
 use commonware_cryptography::ed25519::PublicKey;
 use commonware_p2p::simulated::{self, Link, Network, Oracle, SplitOrigin, SplitTarget};
+use commonware_p2p::utils::mux;
 use commonware_p2p::{Recipients, Sender as _};
 use commonware_runtime::{Clock as _, IoBuf, Quota, Spawner as _, Supervisor as _, deterministic};
 use commonware_utils::Probability;
 
+use super::faults::Malice;
+use super::heard;
 use super::people;
 use super::plan::{Plan, Rng};
 
@@ -21,10 +24,25 @@ pub type Wires = Oracle<PublicKey, deterministic::Context>;
 /// Both ends of each of a validator's channels.
 pub type Ends = Vec<(SimulatedSender, SimulatedReceiver)>;
 
-/// Votes, certificates, their requests, requests for blocks, blocks, transactions, recalled votes.
+pub const VOTES: u64 = 0;
+pub const CERTIFICATES: u64 = 1;
+/// Requests for certificates.
+pub const RESOLVER: u64 = 2;
+/// Requests for blocks.
+pub const BACKFILL: u64 = 3;
+pub const BLOCKS: u64 = 4;
+pub const TRANSACTIONS: u64 = 5;
+/// Votes that a validator is reminded of.
+pub const RECALL: u64 = 6;
 const CHANNELS: u64 = 7;
-const RECALL: u64 = 6;
-const MAX_VALIDATORS: usize = 7;
+pub const MAX_VALIDATORS: usize = 7;
+
+/// The seed of a validator's key.
+pub fn seed(number: usize) -> [u8; 32] {
+    let mut seed = [0xc0; 32];
+    seed[0] = u8::try_from(number).unwrap();
+    seed
+}
 
 /// A validator's name in the network.
 pub fn name(number: usize) -> PublicKey {
@@ -97,14 +115,24 @@ pub async fn cut(plan: &Plan, wires: &mut Wires, rng: &mut Rng) {
     }
 }
 
-/// A validator's channels; of twins, each one's. Without a twin the second ones lead nowhere.
+/// Cuts one validator off.
+pub async fn cut_off(plan: &Plan, wires: &mut Wires, number: usize) {
+    for other in names(plan) {
+        let _ = wires.remove_link(name(number), other.clone()).await;
+        let _ = wires.remove_link(other, name(number)).await;
+    }
+}
+
+/// A validator's channels; the second ones are a twin's, or of whoever lies or floods in its name. They send to all others as
+/// the first ones do, and get what these need to get.
 pub async fn register(
     context: &deterministic::Context,
     plan: &Plan,
     wires: &Wires,
     number: usize,
-    is_twin: bool,
 ) -> (Ends, Ends) {
+    let malice = plan.malice_of(number);
+    let is_twin = malice == Malice::TwoBlocks;
     let control = wires.control(name(number));
     let (mut first, mut second) = (Vec::new(), Vec::new());
     for channel in 0..CHANNELS {
@@ -119,19 +147,34 @@ pub async fn register(
         };
         let (one, other) = sender.split_with(forward);
         let context = context.child("split").with_attribute("channel", channel);
-        let (to_one, to_other) = receiver.split_with(context, move |(from, _): &(PublicKey, _)| {
-            if is_twin && !is_apart {
-                SplitTarget::Both
-            } else if is_apart && !is_left(from) {
-                SplitTarget::Secondary
-            } else {
-                SplitTarget::Primary
-            }
-        });
+        let route = move |(from, message): &(PublicKey, IoBuf)| match malice {
+            Malice::TwoBlocks if !is_apart => SplitTarget::Both,
+            Malice::TwoBlocks if !is_left(from) => SplitTarget::Secondary,
+            Malice::LiesInSync | Malice::FloodValid if is_overheard(channel) => SplitTarget::Both,
+            Malice::LiesInSync if is_request(channel, message) => SplitTarget::Secondary,
+            _ => SplitTarget::Primary,
+        };
+        let (to_one, to_other) = receiver.split_with(context, route);
         first.push((one, to_one));
         second.push((other, to_other));
     }
     (first, second)
+}
+
+/// Whether who lies or floods makes something of what comes.
+fn is_overheard(channel: u64) -> bool {
+    matches!(channel, CERTIFICATES | BLOCKS)
+}
+
+/// Whether a message asks for something.
+fn is_request(channel: u64, message: &IoBuf) -> bool {
+    match channel {
+        RESOLVER => mux::parse(message.clone())
+            .is_ok_and(|(_, message)| heard::request(message.as_ref()).is_some()),
+        BACKFILL => heard::request(message.as_ref()).is_some(),
+        RECALL => Recall::from_bytes(message.as_ref()) == Ok(Recall::Ask),
+        _ => false,
+    }
 }
 
 /// To everybody.

@@ -5,10 +5,14 @@
 //! are off, and one validator may be Byzantine. A phase ends with all of them killed at once: what was not
 //! synced to their disks is lost. In the last one everything heals; then what was promised must hold.
 
+mod accomplice;
 mod agreed;
 mod clients;
 mod disk;
 mod faults;
+mod flood;
+mod heard;
+mod lies;
 mod links;
 pub mod people;
 mod plan;
@@ -16,8 +20,8 @@ mod settings;
 mod world;
 
 pub use faults::Malice;
-pub use plan::{Plan, Rng};
-pub use world::run;
+pub use plan::{Away, Plan, Rng};
+pub use world::{Report, run};
 
 /// A validator's key.
 pub fn validator(number: usize) -> chartseal_wire::PublicKey {

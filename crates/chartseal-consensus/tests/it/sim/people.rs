@@ -34,6 +34,22 @@ impl Person {
         self.request(chain, seq, expires, patient, vec![RecordId([patient; 16])])
     }
 
+    /// A request for many records.
+    pub fn ask_for_many(
+        &self,
+        chain: ChainId,
+        seq: u64,
+        expires: u64,
+        patient: u8,
+    ) -> SignedTransaction {
+        let records = (0..128_u16).map(|number| {
+            let mut record = [patient; 16];
+            record[..2].copy_from_slice(&number.to_be_bytes());
+            RecordId(record)
+        });
+        self.request(chain, seq, expires, patient, records.collect())
+    }
+
     /// A request for nothing, which the ledger refuses.
     pub fn nonsense(&self, chain: ChainId, seq: u64, expires: u64) -> SignedTransaction {
         self.request(chain, seq, expires, 1, Vec::new())
@@ -119,6 +135,14 @@ pub fn next_committee(state: State<'_>, expires: u64, from: u64) -> Option<Signe
         body: Body::from(body),
     };
     Some(transaction.sign(|message| Signature(sender.0.sign(message).to_bytes())))
+}
+
+/// The actors of one organization.
+pub fn actors_of(organization: usize) -> Vec<Person> {
+    vec![
+        Person::new(0xa0, organization),
+        Person::new(0xb0, organization),
+    ]
 }
 
 /// An organization's office and its custodian: two actors each that genesis knows.

@@ -69,10 +69,14 @@ pub struct Plan {
     pub faithful: bool,
     /// Whose ledger is empty again when the last phase begins.
     pub forgets: Option<usize>,
+    /// Who is down from an eighth to a half of each phase, or cut off, while nothing need befall anybody else.
+    pub away: Option<(usize, Away)>,
     /// Who finds nothing of the engine's votes on its disk at each start, as after a copy of an older day.
     pub loses_votes: Option<usize>,
     /// Whether a validator that starts has its ledger take what another one has, before the engine does.
     pub fetches: bool,
+    /// The most transactions of a proposal.
+    pub block: usize,
     /// Whether the committee changes three times. Then the first four of six validators are the first committee.
     pub handovers: bool,
     /// How many of a hundred bytes that were written and not synced are on the disk after all are killed, from the beginning
@@ -80,6 +84,25 @@ pub struct Plan {
     pub torn: Option<(u64, PartialWriteMode)>,
     /// How often an idle chain makes a block, in ms. A leader's timeout is 1.6 s.
     pub heartbeat: u64,
+}
+
+/// How somebody is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    Down,
+    CutOff,
+}
+
+/// More transactions than there are.
+const LARGE_BLOCK: usize = 2_048;
+
+/// Who floods the pools has to compete with clients for room in blocks.
+fn block(malice: Malice) -> usize {
+    if malice == Malice::FloodValid {
+        16
+    } else {
+        LARGE_BLOCK
+    }
 }
 
 impl Plan {
@@ -101,8 +124,10 @@ impl Plan {
             pause: 400,
             faithful: false,
             forgets: None,
+            away: None,
             loses_votes: None,
             fetches: false,
+            block: LARGE_BLOCK,
             handovers: false,
             torn: None,
             heartbeat: 1_000,
@@ -114,6 +139,7 @@ impl Plan {
         Self {
             malice,
             byzantine: 1,
+            block: block(malice),
             ..Self::quiet(seed)
         }
     }
@@ -125,6 +151,7 @@ impl Plan {
             phases: vec![30_000; 4],
             malice: Malice::None,
             byzantine: 0,
+            block: LARGE_BLOCK,
             skews: vec![0; VALIDATORS],
             clients: 4,
             pause: 100,
@@ -157,8 +184,10 @@ impl Plan {
             pause: *rng.choose(&[100, 400, 2_000]),
             faithful: false,
             forgets: None,
+            away: None,
             loses_votes: None,
             fetches: false,
+            block: block(malice),
             handovers: false,
             torn: None,
             heartbeat: 1_000,

@@ -33,6 +33,7 @@ pub fn settings(
         skip_after: Duration::from_secs(4),
         fetch_timeout: Duration::from_millis(500),
         gossip_again: Duration::from_millis(500),
+        max_transactions: plan.block,
         pool,
         threads: NonZeroUsize::MIN,
         cached_pages: NonZeroUsize::new(64).unwrap(),

@@ -15,13 +15,15 @@ use commonware_runtime::{
 
 use commonware_utils::Probability;
 
+use super::accomplice::accomplice;
 use super::agreed::{Agreed, Kept as _};
 use super::clients::{Client, Handles, Progress, change_committees};
 use super::disk::Disk;
 use super::faults::Malice;
+use super::heard::Deeds;
 use super::links::{self, Wires};
 use super::people::{self, START_MS};
-use super::plan::{Plan, Rng};
+use super::plan::{Away, Plan, Rng};
 use super::settings::settings;
 
 /// After everything heals, within how long every honest validator has new blocks, and every client's
@@ -47,6 +49,12 @@ pub struct Report {
     pub double_votes: u64,
     /// Blocks that ledgers took from others before their validators started.
     pub fetched: u64,
+    /// Blocks that honest validators lacked when they started, beside those: they had to come from others' engines.
+    pub missed: u64,
+    /// How often Byzantine validators did what can't be told by what became of it.
+    pub deeds: BTreeMap<String, u64>,
+    /// How many honest validators spoke to a Byzantine one no more, when the last phase was over.
+    pub blocked: usize,
     /// Who is accused by it: each piece was checked by somebody who has the final blocks alone.
     pub faults: Vec<Fault>,
     /// The slowest transaction of an honest client, in views.
@@ -73,8 +81,10 @@ struct World {
     refused: BTreeMap<&'static str, u64>,
     evidence: Vec<Arc<Evidence>>,
     double_votes: u64,
-    /// Blocks that ledgers took before their validators started.
+    /// Blocks that ledgers took before their validators started, and those that were missing then.
     fetched: u64,
+    missed: u64,
+    deeds: Deeds,
     /// Counts starts, so that each has its own names.
     starts: u64,
     /// Whether every step is told: `CHARTSEAL_TRACE`.
@@ -93,6 +103,11 @@ pub fn run(plan: &Plan) -> Report {
         // Offices have the committee changed, with sequence numbers of their own.
         actors = people::actors(people::ORGANIZATIONS).split_off(people::ORGANIZATIONS);
     }
+    if plan.malice == Malice::FloodValid {
+        // Who floods has keys of its own.
+        let liars: Vec<_> = (0..plan.byzantine).flat_map(people::actors_of).collect();
+        actors.retain(|actor| liars.iter().all(|liar| liar.public() != actor.public()));
+    }
     let mut world = World {
         disks: (0..plan.validators).map(|_| Disk::new(&genesis)).collect(),
         agreed: Arc::default(),
@@ -107,6 +122,8 @@ pub fn run(plan: &Plan) -> Report {
         evidence: Vec::new(),
         double_votes: 0,
         fetched: 0,
+        missed: 0,
+        deeds: Deeds::default(),
         starts: 0,
         trace: std::env::var_os("CHARTSEAL_TRACE").is_some(),
         plan: plan.clone(),
@@ -186,7 +203,7 @@ impl World {
         }
         self.trouble(&context, &mut oracle, length, &mut up, &handles)
             .await;
-        let report = if is_last {
+        let mut report = if is_last {
             Some(self.recover(&context, &mut oracle, &mut up, &handles).await)
         } else {
             self.collect(&up);
@@ -197,6 +214,9 @@ impl World {
         for (by, blocked) in oracle.blocked().await.unwrap() {
             let is_wrong = honest.contains(&by) && honest.contains(&blocked);
             assert!(!is_wrong, "{by} blocked {blocked}, and both are honest");
+            if let Some(report) = report.as_mut().filter(|_| honest.contains(&by)) {
+                report.blocked += 1;
+            }
         }
         report
     }
@@ -210,11 +230,30 @@ impl World {
         up: &mut [Option<Up>],
         handles: &Handles,
     ) {
-        let end = context.current() + Duration::from_millis(length);
+        let begin = context.current();
+        let end = begin + Duration::from_millis(length);
+        let away =
+            begin + Duration::from_millis(length / 8)..begin + Duration::from_millis(length / 2);
         let mut next = context.current();
-        let mut cut = false;
+        let (mut cut, mut is_away) = (false, false);
         while context.current() < end {
             self.step(context, up).await;
+            if let Some((number, how)) = self.plan.away
+                && is_away != away.contains(&context.current())
+            {
+                is_away = !is_away;
+                match (how, is_away) {
+                    (Away::CutOff, true) => links::cut_off(&self.plan, oracle, number).await,
+                    (Away::CutOff, false) => {
+                        links::link_all(&self.plan, oracle, self.plan.loss).await;
+                    }
+                    (Away::Down, true) => self.stop(number, up, handles),
+                    (Away::Down, false) if up[number].is_none() => {
+                        self.start(context, oracle, number, up, handles).await;
+                    }
+                    (Away::Down, false) => {}
+                }
+            }
             if context.current() < next {
                 continue;
             }
@@ -311,6 +350,9 @@ impl World {
             evidence: self.evidence.clone(),
             double_votes: self.double_votes,
             fetched: self.fetched,
+            missed: self.missed,
+            deeds: self.deeds.lock().unwrap().clone(),
+            blocked: 0,
             slowest_views: self.progress(|client| client.slowest_views),
             slowest_ms: self.progress(|client| client.slowest_ms),
             done: self.progress(|client| client.done),
@@ -472,8 +514,7 @@ impl World {
         let context = context
             .child("validator")
             .with_attribute("start", self.starts);
-        let is_twin = malice == Malice::TwoBlocks;
-        let (first, second) = links::register(&context, &self.plan, oracle, number, is_twin).await;
+        let (first, second) = links::register(&context, &self.plan, oracle, number).await;
         match malice {
             Malice::Silent => return,
             Malice::Flood => {
@@ -489,17 +530,36 @@ impl World {
             let furthest = others.max_by_key(|other| other.height());
             self.fetched += furthest.map_or(0, |other| disk.fetch(other));
         }
+        if malice == Malice::None {
+            let agreed = self.agreed.lock().unwrap().height();
+            self.missed += agreed.saturating_sub(disk.height());
+        }
         if self.plan.loses_votes == Some(number) {
             let votes = format!("validator-{number}-votes-0");
             let _ = context.remove(&votes, None).await;
         }
         let twin = (malice == Malice::TwoBlocks).then(|| self.twins[number].clone());
+        let accomplice = accomplice(
+            &self.plan,
+            &self.genesis,
+            number,
+            &self.disks[number],
+            self.plan.seed ^ self.starts,
+            &self.deeds,
+        );
         let builder = malice.builder(people::actors(1)[0].public());
         let settings = settings(&context, &self.plan, number, builder, limits());
         let (genesis, oracle) = (self.genesis.clone(), oracle.clone());
         let (send, receive) = tokio::sync::oneshot::channel();
         let task = context.spawn(move |context| async move {
             let keys = || people::validator(number);
+            let second = match accomplice {
+                Some(accomplice) => {
+                    accomplice(&context, second);
+                    Vec::new()
+                }
+                None => second,
+            };
             let one = context.child("one");
             let joined = links::channels(first);
             let disk = Box::new(disk);

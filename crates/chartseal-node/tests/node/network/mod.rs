@@ -35,6 +35,15 @@ mod agreed;
 #[path = "../../../../chartseal-consensus/tests/it/sim/faults.rs"]
 mod faults;
 #[allow(unreachable_pub, dead_code, reason = "of another test")]
+#[path = "../../../../chartseal-consensus/tests/it/sim/flood.rs"]
+mod flood;
+#[allow(unreachable_pub, dead_code, reason = "of another test")]
+#[path = "../../../../chartseal-consensus/tests/it/sim/heard.rs"]
+mod heard;
+#[allow(unreachable_pub, dead_code, reason = "of another test")]
+#[path = "../../../../chartseal-consensus/tests/it/sim/lies.rs"]
+mod lies;
+#[allow(unreachable_pub, dead_code, reason = "of another test")]
 #[path = "../../../../chartseal-consensus/tests/it/sim/links.rs"]
 mod links;
 #[allow(unreachable_pub, dead_code, reason = "of another test")]

@@ -20,6 +20,9 @@ use super::Tally;
 use super::agreed::{Agreed, Kept as _};
 use super::custody::Ask;
 use super::faults::Malice;
+use super::flood::{self, Flooder};
+use super::heard::Deeds;
+use super::lies;
 use super::links::{self, Wires};
 use super::model::Model;
 use super::people::{
@@ -372,7 +375,7 @@ impl World {
         let context = context.child("validator");
         let context = context.with_attribute("start", self.starts);
         let is_twin = malice == Malice::TwoBlocks;
-        let (first, second) = links::register(&context, &self.plan, wires, at, is_twin).await;
+        let (first, second) = links::register(&context, &self.plan, wires, at).await;
         match malice {
             Malice::Silent => return,
             Malice::Flood => {
@@ -387,7 +390,7 @@ impl World {
         let twin = is_twin.then(|| self.process(at, &format!("{at}-twin")));
         let settings = settings(&context, &self.plan, at, builder, limits());
         let mut validators = vec![(settings.clone(), disk, links::channels(first))];
-        let mut twins = None;
+        let (mut twins, mut ends) = (None, None);
         if let Some((process, disk)) = twin {
             let mut settings = settings;
             settings.partition.push_str("-twin");
@@ -395,10 +398,39 @@ impl World {
             settings.clock = Arc::new(move || clock().plus_ms(1));
             validators.push((settings, disk, links::channels(second)));
             twins = Some(process);
+        } else {
+            ends = Some(second);
         }
+        let chain = self.genesis.chain_id();
+        let liars_seed = self.plan.seed ^ self.starts;
         let (genesis, wires) = (self.genesis.clone(), wires.clone());
         let (send, receive) = tokio::sync::oneshot::channel();
         let task = context.spawn(move |context| async move {
+            match (malice, ends) {
+                (Malice::LiesInSync, Some(ends)) => {
+                    let library = Box::new(|_| None);
+                    lies::start(
+                        &context,
+                        ends,
+                        VALIDATORS,
+                        liars_seed,
+                        library,
+                        Deeds::default(),
+                    );
+                }
+                (Malice::FloodValid, Some(ends)) => {
+                    // No actor's keys: what people do here is counted.
+                    let flooder = Flooder {
+                        number: at,
+                        members: VALIDATORS,
+                        chain,
+                        actors: Vec::new(),
+                        deeds: Deeds::default(),
+                    };
+                    flood::start(&context, ends, flooder);
+                }
+                _ => {}
+            }
             let (mut tasks, mut handles) = (Vec::new(), Vec::new());
             for (number, (settings, disk, channels)) in validators.into_iter().enumerate() {
                 let context = context.child("engine").with_attribute("twin", number);
