@@ -94,10 +94,10 @@ pub struct RecordsView<'a> {
 
 impl<'a> EntryView<'a> {
     /// Reads the canonical bytes of an entry, and checks all of them: it takes exactly what
-    /// [`from_bytes`] decodes.
+    /// [`from_bytes`](chartseal_codec::from_bytes) decodes.
     ///
     /// # Errors
-    /// As [`from_bytes`].
+    /// As [`from_bytes`](chartseal_codec::from_bytes).
     pub fn read(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         // What is wrong, the shape tells.
         Self::walk(bytes).ok_or_else(|| match check_shape(Entry::SHAPE, bytes) {
