@@ -25,17 +25,16 @@ pub fn soaked() -> Result<Figure> {
     let offices = cluster.authors().into_iter();
     let attempts = offices.map(|mut office| std::iter::repeat_with(move || office.ask()));
     let drivers = Drivers::start(&cluster, attempts.collect(), Some(RATE));
-    let (begun, mut full) = (Instant::now(), 0.0);
+    let (begun, mut full, mut last) = (Instant::now(), 0.0, 0.0);
     for minute in 1..=minutes {
         thread::sleep((begun + MINUTE * u32::try_from(minute)?) - Instant::now());
-        let (now, height) = (resident(&cluster), cluster.height());
-        let handed_in = drivers.handed_in();
-        eprintln!("minute {minute}: height {height}, {handed_in} handed in, {now} bytes");
+        last = resident(&cluster);
+        let (height, handed_in) = (cluster.height(), drivers.handed_in());
+        eprintln!("minute {minute}: height {height}, {handed_in} handed in, {last} bytes");
         if minute <= FULL {
-            full = now;
+            full = last;
         }
     }
-    let last = resident(&cluster);
     drivers.end()?;
     await_empty(&cluster)?;
     Ok(Figure {

@@ -162,8 +162,8 @@ pub struct Office {
 
 /// How far ahead an epoch begins if nobody says: votes come by mail.
 const AHEAD: u64 = 20_000;
-/// How many blocks after the newest an enrolment counts up to.
-const ENROLMENT_EXPIRES: u64 = 10_000;
+/// How many blocks after the newest counts what an office says alone.
+const EXPIRES: u64 = 10_000;
 /// How long it may take until something is final.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -251,7 +251,7 @@ fn submit(args: &Approve) -> Result<Exit, Failure> {
     let expires = proposal.expires();
     let signed = transaction(&view, &office, known, expires, change.clone());
     let Some(height) = hand_in(&asked.node, &signed)? else {
-        return Ok(unsettled(&signed));
+        return Ok(Exit::CannotTell);
     };
     let view = ask(&asked.node, &[])?;
     tell(asked, &view, Some(&proposal), Some(height))
@@ -280,16 +280,11 @@ fn custodian(args: &Custodian) -> Result<Exit, Failure> {
         let why = format!("--possession is not that key's for organization {id} of this network");
         Failure::new(why)
     })?;
-    let expires = view.height.saturating_add(ENROLMENT_EXPIRES);
-    let signed = transaction(
-        &view,
-        &office,
-        known,
-        expires,
-        CustodianReplaced { rotation },
-    );
+    let expires = view.height.saturating_add(EXPIRES);
+    let body = CustodianReplaced { rotation };
+    let signed = transaction(&view, &office, known, expires, body);
     let Some(height) = hand_in(&args.asked.node, &signed)? else {
-        return Ok(unsettled(&signed));
+        return Ok(Exit::CannotTell);
     };
     if args.asked.json {
         print_json(&json!({
@@ -330,11 +325,11 @@ fn enrol(args: &Enrol) -> Result<Exit, Failure> {
         )));
     }
     let known = speaker(&view, &office, &args.office)?;
-    let expires = view.height.saturating_add(ENROLMENT_EXPIRES);
+    let expires = view.height.saturating_add(EXPIRES);
     let body = OrganizationEnrolled { organization };
     let signed = transaction(&view, &office, known, expires, body);
     let Some(height) = hand_in(&args.asked.node, &signed)? else {
-        return Ok(unsettled(&signed));
+        return Ok(Exit::CannotTell);
     };
     if args.asked.json {
         print_json(&json!({
@@ -406,7 +401,7 @@ fn transaction(
     transaction.sign(|message| sign(office, message))
 }
 
-/// Hands a transaction to the node, and waits until it is final; gives its height, or nothing if that takes too long.
+/// Hands a transaction to the node, and waits until it is final; gives its height, or says that this takes too long to tell.
 fn hand_in(node: &Path, signed: &SignedTransaction) -> Result<Option<u64>, Failure> {
     let mut control = Control::connect(node).map_err(|error| match error {
         ControlError::Socket { .. } => Failure::bad(
@@ -432,17 +427,12 @@ fn hand_in(node: &Path, signed: &SignedTransaction) -> Result<Option<u64>, Failu
             TxOutcome::Waiting | TxOutcome::Unknown => thread::sleep(PAUSE),
         }
     }
-    Ok(None)
-}
-
-/// What can't be said yet.
-fn unsettled(signed: &SignedTransaction) -> Exit {
     eprintln!(
         "chartseal: transaction {} is not final after {} s; it may still be: `committee show` will tell",
         signed.id(),
         PATIENCE.as_secs()
     );
-    Exit::CannotTell
+    Ok(None)
 }
 
 /// A proposal, and what a node knows of whom it names.

@@ -58,7 +58,7 @@ use chartseal_consensus::engine::{Handle, Keys, Settings};
 use chartseal_consensus::validator::{Place, ValidatorError, run};
 use chartseal_ledger::Genesis;
 use chartseal_ledger::store::Imported;
-use chartseal_wire::{Certificate, OrgId, Time};
+use chartseal_wire::{Certificate, Time};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -120,8 +120,8 @@ impl ServeError {
 
 /// Says that the chain has the node's custodian under other keys than it holds. The node runs all the same: it is a validator,
 /// and has what others lack.
-fn warn_of_other_keys(node: &Node, org: &OrgId) {
-    let known = node.head().state().org(org);
+fn warn_of_other_keys(node: &Node) {
+    let known = node.head().state().org(&node.org());
     if let Some(Err(why)) = known.map(|known| node.keys().check_custodian(&known)) {
         tracing::warn!(
             %why,
@@ -182,7 +182,7 @@ pub fn serve(file: &Path, ready: impl FnOnce()) -> Result<(), ServeError> {
             "fetched what became final meanwhile"
         );
     }
-    warn_of_other_keys(&node, &config.organization);
+    warn_of_other_keys(&node);
     let keeper = NodeKeeper::new(node);
     let services = Services::start(&config, &genesis, others)?;
     let uploads = Uploads::open(keeper.clone(), config.directory.join("uploads"));

@@ -80,6 +80,7 @@ impl Committee {
 
     /// The members as certificates number them: by the bytes of their validators' keys.
     pub fn validators(&self) -> Vec<Member> {
+        // Few, so no sorting: its code is long, and verifiers are to be small.
         let mut validators: Vec<Member> = Vec::with_capacity(self.members.len());
         for member in &self.members {
             let at = validators.partition_point(|other| other.validator < member.validator);

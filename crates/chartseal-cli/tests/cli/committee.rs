@@ -18,7 +18,7 @@ use crate::net::network;
 use crate::schema;
 use crate::support::{Ran, run};
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 

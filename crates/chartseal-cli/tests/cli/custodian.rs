@@ -2,7 +2,6 @@
 //! ones. What was filed before is released as before, and what is filed now is dealt to the new keys.
 
 use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use chartseal_cluster::{Cluster, Serves};
 use chartseal_wire::Event;
 use serde_json::Value;
 
-use crate::committee::{document, office_file};
+use crate::committee::{document, office_file, text};
 use crate::operations::{examined, is};
 use crate::parts::{deliver_all, people};
 use crate::redeal::scrubbed;
@@ -20,10 +19,6 @@ use crate::support::{Ran, run};
 
 /// The second organization's node.
 const STOLEN: usize = 1;
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
-}
 
 /// What the office of an organization hands in at the first node, for the second one's custodian.
 fn replaced(network: &Cluster, office: usize, keys: &Value, changed: &[(&str, &str)]) -> Ran {

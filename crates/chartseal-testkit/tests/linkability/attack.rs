@@ -90,7 +90,7 @@ impl Score {
     pub(crate) fn assert_at_least(self, least: f64, game: &str) {
         self.print(game);
         assert!(
-            self.advantage() >= least,
+            f64::from(self.right) >= (0.5 + least) * f64::from(self.trials),
             "{game}: {self:?}, at least {least}"
         );
     }

@@ -478,5 +478,6 @@ fn a_request_does_not_tell_its_reason_but_by_the_length_in_steps() {
     let long = "withdrawal ".repeat(20);
     reasons([short, other], 100, trials(500))
         .assert_nothing("which of two reasons, up to some 100 bytes");
-    reasons([short, &long], 60, 100).assert_at_least(0.45, "the same, one of 220 bytes");
+    // From 60 examples the attack takes how a random number begins for a sign often enough to be wrong with one in twenty.
+    reasons([short, &long], 250, 100).assert_at_least(0.45, "the same, one of 220 bytes");
 }

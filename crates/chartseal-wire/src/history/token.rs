@@ -59,9 +59,11 @@ impl Token {
     }
 
     fn of(text: &[u8]) -> Option<Self> {
-        if !Self::is_token(text) {
-            return None;
-        }
+        Self::is_token(text).then(|| Self::word(text)).flatten()
+    }
+
+    /// What [`is_token`](Self::is_token) was asked of before.
+    fn word(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; 22];
         let Some(short) = bytes.get_mut(..text.len()) else {
             return Some(Self(Word::Long(text.into())));
@@ -121,7 +123,7 @@ impl Decode for Token {
 
     fn decode(d: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let text = Self::text(d)?;
-        Self::new(text).ok_or_else(|| d.invalid(Self::RULE))
+        Self::word(text.as_bytes()).ok_or_else(|| d.invalid(Self::RULE))
     }
 
     fn skip(input: &[u8]) -> Option<&[u8]> {

@@ -51,10 +51,7 @@ fn refused_by(visit: &mut Visit, transaction: &SignedTransaction) -> Option<&'st
     };
     let said = match remote(&visit.cluster, 0).submit(&submission) {
         Ok(()) => match visit.settled(&transaction.id()) {
-            Ok(()) => {
-                visit.network.refresh().unwrap();
-                return None;
-            }
+            Ok(()) => return None,
             Err(why) => why,
         },
         Err(ClientError::Refused { problem, .. }) => {

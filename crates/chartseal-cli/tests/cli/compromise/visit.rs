@@ -156,14 +156,19 @@ impl Visit {
     }
 
     /// Waits until a transaction that an honest node took is final, or refused for a reason.
-    pub(super) fn settled(&self, id: &TxId) -> Result<(), String> {
+    pub(super) fn settled(&mut self, id: &TxId) -> Result<(), String> {
         let node = remote(&self.cluster, 0);
         for _ in 0..1_200 {
             match node.outcome(id).unwrap() {
-                TxOutcome::Final(_) => return Ok(()),
+                // The network may be told by another node, which has not got so far.
+                TxOutcome::Final(height) if self.network.head().unwrap().height() >= height => {
+                    return Ok(());
+                }
+                TxOutcome::Final(_) => self.network.refresh().unwrap(),
                 TxOutcome::Refused(why) => return Err(why),
-                _ => std::thread::sleep(Duration::from_millis(50)),
+                _ => {}
             }
+            std::thread::sleep(Duration::from_millis(50));
         }
         panic!("neither final nor refused");
     }
