@@ -1,5 +1,5 @@
 use chartseal_codec::{DecodeError, Decoder, Encoder};
-use chartseal_ledger::{Block, Committee, Overlay};
+use chartseal_ledger::{Block, Committee, Overlay, tx_root};
 use chartseal_wire::{ChainId, Hash, PublicKey};
 use commonware_codec::{Copying, DecodeExt as _, Encode as _};
 use commonware_consensus::simplex::elector::{Config as _, Elector as _, RoundRobin};
@@ -72,6 +72,9 @@ pub enum EvidenceError {
     /// The block is another one than was voted for.
     #[error("the vote is for another block")]
     OtherBlock,
+    /// The transactions are not those of the block that was voted for: whoever made the evidence chose them.
+    #[error("the block's transactions are not those of its header")]
+    OtherBody,
     /// The state is not that of the block's parent.
     #[error("the state at hand is not that after the block's parent")]
     OtherParent,
@@ -106,6 +109,10 @@ impl Evidence {
                 let block = Block::from_bytes(block)?;
                 if block.header.leaf().0 != vote.proposal.payload.0 {
                     return Err(EvidenceError::OtherBlock);
+                }
+                // A vote is for a header. Nobody answers for what another one puts under it.
+                if tx_root(&block.transactions) != block.header.tx_root {
+                    return Err(EvidenceError::OtherBody);
                 }
                 let parent = parent.filter(|parent| parent.head().leaf() == block.header.parent);
                 let parent = parent.ok_or(EvidenceError::OtherParent)?;

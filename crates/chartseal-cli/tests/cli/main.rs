@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | `accused` | evidence against validators, judged |
+//! | `liar` | a validator that lies to real nodes, and what they keep of it |
 //! | `committee` | the next committee proposed, approved and handed in: a rotated key, a suspension |
 //! | `custodian` | a node's custodian keys replaced by its office |
 //! | `join` | a newcomer starts from a snapshot, and the committee takes it in |
@@ -63,6 +64,7 @@ mod hostile;
 mod import;
 mod join;
 mod ledger;
+mod liar;
 mod lies;
 mod light;
 mod linearizable;

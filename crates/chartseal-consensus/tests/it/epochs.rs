@@ -1,52 +1,15 @@
 //! The rules by which blocks around a change of the committee are refused, as evidence that anybody checks.
 
 use chartseal_consensus::engine::NOTICE;
-use chartseal_consensus::{Evidence, EvidenceError, Fault, Limits, Pool, namespace};
-use chartseal_ledger::{Block, Overlay, SignedTransaction, propose};
-use chartseal_wire::{PublicKey, Time};
-use commonware_codec::{Copying, DecodeExt as _, Encode as _};
-use commonware_consensus::simplex::scheme::ed25519::Scheme;
-use commonware_consensus::simplex::types::{Notarize, Proposal};
-use commonware_consensus::types::{Epoch, Round, View};
+use chartseal_consensus::{EvidenceError, Limits, Pool};
+use chartseal_ledger::{Overlay, SignedTransaction};
+use chartseal_wire::PublicKey;
 use commonware_cryptography::Signer as _;
-use commonware_cryptography::ed25519::PrivateKey;
-use commonware_cryptography::sha256::Digest;
-use commonware_utils::ordered::Set;
 
-use crate::sim::people::{START_MS, genesis_of, next_committee};
+use crate::evidence::{key, next, shows};
+use crate::sim::people::{genesis_of, next_committee};
 
-fn key(number: u8) -> PrivateKey {
-    let mut seed = [0xc0; 32];
-    seed[0] = number;
-    PrivateKey::decode(Copying(seed.as_slice())).unwrap()
-}
-
-/// What the vote of a view's leader for a block shows, to whoever has the state before it.
-fn shows(parent: &Overlay, block: &Block, epoch: u64) -> Result<Fault, EvidenceError> {
-    let genesis = genesis_of(5, 4);
-    let chain = genesis.chain_id();
-    let members = Set::from_iter_dedup((0..4).map(|number| key(number).public_key()));
-    let checked = (0..4).map(|number| {
-        let scheme = Scheme::signer(&namespace(&chain), members.clone(), key(number)).unwrap();
-        let round = Round::new(Epoch::new(epoch), View::new(9));
-        let proposal = Proposal::new(round, View::new(8), Digest(block.header.leaf().0));
-        let vote = Notarize::sign(&scheme, proposal).unwrap().encode().to_vec();
-        let block = block.bytes();
-        let evidence = Evidence::Refused { vote, block };
-        evidence.check(&chain, genesis.committee(), Some(parent))
-    });
-    let mut by_leader = checked.filter(|shown| *shown != Err(EvidenceError::NotTheLeader));
-    by_leader.next().unwrap()
-}
-
-fn next(parent: &Overlay, transactions: Vec<SignedTransaction>) -> (Block, Overlay) {
-    let height = parent.height() + 1;
-    let proposed = propose(parent, Time(START_MS + height), transactions);
-    assert!(proposed.rejected.is_empty(), "{:?}", proposed.rejected);
-    (proposed.block, proposed.executed.overlay)
-}
-
-fn change(parent: &Overlay, from: u64) -> SignedTransaction {
+pub(crate) fn change(parent: &Overlay, from: u64) -> SignedTransaction {
     next_committee(parent.state(), 1_000, from).unwrap()
 }
 

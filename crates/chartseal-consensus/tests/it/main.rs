@@ -11,6 +11,7 @@
 mod byzantine;
 mod certificate;
 mod epochs;
+mod evidence;
 mod pool;
 mod sequencer;
 mod sim;
