@@ -40,8 +40,8 @@ fn vote(chain: &ChainId, committee: &Committee, keys: &NodeKeys, block: Hash) ->
     [proposal, vec![signer], signature.0.to_vec()].concat()
 }
 
-/// Judges evidence by a node's directory, and holds the document against its schema.
-fn check(network: &Cluster, number: usize, evidence: &[u8], more: &[&str]) -> (i32, Value) {
+/// Judges evidence by a node's directory.
+pub(crate) fn judged(network: &Cluster, number: usize, evidence: &[u8], more: &[&str]) -> Ran {
     let file = network.place().join("accusation");
     fs::write(&file, evidence).unwrap();
     let directory = network.config(number).directory;
@@ -49,7 +49,17 @@ fn check(network: &Cluster, number: usize, evidence: &[u8], more: &[&str]) -> (i
     let args = [
         "node", "evidence", "check", file, "--node", directory, "--json",
     ];
-    let ran = run([&args, more].concat());
+    run([&args, more].concat())
+}
+
+/// The same, and holds the document against its schema.
+pub(crate) fn check(
+    network: &Cluster,
+    number: usize,
+    evidence: &[u8],
+    more: &[&str],
+) -> (i32, Value) {
+    let ran = judged(network, number, evidence, more);
     let found = document(&ran);
     (ran.code, found["evidence"][0].clone())
 }

@@ -2,7 +2,7 @@
 //! and proposes what the ledger refuses. They keep evidence of it, by which anybody sees whose it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use chartseal_cluster::{Cluster, Load, Setting};
 use chartseal_consensus::StoreKeeper;
 use chartseal_consensus::engine::{Builder, Keys, Settings};
-use chartseal_consensus::validator::{Place, ValidatorError, run as run_validator};
+use chartseal_consensus::validator::{Place, ValidatorError, run};
 use chartseal_ledger::{MemoryStore, Overlay, Proposed, SignedTransaction, propose};
 use chartseal_node::{Clock, evidence_files};
 use chartseal_wire::{Hash, Time};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
+use crate::accused::{check, judged};
 use crate::faults::make;
 use crate::service::{genesis, keys_of};
-use crate::support::{Ran, run};
 
 /// Proposes what everybody else would, but for the state root.
 struct ForgesRoots;
@@ -37,10 +37,10 @@ impl Builder for ForgesRoots {
     }
 }
 
-/// A validator in this process, until it is dropped.
+/// A validator in this process. It ends with the sender, if not before.
 struct Liar {
-    stop: Option<oneshot::Sender<()>>,
-    running: Option<JoinHandle<Result<(), ValidatorError>>>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), ValidatorError>>,
 }
 
 impl Liar {
@@ -64,7 +64,7 @@ impl Liar {
         let (is_up, up) = std::sync::mpsc::channel();
         let running = thread::spawn(move || {
             let keeper = StoreKeeper::open(&genesis, MemoryStore::new()).unwrap();
-            run_validator(
+            run(
                 settings,
                 &genesis,
                 &keys,
@@ -77,16 +77,13 @@ impl Liar {
             )
         });
         up.recv_timeout(Duration::from_secs(60)).unwrap();
-        Self {
-            stop: Some(stop),
-            running: Some(running),
-        }
+        Self { stop, running }
     }
 
     /// Ends it; panics if it had ended before for a reason of its own.
-    fn end(mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
-        self.running.take().unwrap().join().unwrap().unwrap();
+    fn end(self) {
+        self.stop.send(()).unwrap();
+        self.running.join().unwrap().unwrap();
     }
 }
 
@@ -101,24 +98,6 @@ fn await_evidence(network: &Cluster, number: usize) -> Vec<PathBuf> {
         thread::sleep(Duration::from_millis(50));
     }
     panic!("nothing is kept: {}", network.log(number));
-}
-
-/// Has a file of evidence judged by a node's ledger.
-fn judged(network: &Cluster, number: usize, file: &Path) -> Ran {
-    let directory = network.config(number).directory;
-    let genesis = network.place().join("genesis");
-    let [file, directory, genesis] = [file, &*directory, &*genesis].map(|it| it.to_str().unwrap());
-    run([
-        "node",
-        "evidence",
-        "check",
-        file,
-        "--node",
-        directory,
-        "--genesis",
-        genesis,
-        "--json",
-    ])
 }
 
 #[test]
@@ -145,22 +124,22 @@ fn who_proposes_a_forged_root_to_real_nodes_is_accused_by_what_each_of_them_keep
     network.start(3);
     network.assert_nothing_is_lost(&acknowledged);
 
+    let genesis = network.place().join("genesis");
+    let more = ["--genesis", genesis.to_str().unwrap()];
     let culprit = network.config(3).organization.to_string();
     for (number, files) in kept.iter().enumerate() {
         // By another one's ledger: whoever it is mailed to.
-        let ran = judged(&network, (number + 1) % honest.len(), &files[0]);
-        assert_eq!(ran.code, 0, "{}", ran.stdout);
-        let found = &ran.json()["evidence"][0];
+        let (judge, evidence) = ((number + 1) % honest.len(), fs::read(&files[0]).unwrap());
+        let (code, found) = check(&network, judge, &evidence, &more);
+        assert_eq!(code, 0, "{found}");
         assert_eq!(found["organization"], culprit.as_str());
         assert_eq!(found["fault"]["rule"], "CS-LED-91");
     }
     let whole = fs::read(&kept[0][0]).unwrap();
-    let file = network.place().join("altered");
     for at in [0, whole.len() / 2, whole.len() - 1] {
         let mut altered = whole.clone();
         altered[at] ^= 1;
-        fs::write(&file, altered).unwrap();
-        let ran = judged(&network, 1, &file);
+        let ran = judged(&network, 1, &altered, &more);
         assert!([1, 3].contains(&ran.code), "byte {at}: {}", ran.stdout);
     }
 }

@@ -2,16 +2,9 @@
 
 use chartseal_consensus::engine::NOTICE;
 use chartseal_consensus::{EvidenceError, Limits, Pool};
-use chartseal_ledger::{Overlay, SignedTransaction};
-use chartseal_wire::PublicKey;
-use commonware_cryptography::Signer as _;
 
-use crate::evidence::{key, next, shows};
-use crate::sim::people::{genesis_of, next_committee};
-
-pub(crate) fn change(parent: &Overlay, from: u64) -> SignedTransaction {
-    next_committee(parent.state(), 1_000, from).unwrap()
-}
+use crate::evidence::{change, next, shows};
+use crate::sim::people::{genesis_of, validator};
 
 #[test]
 fn a_change_of_the_committee_without_notice_is_its_proposers_fault() {
@@ -39,9 +32,8 @@ fn a_change_that_is_decided_does_not_make_the_blocks_after_it_faulty() {
     assert_eq!(block.header.epoch, 1);
     let fault = shows(&parent, &block, 0).unwrap();
     assert_eq!(fault.rule, "CS-BFT-12");
-    let leader =
-        (0..4).map(|number| PublicKey(key(number).public_key().as_ref().try_into().unwrap()));
-    assert!(leader.into_iter().any(|key| key == fault.validator));
+    let mut validators = (0..4).map(|number| validator(number).public());
+    assert!(validators.any(|key| key == fault.validator));
 }
 
 #[test]

@@ -4,23 +4,16 @@ use chartseal_consensus::engine::NOTICE;
 use chartseal_consensus::{Evidence, EvidenceError, Fault, namespace};
 use chartseal_ledger::{Block, Overlay, SignedTransaction, propose};
 use chartseal_wire::{Hash, Time};
-use commonware_codec::{Copying, DecodeExt as _, Encode as _};
+use commonware_codec::Encode as _;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Notarize, Proposal};
 use commonware_consensus::types::{Epoch, Round, View};
 use commonware_cryptography::Signer as _;
-use commonware_cryptography::ed25519::PrivateKey;
 use commonware_cryptography::sha256::Digest;
 use commonware_utils::ordered::Set;
 
-use crate::epochs::change;
-use crate::sim::people::{START_MS, genesis_of};
-
-pub(crate) fn key(number: u8) -> PrivateKey {
-    let mut seed = [0xc0; 32];
-    seed[0] = number;
-    PrivateKey::decode(Copying(seed.as_slice())).unwrap()
-}
+use crate::sim::links::signing_key;
+use crate::sim::people::{START_MS, genesis_of, next_committee};
 
 /// What evidence shows to whoever has the state before its block.
 fn checked(evidence: &Evidence, parent: &Overlay) -> Result<Fault, EvidenceError> {
@@ -31,9 +24,10 @@ fn checked(evidence: &Evidence, parent: &Overlay) -> Result<Fault, EvidenceError
 /// The vote of a view's leader for a block, with the block.
 fn voted(parent: &Overlay, block: &Block, epoch: u64) -> (Vec<u8>, Vec<u8>) {
     let chain = genesis_of(5, 4).chain_id();
-    let members = Set::from_iter_dedup((0..4).map(|number| key(number).public_key()));
+    let members = Set::from_iter_dedup((0..4).map(|number| signing_key(number).public_key()));
     let votes = (0..4).map(|number| {
-        let scheme = Scheme::signer(&namespace(&chain), members.clone(), key(number)).unwrap();
+        let scheme =
+            Scheme::signer(&namespace(&chain), members.clone(), signing_key(number)).unwrap();
         let round = Round::new(Epoch::new(epoch), View::new(9));
         let proposal = Proposal::new(round, View::new(8), Digest(block.header.leaf().0));
         let vote = Notarize::sign(&scheme, proposal).unwrap();
@@ -58,6 +52,11 @@ pub(crate) fn next(parent: &Overlay, transactions: Vec<SignedTransaction>) -> (B
     let proposed = propose(parent, Time(START_MS + height), transactions);
     assert!(proposed.rejected.is_empty(), "{:?}", proposed.rejected);
     (proposed.block, proposed.executed.overlay)
+}
+
+/// A committee from this height on.
+pub(crate) fn change(parent: &Overlay, from: u64) -> SignedTransaction {
+    next_committee(parent.state(), 1_000, from).unwrap()
 }
 
 /// Whoever has an honest leader's vote and block has everything of which evidence is made.

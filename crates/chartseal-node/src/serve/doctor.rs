@@ -92,16 +92,15 @@ pub fn examine(file: &Path) -> Vec<Finding> {
         .as_ref()
         .and_then(|genesis| all.keys(&config, genesis));
     all.disk(&config);
-    let mut view = None;
     let status = Control::connect(&config.directory).and_then(|mut node| {
         node.set_patience(PATIENCE)?;
         let status = node.status()?;
-        view = node.committee(&[config.organization]).ok();
-        Ok(status)
+        Ok((status, node.committee(&[config.organization]).ok()))
     });
-    if let Ok(status) = &status {
+    if let Ok((status, view)) = &status {
         all.running(status);
-        let known = view.and_then(|view| view.organization(&config.organization).copied());
+        let view = view.as_ref();
+        let known = view.and_then(|view| view.organization(&config.organization));
         if let (Some(known), Some(keys)) = (known, &keys) {
             all.custodian(&known.organization, keys);
         }
@@ -115,7 +114,7 @@ pub fn examine(file: &Path) -> Vec<Finding> {
     all.peers(&config);
     // A root that is none is said here, and nobody can be asked then.
     if let Some(others) = all.take("services", Others::of(&config)) {
-        let status = status.as_ref().ok();
+        let status = status.as_ref().ok().map(|(status, _)| status);
         all.clock(&config, genesis.as_ref(), status, &others);
         all.services(&config, &others);
     }

@@ -8,12 +8,11 @@ use chartseal_consensus::engine::{Answer, MAX_FRAME_BYTES, Recall};
 use chartseal_consensus::namespace;
 use chartseal_ledger::{Block, SignedTransaction};
 use chartseal_wire::{ChainId, Hash};
-use commonware_codec::{Copying, DecodeExt as _, Encode as _};
+use commonware_codec::Encode as _;
 use commonware_consensus::marshal::resolver::handler::Key;
 use commonware_consensus::simplex::scheme::ed25519::Scheme;
 use commonware_consensus::simplex::types::{Finalize, Nullify, Proposal, Vote};
 use commonware_consensus::types::{Epoch, Height, Round, View};
-use commonware_cryptography::ed25519::PrivateKey;
 use commonware_cryptography::sha256::Digest;
 use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_runtime::{Clock as _, Spawner as _, Supervisor as _, deterministic};
@@ -87,8 +86,7 @@ type Message = (
 
 impl Flood {
     fn new(flooder: Flooder, heard: Arc<Mutex<Heard>>) -> Self {
-        let seed = links::seed(flooder.number);
-        let key = PrivateKey::decode(Copying(&seed)).unwrap();
+        let key = links::signing_key(flooder.number);
         let members = Set::from_iter_dedup((0..flooder.members).map(links::name));
         let scheme = Scheme::signer(&namespace(&flooder.chain), members, key).unwrap();
         Self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use chartseal_consensus::engine::{Channels, Recall, max_message_bytes};
 use chartseal_consensus::simulation::{Forward, SimulatedReceiver, SimulatedSender};
 use commonware_codec::{Copying, DecodeExt as _};
-use commonware_cryptography::ed25519::PublicKey;
+use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_p2p::simulated::{self, Link, Network, Oracle, SplitOrigin, SplitTarget};
 use commonware_p2p::utils::mux;
 use commonware_p2p::{Recipients, Sender as _};
@@ -42,6 +42,11 @@ pub fn seed(number: usize) -> [u8; 32] {
     let mut seed = [0xc0; 32];
     seed[0] = u8::try_from(number).unwrap();
     seed
+}
+
+/// A validator's key as the engine signs with it.
+pub fn signing_key(number: usize) -> PrivateKey {
+    PrivateKey::decode(Copying(&seed(number))).unwrap()
 }
 
 /// A validator's name in the network.

@@ -13,7 +13,7 @@ mod faults;
 mod flood;
 mod heard;
 mod lies;
-mod links;
+pub mod links;
 pub mod people;
 mod plan;
 mod settings;

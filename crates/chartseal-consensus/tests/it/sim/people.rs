@@ -12,6 +12,8 @@ use chartseal_wire::{ChainId, Hash, OrgId, PatientId, PublicKey, RecordId, Signa
 use ed25519_dalek::{Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
+use super::links;
+
 /// When simulated time begins, in ms since 1970.
 pub const START_MS: u64 = 1_800_000_000_000;
 
@@ -153,9 +155,7 @@ pub fn actors(organizations: usize) -> Vec<Person> {
 }
 
 pub fn validator(number: usize) -> Keys {
-    let mut seed = Zeroizing::new([0xc0; 32]);
-    seed[0] = u8::try_from(number).unwrap();
-    Keys::from_seed(&seed).unwrap()
+    Keys::from_seed(&Zeroizing::new(links::seed(number))).unwrap()
 }
 
 pub fn genesis(validators: usize) -> Genesis {

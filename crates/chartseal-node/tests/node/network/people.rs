@@ -15,6 +15,7 @@ use chartseal_vault::StoreKey;
 use chartseal_wire::{ActorId, ChainId, TxId};
 use zeroize::Zeroizing;
 
+use super::links;
 use super::plan::Rng;
 use crate::fixture::{START, org};
 
@@ -52,13 +53,7 @@ impl TryCryptoRng for Coins<'_> {}
 
 /// A validator's key, the same in each world: links know validators by it.
 pub(super) fn validator(number: usize) -> Keys {
-    Keys::from_seed(&Zeroizing::new(validator_seed(number))).unwrap()
-}
-
-fn validator_seed(number: usize) -> [u8; 32] {
-    let mut seed = [0xc0; 32];
-    seed[0] = u8::try_from(number).unwrap();
-    seed
+    Keys::from_seed(&Zeroizing::new(links::seed(number))).unwrap()
 }
 
 /// A node's keys.
@@ -71,7 +66,7 @@ pub(super) fn node_keys(number: usize) -> NodeKeys {
     NodeKeys {
         custodian: SigningKeyPair::from_secret_bytes(&secret(0xb0)),
         kem: KemKeyPair::from_secret_bytes(Suite::XWing, &secret(0xb1)),
-        cosigner: SigningKeyPair::from_secret_bytes(&validator_seed(number)),
+        cosigner: SigningKeyPair::from_secret_bytes(&links::seed(number)),
         log: SigningKeyPair::from_secret_bytes(&secret(0xb2)),
         store: StoreKey::from_secret_bytes(&secret(0xb3)),
     }
