@@ -201,10 +201,7 @@ impl Control {
     /// # Errors
     /// [`ControlError`].
     pub fn stop(&mut self) -> Result<(), ControlError> {
-        self.ask(|e| {
-            e.array(1).uint(4);
-        })
-        .map(drop)
+        self.ask(to_stop).map(drop)
     }
 
     /// Has the node read its configuration again.
@@ -264,6 +261,17 @@ impl Control {
             source,
         })
     }
+}
+
+/// The question that asks a node to stop.
+fn to_stop(e: &mut Encoder) {
+    e.array(1).uint(4);
+}
+
+fn is_to_stop(question: &[u8]) -> bool {
+    let mut e = Encoder::new();
+    to_stop(&mut e);
+    question == e.finish()
 }
 
 /// What a node says of an order that it carried out: `[0, result]`, or `[1, rule, why]`.
@@ -413,7 +421,12 @@ impl Asked {
         loop {
             let question = read_frame(&mut stream)?;
             let answer = self.answer(&question).map_err(io::Error::other)?;
-            write_frame(&mut stream, &answer)?;
+            let told = write_frame(&mut stream, &answer);
+            // Last: a node that is asked to stop may end before it could say that it will.
+            if is_to_stop(&question) {
+                (self.orders.stop)();
+            }
+            told?;
         }
     }
 
@@ -442,7 +455,6 @@ impl Asked {
             }
             (4, 1) => {
                 d.finish()?;
-                (self.orders.stop)();
                 let mut e = Encoder::new();
                 e.array(0);
                 Ok(e.finish())
