@@ -21,13 +21,13 @@ use chartseal_wire::{
 
 pub use care::{CareState, GuardianTerm, PendingRecovery, RecoveryState, Restored};
 pub use deal::{DealState, Deals, SlotState};
-pub use flood::{Counted, Denials, OpenFlood, OrgDenials};
+pub use flood::{Counted, Denials, NOBODY, OpenFlood, OrgDenials};
 pub(crate) use key::table;
 pub use key::{Holder, KeyState, Reserved};
 pub use person::{ActorState, PatientState};
 pub(crate) use record::bit;
 pub use record::{DepositState, Deposited, RecordState};
-pub use request::{OpenEmergency, Permit, RequestState};
+pub use request::{Declared, OpenEmergency, Permit, RequestState};
 pub use standing::{DisputeState, HoldState};
 
 use crate::body::{CustodianSet, Organization};
@@ -70,6 +70,18 @@ canonical_struct!(NextCommittee {
     committee,
     custodian_kems
 });
+
+impl NextCommittee {
+    /// Has a member's custodian begin the epoch with this KEM key.
+    pub(crate) fn give_kem(&mut self, org: &OrgId, kem: [u8; 32]) {
+        let members = self.committee.members().iter();
+        for (member, own) in members.zip(&mut self.custodian_kems) {
+            if member.org == *org {
+                *own = kem;
+            }
+        }
+    }
+}
 
 impl Shared {
     /// Where the state has it.
@@ -179,6 +191,15 @@ impl<'a> State<'a> {
         self.read(&table::org(id))
     }
 
+    /// Who answers for an organization that is no member: the member whose office enrolled it. Everybody else answers for
+    /// themselves.
+    pub(crate) fn answerable(&self, org: &OrgId) -> OrgId {
+        if self.shared.committee.index_of(org).is_some() {
+            return *org;
+        }
+        self.read(&table::enrolled_by(org)).unwrap_or(*org)
+    }
+
     /// A practitioner.
     pub fn actor(&self, id: &ActorId) -> Option<ActorState> {
         self.read(&table::actor(id))
@@ -235,6 +256,11 @@ impl<'a> State<'a> {
     /// How far a version's key shares are deposited, by its envelope header.
     pub fn deposit(&self, header: &HeaderDigest) -> Option<DepositState> {
         self.read(&table::deposit(header))
+    }
+
+    /// The record whose ciphertext has this digest: that of its newest version, or of an earlier one.
+    pub fn record_of_body(&self, digest: &[u8; 32]) -> Option<RecordId> {
+        self.read(&table::body(digest))
     }
 
     /// The numbers of a version's deals.
@@ -396,8 +422,11 @@ impl<'a> State<'a> {
         self.read(&subject.slot()).unwrap_or_default()
     }
 
-    /// Whether some organization, practitioner or patient has this id.
+    /// Whether some organization, practitioner or patient has this id. [`NOBODY`] is kept for nobody.
     pub(crate) fn is_id_taken(&self, id: [u8; 16]) -> bool {
+        if id == NOBODY.0 {
+            return true;
+        }
         let keys = [
             table::org(&OrgId(id)),
             table::actor(&ActorId(id)),

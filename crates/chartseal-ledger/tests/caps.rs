@@ -8,6 +8,7 @@ use chartseal_ledger::Params;
 use chartseal_ledger::body::{
     AccessRequested, DirectiveRelabelling, QuorumSet, RecoveryPlanned, Relabelled,
 };
+use chartseal_ledger::state::NOBODY;
 use chartseal_policy::{Quorum, Restriction, Set, Symbol, Terms};
 use chartseal_wire::{Event, Hash, PatientId, Subject};
 use common::*;
@@ -86,31 +87,99 @@ fn five_hundred_and_twelve_directives_are_relabelled_at_once_at_most() {
     chain.ok(&key, body);
 }
 
+/// However many attempts an actor makes on patients who don't exist, they make one count.
 #[test]
-fn beyond_1024_open_counts_denied_attempts_are_listed_again() {
+fn attempts_on_nobody_are_one_count() {
+    let mut chain = Chain::populated_with(Params {
+        max_listed_denials: 1,
+        ..params()
+    });
+    let key = actor_key(10);
+    for nobody in 0..5 {
+        chain.ok(&key, ask_about(PatientId([0xe0 + nobody; 16])));
+    }
+    let floods = chain.head.state().floods();
+    assert_eq!(floods.len(), 1);
+    assert_eq!(floods[0].patient, NOBODY);
+    chain.now += chain.head.state().params().denial_window_ms;
+    chain.ok(&key, chain.record(21));
+    let counts = counts_of(&chain, Subject::Actor(actor(10)));
+    assert_eq!(counts, [4]);
+}
+
+/// Who opens more counts than there is room for, of somebody else's too, has the oldest entered early: nothing is listed
+/// one by one again, and nothing is lost.
+#[test]
+fn beyond_1024_open_counts_the_oldest_is_entered_at_once() {
     let mut chain = Chain::populated_with(Params {
         max_listed_denials: 0,
         ..params()
     });
-    let asked = (0..1_025u32).map(|nobody| {
-        let mut id = [0xee; 16];
-        id[..4].copy_from_slice(&nobody.to_be_bytes());
-        let body = AccessRequested {
-            patient: PatientId(id),
-            ..ask(1, &[20], "TREAT")
-        };
-        chain.sign(&actor_key(10), body)
+    let many = 1_024u16;
+    let ids: Vec<_> = (0..many).map(many_patient).collect();
+    let template = enrol_patient(&chain.head, 7);
+    let enrolled = (0..many).map(|number| {
+        let key = Key::new(&format!("many {number}"));
+        let mut body = template.clone();
+        (body.patient, body.key) = (many_patient(number), key.public());
+        body.agreement = None;
+        chain.sign(&office(1), body)
     });
+    let enrolled: Vec<_> = enrolled.collect();
+    chain.block(enrolled);
+    // Somebody else's count is the oldest.
+    chain.ok(&actor_key(11), ask_about(patient(1)));
+    chain.ok(&actor_key(11), ask_about(patient(1)));
+    let asked = ids
+        .iter()
+        .map(|id| chain.sign(&actor_key(10), ask_about(*id)));
     let asked: Vec<_> = asked.collect();
-    let (last, before) = (asked[1_024].id(), asked[1_023].id());
+    chain.now += 1_000;
     chain.block(asked);
     assert_eq!(chain.head.state().floods().len(), 1_024);
-    let listed = |chain: &Chain| {
-        let history = chain.history(Subject::Actor(actor(10)));
-        let mut attempts = history.into_iter();
-        attempts.find(|entry| matches!(entry.event, Event::OwnAccess(_)))
+    assert_eq!(counts_of(&chain, Subject::Patient(patient(1))), [2]);
+    assert_eq!(counts_of(&chain, Subject::Actor(actor(11))), [2]);
+    let listed = |of: Subject| {
+        let history = chain.history(of).into_iter();
+        let attempts =
+            history.filter(|entry| matches!(entry.event, Event::OwnAccess(_) | Event::Access(_)));
+        attempts.count()
     };
-    assert_eq!(listed(&chain).unwrap().tx, last);
-    assert!(chain.head.state().request(&last).is_some());
-    assert!(chain.head.state().request(&before).is_none());
+    assert_eq!(listed(Subject::Actor(actor(10))), 0);
+    assert_eq!(listed(Subject::Actor(actor(11))), 0);
+    // It goes on as another count.
+    chain.ok(&actor_key(11), ask_about(patient(1)));
+    assert_eq!(counts_of(&chain, Subject::Patient(ids[0])), [1]);
+    chain.now += chain.head.state().params().denial_window_ms;
+    chain.ok(&actor_key(10), chain.record(21));
+    assert_eq!(counts_of(&chain, Subject::Patient(patient(1))), [2, 1]);
+    let all: u64 = counts_of(&chain, Subject::Actor(actor(10))).iter().sum();
+    assert_eq!(all, u64::from(many));
+    assert_eq!(chain.head.state().floods(), []);
+}
+
+fn many_patient(number: u16) -> PatientId {
+    let mut id = [0xee; 16];
+    id[..2].copy_from_slice(&number.to_be_bytes());
+    PatientId(id)
+}
+
+fn ask_about(patient: PatientId) -> AccessRequested {
+    AccessRequested {
+        patient,
+        ..ask(1, &[20], "TREAT")
+    }
+}
+
+/// The counted attempts in a history, each count's.
+fn counts_of(chain: &Chain, of: Subject) -> Vec<u64> {
+    let history = chain.history(of).into_iter();
+    let counts = history.filter_map(|entry| match entry.event {
+        Event::Flood(flood) => {
+            assert!(flood.from < flood.until && flood.until <= entry.time);
+            Some(flood.count)
+        }
+        _ => None,
+    });
+    counts.collect()
 }

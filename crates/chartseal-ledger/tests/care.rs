@@ -778,6 +778,11 @@ fn whom_one_organization_enrolled_have_a_share_of_directives_about_a_patient() {
     assert_eq!(chain.refused(&actor_key(10), one()), "CS-LED-39");
     assert_eq!(chain.refused(&patient_key(1), one()), "CS-LED-39");
     chain.ok(&actor_key(11), one());
+    // An organization that the same office enrolled brings no other share.
+    let more = organization(9);
+    chain.ok(&office(1), OrganizationEnrolled { organization: more });
+    chain.ok(&office(9), enrol_practitioner(id, 70, 9, &["doctor"]));
+    assert_eq!(chain.refused(&actor_key(70), one()), "CS-LED-39");
     // A guardian and a quorum's member aren't shut out by that, nor the patient.
     ok(&mut chain, &appoint(3, 1, Ground::Minority));
     chain.ok(&patient_key(1), one());

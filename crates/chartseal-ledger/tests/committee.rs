@@ -5,9 +5,9 @@
 mod common;
 
 use chartseal_ledger::body::{
-    CommitteeChanged, Countersignature, CustodianSet, DepositAcknowledged, Destroyed, Erased,
-    NextMember, Organization, OrganizationEnrolled, RedealAcknowledged, Redealt, Released,
-    SlotAdded,
+    CommitteeChanged, Countersignature, CustodianReplaced, CustodianSet, DepositAcknowledged,
+    Destroyed, Erased, KeyRotated, NextMember, Organization, OrganizationEnrolled,
+    RedealAcknowledged, Redealt, Released, SlotAdded,
 };
 use chartseal_ledger::store::reload;
 use chartseal_ledger::{BlockError, Genesis, execute, propose, releasable};
@@ -67,6 +67,52 @@ fn cs_led_100_a_next_committee_is_of_enrolled_organizations_and_comes() {
     chain.ok(&office(1), good);
     let second = change(&chain, next(&chain) + 9, &[1, 2, 3]);
     assert_eq!(chain.refused(&office(1), second), "CS-LED-100");
+}
+
+/// Organization 2's custodian has another KEM key from now on.
+fn rekeyed(chain: &Chain, name: &str, kem: u8) -> CustodianReplaced {
+    let key = Key::new(name);
+    let message = KeyRotated::to_possess(&chain.head.head().chain, &org(2).into(), &key.public());
+    let (key, possession) = (key.public(), key.sign(&message));
+    let kem = Some([kem; 32]);
+    CustodianReplaced {
+        rotation: KeyRotated {
+            key,
+            kem,
+            possession,
+        },
+    }
+}
+
+/// A stolen KEM key that was replaced is not restored by a committee that was agreed on before.
+#[test]
+fn an_epoch_brings_no_kem_key_back_that_was_given_up() {
+    let kem = |chain: &Chain| chain.head.state().org(&org(2)).unwrap().custodian_kem;
+    // Decided on, then replaced.
+    let mut chain = Chain::populated();
+    let body = change(&chain, next(&chain) + 3, &[1, 2, 3]);
+    chain.ok(&office(1), body);
+    let new = rekeyed(&chain, "after", 0x72);
+    chain.ok(&office(2), new);
+    while chain.head.committee().epoch() == 0 {
+        chain.block(vec![]);
+    }
+    assert_eq!(kem(&chain), [0x72; 32]);
+
+    // Agreed on, then replaced, then handed in.
+    // The one that it has then, and a new one, are good.
+    for good in [[0x72; 32], [0x73; 32]] {
+        let mut chain = Chain::populated();
+        let mut body = change(&chain, next(&chain) + 3, &[]);
+        body.members[1].custodian_kem = kem(&chain);
+        approve(&chain, &mut body, &[1, 2, 3]);
+        let new = rekeyed(&chain, "before", 0x72);
+        chain.ok(&office(2), new);
+        assert_eq!(chain.refused(&office(1), body.clone()), "CS-LED-100");
+        body.members[1].custodian_kem = good;
+        approve(&chain, &mut body, &[1, 2, 3]);
+        chain.ok(&office(1), body);
+    }
 }
 
 #[test]

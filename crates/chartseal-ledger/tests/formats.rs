@@ -19,10 +19,10 @@ use chartseal_ledger::body::{
     Relabelling, Released, SlotAdded, SlotRemoved, Status, StatusChanged,
 };
 use chartseal_ledger::state::{
-    ActorState, CareState, Counted, DealState, Deals, Denials, DepositState, DisputeState,
-    GuardianTerm, HoldState, KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials,
-    PatientState, PendingRecovery, Permit, RecordState, RecoveryState, RequestState, Reserved,
-    Restored, Shared, SlotState, StoredDirective,
+    ActorState, CareState, Counted, DealState, Deals, Declared, Denials, DepositState,
+    DisputeState, GuardianTerm, HoldState, KeyState, NextCommittee, OpenEmergency, OpenFlood,
+    OrgDenials, PatientState, PendingRecovery, Permit, RecordState, RecoveryState, RequestState,
+    Reserved, Restored, Shared, SlotState, StoredDirective,
 };
 use chartseal_ledger::{
     Block, Body, Committee, Genesis, Label, Labels, Params, SignedTransaction, Transaction,
@@ -507,12 +507,14 @@ fn state_values() -> Values {
     values.found::<PatientState>("patient", &chain, &one);
     values.found::<RecordState>("record", &chain, &record.record.0);
     values.found::<DepositState>("deposit", &chain, &record.header.0);
+    values.found::<RecordId>("body", &chain, &record.body);
     let print = [&ten[..], &one, &record.fingerprint].concat();
     values.found::<RecordId>("fingerprint", &chain, &print);
     values.found::<StoredDirective>("directive", &chain, &[&one[..], &[0; 8]].concat());
     values.found::<u64>("directive-count", &chain, &one);
     values.found::<u64>("directives-by", &chain, &[one, one].concat());
     values.found::<RequestState>("request", &chain, &request.0);
+    values.found::<Vec<Declared>>("declared", &chain, &[org(1).0, one].concat());
     values.found::<Vec<OpenEmergency>>("emergencies", &chain, &org(1).0);
     let denied = [&actor(13).0[..], &patient(2).0, &[0]].concat();
     values.found::<Denials>("denials", &chain, &denied);
@@ -622,6 +624,9 @@ fn state_values() -> Values {
     values.add("dispute", &DisputeState { tx, version: 2 });
     values.add("hold", &HoldState { org: org(1), tx });
     values.add("destroyed", &500_u64);
+    values.add("revoked", &500_u64);
+    values.add("enrolled-by", &org(1));
+    values.add("former-kem", &org(1));
     let mut log = Frontier::new();
     log.append(Hash([1; 32]));
     let counted = Counted { log, last: tx };

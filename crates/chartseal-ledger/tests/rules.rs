@@ -861,6 +861,43 @@ fn cs_led_31_an_envelope_header_is_anchored_once() {
 }
 
 #[test]
+fn cs_led_108_a_body_is_one_records() {
+    let (mut chain, record) = with_record();
+    // The next version may have the same, or another one; then both are this record's.
+    let mut next = amended(&record);
+    next.body = [0x77; 32];
+    chain.ok(&actor_key(10), next);
+    for (key, owner, taken) in [
+        (actor_key(10), 1, record.body),
+        (patient_key(2), 2, record.body),
+        (patient_key(2), 2, [0x77; 32]),
+    ] {
+        let good = RecordAdded {
+            patient: patient(owner),
+            ..chain.record(21)
+        };
+        let bad = RecordAdded {
+            body: taken,
+            ..good
+        };
+        assert_eq!(chain.refused(&key, bad), "CS-LED-108");
+    }
+    let id = chain.head.state().record_of_body(&record.body);
+    assert_eq!(id, Some(record.record));
+    // An erased one's too: who repeats it would have the vaults keep what was to go.
+    let erased = Erased {
+        record: record.record,
+    };
+    chain.ok(&patient_key(1), erased);
+    let bad = RecordAdded {
+        body: record.body,
+        ..chain.record(21)
+    };
+    assert_eq!(chain.refused(&actor_key(10), bad), "CS-LED-108");
+    chain.ok(&actor_key(10), chain.record(21));
+}
+
+#[test]
 fn cs_led_32_an_author_stores_nothing_twice_for_a_patient() {
     let (mut chain, record) = with_record();
     let again = RecordAdded {
@@ -1066,6 +1103,77 @@ fn cs_led_39_directives_are_capped_for_each_issuer_and_patient() {
     let mut about_two = directive(grant(11, None));
     about_two.patient = patient(2);
     chain.ok(&actor_key(10), about_two);
+}
+
+/// Whoever had a key for a while and said as much with it as they could keeps nobody from taking that back.
+#[test]
+fn revocations_that_count_are_not_used_up() {
+    let mut chain = Chain::populated_with(Params {
+        max_directives_by_patient: 3,
+        max_directives_by_other: 1,
+        ..params()
+    });
+    let revoke = |target: TxId| {
+        directive(Terms::Revoke(Revocation {
+            target: Symbol::new(target.0).unwrap(),
+        }))
+    };
+    let granted: Vec<_> = (0..3)
+        .map(|_| chain.ok(&patient_key(1), directive(grant(11, None))))
+        .collect();
+    let of_other = chain.ok(&actor_key(10), directive(grant(11, None)));
+    let more = directive(grant(11, None));
+    assert_eq!(chain.refused(&patient_key(1), more.clone()), "CS-LED-39");
+    for target in granted.iter().chain([&of_other]) {
+        chain.ok(&patient_key(1), revoke(*target));
+        assert_eq!(
+            chain.refused(&patient_key(1), revoke(*target)),
+            "CS-LED-39",
+            "one is enough"
+        );
+    }
+    // Who issued it too; who neither did nor is the patient revokes nothing, and is counted.
+    chain.ok(&actor_key(10), revoke(of_other));
+    assert_eq!(
+        chain.refused(&actor_key(10), revoke(granted[0])),
+        "CS-LED-39"
+    );
+    let first = chain.ok(&actor_key(11), revoke(granted[0]));
+    assert_eq!(chain.refused(&actor_key(11), more), "CS-LED-39");
+    // A revocation is none that can be revoked.
+    assert_eq!(chain.refused(&actor_key(11), revoke(first)), "CS-LED-39");
+    assert_eq!(chain.refused(&patient_key(1), revoke(first)), "CS-LED-39");
+}
+
+/// Each decision reads what was declared about a patient: what has ended makes room, and no emergency is refused for it.
+#[test]
+fn declarations_that_have_ended_make_room_for_others() {
+    let mut chain = Chain::populated();
+    chain.ok(&actor_key(10), chain.record(20));
+    let params = chain.head.state().params().clone();
+    let ttl = params.network.emergency.unwrap().ttl.0;
+    let first = chain.ok(&actor_key(12), declare(1));
+    let until = Time(chain.head.head().time.0 + ttl);
+    let (_, outcomes) = chain.ask(&actor_key(12), ask(1, &[20], "BTG"));
+    assert!(outcomes[0].permitted);
+    chain.now = until.0 + params.release_window_ms - 10_000;
+    // What was permitted at the last moment may be released still.
+    let second = chain.ok(&actor_key(12), declare(1));
+    assert_eq!(chain.head.state().directive_count(&patient(1)), 2);
+    chain.now += 20_000;
+    let third = chain.ok(&actor_key(12), declare(1));
+    let state = chain.head.state();
+    assert_eq!(state.directive_count(&patient(1)), 2);
+    assert!(state.directive(&first).is_none());
+    for id in [second, third] {
+        let is_it = state.directive(&id).unwrap().directive.id;
+        assert_eq!(is_it.as_bytes(), id.0);
+    }
+    // Another organization's keep their own places.
+    chain.ok(&actor_key(11), declare(1));
+    assert_eq!(chain.head.state().directive_count(&patient(1)), 3);
+    let (_, outcomes) = chain.ask(&actor_key(12), ask(1, &[20], "BTG"));
+    assert!(outcomes[0].permitted);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use chartseal_wire::{Event, OrgId, Subject, history};
 
 use super::context::Context;
 use super::enrolment::{check_validator, reserve_validator};
+use super::key::give_kem;
 use crate::admission::AdmissionError;
 use crate::body::CommitteeChanged;
 use crate::scratch::Scratch;
@@ -38,8 +39,13 @@ pub(super) fn change(
     }
     let mut members = Vec::new();
     for member in body.members.iter().take(Committee::MAX + 1) {
-        if cx.state().org(&member.org).is_none() {
+        let Some(org) = cx.state().org(&member.org) else {
             return refused("has a member that is not enrolled");
+        };
+        let former = table::former_kem(&member.custodian_kem);
+        let is_former = cx.state().read::<OrgId>(&former) == Some(member.org);
+        if is_former && member.custodian_kem != org.custodian_kem {
+            return refused("has a custodian with a kem key that it gave up");
         }
         check_validator(cx, &member.validator, member.org)?;
         members.push(Member {
@@ -116,12 +122,13 @@ pub(crate) fn begin_epoch(scratch: &mut Scratch<'_>, shared: &Shared) -> Option<
         .zip(next.custodian_kems)
         .filter_map(|(member, kem)| {
             let mut org = state.org(&member.org)?;
-            (org.validator, org.custodian_kem) = (member.validator, kem);
-            Some(org)
+            org.validator = member.validator;
+            Some((org, kem))
         })
         .collect();
     let old = core::mem::replace(&mut now.committee, next.committee);
-    for org in orgs {
+    for (mut org, kem) in orgs {
+        give_kem(scratch, &mut org, kem);
         scratch.put(table::org(&org.id), &org);
     }
     scratch.put(table::committee(old.epoch()), &old);

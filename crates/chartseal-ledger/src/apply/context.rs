@@ -45,6 +45,15 @@ impl Context<'_, '_> {
         }
     }
 
+    /// The organization that answers for whoever signed: whose office enrolled them.
+    pub(super) fn answerable(&self) -> OrgId {
+        let enrolled_by = match self.holder {
+            Holder::Patient(id) => self.state().patient(&id).map(|one| one.enrolled_by),
+            _ => None,
+        };
+        self.state().answerable(&enrolled_by.unwrap_or(self.org))
+    }
+
     /// The office's organization, if an office signed.
     pub(super) fn office(&self) -> Result<OrgId, AdmissionError> {
         match self.holder {

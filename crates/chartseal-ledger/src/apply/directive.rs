@@ -25,7 +25,9 @@ pub(super) fn issue(
         return Err(AdmissionError::Capacity);
     }
     let event = check_terms(cx, body.patient, &body.terms)?;
-    count(cx, body.patient)?;
+    if !is_first_revocation(cx, body) {
+        count(cx, body.patient)?;
+    }
     let issuer = Issuer::Actor(symbol(&cx.actor.0));
     store(cx, body.patient, issuer, body.terms.clone(), body.sealed);
     cx.enter_for(body.patient, Event::Directive(event));
@@ -73,7 +75,27 @@ pub(super) fn store(
     terms: Terms,
     sealed: Option<Hash>,
 ) {
-    let index = cx.state().directive_count(&patient);
+    let index = add_place(cx, &patient);
+    store_at(cx, index, patient, issuer, terms, sealed);
+}
+
+/// A new place among a patient's directives.
+pub(super) fn add_place(cx: &mut Context<'_, '_>, patient: &PatientId) -> u64 {
+    let index = cx.state().directive_count(patient);
+    cx.scratch
+        .put(table::directive_count(patient), &(index + 1));
+    index
+}
+
+/// Puts a directive at a place among those of a patient.
+pub(super) fn store_at(
+    cx: &mut Context<'_, '_>,
+    index: u64,
+    patient: PatientId,
+    issuer: Issuer,
+    terms: Terms,
+    sealed: Option<Hash>,
+) {
     let directive = Directive {
         id: symbol(&cx.tx.0),
         position: cx.position(),
@@ -88,8 +110,6 @@ pub(super) fn store(
     );
     cx.scratch
         .put(table::directive_place(&cx.tx), &(patient, index));
-    cx.scratch
-        .put(table::directive_count(&patient), &(index + 1));
 }
 
 /// Refuses what could never mean anything on a chain, and says how the directive enters histories.
@@ -158,8 +178,32 @@ fn check_scopes(scope: &Scope, except: &Exceptions) -> Result<(), AdmissionError
     Ok(())
 }
 
-/// Counts the issuer's directives about this patient; and, of who does not speak for the patient, those of all whom
-/// the same organization enrolled. Each decision reads whatever is said about a patient, and to enrol more people is no way
+/// Takes note of a revocation by who issued the target, or by the patient: whether it is their first of that grant or
+/// restriction. It is not counted, so whoever had somebody's key for a while can't use up what takes back what they
+/// opened; and there are no more of them than two for each directive that was counted.
+fn is_first_revocation(cx: &mut Context<'_, '_>, body: &DirectiveIssued) -> bool {
+    let Terms::Revoke(revocation) = &body.terms else {
+        return false;
+    };
+    let Some(id) = directive_id(&revocation.target) else {
+        return false;
+    };
+    let target = cx.state().directive(&id).map(|stored| stored.directive);
+    let is_theirs = target.is_some_and(|target| {
+        let can_be_revoked = matches!(target.terms, Terms::Grant(_) | Terms::Restrict(_));
+        let is_issuers = target.issuer.is(&symbol(&cx.actor.0));
+        can_be_revoked && (is_issuers || cx.actor == body.patient.into())
+    });
+    let key = table::revoked(&id, &cx.actor);
+    if !is_theirs || cx.state().read::<u64>(&key).is_some() {
+        return false;
+    }
+    cx.scratch.put(key, &cx.scratch.height());
+    true
+}
+
+/// Counts the issuer's directives about this patient; and, of who does not speak for the patient, those of all for
+/// whom the same organization answers. Each decision reads whatever is said about a patient, and to enrol more people is no way
 /// to make it read more.
 fn count(cx: &mut Context<'_, '_>, patient: PatientId) -> Result<(), AdmissionError> {
     let params = &cx.shared.params;
@@ -168,13 +212,8 @@ fn count(cx: &mut Context<'_, '_>, patient: PatientId) -> Result<(), AdmissionEr
     }
     let max = params.max_directives_by_other;
     if !speaks_for(cx, &patient) {
-        let org = match cx.holder {
-            Holder::Patient(issuer) => cx.state().patient(&issuer).map(|issuer| issuer.enrolled_by),
-            _ => cx.state().org_of(&cx.holder),
-        };
-        let org = org.ok_or(AdmissionError::UnknownKey)?;
         let max = max.saturating_mul(SHARE_OF_ORGANIZATION);
-        count_by(cx, ActorId(org.0), patient, max)?;
+        count_by(cx, cx.answerable().into(), patient, max)?;
     }
     count_by(cx, cx.actor, patient, max)
 }

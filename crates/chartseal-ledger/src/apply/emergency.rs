@@ -2,14 +2,14 @@ use alloc::vec::Vec;
 
 use chartseal_policy::{Declaration, Issuer, Terms};
 use chartseal_wire::history;
-use chartseal_wire::{DirectiveId, Event, OrgId, Time};
+use chartseal_wire::{DirectiveId, Event, OrgId, PatientId, Time};
 
 use super::context::Context;
-use super::directive::store;
+use super::directive::{add_place, store_at};
 use crate::admission::AdmissionError;
 use crate::body::{EmergencyDeclared, EmergencyReviewed};
 use crate::params::PRIVACY_ROLE;
-use crate::state::{OpenEmergency, table};
+use crate::state::{Declared, OpenEmergency, table};
 use crate::world::{policy_time, symbol};
 
 pub(super) fn declare(
@@ -51,7 +51,8 @@ pub(super) fn declare(
         closed: None,
     });
     let issuer = Issuer::Actor(symbol(&cx.actor.0));
-    store(cx, body.patient, issuer, terms, Some(body.reason));
+    let place = place_of(cx, &org, body.patient, until);
+    store_at(cx, place, body.patient, issuer, terms, Some(body.reason));
     let event = Event::Emergency(history::EmergencyDeclared {
         reason_code: body.reason_code.clone(),
         reason: body.reason,
@@ -59,6 +60,32 @@ pub(super) fn declare(
     });
     cx.enter_for(body.patient, event);
     Ok(())
+}
+
+/// Where a declaration goes that is open until then: in the place of one of the same organization's on which nothing
+/// rests any more, or in a new one. Each decision reads whatever is said about a patient, and no emergency is refused
+/// for how many there were before: so what has ended makes room.
+fn place_of(cx: &mut Context<'_, '_>, org: &OrgId, patient: PatientId, until: Time) -> u64 {
+    let key = table::declared(org, &patient);
+    let mut declared: Vec<Declared> = cx.state().read(&key).unwrap_or_default();
+    let window = cx.shared.params.release_window_ms;
+    let now = cx.now();
+    let has_ended = |one: &&mut Declared| one.until.plus_ms(window) < now;
+    let mut one = Declared {
+        id: cx.tx,
+        place: 0,
+        until,
+    };
+    if let Some(ended) = declared.iter_mut().find(has_ended) {
+        one.place = ended.place;
+        let former = core::mem::replace(ended, one);
+        cx.scratch.remove(table::directive_place(&former.id));
+    } else {
+        one.place = add_place(cx, &patient);
+        declared.push(one);
+    }
+    cx.scratch.put(key, &declared);
+    one.place
 }
 
 pub(super) fn review(

@@ -28,6 +28,7 @@ pub(super) fn organization(
         return Err(AdmissionError::KeyInUse);
     }
     cx.scratch.put(table::org(&org.id), &org);
+    cx.scratch.put(table::enrolled_by(&org.id), &signer);
     put_key(cx, &office, Holder::Office(org.id));
     put_key(cx, &custodian, Holder::Custodian(org.id));
     reserve_validator(cx, &validator, org.id);

@@ -5,14 +5,14 @@ use chartseal_wire::{Entry, Event, PatientId, Subject, Time};
 
 use super::context::Context;
 use crate::scratch::Scratch;
-use crate::state::{Counted, Denials, OpenFlood, OrgDenials, Shared, State, table};
+use crate::state::{Counted, Denials, NOBODY, OpenFlood, OrgDenials, Shared, State, table};
 
-/// The most counts that are open at a time. Beyond, attempts are listed.
+/// The most counts that are open at a time. One more has the oldest entered before its window is over.
 const MAX_OPEN: usize = 1_024;
 
-/// Takes note that the organization had an attempt denied: whether it is over its quota.
+/// Takes note that an attempt was denied for which an organization answers: whether it is over its quota.
 pub(super) fn is_over_quota(cx: &mut Context<'_, '_>) -> bool {
-    let key = table::org_denials(&cx.org);
+    let key = table::org_denials(&cx.answerable());
     let mut denials: OrgDenials = cx.state().read(&key).unwrap_or_default();
     let until = window_end(cx.now(), cx.shared);
     if denials.until != until {
@@ -31,6 +31,9 @@ pub(super) fn is_listed(
     foreign_claim: bool,
     over_quota: bool,
 ) -> bool {
+    // However many ids an actor invents, what is counted of them is one count.
+    let is_somebody = cx.state().patient(&cx.state().owner(&patient)).is_some();
+    let patient = if is_somebody { patient } else { NOBODY };
     let key = table::denials(&cx.actor, &patient, foreign_claim);
     let mut denials: Denials = cx.state().read(&key).unwrap_or_default();
     let until = window_end(cx.now(), cx.shared);
@@ -42,9 +45,8 @@ pub(super) fn is_listed(
     }
     let max = cx.shared.params.max_listed_denials;
     let has_room = !over_quota && denials.listed < max;
-    let mut floods = cx.state().floods();
     let is_listed = match &mut denials.counted {
-        None if has_room || floods.len() >= MAX_OPEN => {
+        None if has_room || !can_open(cx) => {
             denials.listed = denials.listed.saturating_add(1);
             true
         }
@@ -57,19 +59,40 @@ pub(super) fn is_listed(
             let mut log = chartseal_merkle::Frontier::new();
             log.append(Flood::leaf(&cx.tx));
             denials.counted = Some(Counted { log, last: cx.tx });
-            floods.push(OpenFlood {
-                until,
-                actor: cx.actor,
-                org: cx.org,
-                patient,
-                foreign_claim,
-            });
-            cx.scratch.put(table::floods(), &floods);
+            open(
+                cx,
+                OpenFlood {
+                    until,
+                    actor: cx.actor,
+                    org: cx.org,
+                    patient,
+                    foreign_claim,
+                },
+            );
             false
         }
     };
     cx.scratch.put(key, &denials);
     is_listed
+}
+
+/// Whether there is room for a count, or one that is open can be entered now: a count is of some time.
+fn can_open(cx: &Context<'_, '_>) -> bool {
+    let floods = cx.state().floods();
+    let is_of_some_time = |flood: &OpenFlood| begin(flood, cx.shared) < cx.now();
+    floods.len() < MAX_OPEN || floods.first().is_some_and(is_of_some_time)
+}
+
+/// Opens a count. Where there are too many, the oldest is entered now, and goes on as another one if need be: whoever
+/// would end others' counts sends a transaction for each of them, and no attempts come to be listed one by one again.
+fn open(cx: &mut Context<'_, '_>, flood: OpenFlood) {
+    let mut floods = cx.state().floods();
+    if floods.len() >= MAX_OPEN {
+        let oldest = floods.remove(0);
+        enter_count(cx.scratch, cx.shared, &oldest);
+    }
+    floods.push(flood);
+    cx.scratch.put(table::floods(), &floods);
 }
 
 /// Enters the counts whose window is over: before anything else in the first block after it.
@@ -104,16 +127,20 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
     };
     let key = table::denials(&flood.actor, &flood.patient, flood.foreign_claim);
     let denials: Option<Denials> = state.read(&key);
-    let Some(counted) = denials.and_then(|denials| denials.counted) else {
+    let Some((denials, counted)) = denials.and_then(|mut denials| {
+        let counted = denials.counted.take()?;
+        Some((denials, counted))
+    }) else {
         return;
     };
+    let until = flood.until.min(scratch.time());
     let owner = state.owner(&flood.patient);
     let is_somebody = state.patient(&owner).is_some();
     let event = Event::Flood(Flood {
         patient: flood.patient,
         foreign_claim: flood.foreign_claim,
-        from: Time(flood.until.0.saturating_sub(window(shared))),
-        until: flood.until,
+        from: begin(flood, shared),
+        until,
         count: counted.log.size(),
         root: counted.log.root(),
     });
@@ -132,7 +159,17 @@ fn enter_count(scratch: &mut Scratch<'_>, shared: &Shared, flood: &OpenFlood) {
     if !flood.foreign_claim {
         scratch.enter(&[Subject::Actor(flood.actor)], &entry);
     }
-    scratch.remove(key);
+    if until == flood.until {
+        scratch.remove(key);
+    } else {
+        // What was listed stays so: the rest of the window has no more of it.
+        scratch.put(key, &denials);
+    }
+}
+
+/// When a count's window began.
+fn begin(flood: &OpenFlood, shared: &Shared) -> Time {
+    Time(flood.until.0.saturating_sub(window(shared)))
 }
 
 fn window(shared: &Shared) -> u64 {

@@ -5,6 +5,7 @@ use super::context::{Context, wrong_signer};
 use super::enrolment::{check_key, replace_key};
 use crate::admission::AdmissionError;
 use crate::body::{CustodianReplaced, KeyRevoked, KeyRotated, Organization};
+use crate::scratch::Scratch;
 use crate::state::{Holder, table};
 
 pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), AdmissionError> {
@@ -14,7 +15,7 @@ pub(super) fn rotate(cx: &mut Context<'_, '_>, body: &KeyRotated) -> Result<(), 
         Holder::Office(org) | Holder::Custodian(org) => {
             let mut organization = state.org(&org).ok_or(AdmissionError::UnknownKey)?;
             if matches!(cx.holder, Holder::Custodian(_)) {
-                give_custodian(&mut organization, body);
+                give_custodian(cx, &mut organization, body);
             } else if body.kem.is_some() {
                 return Err(wrong_signer(
                     "a person or custodian: an office has no kem key",
@@ -50,7 +51,7 @@ pub(super) fn replace_custodian(
     check_new(cx, body)?;
     let mut organization = cx.state().org(&org).ok_or(AdmissionError::UnknownKey)?;
     let (old, holder) = (organization.custodian_key, Holder::Custodian(org));
-    give_custodian(&mut organization, body);
+    give_custodian(cx, &mut organization, body);
     cx.scratch.put(table::org(&org), &organization);
     replace_key(cx, old, body.key, holder);
     end(cx, old, holder, Some(body.key))
@@ -64,9 +65,25 @@ fn check_new(cx: &Context<'_, '_>, body: &KeyRotated) -> Result<(), AdmissionErr
     possessed.map_err(|_| AdmissionError::Possession)
 }
 
-fn give_custodian(organization: &mut Organization, body: &KeyRotated) {
+fn give_custodian(cx: &mut Context<'_, '_>, organization: &mut Organization, body: &KeyRotated) {
     organization.custodian_key = body.key;
-    organization.custodian_kem = body.kem.unwrap_or(organization.custodian_kem);
+    if let Some(kem) = body.kem {
+        give_kem(cx.scratch, organization, kem);
+        // What is decided on was so before this: the key that was given up does not come back with the next epoch.
+        let mut shared = cx.state().shared_now();
+        if let Some(next) = &mut shared.next {
+            next.give_kem(&organization.id, kem);
+            cx.scratch.put(table::shared(), &shared);
+        }
+    }
+}
+
+/// Gives a custodian another KEM key; the one that it gave up is no next committee's.
+pub(super) fn give_kem(scratch: &mut Scratch<'_>, organization: &mut Organization, kem: [u8; 32]) {
+    let old = core::mem::replace(&mut organization.custodian_kem, kem);
+    if old != kem {
+        scratch.put(table::former_kem(&old), &organization.id);
+    }
 }
 
 pub(super) fn revoke(cx: &mut Context<'_, '_>, body: &KeyRevoked) -> Result<(), AdmissionError> {

@@ -2,6 +2,9 @@ use chartseal_codec::canonical_struct;
 use chartseal_merkle::Frontier;
 use chartseal_wire::{ActorId, OrgId, PatientId, Time, TxId};
 
+/// Nobody's id: what is counted of attempts on patients who don't exist is under it.
+pub const NOBODY: PatientId = PatientId([0; 16]);
+
 /// One actor's denied attempts on one patient in the window that ends at `until`: those that named the
 /// patient, or those that asked for the patient's records under another name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct OpenFlood {
     pub actor: ActorId,
     /// For which organization.
     pub org: OrgId,
-    /// Whom they named, who may not exist; or whose records they were.
+    /// Whom they named, or [`NOBODY`] if there is no such patient; or whose records they were.
     pub patient: PatientId,
     /// Whether they named another patient.
     pub foreign_claim: bool,
@@ -54,7 +57,7 @@ canonical_struct!(OpenFlood {
     foreign_claim
 });
 
-/// An organization's denied attempts in the window that ends at `until`.
+/// The denied attempts for which an organization answers, in the window that ends at `until`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrgDenials {
     /// The end of the window, exclusive.

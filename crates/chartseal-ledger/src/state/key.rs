@@ -72,6 +72,14 @@ pub(crate) mod table {
         state_key("org", &id.0)
     }
 
+    pub(crate) fn enrolled_by(id: &OrgId) -> MapKey {
+        state_key("enrolled-by", &id.0)
+    }
+
+    pub(crate) fn former_kem(kem: &[u8; 32]) -> MapKey {
+        state_key("former-kem", kem)
+    }
+
     pub(crate) fn actor(id: &ActorId) -> MapKey {
         state_key("actor", &id.0)
     }
@@ -149,6 +157,10 @@ pub(crate) mod table {
         state_key("deposit", &header.0)
     }
 
+    pub(crate) fn body(digest: &[u8; 32]) -> MapKey {
+        state_key("body", digest)
+    }
+
     pub(crate) fn deals(header: &HeaderDigest) -> MapKey {
         state_key("deals", &header.0)
     }
@@ -182,6 +194,14 @@ pub(crate) mod table {
 
     pub(crate) fn directives_by(issuer: &ActorId, patient: &PatientId) -> MapKey {
         state_key("directives-by", &[issuer.0, patient.0].concat())
+    }
+
+    pub(crate) fn revoked(target: &DirectiveId, by: &ActorId) -> MapKey {
+        state_key("revoked", &[&target.0[..], &by.0].concat())
+    }
+
+    pub(crate) fn declared(by: &OrgId, patient: &PatientId) -> MapKey {
+        state_key("declared", &[by.0, patient.0].concat())
     }
 
     pub(crate) fn emergencies(org: &OrgId) -> MapKey {

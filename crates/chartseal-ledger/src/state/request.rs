@@ -146,6 +146,19 @@ canonical_struct!(OpenEmergency {
     unreviewed
 });
 
+/// An organization's declaration about a patient, as it lies among that patient's directives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// The declaration.
+    pub id: DirectiveId,
+    /// Its place.
+    pub place: u64,
+    /// When it ends.
+    pub until: Time,
+}
+
+canonical_struct!(Declared { id, place, until });
+
 impl OpenEmergency {
     /// Whether it counts towards the caps: still open, or not reviewed.
     pub fn is_live(&self, now: Time) -> bool {

@@ -4,9 +4,9 @@ use chartseal_ledger::Body;
 use chartseal_ledger::body::{
     Countersignature, DirectiveIssued, EmergencyDeclared, EmergencyReviewed, QuorumGranted,
 };
-use chartseal_ledger::state::{Holder, OpenEmergency, StoredDirective};
-use chartseal_policy::{Declaration, Directive, Issuer, Symbol, Terms};
-use chartseal_wire::{ActorId, Event, Hash, OrgId, PatientId, Time, TxId, history};
+use chartseal_ledger::state::{Declared, OpenEmergency, StoredDirective};
+use chartseal_policy::{Declaration, Directive, Issuer, Revocation, Symbol, Terms};
+use chartseal_wire::{Event, Hash, OrgId, PatientId, Time, TxId, history};
 
 use crate::common::token;
 use crate::plain::{By, Outcome, Plain, Rule, is_signed, refuse};
@@ -54,10 +54,29 @@ impl Plain {
         let is_own = by.actor == body.patient.into();
         refuse(51, is_own && opens && self.is_without(&body.patient))?;
         let event = self.check_terms(body.patient, &body.terms)?;
-        self.count_directive(by, body.patient)?;
+        if !self.is_first_revocation(by, body) {
+            self.count_directive(by, body.patient)?;
+        }
         let issuer = Issuer::Actor(symbol(by.actor.0));
         self.store(by, body.patient, issuer, body.terms.clone(), body.sealed);
         Ok(self.both(by, body.patient, Event::Directive(event)))
+    }
+
+    /// The first by the patient, or by who issued the target, of a grant or restriction is not counted.
+    fn is_first_revocation(&mut self, by: &By, body: &DirectiveIssued) -> bool {
+        let Terms::Revoke(Revocation { target }) = &body.terms else {
+            return false;
+        };
+        let of = &self.directive(target).unwrap().directive;
+        let ends = matches!(of.terms.kind(), "grant" | "restrict");
+        let is_own = of.issuer == Issuer::Actor(symbol(by.actor.0));
+        let counts = ends && (is_own || by.actor == body.patient.into());
+        let key = (TxId(id32(target).unwrap()), by.actor);
+        if !counts || self.revoked.contains_key(&key) {
+            return false;
+        }
+        self.revoked.insert(key, self.height);
+        true
     }
 
     pub fn grant_by_quorum(&mut self, by: &By, body: &QuorumGranted) -> Outcome {
@@ -125,11 +144,7 @@ impl Plain {
             let guards = guardians.any(|one| one.actor == me && one.window.contains(now));
             let quorum = self.care_of(&patient).quorum;
             if !guards && !quorum.is_some_and(|quorum| quorum.members.contains(&me)) {
-                let enrolled_by = match by.holder {
-                    Holder::Patient(issuer) => self.patients[&issuer].enrolled_by,
-                    _ => by.org,
-                };
-                counted.push((ActorId(enrolled_by.0), 16 * max));
+                counted.push((self.answerable(by).into(), 16 * max));
             }
             counted.push((by.actor, max));
         }
@@ -214,12 +229,34 @@ impl Plain {
         });
         let issuer = Issuer::Actor(symbol(by.actor.0));
         self.store(by, body.patient, issuer, terms, Some(body.reason));
+        self.make_room(by, org, body.patient, until);
         let event = history::EmergencyDeclared {
             reason_code: body.reason_code.clone(),
             reason: body.reason,
             until,
         };
         Ok(self.both(by, body.patient, Event::Emergency(event)))
+    }
+
+    /// The newest of a patient's directives is a declaration: it takes the place of one of the organization's that ended
+    /// a release window ago.
+    fn make_room(&mut self, by: &By, org: OrgId, patient: PatientId, until: Time) {
+        let directives = self.directives.get_mut(&patient).unwrap();
+        let declared = self.declared.entry((org, patient)).or_default();
+        let window = self.params.release_window_ms;
+        let is_over = |one: &Declared| one.until.0 + window < self.time;
+        let mut place = directives.len() as u64 - 1;
+        if let Some(at) = declared.iter().position(is_over) {
+            place = declared[at].place;
+            let newest = directives.pop().unwrap();
+            directives[usize::try_from(place).unwrap()] = newest;
+        }
+        let id = by.tx;
+        let one = Declared { id, place, until };
+        match declared.iter_mut().find(|one| one.place == place) {
+            Some(ended) => *ended = one,
+            None => declared.push(one),
+        }
     }
 
     pub fn review(&mut self, by: &By, body: &EmergencyReviewed) -> Outcome {

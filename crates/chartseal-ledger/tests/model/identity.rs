@@ -196,7 +196,9 @@ impl Plain {
         refuse(100, self.next.is_some())?;
         let mut members = Vec::new();
         for member in &body.members {
-            refuse(100, !self.orgs.contains_key(&member.org))?;
+            let org = self.orgs.get(&member.org).ok_or(100)?;
+            let gave_up = self.former_kems.get(&member.custodian_kem) == Some(&member.org);
+            refuse(100, gave_up && org.custodian_kem != member.custodian_kem)?;
             // Its own validator's, now or before, or a new one.
             let own = Some(&Reserved::Validator(member.org));
             let mut present = self.committee.members().iter();
@@ -257,7 +259,8 @@ impl Plain {
         };
         for (member, kem) in next.committee.members().iter().zip(next.custodian_kems) {
             let org = self.orgs.get_mut(&member.org).unwrap();
-            (org.validator, org.custodian_kem) = (member.validator, kem);
+            org.validator = member.validator;
+            self.give_kem(member.org, Some(kem));
         }
         let old = std::mem::replace(&mut self.committee, next.committee);
         self.former.insert(old.epoch(), old);

@@ -16,7 +16,8 @@ impl Plain {
     fn check_id(&self, id: [u8; 16]) -> Result<(), Rule> {
         let taken = self.orgs.contains_key(&OrgId(id))
             || self.actors.contains_key(&ActorId(id))
-            || self.patients.contains_key(&PatientId(id));
+            || self.patients.contains_key(&PatientId(id))
+            || id == [0; 16];
         refuse(12, taken)
     }
 
@@ -38,6 +39,7 @@ impl Plain {
         own.sort();
         refuse(13, own[0] == own[1] || own[1] == own[2])?;
         self.orgs.insert(org.id, org);
+        self.enrolled_by.insert(org.id, by.org);
         self.keys
             .insert(org.enrolment_key, fresh(Holder::Office(org.id)));
         self.keys
@@ -147,7 +149,8 @@ impl Plain {
             Holder::Custodian(org) => {
                 let org = self.orgs.get_mut(&org).ok_or(6)?;
                 org.custodian_key = body.key;
-                new_kem(&mut org.custodian_kem);
+                let id = org.id;
+                self.give_kem(id, body.kem);
             }
             Holder::Practitioner(id) => {
                 let actor = self.actors.get_mut(&id).ok_or(6)?;
@@ -177,10 +180,28 @@ impl Plain {
         refuse(18, !is_signed(&key, &message, &possession))?;
         let org = self.orgs.get_mut(&id).ok_or(6)?;
         let old = std::mem::replace(&mut org.custodian_key, key);
-        org.custodian_kem = kem.unwrap_or(org.custodian_kem);
+        self.give_kem(id, kem);
         self.keys.insert(key, fresh(Holder::Custodian(id)));
         self.former_keys.insert(key, old);
         Ok(self.end_key(by, old, Some(key)))
+    }
+
+    /// A custodian's new KEM key, with which it begins the next epoch too, if that is decided on.
+    pub fn give_kem(&mut self, org: OrgId, kem: Option<[u8; 32]>) {
+        let Some(kem) = kem else {
+            return;
+        };
+        let own = &mut self.orgs.get_mut(&org).unwrap().custodian_kem;
+        if *own != kem {
+            self.former_kems.insert(*own, org);
+        }
+        *own = kem;
+        if let Some(next) = &mut self.next {
+            let mut members = next.committee.members().iter();
+            if let Some(at) = members.position(|one| one.org == org) {
+                next.custodian_kems[at] = kem;
+            }
+        }
     }
 
     pub fn revoke_key(&mut self, by: &By, body: &KeyRevoked) -> Outcome {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use chartseal_codec::{Encode, Encoder, to_bytes};
 use chartseal_ledger::body::{CustodianSet, Organization};
 use chartseal_ledger::state::{
-    ActorState, CareState, DealState, Deals, Denials, DepositState, DisputeState, HoldState,
-    Holder, KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState,
+    ActorState, CareState, DealState, Deals, Declared, Denials, DepositState, DisputeState,
+    HoldState, Holder, KeyState, NextCommittee, OpenEmergency, OpenFlood, OrgDenials, PatientState,
     RecordState, RecoveryState, RequestState, Reserved, SlotState, StoredDirective,
 };
 use chartseal_ledger::{Body, Committee, Genesis, Params, SignedTransaction, Transaction};
@@ -66,6 +66,7 @@ pub struct Plain {
     pub reserved_keys: BTreeMap<PublicKey, Reserved>,
     pub records: BTreeMap<RecordId, RecordState>,
     pub deposits: BTreeMap<HeaderDigest, DepositState>,
+    pub bodies: BTreeMap<[u8; 32], RecordId>,
     pub deals: BTreeMap<HeaderDigest, Deals>,
     pub deal: BTreeMap<(HeaderDigest, u64), DealState>,
     pub slots: BTreeMap<HeaderDigest, SlotState>,
@@ -76,6 +77,13 @@ pub struct Plain {
     pub holds: BTreeMap<RecordId, HoldState>,
     pub directives: BTreeMap<PatientId, Vec<StoredDirective>>,
     pub issued: BTreeMap<(ActorId, PatientId), u64>,
+    /// At which height somebody first revoked a directive of theirs.
+    pub revoked: BTreeMap<(TxId, ActorId), u64>,
+    pub declared: BTreeMap<(OrgId, PatientId), Vec<Declared>>,
+    /// Which member enrolled an organization.
+    pub enrolled_by: BTreeMap<OrgId, OrgId>,
+    /// Whose custodian gave a KEM key up.
+    pub former_kems: BTreeMap<[u8; 32], OrgId>,
     pub emergencies: BTreeMap<OrgId, Vec<OpenEmergency>>,
     pub requests: BTreeMap<RequestId, RequestState>,
     pub denials: BTreeMap<(ActorId, PatientId, bool), Denials>,
@@ -128,6 +136,7 @@ impl Plain {
             recoveries: BTreeMap::new(),
             records: BTreeMap::new(),
             deposits: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             deals: BTreeMap::new(),
             deal: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -138,6 +147,10 @@ impl Plain {
             holds: BTreeMap::new(),
             directives: BTreeMap::new(),
             issued: BTreeMap::new(),
+            revoked: BTreeMap::new(),
+            declared: BTreeMap::new(),
+            enrolled_by: BTreeMap::new(),
+            former_kems: BTreeMap::new(),
             emergencies: BTreeMap::new(),
             requests: BTreeMap::new(),
             denials: BTreeMap::new(),
@@ -287,6 +300,16 @@ impl Plain {
         })
     }
 
+    /// The member that answers for a signer: whose office enrolled them, or their organization.
+    pub fn answerable(&self, by: &By) -> OrgId {
+        let org = match by.holder {
+            Holder::Patient(one) => self.patients[&one].enrolled_by,
+            _ => by.org,
+        };
+        let enroller = self.enrolled_by.get(&org).filter(|_| !self.is_member(&org));
+        enroller.copied().unwrap_or(org)
+    }
+
     pub fn is_member(&self, org: &OrgId) -> bool {
         self.committee.members().iter().any(|one| one.org == *org)
     }
@@ -349,6 +372,7 @@ impl Plain {
         all.put("reserved-key", &self.reserved_keys, |key| key.0.to_vec());
         all.put("record", &self.records, |id| id.0.to_vec());
         all.put("deposit", &self.deposits, |header| header.0.to_vec());
+        all.put("body", &self.bodies, |digest| digest.to_vec());
         all.put("deals", &self.deals, |header| header.0.to_vec());
         all.put("deal", &self.deal, |(header, number)| {
             [&header.0[..], &number.to_be_bytes()].concat()
@@ -381,6 +405,14 @@ impl Plain {
         all.put("directives-by", &self.issued, |(by, patient)| {
             [by.0, patient.0].concat()
         });
+        all.put("revoked", &self.revoked, |(target, by)| {
+            [&target.0[..], &by.0].concat()
+        });
+        all.put("declared", &self.declared, |(by, patient)| {
+            [by.0, patient.0].concat()
+        });
+        all.put("enrolled-by", &self.enrolled_by, |org| org.0.to_vec());
+        all.put("former-kem", &self.former_kems, |kem| kem.to_vec());
         all.put("emergencies", &self.emergencies, |org| org.0.to_vec());
         all.put("request", &self.requests, |id| id.0.to_vec());
         all.put("denials", &self.denials, |(actor, patient, foreign)| {

@@ -145,7 +145,7 @@ impl Plain {
         }
         let is_permitted = |part: &[history::Outcome]| part.iter().any(|one| one.permitted);
         let is_any_denied = !is_named_permitted || others.values().any(|part| !is_permitted(part));
-        let is_over = is_any_denied && self.is_over_quota(by.org);
+        let is_over = is_any_denied && self.is_over_quota(by);
         let is_listed = is_named_permitted || self.lists(by, body.patient, false, is_over);
         let mut entered = Entered::new();
         if is_listed && self.patients.contains_key(&named) {
@@ -206,7 +206,8 @@ impl Plain {
         Time((self.time / window + 1) * window)
     }
 
-    fn is_over_quota(&mut self, org: OrgId) -> bool {
+    fn is_over_quota(&mut self, by: &By) -> bool {
+        let org = self.answerable(by);
         let until = self.window_end();
         let denials = self.org_denials.entry(org).or_default();
         if denials.until != until {
@@ -218,6 +219,13 @@ impl Plain {
 
     /// Whether a denied attempt is listed one by one, and not counted.
     fn lists(&mut self, by: &By, patient: PatientId, foreign_claim: bool, is_over: bool) -> bool {
+        // All that nobody has are one id.
+        let is_somebody = self.patients.contains_key(&patient);
+        let patient = if is_somebody {
+            patient
+        } else {
+            PatientId([0; 16])
+        };
         let until = self.window_end();
         let denials = self
             .denials
