@@ -84,6 +84,9 @@ pub enum NodeError {
     /// This custodian has no share of a record.
     #[error("no share of {0} is held here")]
     NoShare(HeaderDigest),
+    /// This custodian's share of a record is damaged.
+    #[error("the share of {0} that is held here is damaged")]
+    DamagedShare(HeaderDigest),
     /// Shares were not resealed.
     #[error(transparent)]
     Release(#[from] ReleaseError),

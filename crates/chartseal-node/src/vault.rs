@@ -48,7 +48,17 @@ impl Version {
 pub(crate) enum StoredFront {
     /// As they should be.
     Good(Box<EnvelopeFront>),
-    /// Something else lies in their place.
+    /// Not as they were stored.
+    Damaged,
+    /// Not here.
+    Missing,
+}
+
+/// A share in the share store.
+pub(crate) enum StoredShare {
+    /// As it should be.
+    Good(Box<HeldShare>),
+    /// Not as it was stored.
     Damaged,
     /// Not here.
     Missing,
@@ -133,9 +143,10 @@ impl Node {
             Err(VaultError::Damaged { .. }) => return Ok(StoredFront::Damaged),
             Err(error) => return Err(error.into()),
         };
+        // What is whole and of another kind lies there by right: whoever anchored this header named its place.
         let front = read_front(side.expose()).ok();
         let front = front.filter(|front| front.header.digest().0 == header.0);
-        Ok(front.map_or(StoredFront::Damaged, |front| {
+        Ok(front.map_or(StoredFront::Missing, |front| {
             StoredFront::Good(Box::new(front))
         }))
     }
@@ -154,8 +165,10 @@ impl Node {
             }
             let rests_on_former = number == deals.durable && epoch < present;
             kept.push(match self.stored_share(header, number)? {
-                KeptShare::Good if rests_on_former => KeptShare::Former(epoch),
-                kept => kept,
+                StoredShare::Good(_) if rests_on_former => KeptShare::Former(epoch),
+                StoredShare::Good(_) => KeptShare::Good,
+                StoredShare::Damaged => KeptShare::Damaged,
+                StoredShare::Missing => KeptShare::Missing,
             });
         }
         Ok(kept)
@@ -173,16 +186,30 @@ impl Node {
         is_acknowledged.then_some(epoch)
     }
 
-    fn stored_share(&self, header: &HeaderDigest, deal: u64) -> Result<KeptShare, NodeError> {
-        let key = ShareKey::of_deal(&header.0, deal);
-        match self.stores.shares.get(&key) {
-            Ok(Some(share)) if HeldShare::from_storage_bytes(share.expose()).is_ok() => {
-                Ok(KeptShare::Good)
-            }
-            Ok(None) => Ok(KeptShare::Missing),
-            Ok(Some(_)) | Err(VaultError::Damaged { .. }) => Ok(KeptShare::Damaged),
-            Err(error) => Err(error.into()),
-        }
+    /// This custodian's share of a version's deal; 0 is the deal that the header names.
+    pub(crate) fn stored_share(
+        &self,
+        header: &HeaderDigest,
+        deal: u64,
+    ) -> Result<StoredShare, NodeError> {
+        let stored = match self.stores.shares.get(&ShareKey::of_deal(&header.0, deal)) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(StoredShare::Missing),
+            Err(VaultError::Damaged { .. }) => return Ok(StoredShare::Damaged),
+            Err(error) => return Err(error.into()),
+        };
+        let Ok(share) = HeldShare::from_storage_bytes(stored.expose()) else {
+            return Ok(StoredShare::Damaged);
+        };
+        // An author may anchor as their header the place of another record's later deal, which is no secret: the share
+        // that lies there is the other's, to be neither released nor destroyed.
+        let dealing = share.dealing();
+        let is_it = dealing.header().0 == header.0 && dealing.epoch() == deal;
+        Ok(if is_it {
+            StoredShare::Good(Box::new(share))
+        } else {
+            StoredShare::Missing
+        })
     }
 
     /// Keeps a version's header and seal that somebody else gave, in the place of damaged ones, if they are the ones that

@@ -260,6 +260,7 @@ fn is_local(error: &NodeError) -> bool {
             | NodeError::Ledger(_)
             | NodeError::Reload(_)
             | NodeError::Damaged { .. }
+            | NodeError::DamagedShare(_)
             | NodeError::Randomness(_)
     )
 }

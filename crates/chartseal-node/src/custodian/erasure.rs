@@ -3,18 +3,27 @@
 use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::body::Destroyed;
 use chartseal_ledger::state::Deposited;
-use chartseal_vault::{BlobId, ShareKey, SideKey};
+use chartseal_vault::{BlobId, ShareKey, SideKey, VaultError};
 use chartseal_wire::{ActorId, HeaderDigest, RecordId};
 
-use super::{body_of, read_front};
+use super::body_of;
 use crate::error::NodeError;
 use crate::node::{Node, side_key};
+use crate::vault::{StoredFront, StoredShare};
 
 /// What an erasure of a record destroys.
 pub(crate) struct Held {
     shares: Vec<ShareKey>,
+    /// Of these some may not be here.
     pub(crate) bodies: Vec<BlobId>,
     side: Vec<SideKey>,
+}
+
+impl Held {
+    /// Whether something is in the node's own databases.
+    fn has_rows(&self) -> bool {
+        !self.shares.is_empty() || !self.side.is_empty()
+    }
 }
 
 impl Node {
@@ -60,7 +69,7 @@ impl Node {
     /// [`NodeError`] if a store refuses.
     pub fn holds_anything_of(&self, record: &RecordId) -> Result<bool, NodeError> {
         let held = self.held_of(record)?;
-        if self.holds_rows(&held)? {
+        if held.has_rows() {
             return Ok(true);
         }
         for body in &held.bodies {
@@ -74,60 +83,67 @@ impl Node {
     /// Whether its share of a version's deal is here; 0 is the deal that the header names.
     ///
     /// # Errors
-    /// [`NodeError`] if a store refuses.
+    /// [`NodeError`] if the store refuses.
     pub fn holds_share(&self, header: &HeaderDigest, deal: u64) -> Result<bool, NodeError> {
-        let key = ShareKey::of_deal(&header.0, deal);
-        Ok(self.stores.shares.get(&key)?.is_some())
+        Ok(!matches!(
+            self.stored_share(header, deal)?,
+            StoredShare::Missing
+        ))
     }
 
     /// What [`holds_anything_of`](Self::holds_anything_of) says, of what is in the node's own databases, so that the vault is not waited for.
     pub(crate) fn holds_rows_of(&self, record: &RecordId) -> Result<bool, NodeError> {
-        self.holds_rows(&self.held_of(record)?)
+        Ok(self.held_of(record)?.has_rows())
     }
 
-    fn holds_rows(&self, held: &Held) -> Result<bool, NodeError> {
-        for share in &held.shares {
-            if self.stores.shares.get(share)?.is_some() {
-                return Ok(true);
-            }
-        }
-        for row in &held.side {
-            if self.stores.side.get(row)?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Where everything of a record would be. The newest body is known from the state, earlier ones
-    /// from their fronts.
+    /// What is here of a record. The newest body is known from the state, earlier ones from their fronts.
+    ///
+    /// An author anchors whatever they like as a header and a body: another record's, or what is made of them. So nothing
+    /// counts that does not itself say that it is this record's, or of which the chain does not say so.
     fn held_of(&self, record: &RecordId) -> Result<Held, NodeError> {
         let belongings = self.belongings(record)?;
         let newest = self.state().record(record).map(|record| record.body);
         let mut bodies: Vec<BlobId> = newest.into_iter().map(BlobId).collect();
-        let versions = belongings.versions.values().map(|(header, _)| header);
-        let fronts = versions.clone().map(|header| SideKey(header.0));
-        for front in fronts.clone() {
-            if let Some(front) = self.stores.side.get(&front)? {
-                bodies.push(body_of(&read_front(front.expose())?));
+        let (mut shares, mut side) = (Vec::new(), Vec::new());
+        for (header, _) in belongings.versions.values() {
+            match self.stored_front(header)? {
+                StoredFront::Good(front) => {
+                    bodies.push(body_of(&front));
+                    side.push(SideKey(header.0));
+                }
+                StoredFront::Damaged => side.push(SideKey(header.0)),
+                StoredFront::Missing => {}
+            }
+            for deal in 0..=self.state().deals(header).newest {
+                if self.holds_share(header, deal)? {
+                    shares.push(ShareKey::of_deal(&header.0, deal));
+                }
             }
         }
-        let mut side: Vec<SideKey> = fronts.clone().collect();
-        let shares = versions.flat_map(|header| {
-            let newest = self.state().deals(header).newest;
-            (0..=newest).map(|deal| ShareKey::of_deal(&header.0, deal))
-        });
+        bodies.retain(|body| self.state().record_of_body(&body.0) == Some(*record));
         for (tx, commitment) in &belongings.reasons {
-            side.push(side_key(tx, commitment));
+            let key = side_key(tx, commitment);
+            if self.is_in_side(&key)? {
+                side.push(key);
+            }
             if self.older_text(commitment)?.is_some() {
                 side.push(SideKey(commitment.0));
             }
         }
         Ok(Held {
-            shares: shares.collect(),
+            shares,
             side,
             bodies,
         })
+    }
+
+    /// Whether a row of the side store is there, be it damaged.
+    fn is_in_side(&self, key: &SideKey) -> Result<bool, NodeError> {
+        match self.stores.side.get(key) {
+            Ok(row) => Ok(row.is_some()),
+            Err(VaultError::Damaged { .. }) => Ok(true),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Destroys this custodian's shares of deals that newer ones have replaced, of these versions. Gives how many there

@@ -9,13 +9,14 @@ use chartseal_envelope::{HeldShare, KemPublicKey, Release, ShareIndex, release};
 use chartseal_ledger::body::Released;
 use chartseal_ledger::state::RequestState;
 use chartseal_ledger::{Overlay, Releasable, SignedTransaction, releasable, releasable_of};
-use chartseal_vault::{BlobStore, Outboard, ShareKey, SideKey};
+use chartseal_vault::{BlobStore, Outboard};
 use chartseal_wire::{HeaderDigest, RecordId, RequestId};
 
-use super::{MAX_LAG_MS, body_of, read_front};
+use super::{MAX_LAG_MS, body_of};
 use crate::conduct::Conduct;
 use crate::error::NodeError;
 use crate::node::Node;
+use crate::vault::{StoredFront, StoredShare};
 
 /// A custodian's shares for a request, by the index that it has in the committee that was dealt to.
 type Shares = BTreeMap<ShareIndex, Vec<(Releasable, HeldShare)>>;
@@ -149,14 +150,11 @@ impl Node {
 
     /// This custodian's share of what may be released, as it behaves.
     fn share_of(&self, item: &Releasable) -> Result<HeldShare, NodeError> {
-        let key = ShareKey::of_deal(&item.header.0, item.deal);
-        let share = self.stores.shares.get(&key)?;
-        let share = share.ok_or(NodeError::NoShare(item.header))?;
-        let share = HeldShare::from_storage_bytes(share.expose());
-        let share = share.map_err(|why| NodeError::Damaged {
-            what: "a share",
-            why,
-        })?;
+        let share = match self.stored_share(&item.header, item.deal)? {
+            StoredShare::Good(share) => *share,
+            StoredShare::Damaged => return Err(NodeError::DamagedShare(item.header)),
+            StoredShare::Missing => return Err(NodeError::NoShare(item.header)),
+        };
         Ok(if self.conduct == Conduct::LiesAboutShares {
             share.lying()
         } else {
@@ -237,9 +235,12 @@ impl Node {
             why,
         })?;
         let front = |header: HeaderDigest| {
-            let front = self.stores.side.get(&SideKey(header.0))?;
-            let front = front.map(|front| read_front(front.expose()));
-            Ok((header, front.transpose()?))
+            let front = match self.stored_front(&header)? {
+                StoredFront::Good(front) => Some(*front),
+                // One that is damaged keeps nobody from the others, nor from asking elsewhere.
+                StoredFront::Damaged | StoredFront::Missing => None,
+            };
+            Ok((header, front))
         };
         items.into_iter().map(|item| front(item.header)).collect()
     }

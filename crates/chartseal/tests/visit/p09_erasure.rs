@@ -1,10 +1,15 @@
 //! P9: erasure works: shares, ciphertext, texts and salts are gone; chain and history still verify.
 
 use chartseal::{Ask, Error, Purpose, RecordId};
+use chartseal_envelope::KemKeyPair;
+use chartseal_ledger::Labels;
+use chartseal_ledger::body::{AccessRequested, CustodianSet, RecordAdded};
 use chartseal_node::{Conduct, NodeError, NodeKeys};
+use chartseal_policy::Confidentiality;
 use chartseal_vault::{FileSecretStore, SecretStore, ShareKey};
 use chartseal_wire::domain::{SIDE_TEXT, tagged_sha256};
-use chartseal_wire::{Event, HeaderDigest};
+use chartseal_wire::history::Token;
+use chartseal_wire::{Event, Hash, HeaderDigest};
 use redb::{Database, ReadableDatabase as _, TableDefinition};
 
 use crate::fixture::*;
@@ -276,8 +281,8 @@ fn p9_an_erasure_takes_nothing_of_others_whose_commitments_were_repeated() {
         .author
         .file(&mut visit.network, &kit, &[document], |_| ());
     let bait = filed.unwrap()[0].record;
-    for reason in [access.reason, chartseal_wire::Hash(header.digest().0)] {
-        let body = chartseal_ledger::body::AccessRequested {
+    for reason in [access.reason, Hash(header.digest().0)] {
+        let body = AccessRequested {
             patient: mallory.id(),
             records: vec![bait],
             action: access.action.clone(),
@@ -301,4 +306,83 @@ fn p9_an_erasure_takes_nothing_of_others_whose_commitments_were_repeated() {
     }
     let reason = visit.patient.reason(&visit.network, &entry).unwrap();
     assert!(reason.is_some(), "the patient still reads why");
+}
+
+/// What a record's author anchors as its header is any 32 bytes: the place of another record's share among them, which is
+/// no secret, or that of somebody's key. Of such a record nothing is released, and its erasure takes nothing.
+#[test]
+fn p9_who_anchors_the_places_of_others_gets_and_destroys_nothing_there() {
+    let mut visit = Visit::new();
+    let record = visit.file_result("one");
+    visit.grant();
+    visit.hand_over();
+    let dealt = visit.patient.redeal(&mut visit.network, |_, _| ());
+    assert_eq!(dealt.unwrap().durable, 1);
+    let state = visit.network.head().unwrap().state();
+    let header = state.record(&record).unwrap().header;
+    let kem = state.patient(&visit.patient.id()).unwrap().kem;
+    let committee = state.committee();
+    let custodians = CustodianSet {
+        epoch: committee.epoch(),
+        t: committee.quorum(),
+        n: committee.n(),
+    };
+    let places = [ShareKey::of_deal(&header.0, 1).0, kem];
+    for node in visit.network.nodes() {
+        assert!(node.holds_share(&header, 1).unwrap());
+        assert!(node.kem_key(&kem).unwrap().is_some());
+    }
+
+    let mut mallory = visit.network.enrol_patient(&visit.hospital).unwrap();
+    let reader = KemKeyPair::generate().unwrap();
+    for (number, place) in (1..).zip(places) {
+        let bait = RecordId([number; 16]);
+        let body = RecordAdded {
+            record: bait,
+            patient: mallory.id(),
+            version: 1,
+            header: HeaderDigest(place),
+            supersedes: None,
+            body: [number; 32],
+            length: 1_000,
+            confidentiality: Confidentiality::N,
+            labels: Labels::inbox(),
+            encounter: None,
+            authored: visit.network.head().unwrap().head().time,
+            release_at: None,
+            custodians,
+            fingerprint: [number; 32],
+        };
+        let anchored = signed(&visit.network, mallory.person(), body);
+        visit.network.submit(anchored, &[]).unwrap();
+        let ask = AccessRequested {
+            patient: mallory.id(),
+            records: vec![bait],
+            action: Token::new("read").unwrap(),
+            purpose: Token::new("PATRQT").unwrap(),
+            reason_code: Token::new("none").unwrap(),
+            reason: Hash([7; 32]),
+            reader: reader.key_id().0,
+        };
+        let request = signed(&visit.network, mallory.person(), ask);
+        let id = request.id();
+        visit.network.submit(request, &[]).unwrap();
+        let state = visit.network.head().unwrap().state();
+        assert_eq!(state.request(&id).unwrap().permits.len(), 1);
+        for node in visit.network.nodes_mut() {
+            let receipts = node.receipts(&id, reader.public_key());
+            let is_none = matches!(receipts, Err(NodeError::NoShare(_)));
+            assert!(is_none, "{receipts:?}");
+            let front = node.envelope(&id, &bait);
+            assert!(matches!(front, Err(NodeError::NoShare(_))), "{front:?}");
+        }
+        mallory.erase(&mut visit.network, bait).unwrap();
+        let state = visit.network.head().unwrap().state();
+        assert_eq!(state.record(&bait).unwrap().destroyed, 0b1111);
+    }
+    for node in visit.network.nodes() {
+        assert!(node.holds_share(&header, 1).unwrap());
+        assert!(node.kem_key(&kem).unwrap().is_some());
+    }
+    assert_eq!(contents(&visit.read(&[record]).unwrap()), [b"one"]);
 }
