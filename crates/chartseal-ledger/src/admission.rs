@@ -333,9 +333,6 @@ pub enum AdmissionError {
     /// `CS-LED-107`: an amendment by somebody else than the patient takes back what the patient may see.
     #[error("only the patient may hold back again what was released to them")]
     HoldsBack,
-    /// `CS-LED-108`: the ciphertext is another record's.
-    #[error("the body is already anchored by another record")]
-    BodyInUse,
 }
 
 impl AdmissionError {
@@ -426,7 +423,6 @@ impl AdmissionError {
             Self::RedealNotNeeded => "CS-LED-105",
             Self::MovesEncounter => "CS-LED-106",
             Self::HoldsBack => "CS-LED-107",
-            Self::BodyInUse => "CS-LED-108",
             Self::Relabelling(_) => "CS-LED-102",
             Self::NotSuspended => "CS-LED-103",
             Self::PatientDecides => "CS-LED-104",

@@ -258,11 +258,6 @@ impl<'a> State<'a> {
         self.read(&table::deposit(header))
     }
 
-    /// The record whose ciphertext has this digest: that of its newest version, or of an earlier one.
-    pub fn record_of_body(&self, digest: &[u8; 32]) -> Option<RecordId> {
-        self.read(&table::body(digest))
-    }
-
     /// The numbers of a version's deals.
     pub fn deals(&self, header: &HeaderDigest) -> Deals {
         self.read(&table::deals(header)).unwrap_or_default()

@@ -507,7 +507,6 @@ fn state_values() -> Values {
     values.found::<PatientState>("patient", &chain, &one);
     values.found::<RecordState>("record", &chain, &record.record.0);
     values.found::<DepositState>("deposit", &chain, &record.header.0);
-    values.found::<RecordId>("body", &chain, &record.body);
     let print = [&ten[..], &one, &record.fingerprint].concat();
     values.found::<RecordId>("fingerprint", &chain, &print);
     values.found::<StoredDirective>("directive", &chain, &[&one[..], &[0; 8]].concat());

@@ -861,43 +861,6 @@ fn cs_led_31_an_envelope_header_is_anchored_once() {
 }
 
 #[test]
-fn cs_led_108_a_body_is_one_records() {
-    let (mut chain, record) = with_record();
-    // The next version may have the same, or another one; then both are this record's.
-    let mut next = amended(&record);
-    next.body = [0x77; 32];
-    chain.ok(&actor_key(10), next);
-    for (key, owner, taken) in [
-        (actor_key(10), 1, record.body),
-        (patient_key(2), 2, record.body),
-        (patient_key(2), 2, [0x77; 32]),
-    ] {
-        let good = RecordAdded {
-            patient: patient(owner),
-            ..chain.record(21)
-        };
-        let bad = RecordAdded {
-            body: taken,
-            ..good
-        };
-        assert_eq!(chain.refused(&key, bad), "CS-LED-108");
-    }
-    let id = chain.head.state().record_of_body(&record.body);
-    assert_eq!(id, Some(record.record));
-    // An erased one's too: who repeats it would have the vaults keep what was to go.
-    let erased = Erased {
-        record: record.record,
-    };
-    chain.ok(&patient_key(1), erased);
-    let bad = RecordAdded {
-        body: record.body,
-        ..chain.record(21)
-    };
-    assert_eq!(chain.refused(&actor_key(10), bad), "CS-LED-108");
-    chain.ok(&actor_key(10), chain.record(21));
-}
-
-#[test]
 fn cs_led_32_an_author_stores_nothing_twice_for_a_patient() {
     let (mut chain, record) = with_record();
     let again = RecordAdded {

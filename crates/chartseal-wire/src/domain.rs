@@ -47,6 +47,8 @@ pub const EPHEMERAL_KEY: &str = "chartseal/ephemeral-key/1";
 pub const CONSENSUS: &str = "chartseal/consensus/1";
 /// Where the side store keeps a text: by the transaction that commits to it, and the commitment.
 pub const SIDE_TEXT: &str = "chartseal/side-text/1";
+/// Where a node keeps whose record a ciphertext is.
+pub const SIDE_BODY: &str = "chartseal/side-body/1";
 
 /// Every string of this table.
 pub const ALL: &[&str] = &[
@@ -71,6 +73,7 @@ pub const ALL: &[&str] = &[
     EPHEMERAL_KEY,
     CONSENSUS,
     SIDE_TEXT,
+    SIDE_BODY,
 ];
 
 /// `domain ‖ 0x00 ‖ bytes`: no domain contains a zero byte, so two domains never meet.

@@ -24,10 +24,6 @@ pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), Ad
     if cx.state().deposit(&body.header).is_some() {
         return Err(AdmissionError::HeaderInUse);
     }
-    let anchored = cx.state().record_of_body(&body.body);
-    if anchored.is_some_and(|record| record != body.record) {
-        return Err(AdmissionError::BodyInUse);
-    }
     let author = cx.actor;
     if let Some(existing) = cx
         .state()
@@ -62,8 +58,6 @@ pub(super) fn add(cx: &mut Context<'_, '_>, body: &RecordAdded) -> Result<(), Ad
     let fingerprint = table::fingerprint(&author, &body.patient, &body.fingerprint);
     cx.scratch.put(table::record(&body.record), &record);
     cx.scratch.put(table::deposit(&body.header), &deposit);
-    // An erasure destroys what the erased record names: nobody else's record may name the same.
-    cx.scratch.put(table::body(&body.body), &body.record);
     cx.scratch.put(fingerprint, &body.record);
     let event = Event::RecordAdded(history::RecordAdded {
         record: body.record,

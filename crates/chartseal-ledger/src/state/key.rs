@@ -157,10 +157,6 @@ pub(crate) mod table {
         state_key("deposit", &header.0)
     }
 
-    pub(crate) fn body(digest: &[u8; 32]) -> MapKey {
-        state_key("body", digest)
-    }
-
     pub(crate) fn deals(header: &HeaderDigest) -> MapKey {
         state_key("deals", &header.0)
     }

@@ -66,7 +66,6 @@ pub struct Plain {
     pub reserved_keys: BTreeMap<PublicKey, Reserved>,
     pub records: BTreeMap<RecordId, RecordState>,
     pub deposits: BTreeMap<HeaderDigest, DepositState>,
-    pub bodies: BTreeMap<[u8; 32], RecordId>,
     pub deals: BTreeMap<HeaderDigest, Deals>,
     pub deal: BTreeMap<(HeaderDigest, u64), DealState>,
     pub slots: BTreeMap<HeaderDigest, SlotState>,
@@ -136,7 +135,6 @@ impl Plain {
             recoveries: BTreeMap::new(),
             records: BTreeMap::new(),
             deposits: BTreeMap::new(),
-            bodies: BTreeMap::new(),
             deals: BTreeMap::new(),
             deal: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -372,7 +370,6 @@ impl Plain {
         all.put("reserved-key", &self.reserved_keys, |key| key.0.to_vec());
         all.put("record", &self.records, |id| id.0.to_vec());
         all.put("deposit", &self.deposits, |header| header.0.to_vec());
-        all.put("body", &self.bodies, |digest| digest.to_vec());
         all.put("deals", &self.deals, |header| header.0.to_vec());
         all.put("deal", &self.deal, |(header, number)| {
             [&header.0[..], &number.to_be_bytes()].concat()

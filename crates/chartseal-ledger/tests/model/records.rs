@@ -51,8 +51,6 @@ impl Plain {
             refuse(25, body.supersedes.is_some())?;
         }
         refuse(31, self.deposits.contains_key(&body.header))?;
-        let of = self.bodies.get(&body.body);
-        refuse(108, of.is_some_and(|of| *of != body.record))?;
         let print = (by.actor, body.patient, body.fingerprint);
         refuse(32, self.fingerprints.contains_key(&print))?;
         let record = RecordState {
@@ -81,7 +79,6 @@ impl Plain {
         };
         self.records.insert(body.record, record);
         self.deposits.insert(body.header, deposit);
-        self.bodies.insert(body.body, body.record);
         self.fingerprints.insert(print, body.record);
         let event = history::RecordAdded {
             record: body.record,

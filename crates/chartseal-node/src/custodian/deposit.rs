@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use chartseal_api::{Envelope, EnvelopeFront};
-use chartseal_codec::to_bytes;
+use chartseal_codec::{from_bytes, to_bytes};
 use chartseal_envelope::{
     Acceptance, Deal, Dealing, HeldShare, ShareFault, ShareIndex, VerifyingKey, accept_all,
 };
 use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::body::DepositAcknowledged;
-use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey};
+use chartseal_vault::{BlobId, BlobStore, ShareKey, SideKey, VaultError};
+use chartseal_wire::domain::{SIDE_BODY, tagged_sha256};
 use chartseal_wire::{HeaderDigest, RecordId};
 
 use super::{author_key, author_keys, custodian_set};
@@ -177,8 +178,10 @@ impl Node {
     /// Throws away what came of a record that was erased meanwhile.
     fn forget(&self, front: &EnvelopeFront) -> Result<(), NodeError> {
         self.stores.blobs.delete(&[body_of(front)])?;
-        let front = SideKey(front.header.digest().0);
-        self.stores.side.destroy(&[front])?;
+        let header = SideKey(front.header.digest().0);
+        self.stores
+            .side
+            .destroy(&[header, body_key(&body_of(front))])?;
         Ok(())
     }
 
@@ -239,8 +242,23 @@ impl Node {
         &self,
         fronts: impl Iterator<Item = &'a EnvelopeFront>,
     ) -> Result<(), NodeError> {
-        let rows = fronts.map(|front| (SideKey(front.header.digest().0), to_bytes(front)));
+        let rows = fronts.flat_map(|front| {
+            let header = (SideKey(front.header.digest().0), to_bytes(front));
+            [
+                header,
+                (body_key(&body_of(front)), to_bytes(&front.record())),
+            ]
+        });
         self.put_side(&rows.collect::<Vec<_>>())
+    }
+
+    /// Whose record a ciphertext was taken for, if it was and the row that says so is whole.
+    pub(super) fn record_of_body(&self, body: &BlobId) -> Result<Option<RecordId>, NodeError> {
+        match self.stores.side.get(&body_key(body)) {
+            Ok(row) => Ok(row.and_then(|row| from_bytes(row.expose()).ok())),
+            Err(VaultError::Damaged { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Keeps shares, each where its deal's is.
@@ -285,6 +303,11 @@ impl Node {
         if seal.body_digest().0 != anchored.body || seal.body_len() != anchored.length {
             return Err(differs("the body"));
         }
+        // An erasure destroys the record's ciphertexts. Anybody may anchor one that is another record's.
+        let taken_for = self.record_of_body(&body_of(front));
+        if !taken_for.is_ok_and(|of| of.is_none_or(|of| of == front.record())) {
+            return Err(differs("the body, which is another record's"));
+        }
         let keys = author_keys(state, &anchored);
         let author = author_key(&keys, header);
         author.copied().ok_or_else(|| differs("the author"))
@@ -315,6 +338,11 @@ impl Node {
 /// The body that a front names.
 pub(crate) fn body_of(front: &EnvelopeFront) -> BlobId {
     BlobId(front.seal.body_digest().0)
+}
+
+/// Where the side store keeps whose record a body is.
+pub(super) fn body_key(body: &BlobId) -> SideKey {
+    SideKey(tagged_sha256(SIDE_BODY, &body.0))
 }
 
 /// Which of these records' bodies are in the vault.

@@ -1,5 +1,7 @@
 //! Destroying what was erased, and shares that a newer deal has replaced.
 
+use std::collections::BTreeSet;
+
 use chartseal_ledger::SignedTransaction;
 use chartseal_ledger::body::Destroyed;
 use chartseal_ledger::state::Deposited;
@@ -7,6 +9,7 @@ use chartseal_vault::{BlobId, ShareKey, SideKey, VaultError};
 use chartseal_wire::{ActorId, HeaderDigest, RecordId};
 
 use super::body_of;
+use super::deposit::body_key;
 use crate::error::NodeError;
 use crate::node::{Node, side_key};
 use crate::vault::{StoredFront, StoredShare};
@@ -99,16 +102,19 @@ impl Node {
     /// What is here of a record. The newest body is known from the state, earlier ones from their fronts.
     ///
     /// An author anchors whatever they like as a header and a body: another record's, or what is made of them. So nothing
-    /// counts that does not itself say that it is this record's, or of which the chain does not say so.
+    /// counts that does not itself say that it is this record's, and no body that was taken for another.
     fn held_of(&self, record: &RecordId) -> Result<Held, NodeError> {
         let belongings = self.belongings(record)?;
         let newest = self.state().record(record).map(|record| record.body);
-        let mut bodies: Vec<BlobId> = newest.into_iter().map(BlobId).collect();
-        let (mut shares, mut side) = (Vec::new(), Vec::new());
+        let (mut shares, mut side, mut bodies) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (header, _) in belongings.versions.values() {
             match self.stored_front(header)? {
                 StoredFront::Good(front) => {
-                    bodies.push(body_of(&front));
+                    let body = body_of(&front);
+                    // Of one that was taken before it was kept whose a body is, the front says so.
+                    if self.record_of_body(&body)?.is_none_or(|of| of == *record) {
+                        bodies.insert(body);
+                    }
                     side.push(SideKey(header.0));
                 }
                 StoredFront::Damaged => side.push(SideKey(header.0)),
@@ -120,7 +126,16 @@ impl Node {
                 }
             }
         }
-        bodies.retain(|body| self.state().record_of_body(&body.0) == Some(*record));
+        if let Some(body) = newest.map(BlobId)
+            && self.record_of_body(&body)? == Some(*record)
+        {
+            bodies.insert(body);
+        }
+        for body in bodies.iter().map(body_key) {
+            if self.is_in_side(&body)? {
+                side.push(body);
+            }
+        }
         for (tx, commitment) in &belongings.reasons {
             let key = side_key(tx, commitment);
             if self.is_in_side(&key)? {
@@ -133,7 +148,7 @@ impl Node {
         Ok(Held {
             shares,
             side,
-            bodies,
+            bodies: bodies.into_iter().collect(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! A custodian takes in what fits its anchor, and nothing else.
 
-use chartseal_codec::{Decode, Encode, from_bytes, to_bytes};
+use chartseal_codec::{Decode, Encode, Encoder, from_bytes, to_bytes};
 use chartseal_envelope::{
     BadSeal, Deal, RecordVersion, Seal, SetId, ShareFault, SigningKeyPair, SubjectId, Threshold,
 };
@@ -218,6 +218,52 @@ fn a_record_that_comes_without_a_share_is_not_acknowledged() {
         [(RECORD, DepositFault::Share(ShareFault::Foreign))]
     );
     assert!(!chain.node(0).holds_anything_of(&RECORD).unwrap());
+}
+
+/// A front that names another's body under its author's good signature.
+fn with_body_of(sealed: &mut Sealed, other: &Sealed, author: &SigningKeyPair) {
+    let (header, seal) = (&sealed.envelope.front.header, &other.envelope.front.seal);
+    let (digest, length) = (seal.body_digest(), seal.body_len());
+    let message = [
+        b"chartseal/envelope/seal/1",
+        &[0][..],
+        header.digest().as_bytes(),
+        &digest.0,
+        &length.to_be_bytes(),
+    ];
+    let signature = author.sign(&message.concat());
+    let mut e = Encoder::new();
+    e.array(5).uint(Seal::FORMAT).item(&header.suite());
+    e.item(&digest).uint(length).item(&signature);
+    sealed.envelope.front.seal = from_bytes(&e.finish()).unwrap();
+    sealed.envelope.body.clone_from(&other.envelope.body);
+    (sealed.anchor.body, sealed.anchor.length) = (digest.0, length);
+}
+
+/// Who files another's ciphertext as a record of their own could have it destroyed with that one, or kept in spite of the
+/// other's erasure.
+#[test]
+fn a_body_is_taken_for_one_record() {
+    let mut chain = Chain::new();
+    let first = chain.record(4);
+    let mut second = chain.seal(5);
+    with_body_of(&mut second, &first, &chain.author);
+    chain.by_author(second.anchor.clone());
+    let deal = chain.deal(&[&second]).swap_remove(0);
+    let deposited = chain.nodes()[0].deposit(&[second.envelope], &deal).unwrap();
+    assert!(deposited.acknowledgements.is_empty());
+    let why = DepositFault::Differs("the body, which is another record's");
+    assert_eq!(deposited.refused, [(RECORD, why)]);
+    assert!(!chain.node(0).holds_anything_of(&RECORD).unwrap());
+    chain.erase(5);
+    chain.nodes()[0].destroy(&RECORD).unwrap();
+    chain.grant();
+    let (request, _) = chain.request(&[4]);
+    let whole = chain.node(0).envelope(&request, &RecordId([4; 16]));
+    assert_eq!(whole.unwrap().body, first.envelope.body);
+    chain.erase(4);
+    chain.nodes()[0].destroy(&RecordId([4; 16])).unwrap();
+    assert!(!chain.node(0).holds_anything_of(&RecordId([4; 16])).unwrap());
 }
 
 #[test]

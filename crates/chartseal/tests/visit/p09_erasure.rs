@@ -309,7 +309,8 @@ fn p9_an_erasure_takes_nothing_of_others_whose_commitments_were_repeated() {
 }
 
 /// What a record's author anchors as its header is any 32 bytes: the place of another record's share among them, which is
-/// no secret, or that of somebody's key. Of such a record nothing is released, and its erasure takes nothing.
+/// no secret, or that of somebody's key; and as its body another's. Of such a record nothing is released, and its erasure
+/// takes nothing.
 #[test]
 fn p9_who_anchors_the_places_of_others_gets_and_destroys_nothing_there() {
     let mut visit = Visit::new();
@@ -319,7 +320,8 @@ fn p9_who_anchors_the_places_of_others_gets_and_destroys_nothing_there() {
     let dealt = visit.patient.redeal(&mut visit.network, |_, _| ());
     assert_eq!(dealt.unwrap().durable, 1);
     let state = visit.network.head().unwrap().state();
-    let header = state.record(&record).unwrap().header;
+    let anchor = state.record(&record).unwrap();
+    let header = anchor.header;
     let kem = state.patient(&visit.patient.id()).unwrap().kem;
     let committee = state.committee();
     let custodians = CustodianSet {
@@ -343,8 +345,8 @@ fn p9_who_anchors_the_places_of_others_gets_and_destroys_nothing_there() {
             version: 1,
             header: HeaderDigest(place),
             supersedes: None,
-            body: [number; 32],
-            length: 1_000,
+            body: anchor.body,
+            length: anchor.length,
             confidentiality: Confidentiality::N,
             labels: Labels::inbox(),
             encounter: None,

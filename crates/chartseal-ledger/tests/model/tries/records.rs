@@ -12,7 +12,6 @@ impl Run {
                 let mut body = RecordAdded {
                     record: RecordId(unique[..16].try_into().unwrap()),
                     header: HeaderDigest(unique),
-                    body: unique,
                     fingerprint: unique,
                     labels: labels_of(a),
                     custodians: now.custodians(),
@@ -31,8 +30,7 @@ impl Run {
                     2 => body.authored = Time(now.time + 1),
                     3 => body.custodians.epoch += 1,
                     4 => body.header = some(now.deposits.keys().copied(), a).unwrap_or(body.header),
-                    5 if b % 2 == 0 => body.version = 2,
-                    5 => body.body = some(now.bodies.keys().copied(), a).unwrap_or(unique),
+                    5 => body.version = 2,
                     6 => body.supersedes = Some(HeaderDigest([1; 32])),
                     7 | 8 => {
                         let ms = 1_000 * u64::from(1 + a % 6);
@@ -55,8 +53,6 @@ impl Run {
                     version: head.version + 1,
                     header: HeaderDigest(unique),
                     supersedes: Some(head.header),
-                    // Of some the ciphertext is the one before.
-                    body: if a % 4 == 0 { head.body } else { unique },
                     confidentiality: head.confidentiality,
                     labels: head.labels,
                     encounter: head.encounter,
