@@ -189,6 +189,17 @@ impl Api {
         }
     }
 
+    /// Whether a key may ask something: the chain counts it, and so does who may ask that.
+    fn may(
+        state: State<'_>,
+        key: &PublicKey,
+        of: impl FnOnce(State<'_>, &PublicKey) -> bool,
+    ) -> bool {
+        // A key that was revoked is still named as its holder's.
+        let is_active = state.key(key).is_some_and(|it| !it.revoked);
+        is_active && of(state, key)
+    }
+
     /// Whether a key may ask for these subjects' histories.
     fn may_ask<'a>(
         subjects: impl IntoIterator<Item = &'a Subject>,

@@ -773,7 +773,7 @@ pub(super) fn check<'a, T: Encode>(
                     Failure::forbidden("the question is not signed, or for another node")
                 }
             })?;
-        if !may(node.state(), &signed.key) {
+        if !Api::may(node.state(), &signed.key, may) {
             return Err(Failure::forbidden("this key may not ask it"));
         }
         now
