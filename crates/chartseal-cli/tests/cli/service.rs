@@ -860,6 +860,41 @@ fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
     }
 }
 
+/// Who asks for the same shares again and again fills no custodian's place in the pool.
+#[test]
+fn a_custodian_that_is_asked_again_hands_in_one_receipt() {
+    let mut cluster = serving(Serves::Plain);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let (doctor, patient, record) = granted(&mut network);
+    let reader = KemKeyPair::generate().unwrap();
+    let body = read_request(&patient, record, "TREAT", &reader);
+    let transaction = signed(&network, &doctor, 1, body);
+    let request = transaction.id();
+    become_final(&remote(&cluster, 0), transaction);
+
+    // Two of four do nothing: no block comes.
+    cluster.stop(2);
+    cluster.stop(3);
+    let ask = ReleaseAsk {
+        request,
+        reader: reader.public_key().clone(),
+    };
+    let asking = (0..30).map(|_| {
+        let (node, ask) = (remote(&cluster, 0), ask.clone());
+        thread::spawn(move || node.release(&ask, 0, Duration::ZERO))
+    });
+    let asking: Vec<_> = asking.collect();
+    thread::sleep(Duration::from_secs(3));
+    let waiting = cluster.status(0).unwrap().waiting;
+    assert_eq!(waiting, 1, "each question makes a receipt of its own");
+    cluster.go_on(2);
+    cluster.go_on(3);
+    for asked in asking {
+        assert_eq!(asked.join().unwrap().unwrap().len(), 1);
+    }
+    cluster.down();
+}
+
 /// The address of nobody's node, which always gives this answer.
 fn repeating(body: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -14,6 +14,7 @@
 //! | `limits` | how often an address and a key may ask |
 //! | `nonces` | that a signed question is answered once |
 //! | `operations` | health, readiness, numbers for Prometheus |
+//! | `receipts` | receipts for shares that wait for a block |
 //! | `room` | how much memory bodies take that are on their way |
 //! | `tiles` | the block log as C2SP tlog-tiles |
 
@@ -26,6 +27,7 @@ mod failure;
 mod limits;
 mod nonces;
 mod operations;
+mod receipts;
 mod room;
 mod tiles;
 
@@ -63,6 +65,7 @@ use failure::Failure;
 use limits::Limits;
 use nonces::Nonces;
 use operations::Answers;
+use receipts::Receipts;
 use room::Room;
 
 /// The most bytes of a body that is no deposit.
@@ -103,6 +106,7 @@ pub(super) struct Api {
     doors: Doors,
     room: Room,
     nonces: Mutex<Nonces>,
+    receipts: Receipts,
     /// The newest block that is certified.
     certified: RwLock<Option<Arc<Certified>>>,
 }
@@ -139,6 +143,7 @@ impl Api {
             doors: Doors::default(),
             room: Room::default(),
             nonces: Mutex::new(Nonces::new(now)),
+            receipts: Receipts::default(),
             certified: RwLock::default(),
         }
     }
