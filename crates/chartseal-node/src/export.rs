@@ -9,7 +9,7 @@ use chartseal_wire::export::{Finality, Growth, Handover, MAX_HANDOVERS};
 use chartseal_wire::note::NoteSignature;
 use chartseal_wire::{
     BlockHeader, Certificate, Checkpoint, Entry, Event, Export, HistorySection, ProofFile,
-    SealedText, SignedNote, Subject, TxId,
+    SealedText, SignedNote, Subject, Time, TxId,
 };
 
 use crate::error::NodeError;
@@ -50,17 +50,18 @@ impl Node {
         }))
     }
 
-    /// Cosigns a checkpoint as a validator: "at this time, this was my chain".
+    /// Cosigns a checkpoint as a validator: "at this time, this was my whole chain". The time of one that is not the
+    /// newest is that of its last block: who hides what came since gets no time of today for it.
     ///
     /// # Errors
-    /// [`NodeError::Checkpoint`] unless it is one of this node's own chain.
+    /// [`NodeError::Checkpoint`] unless it is one of this node's own chain, and of a block at least.
     pub fn cosign_checkpoint(&self, checkpoint: &Checkpoint) -> Result<NoteSignature, NodeError> {
         self.check_checkpoint(checkpoint)?;
         let key = self
             .keys
             .cosigner_vkey(&self.org)
             .ok_or(NodeError::Checkpoint)?;
-        let seconds = self.clock.now().0 / 1_000;
+        let seconds = self.complete_until(checkpoint.size)?.0 / 1_000;
         Ok(key.line(&checkpoint.to_string(), seconds, |message| {
             sign(&self.keys.cosigner, message)
         }))
@@ -213,6 +214,17 @@ impl Node {
         let ledger = &self.stores.ledger;
         let is_kept = height >= ledger.kept()?.blocks_from;
         Ok(is_kept.then(|| ledger.block(height)).transpose()?.flatten())
+    }
+
+    /// Up to when nothing is missing in the own chain's first blocks, so many.
+    fn complete_until(&self, size: u64) -> Result<Time, NodeError> {
+        let now = self.clock.now();
+        if size == self.headers.size() {
+            return Ok(now);
+        }
+        let last = size.checked_sub(1).ok_or(NodeError::Checkpoint)?;
+        let header = self.header(last)?.ok_or(NodeError::Checkpoint)?;
+        Ok(header.time.min(now))
     }
 
     fn check_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), NodeError> {

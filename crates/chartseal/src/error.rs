@@ -208,6 +208,16 @@ pub enum Error {
         /// How many can.
         found: usize,
     },
+    /// A node's checkpoint does not reach what is known here to be final.
+    #[error(
+        "a node's checkpoint is of {blocks} blocks, and {known} are final: it hides the newest"
+    )]
+    OldCheckpoint {
+        /// How many blocks it covers.
+        blocks: u64,
+        /// How many are final, as far as is known here.
+        known: u64,
+    },
     /// A file or folder can't be written or read.
     #[error("{path}: {source}")]
     Io {

@@ -3,20 +3,24 @@
 //! or chain, at another time, or for a second time. A path that nobody here has thought of fails the test.
 
 use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use chartseal_api::{
     BlobAsk, ExportAsk, FrontsAsk, HistoryAsk, MAX_BODY, MAX_PART, Section, Signed,
 };
-use chartseal_cluster::{Cluster, Serves, office};
+use chartseal_cluster::{Author, Cluster, Serves, office};
 use chartseal_codec::Encode;
 use chartseal_envelope::SigningKeyPair;
+use chartseal_ledger::body::{KeyRevoked, PractitionerEnrolled};
 use chartseal_node::keys::{public, sign};
+use chartseal_policy::{Set, Symbol, Window};
 use chartseal_wire::{ActorId, ChainId, HeaderDigest, OrgId, Subject, Time};
 use serde_json::Value;
 
-use crate::service::{keys_of, made, sent};
+use crate::service::{self, become_final, keys_of, made, remote, sent};
 
 /// How long a body may be that is no deposit.
 const SMALL: usize = 1 << 20;
@@ -266,6 +270,79 @@ fn what_is_signed_is_answered_for_its_subject_here_now_and_once() {
         404,
         "CS-API-02",
     );
+}
+
+#[test]
+fn a_key_that_was_revoked_reads_nothing_any_more() {
+    let cluster = patient();
+    let config = cluster.config(0);
+    let (api, chain, org) = (config.api.unwrap(), config.network, config.organization);
+    let node = remote(&cluster, 0);
+    let mut author = Author::new(office(&cluster.place(), 0), chain);
+    let keys = SigningKeyPair::generate().unwrap();
+    let doctor = ActorId([9; 16]);
+    let enrolled = author.sign(PractitionerEnrolled {
+        actor: doctor,
+        key: public(&keys),
+        kem: [1; 32],
+        roles: Set::one(Symbol::new(b"physician").unwrap()),
+        credential: Window::default(),
+        countersignature: None,
+    });
+    become_final(&node, enrolled);
+    let asker = |keys| Asker {
+        keys,
+        chain,
+        node: org,
+    };
+    let (doctors, custodian) = (asker(keys), asker(keys_of(&cluster, 1).custodian));
+    let history = || HistoryAsk {
+        subject: Subject::Actor(doctor),
+        from: 0,
+    };
+    let export = || ExportAsk {
+        sections: vec![Section {
+            subject: Subject::Actor(doctor),
+            first: 0,
+        }],
+        log_size: None,
+        note: sent(api, "GET /v1/checkpoint", b"").1,
+    };
+    let fronts = || FrontsAsk {
+        headers: vec![HeaderDigest([7; 32])],
+    };
+    let ask = |path: &str, question: Vec<u8>| sent(api, &format!("POST {path}"), &question);
+    let histories = || ask("/v1/histories", doctors.sign(now(), history()).bytes());
+    let exports = || ask("/v1/exports", doctors.sign(now(), export()).bytes());
+    let custodians = || ask("/v1/fronts", custodian.sign(now(), fronts()).bytes());
+    for answer in [histories(), exports(), custodians()] {
+        assert_eq!(answer.0, 200, "{}", answer.1);
+    }
+    let question = doctors.sign(now(), history()).bytes();
+    let mut stream = service::asked(api, "POST /v1/histories/events", &question);
+    let mut told = vec![0; 4_096];
+    let read = stream.read(&mut told).unwrap();
+    told.truncate(read);
+
+    let mut other = Author::new(office(&cluster.place(), 1), chain);
+    let key = public(&doctors.keys);
+    become_final(&node, author.sign(KeyRevoked { key }));
+    let key = public(&custodian.keys);
+    become_final(&node, other.sign(KeyRevoked { key }));
+    for (what, answer) in [
+        ("/v1/histories", histories()),
+        ("/v1/exports", exports()),
+        ("/v1/fronts", custodians()),
+    ] {
+        assert_refused(what, answer, 403, "CS-API-03");
+    }
+    // The stream ends by itself, and what it told last is of before.
+    let patience = Some(Duration::from_secs(30));
+    stream.set_read_timeout(patience).unwrap();
+    stream.read_to_end(&mut told).expect("the stream ends");
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+    assert_eq!(told.matches("event: entry").count(), 1, "{told}");
 }
 
 fn now() -> Time {

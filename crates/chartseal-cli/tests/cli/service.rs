@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use chartseal::{Ask, Class, Document, Network, Offer, Purpose, RecordId};
+use chartseal::{Ask, Class, Clinician, Document, Network, Offer, Patient, Purpose, RecordId};
 use chartseal_api::{
     FinalBlock, MAX_KEYS, ReleaseAsk, StateAsk, StateProof, Submission, ValueProof,
 };
@@ -20,8 +20,9 @@ use chartseal_client::{
     Asking, AsyncRemote, ClientError, Follower, Light, LightError, NodeFault, Nodes, Remote,
 };
 use chartseal_cluster::{Cluster, Program, Serves, Setting};
+use chartseal_envelope::KemKeyPair;
 use chartseal_ledger::body::AccessRequested;
-use chartseal_ledger::{Block, Genesis, TRANSACTION_VERSION, Transaction};
+use chartseal_ledger::{Block, Genesis, SignedTransaction, TRANSACTION_VERSION, Transaction};
 use chartseal_merkle::MapKey;
 use chartseal_node::keys::{public, sign};
 use chartseal_node::serve::{Config, TxOutcome};
@@ -306,8 +307,23 @@ pub(crate) fn copied(from: &Path, to: &Path) {
     assert!(done.unwrap().success());
 }
 
+/// Hands a transaction in, and waits until it is final.
+pub(crate) fn become_final(node: &Remote, transaction: SignedTransaction) {
+    let id = transaction.id();
+    let texts = Vec::new();
+    node.submit(&Submission { transaction, texts }).unwrap();
+    for _ in 0..200 {
+        match node.outcome(&id).unwrap() {
+            TxOutcome::Final(_) => return,
+            TxOutcome::Refused(why) => panic!("{why}"),
+            _ => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+    panic!("{id} does not become final");
+}
+
 /// A connection on which a request is sent as it is.
-fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
+pub(crate) fn asked(to: SocketAddr, head: &str, body: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     let head = format!(
         "{head} HTTP/1.1\r\nhost: node\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
@@ -339,7 +355,7 @@ fn what_strangers_ask_is_refused_with_a_stable_code_and_the_node_goes_on() {
     let first = remote(&cluster, 0);
 
     // No custodian gives anything for a request that nobody made.
-    let reader = chartseal_envelope::KemKeyPair::generate().unwrap();
+    let reader = KemKeyPair::generate().unwrap();
     let asked = chartseal_api::ReleaseAsk {
         request: TxId([0; 32]),
         reader: reader.public_key().clone(),
@@ -761,39 +777,64 @@ fn of_several_nodes_the_honest_ones_are_believed_and_the_others_named() {
     cluster.down();
 }
 
+/// A doctor who may read a record of a patient.
+fn granted(network: &mut Network) -> (Clinician, Patient, RecordId) {
+    let (mut author, doctor, mut patient) = people(network);
+    let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
+    let filed = author.file(network, &patient.filing_kit(), &[result], |_| ());
+    let record = filed.unwrap()[0].record;
+    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
+    patient.grant(network, &doctor, &offer).unwrap();
+    (doctor, patient, record)
+}
+
+/// A request for it, which this key opens.
+fn read_request(
+    patient: &Patient,
+    record: RecordId,
+    purpose: &str,
+    reader: &KemKeyPair,
+) -> AccessRequested {
+    AccessRequested {
+        patient: patient.id(),
+        records: vec![record],
+        action: Token::new("read").unwrap(),
+        purpose: Token::new(purpose).unwrap(),
+        reason_code: Token::new("visit").unwrap(),
+        reason: Hash([1; 32]),
+        reader: reader.key_id().0,
+    }
+}
+
+/// A transaction of the doctor's, with their sequence number.
+fn signed(
+    network: &Network,
+    doctor: &Clinician,
+    seq: u64,
+    body: AccessRequested,
+) -> SignedTransaction {
+    let keys = doctor.person().seed().signing_key();
+    let transaction = Transaction {
+        version: TRANSACTION_VERSION,
+        chain: network.chain(),
+        actor_key: public(&keys),
+        seq,
+        expires: 1_000,
+        body: body.into(),
+    };
+    transaction.sign(|message| sign(&keys, message))
+}
+
 /// Who is about to ask tells custodians first: each answers when the request is final, and as it was decided.
 #[test]
 fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
     let cluster = serving(Serves::Encrypted);
     let mut network = Network::connect(&cluster.place()).unwrap();
-    let (mut author, doctor, mut patient) = people(&mut network);
-    let result = Document::new(Class::LABORATORY, "text/plain", b"HbA1c 6.1 %");
-    let filed = author.file(&mut network, &patient.filing_kit(), &[result], |_| ());
-    let record = filed.unwrap()[0].record;
-    let offer = Offer::of(Class::LABORATORY, network.now().plus_ms(3_600_000));
-    patient.grant(&mut network, &doctor, &offer).unwrap();
-
-    let reader = chartseal_envelope::KemKeyPair::generate().unwrap();
-    let keys = doctor.person().seed().signing_key();
+    let (doctor, patient, record) = granted(&mut network);
+    let reader = KemKeyPair::generate().unwrap();
     let made = |seq, purpose| {
-        let body = AccessRequested {
-            patient: patient.id(),
-            records: vec![record],
-            action: Token::new("read").unwrap(),
-            purpose: Token::new(purpose).unwrap(),
-            reason_code: Token::new("visit").unwrap(),
-            reason: Hash([1; 32]),
-            reader: reader.key_id().0,
-        };
-        let transaction = Transaction {
-            version: TRANSACTION_VERSION,
-            chain: network.chain(),
-            actor_key: public(&keys),
-            seq,
-            expires: 1_000,
-            body: body.into(),
-        };
-        transaction.sign(|message| sign(&keys, message))
+        let body = read_request(&patient, record, purpose, &reader);
+        signed(&network, &doctor, seq, body)
     };
     let long = Duration::from_secs(20);
     for (seq, purpose, expected) in [(1, "TREAT", None), (2, "HRESCH", Some(NodeError::DENIED))] {
@@ -817,6 +858,41 @@ fn custodians_that_are_asked_before_the_request_is_final_answer_when_it_is() {
             Some(denied) => assert_eq!(code(answer), denied),
         }
     }
+}
+
+/// Who asks for the same shares again and again fills no custodian's place in the pool.
+#[test]
+fn a_custodian_that_is_asked_again_hands_in_one_receipt() {
+    let mut cluster = serving(Serves::Plain);
+    let mut network = Network::connect(&cluster.place()).unwrap();
+    let (doctor, patient, record) = granted(&mut network);
+    let reader = KemKeyPair::generate().unwrap();
+    let body = read_request(&patient, record, "TREAT", &reader);
+    let transaction = signed(&network, &doctor, 1, body);
+    let request = transaction.id();
+    become_final(&remote(&cluster, 0), transaction);
+
+    // Two of four do nothing: no block comes.
+    cluster.stop(2);
+    cluster.stop(3);
+    let ask = ReleaseAsk {
+        request,
+        reader: reader.public_key().clone(),
+    };
+    let asking = (0..30).map(|_| {
+        let (node, ask) = (remote(&cluster, 0), ask.clone());
+        thread::spawn(move || node.release(&ask, 0, Duration::ZERO))
+    });
+    let asking: Vec<_> = asking.collect();
+    thread::sleep(Duration::from_secs(3));
+    let waiting = cluster.status(0).unwrap().waiting;
+    assert_eq!(waiting, 1, "each question makes a receipt of its own");
+    cluster.go_on(2);
+    cluster.go_on(3);
+    for asked in asking {
+        assert_eq!(asked.join().unwrap().unwrap().len(), 1);
+    }
+    cluster.down();
 }
 
 /// The address of nobody's node, which always gives this answer.

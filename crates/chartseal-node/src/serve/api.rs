@@ -14,6 +14,7 @@
 //! | `limits` | how often an address and a key may ask |
 //! | `nonces` | that a signed question is answered once |
 //! | `operations` | health, readiness, numbers for Prometheus |
+//! | `receipts` | receipts for shares that wait for a block |
 //! | `room` | how much memory bodies take that are on their way |
 //! | `tiles` | the block log as C2SP tlog-tiles |
 
@@ -26,6 +27,7 @@ mod failure;
 mod limits;
 mod nonces;
 mod operations;
+mod receipts;
 mod room;
 mod tiles;
 
@@ -63,6 +65,7 @@ use failure::Failure;
 use limits::Limits;
 use nonces::Nonces;
 use operations::Answers;
+use receipts::Receipts;
 use room::Room;
 
 /// The most bytes of a body that is no deposit.
@@ -103,6 +106,7 @@ pub(super) struct Api {
     doors: Doors,
     room: Room,
     nonces: Mutex<Nonces>,
+    receipts: Receipts,
     /// The newest block that is certified.
     certified: RwLock<Option<Arc<Certified>>>,
 }
@@ -139,6 +143,7 @@ impl Api {
             doors: Doors::default(),
             room: Room::default(),
             nonces: Mutex::new(Nonces::new(now)),
+            receipts: Receipts::default(),
             certified: RwLock::default(),
         }
     }
@@ -187,6 +192,17 @@ impl Api {
                 tracing::warn!(%why, "the pool refuses a transaction of this node's own");
             }
         }
+    }
+
+    /// Whether a key may ask something: the chain counts it, and so does who may ask that.
+    fn may(
+        state: State<'_>,
+        key: &PublicKey,
+        of: impl FnOnce(State<'_>, &PublicKey) -> bool,
+    ) -> bool {
+        // A key that was revoked is still named as its holder's.
+        let is_active = state.key(key).is_some_and(|it| !it.revoked);
+        is_active && of(state, key)
     }
 
     /// Whether a key may ask for these subjects' histories.

@@ -20,24 +20,28 @@ pub(crate) fn note(chain: &Chain, checkpoint: &Checkpoint) -> SignedNote {
     }
 }
 
+/// At which second a node cosigns a checkpoint.
+fn cosigned(chain: &Chain, checkpoint: &Checkpoint) -> u64 {
+    let node = chain.node(1);
+    let line = node.cosign_checkpoint(checkpoint).unwrap();
+    let key = node.keys().cosigner_vkey(&node.org()).unwrap();
+    key.verify(&checkpoint.to_string(), &line).unwrap()
+}
+
 #[test]
-fn a_checkpoint_of_the_own_chain_is_signed_old_ones_too() {
+fn a_checkpoint_of_the_own_chain_is_signed_an_old_one_as_of_its_last_block() {
     let mut chain = Chain::new();
     let old = chain.node(0).checkpoint();
+    let last = chain.node(0).head().head().time;
+    chain.clock.advance_ms(60_000);
+    let now = START.0 / 1_000 + 60;
+    assert_eq!(cosigned(&chain, &old), now, "nothing came since");
     chain.grant();
     let new = chain.node(0).checkpoint();
     assert!(new.size > old.size);
+    assert_eq!(cosigned(&chain, &old), last.0 / 1_000);
+    assert_eq!(cosigned(&chain, &new), now);
     for checkpoint in [&old, &new] {
-        let line = chain.node(1).cosign_checkpoint(checkpoint).unwrap();
-        let key = chain
-            .node(1)
-            .keys()
-            .cosigner_vkey(&chain.node(1).org())
-            .unwrap();
-        assert_eq!(
-            key.verify(&checkpoint.to_string(), &line),
-            Ok(START.0 / 1_000)
-        );
         let line = chain.node(1).sign_checkpoint(checkpoint).unwrap();
         let key = chain.node(1).keys().log_vkey(&checkpoint.origin).unwrap();
         assert!(key.verify(&checkpoint.to_string(), &line).is_ok());

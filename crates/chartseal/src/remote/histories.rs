@@ -9,7 +9,7 @@ use chartseal_codec::Encode;
 use chartseal_envelope::RecordId as RandomId;
 use chartseal_merkle::Frontier;
 use chartseal_node::ExportRequest;
-use chartseal_wire::{Entry, Hash, SignedNote, Subject, Time};
+use chartseal_wire::{Checkpoint, Entry, Hash, SignedNote, Subject, Time};
 
 use super::{PATIENCE, There, last, level, lock};
 use crate::error::Error;
@@ -162,6 +162,7 @@ impl There {
         let issued = issued.ok_or(Error::NobodyThere)??;
         let mut signed_note =
             SignedNote::parse(&issued).map_err(|_| Error::Malformed("a checkpoint"))?;
+        check_is_newest(&signed_note, height)?;
         // One that has not got so far, or is down, does not sign.
         let text = signed_note.text.clone();
         let asked = if cosigners == 0 { &[] } else { &self.nodes[..] };
@@ -233,9 +234,51 @@ impl There {
     }
 }
 
+/// A checkpoint of blocks up to one below that which is final as far as is known here would hide the rest from the verifier.
+fn check_is_newest(note: &SignedNote, known: u64) -> Result<(), Error> {
+    let checkpoint = Checkpoint::parse(&note.text);
+    let size = checkpoint
+        .map_err(|_| Error::Malformed("a checkpoint"))?
+        .size;
+    if size > known {
+        return Ok(());
+    }
+    Err(Error::OldCheckpoint {
+        blocks: size,
+        known: known.saturating_add(1),
+    })
+}
+
 /// The root of a history of these entries.
 fn root(entries: &[Vec<u8>]) -> Hash {
     let mut log = Frontier::new();
     Entry::append(&mut log, entries);
     log.root()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_below_what_is_known_to_be_final_is_refused() {
+        let of = |size| SignedNote {
+            text: Checkpoint {
+                origin: "chartseal/test".into(),
+                size,
+                root: Hash([7; 32]),
+            }
+            .to_string(),
+            signatures: Vec::new(),
+        };
+        // Block 9 is the tenth.
+        assert!(check_is_newest(&of(10), 9).is_ok());
+        assert!(check_is_newest(&of(11), 9).is_ok());
+        let refused = check_is_newest(&of(9), 9).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "a node's checkpoint is of 9 blocks, and 10 are final: it hides the newest"
+        );
+        assert!(check_is_newest(&of(0), 0).is_err());
+    }
 }

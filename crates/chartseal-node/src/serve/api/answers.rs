@@ -18,7 +18,7 @@ use chartseal_consensus::PoolError;
 use chartseal_consensus::engine::Outcome;
 use chartseal_envelope::KemPublicKey;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_ledger::{Overlay, SignedTransaction, State as LedgerState};
+use chartseal_ledger::{Overlay, State as LedgerState};
 use chartseal_merkle::MapKey;
 use chartseal_wire::checkpoint::origin;
 use chartseal_wire::{
@@ -520,9 +520,7 @@ async fn receipted(
         let state = state.unwrap_or_else(|| node.head().clone());
         let receipts = node.receipts_at(&state, &request, &reader)?;
         drop(node);
-        let ids: Vec<TxId> = receipts.iter().map(SignedTransaction::id).collect();
-        api.submit_own(receipts);
-        Ok(ids)
+        Ok(api.receipts.submit(&api.handle, receipts))
     });
     for receipt in receipts.await? {
         settled(api, &receipt).await;
@@ -773,7 +771,7 @@ pub(super) fn check<'a, T: Encode>(
                     Failure::forbidden("the question is not signed, or for another node")
                 }
             })?;
-        if !may(node.state(), &signed.key) {
+        if !Api::may(node.state(), &signed.key, may) {
             return Err(Failure::forbidden("this key may not ask it"));
         }
         now

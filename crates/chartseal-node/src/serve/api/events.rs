@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use chartseal_api::{BlockEvent, HistoryAsk, Signed};
 use chartseal_codec::to_hex;
 use chartseal_ledger::store::LedgerStore as _;
-use chartseal_wire::Subject;
+use chartseal_wire::{PublicKey, Subject};
 use futures::stream::{Stream, unfold};
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,7 +21,6 @@ use super::answers::{Asked, check, read};
 use super::asked::{Cbor, Queried, Sent};
 use super::failure::Failure;
 use super::{Api, work};
-use crate::error::NodeError;
 
 /// How many entries are read at a time.
 const ENTRIES: usize = 256;
@@ -81,7 +80,7 @@ fn block(api: &Api, height: u64) -> Option<Event> {
     event.ok()
 }
 
-/// A history's entries from one on, and each that comes, for as long as the client listens.
+/// A history's entries from one on, and each that comes, for as long as the client listens and its key may.
 #[utoipa::path(
     post,
     path = "/v1/histories/events",
@@ -95,14 +94,14 @@ fn block(api: &Api, height: u64) -> Option<Event> {
 pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Result<Response, Failure> {
     let turn = turn(&api)?;
     let asked: Signed<HistoryAsk> = read("a question for a history", &body)?;
-    // Whether it may be asked is decided once: who loses the right to it has seen what came until then.
-    let ask = work(&api, move |api| {
+    let asked = work(&api, move |api| {
         check(api, &asked, Api::may_ask([&asked.ask.subject]))?;
-        Ok(asked.ask)
+        Ok(asked)
     });
-    let ask = ask.await?;
+    let Signed { key, ask, .. } = asked.await?;
     let entries = Entries {
         api,
+        key,
         subject: ask.subject,
         next: ask.from,
         read: VecDeque::new(),
@@ -116,6 +115,8 @@ pub(super) async fn history(State(api): Asked, Sent(body): Sent) -> Result<Respo
 
 struct Entries {
     api: Arc<Api>,
+    /// Whose right is judged again before entries are read: it may be lost while the stream is open.
+    key: PublicKey,
     subject: Subject,
     /// The index of the first entry in `read`, or of the next that will come.
     next: u64,
@@ -125,7 +126,7 @@ struct Entries {
 }
 
 impl Entries {
-    /// Waits for the next entry; `None` when the validator stops or the store fails.
+    /// Waits for the next entry; `None` when the key may hear no more, the validator stops, or the store fails.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(entry) = self.read.pop_front() {
@@ -136,13 +137,14 @@ impl Entries {
             }
             // The height first: what comes after it wakes.
             let height = self.api.handle.status().head.height;
-            let (api, subject, next) = (Arc::clone(&self.api), self.subject, self.next);
+            let api = Arc::clone(&self.api);
+            let (key, subject, next) = (self.key, self.subject, self.next);
             let read = move || {
                 let node = api.keeper.node();
-                let entries = node.ledger().history(&subject, next, ENTRIES);
-                entries.map_err(NodeError::from)
+                let may = Api::may(node.state(), &key, Api::may_ask([&subject]));
+                may.then(|| node.ledger().history(&subject, next, ENTRIES).ok())?
             };
-            self.read = tokio::task::spawn_blocking(read).await.ok()?.ok()?.into();
+            self.read = tokio::task::spawn_blocking(read).await.ok()??.into();
             if self.read.is_empty() {
                 self.api.handle.wait_above(height).await?;
             }
