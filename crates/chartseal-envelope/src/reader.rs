@@ -82,9 +82,14 @@ pub fn combine_all(
                     }
                 }
             }
-            Err(why) => gathered
-                .values_mut()
-                .for_each(|record| record.add(index, Err(why))),
+            // A fault of the records that it names alone: in another committee the index is somebody else's.
+            Err(why) => {
+                for id in release.items() {
+                    if let Some(gathered) = gathered.get_mut(&id) {
+                        gathered.add(index, Err(why));
+                    }
+                }
+            }
         }
     }
     let results = dealings.iter().map(|dealing| {

@@ -88,6 +88,34 @@ fn a_custodian_that_lacks_one_record_is_missing_for_that_one_only() {
     assert!(combined[1].is_ok());
 }
 
+/// Another committee's custodian of the same index gave nothing wrong.
+#[test]
+fn a_release_that_is_no_good_is_a_fault_of_the_records_that_it_names_alone() {
+    let mut world = World::new(84, 2, 3);
+    let records = records(&mut world, 2);
+    let accepted = accept_batch(&mut world, &records);
+    let mut releases: Vec<_> = accepted[..2]
+        .iter()
+        .map(|a| world.release(&[&a.held[0]]))
+        .collect();
+    let other = RequestId([9; 32]);
+    let held = [&accepted[0].held[1]];
+    releases.push(release(&held, other, world.reader.public_key()).unwrap());
+    releases.extend(accepted[1..].iter().map(|a| world.release(&[&a.held[1]])));
+    let dealings: Vec<_> = records
+        .iter()
+        .map(|record| record.dealer.dealing())
+        .collect();
+    let combined = combine_all(&world.reader, REQUEST, &dealings, &releases);
+    let faults = combined.into_iter().map(|one| one.unwrap().faults);
+    let custodian = accepted[0].held[1].index();
+    let why = ShareFault::Request;
+    assert_eq!(
+        faults.collect::<Vec<_>>(),
+        [vec![], vec![Fault { custodian, why }]]
+    );
+}
+
 #[test]
 fn behind_a_damaged_share_nothing_opens_and_the_rest_is_named() {
     let mut world = World::new(82, 2, 2);

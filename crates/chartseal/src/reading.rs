@@ -1,6 +1,6 @@
 //! A reader's work: ask, collect releases, combine, open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::slice;
 use std::time::Duration;
@@ -591,14 +591,24 @@ fn released_deal(
     releases: &[(OrgId, Release)],
 ) -> Option<Dealing> {
     let digest = header.digest();
-    let items = releases.iter().flat_map(|(_, release)| release.items());
-    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
-    for item in items.filter(|item| item.header == digest) {
-        *counts.entry(item.deal_epoch).or_default() += 1;
+    let given = releases.iter().flat_map(|(org, release)| {
+        let items = release.items().filter(|item| item.header == digest);
+        items.map(|item| (*org, item.deal_epoch))
+    });
+    let durable = state.deals(&HeaderDigest(digest.0)).durable;
+    dealing_of(state, header, most_given(given, durable))
+}
+
+/// The number that most senders name, however often each does; of several the durable deal's, which custodians release.
+fn most_given(given: impl Iterator<Item = (OrgId, u64)>, durable: u64) -> u64 {
+    let mut senders: BTreeMap<u64, BTreeSet<OrgId>> = BTreeMap::new();
+    for (org, number) in given {
+        senders.entry(number).or_default().insert(org);
     }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count);
-    let number = most.map_or(0, |(number, _)| number);
-    dealing_of(state, header, number)
+    let most = senders
+        .into_iter()
+        .max_by_key(|(number, senders)| (senders.len(), *number == durable));
+    most.map_or(durable, |(number, _)| number)
 }
 
 /// The permitted records that custodians still release. A record is withheld if so many leave it out
@@ -638,6 +648,25 @@ mod tests {
     use super::*;
     use crate::document::Document;
     use crate::{Class, Offer};
+
+    /// Who repeats themselves has one voice, as everybody: else one custodian could have all others' shares refused.
+    #[test]
+    fn the_deal_that_is_read_is_the_one_that_most_custodians_gave() {
+        let most = |given: &[(u8, u64)], durable| {
+            let given = given.iter().map(|(org, deal)| (OrgId([*org; 16]), *deal));
+            most_given(given, durable)
+        };
+        let mut given = vec![(1, 1), (2, 1), (3, 1)];
+        given.extend([(4, 0); 64]);
+        given.extend([(4, 2); 64]);
+        assert_eq!(most(&given, 0), 1);
+        assert_eq!(most(&[(1, 0), (2, 0), (3, 1)], 1), 0);
+        // Of as many for each, what is durable.
+        for durable in [0, 1] {
+            assert_eq!(most(&[(1, 0), (1, 0), (2, 1)], durable), durable);
+        }
+        assert_eq!(most(&[], 3), 3);
+    }
 
     #[test]
     fn a_sealed_record_is_the_one_that_was_permitted_whole_and_of_its_author() {
