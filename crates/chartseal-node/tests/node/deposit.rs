@@ -224,14 +224,11 @@ fn a_record_that_comes_without_a_share_is_not_acknowledged() {
 fn with_body_of(sealed: &mut Sealed, other: &Sealed, author: &SigningKeyPair) {
     let (header, seal) = (&sealed.envelope.front.header, &other.envelope.front.seal);
     let (digest, length) = (seal.body_digest(), seal.body_len());
-    let message = [
-        b"chartseal/envelope/seal/1",
-        &[0][..],
-        header.digest().as_bytes(),
-        &digest.0,
-        &length.to_be_bytes(),
-    ];
-    let signature = author.sign(&message.concat());
+    let mut message = b"chartseal/envelope/seal/1\0".to_vec();
+    message.extend(header.digest().as_bytes());
+    message.extend(digest.0);
+    message.extend(length.to_be_bytes());
+    let signature = author.sign(&message);
     let mut e = Encoder::new();
     e.array(5).uint(Seal::FORMAT).item(&header.suite());
     e.item(&digest).uint(length).item(&signature);
